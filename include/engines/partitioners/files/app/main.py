@@ -1,0 +1,30 @@
+"""Many sources in batches, in the order given; the chunk's metadata says where each file begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from triptych.engines import Chunk, Source
+
+DEFAULT_COUNT = 10
+
+
+def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    max_bytes = params["target_mib"] and params["target_mib"] * 1024 * 1024
+    max_count = params["count"] or (None if max_bytes else DEFAULT_COUNT)
+    batch: list[Source] = []
+    for source in sources:
+        full = max_count is not None and len(batch) >= max_count
+        large = max_bytes and sum(each.size for each in batch) + source.size > max_bytes
+        if batch and (full or large):
+            yield _chunk(batch)
+            batch = []
+        batch.append(source)
+    if batch:
+        yield _chunk(batch)
+
+
+def _chunk(batch: Sequence[Source]) -> Chunk:
+    files = [{"name": source.name, "size": source.size} for source in batch]
+    return Chunk.of_sources(batch, items=len(batch), metadata={"files": files})

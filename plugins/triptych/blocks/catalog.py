@@ -1,0 +1,81 @@
+"""Finding every block and template below the include folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from triptych.blocks.manifest import read_block
+from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.template import default_template, read_template
+from triptych.errors import ManifestError
+
+
+def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
+    """Everything below `apps/` and `engines/` of each folder, at any depth.
+
+    With `only`, just that template is built. One broken block never hides another.
+    """
+    blocks: list[Block] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    templates: list[Path] = []
+    for manifest in _files(include, ("apps", "engines"), "manifest.json"):
+        block, faults, hints = read_block(manifest)
+        problems += faults
+        warnings += hints
+        if block:
+            blocks.append(block)
+    blocks = _without_twins(blocks, problems)
+    templates = [*_files(include, ("apps", "templates"), "template.json")]
+    catalog = Catalog(tuple(blocks), (), tuple(problems), tuple(warnings))
+    return _with_templates(catalog, templates, only)
+
+
+def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -> Catalog:
+    made: dict[str, Template] = {}
+    problems, warnings = list(catalog.problems), list(catalog.warnings)
+    beside = {path.parent for path in paths}
+    for path in paths:
+        own = next((block for block in catalog.blocks if block.folder == path.parent), None)
+        if own is None and (path.parent / "manifest.json").exists():
+            continue  # The manifest's own problem says why.
+        template, faults, hints = read_template(path, own, catalog)
+        warnings += hints
+        if template and template.id in made:
+            faults.append(Problem(path, "$.id", f"{template.id!r} is the id of {made[template.id].path} too."))
+        elif template:
+            made[template.id] = template
+        problems += faults
+    for app in catalog.blocks:
+        if app.kind == "app" and app.folder not in beside:
+            try:
+                template = default_template(app, catalog)
+            except ManifestError as error:
+                problems += [Problem(app.folder / "manifest.json", "$", line) for line in error.problems]
+                continue
+            # Of several versions of one app the highest has the plain name.
+            key = template.id if template.id not in made else f"{app.name}-{app.version}"
+            made[key] = template
+    chosen = [template for template in made.values() if only in (None, template.id, template.app.name)]
+    return Catalog(catalog.blocks, tuple(chosen), tuple(problems), tuple(warnings))
+
+
+def _without_twins(blocks: Sequence[Block], problems: list[Problem]) -> list[Block]:
+    first: dict[tuple[str, str, str], Block] = {}
+    for block in blocks:
+        twin = first.setdefault((block.kind, block.name, block.version), block)
+        if twin is not block:
+            message = f"{block.kind} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
+            problems.append(Problem(block.folder / "manifest.json", "$.name", message))
+    return sorted(first.values(), key=lambda block: (KINDS.index(block.kind), block.name, block.version))
+
+
+def _files(include: Sequence[Path], rooms: Sequence[str], name: str) -> Iterator[Path]:
+    for folder in include:
+        for room in rooms:
+            for parent, folders, files in os.walk(folder / room):
+                folders[:] = sorted(f for f in folders if f not in ("app", "test") and not f.startswith("."))
+                if name in files:
+                    yield Path(parent, name)

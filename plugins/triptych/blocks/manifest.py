@@ -1,0 +1,147 @@
+"""Reading a manifest.json and the schema.json beside it into a Block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from triptych.blocks.fields import Fields, read_object
+from triptych.blocks.model import KINDS, Block, Problem
+from triptych.blocks.versions import NAME, VERSION
+
+_KNOWN = (
+    "name",
+    "id",
+    "version",
+    "type",
+    "description",
+    "entrypoint",
+    "platform",
+    "platform_config",
+    "device_requirements",
+    "retries",
+    "task_timeout",
+    "cacheable",
+    "chunks_per_task",
+)
+_PLATFORM_KEYS = ("container", "docker_conn_id", "secrets", "network", "force_pull")
+_DEVICE_KEYS = ("min_cpu", "min_memory", "gpu")
+_CREDENTIALS = (
+    "password",
+    "token",
+    "registry_password",
+    "registry_token",
+    "secret_key",
+    "access_key",
+    "api_key",
+)
+
+
+def read_block(path: Path) -> tuple[Block | None, list[Problem], list[Problem]]:
+    """The block of this manifest (None when it has a fault), all its problems, and its warnings."""
+    data, problems = read_object(path)
+    if problems:
+        return None, problems, []
+    top = Fields(path, data)
+    platform = top.fields("platform_config")
+    device = top.fields("device_requirements")
+    top.only(_KNOWN + _CREDENTIALS)
+    platform.only(_PLATFORM_KEYS + _CREDENTIALS)
+    device.only(_DEVICE_KEYS)
+    _refuse_credentials(top)
+    _refuse_credentials(platform)
+    values: dict[str, Any] = {
+        **_identity(top),
+        **_platform(top, platform),
+        **_resources(device),
+        "description": top.get("description", str, ""),
+        "entrypoint": _entrypoint(top, path.parent),
+        "retries": top.get("retries", int),
+        "task_timeout_s": top.number("task_timeout", whole=True),
+        "cacheable": top.get("cacheable", bool, False),
+        "chunks_per_task": top.number("chunks_per_task", whole=True),
+        "schema": _schema(top, path.parent / "schema.json"),
+    }
+    top.merge(platform)
+    top.merge(device)
+    block = None if top.problems else Block(folder=path.parent, **values)
+    return block, top.problems, top.warnings
+
+
+def _identity(top: Fields) -> dict[str, Any]:
+    key = "name" if "name" in top.keys() else "id"  # noqa: SIM118  # a method of ours, not a dict's
+    name, version = top.get(key, str, ""), top.get("version", (str, int, float), "")
+    if not NAME.fullmatch(name):
+        top.fault(key, "must be 1 to 64 letters, digits, '-' or '_'.")
+    if not VERSION.fullmatch(str(version)):
+        top.fault("version", f'is {version!r}, and must be major.minor, such as "1.0".')
+    kind = top.get("type", str, "app")
+    if kind not in KINDS:
+        top.fault("type", f"is {kind!r}, and must be one of {', '.join(KINDS)}.")
+    return {"kind": kind, "name": name, "version": str(version)}
+
+
+def _platform(top: Fields, platform: Fields) -> dict[str, Any]:
+    name = top.get("platform", str, "docker")
+    if name not in ("docker", "python"):
+        top.fault("platform", f"is {name!r}, and must be 'docker' or 'python'.")
+    elif name == "python" and top.get("type", str, "app") == "app":
+        top.fault("platform", "'python' is for engines; an app runs in a container: use 'docker'.")
+    image = platform.get("container", str)
+    if name == "docker" and not image:
+        platform.fault("container", 'is missing: name the image, such as "python:3.11-slim".')
+    secrets = platform.get("secrets", list, [])
+    if not all(isinstance(secret, str) and NAME.fullmatch(secret) for secret in secrets):
+        platform.fault("secrets", "must be a list of Airflow connection ids, never the secrets themselves.")
+        secrets = []
+    return {
+        "platform": name,
+        "image": image,
+        "docker_conn_id": platform.get("docker_conn_id", str),
+        "secrets": tuple(secrets),
+        "network": platform.get("network", str),
+        "force_pull": platform.get("force_pull", bool, False),
+    }
+
+
+def _resources(device: Fields) -> dict[str, Any]:
+    gpu = device.get("gpu", (int, list, str))
+    if isinstance(gpu, str):
+        gpu = (gpu,)
+    return {
+        "min_cpu": device.number("min_cpu"),
+        "min_memory_gib": device.number("min_memory"),
+        "gpu": tuple(gpu) if isinstance(gpu, list) else gpu,
+    }
+
+
+def _entrypoint(top: Fields, folder: Path) -> str:
+    entrypoint: str = top.get("entrypoint", str, "main.py")
+    code = (folder / "app").resolve()
+    target = (code / entrypoint).resolve()
+    if not target.is_relative_to(code):
+        top.fault("entrypoint", f"{entrypoint!r} leads out of {folder / 'app'}; name a file inside it.")
+    elif not target.is_file():
+        top.fault("entrypoint", f"{folder / 'app' / entrypoint} does not exist; write it, or name the right file.")
+    return entrypoint
+
+
+def _refuse_credentials(fields: Fields) -> None:
+    for key in _CREDENTIALS:
+        if key in fields.keys():  # noqa: SIM118  # a method of ours, not a dict's
+            fields.fault(
+                key,
+                "credentials do not belong in a manifest. Remove it (and change it: it was in a file), then "
+                "`airflow connections add my_registry --conn-type docker --conn-host HOST --conn-login USER "
+                "--conn-password ...` and name that as docker_conn_id or in secrets.",
+            )
+
+
+def _schema(top: Fields, path: Path) -> Any:
+    if not path.exists():
+        return {"type": "object"}
+    schema, problems = read_object(path)
+    top.problems += problems
+    if not problems and schema.get("type", "object") != "object":
+        top.problems.append(Problem(path, "$.type", "must be 'object': parameters have names."))
+    return {"type": "object", **schema}

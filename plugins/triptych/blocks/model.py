@@ -1,0 +1,123 @@
+"""Building blocks and templates as data, and the catalog that finds them by tag."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from triptych.blocks.versions import highest_match
+from triptych.errors import ManifestError
+
+KINDS = ("app", "partitioner", "assembler")
+
+
+@dataclass(frozen=True)
+class Block:
+    """An app or an engine: one manifest, one schema, one folder of code."""
+
+    kind: str
+    name: str
+    version: str
+    folder: Path
+    description: str = ""
+    entrypoint: str = "main.py"
+    platform: str = "docker"
+    image: str | None = None
+    docker_conn_id: str | None = None
+    secrets: tuple[str, ...] = ()
+    network: str | None = None
+    force_pull: bool = False
+    min_cpu: float | None = None
+    min_memory_gib: float | None = None
+    gpu: int | tuple[str, ...] | None = None
+    retries: int | None = None
+    task_timeout_s: int | None = None
+    cacheable: bool = False
+    chunks_per_task: int | None = None
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+
+    @property
+    def tag(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def code(self) -> Path:
+        return self.folder / "app"
+
+
+@dataclass(frozen=True)
+class Template:
+    """One partitioner, one app and one assembler with default parameters: one DAG."""
+
+    id: str
+    description: str
+    partitioner: Block
+    app: Block
+    assembler: Block
+    params: Mapping[str, Mapping[str, Any]]
+    data_source: Any
+    data_destination: Any
+    config: Mapping[str, Any]
+    schedule: Any
+    path: Path
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault: the file, the place in it (JSON path, or line and column), and what to do."""
+
+    path: Path
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.where}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything found below the include folders; `problems` do not hide the sound rest."""
+
+    blocks: tuple[Block, ...]
+    templates: tuple[Template, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    def find(self, kind: str, tag: str) -> Block:
+        """The highest version that matches the tag; ManifestError with a suggestion when there is none."""
+        named = {block.version: block for block in self.blocks if block.kind == kind and block.name == name_of(tag)}
+        version = highest_match(tag, named)
+        if version is None:
+            raise ManifestError(self._missing(kind, tag, named))
+        return named[version]
+
+    def template(self, name: str) -> Template:
+        """By the template's id, or by its app's tag; ManifestError with a suggestion when there is none."""
+        by_id = {template.id: template for template in self.templates}
+        if name in by_id:
+            return by_id[name]
+        by_app = {template.app.version: template for template in self.templates if template.app.name == name_of(name)}
+        version = highest_match(name, by_app)
+        if version is not None:
+            return by_app[version]
+        close = difflib.get_close_matches(name, list(by_id), 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        mine = [str(problem) for problem in self.problems if name_of(name) in problem.path.parts]
+        msg = f"There is no template or app {name!r}.{hint} `triptych template list` shows them all."
+        raise ManifestError([msg, *mine])
+
+    def _missing(self, kind: str, tag: str, named: Mapping[str, Block]) -> str:
+        if named:
+            return f"{tag!r} is no version of {kind} {name_of(tag)!r} here; there are {', '.join(sorted(named))}."
+        names = {block.name for block in self.blocks if block.kind == kind}
+        close = difflib.get_close_matches(name_of(tag), list(names), 1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        listing = "app" if kind == "app" else "engine"
+        return f"{tag!r} is no {kind} here.{hint} `triptych {listing} list` shows them all."
+
+
+def name_of(tag: str) -> str:
+    return tag.partition("@")[0]

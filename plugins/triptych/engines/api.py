@@ -1,0 +1,121 @@
+"""What a `python` engine sees: sources and chunks to partition, results and an output to assemble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from triptych.storage.base import Writer
+
+
+class Source(Protocol):
+    """One input object. `size` is in bytes; `index` is its place among the job's sources, from 0."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def name(self) -> str:
+        """The last part of the URI, decoded."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+    def open(self) -> BinaryIO:
+        """A new seekable stream that reads ranges; close it when done."""
+
+    def stream(self) -> Iterator[bytes]:
+        """All bytes once, in order, in blocks; faster than `open` for a full scan."""
+
+    def local_path(self) -> Path:
+        """The object as a local file: downloaded once, only when asked; a `file://` source is its own path."""
+
+
+@dataclass(frozen=True)
+class SourceRange:
+    """`length` bytes from `offset` of the source with this index."""
+
+    source: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One unit of fan-out; exactly one of `data`, `path`, `ranges` holds its content.
+
+    `name` is what the app sees as CHUNK_NAME; `items` counts records, rows or files where that makes sense;
+    `metadata` is small JSON (position, time span, key) for the app's and the assembler's use.
+    """
+
+    name: str | None = None
+    data: bytes | None = None
+    path: Path | None = None
+    ranges: tuple[SourceRange, ...] | None = None
+    prefix: bytes = b""
+    items: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_bytes(cls, data: bytes, **about: Any) -> Chunk:
+        return cls(data=data, **about)
+
+    @classmethod
+    def of_file(cls, path: Path, **about: Any) -> Chunk:
+        """`path` is read once, right after the chunk is yielded; delete it after the generator is resumed."""
+        return cls(path=path, **about)
+
+    @classmethod
+    def of_ranges(cls, source: Source, ranges: Iterable[tuple[int, int]], prefix: bytes = b"", **about: Any) -> Chunk:
+        """`prefix`, then (offset, length) runs of one source, back to back. Nothing is copied."""
+        runs = tuple(SourceRange(source.index, offset, length) for offset, length in ranges)
+        return cls(ranges=runs, prefix=prefix, **about)
+
+    @classmethod
+    def of_sources(cls, sources: Iterable[Source], **about: Any) -> Chunk:
+        """Several whole sources back to back."""
+        return cls(ranges=tuple(SourceRange(s.index, 0, s.size) for s in sources), **about)
+
+
+class Result(Protocol):
+    """One file that one chunk produced. Results come ordered by chunk number, then by name."""
+
+    @property
+    def chunk(self) -> int: ...
+    @property
+    def chunk_name(self) -> str: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The chunk's metadata, from the partitioner."""
+
+    @property
+    def name(self) -> str:
+        """The path the app wrote, relative, with `/`; unique only within its chunk."""
+
+    @property
+    def flat_name(self) -> str:
+        """Unique in the whole job and without `/`: the plain file name unless two collide (`000003_output.png`)."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    def open(self) -> BinaryIO: ...
+    def stream(self) -> Iterator[bytes]:
+        """All bytes in blocks, checked against size and SHA-256 at the end (IntegrityError)."""
+
+    def local_path(self) -> Path: ...
+
+
+class Output(Protocol):
+    """The destination. Files become part of the output when their context ends; the whole when `assemble` returns."""
+
+    def open(self, name: str) -> AbstractContextManager[Writer]:
+        """Stream one file; `name` is relative, with `/`. Two files of one name: EngineError."""
+
+    def copy(self, result: Result, name: str) -> None:
+        """One result as one output file; on the server's side where the store can."""

@@ -1,0 +1,92 @@
+"""Every failure Triptych raises on purpose; each kind has an exit code and says whether a retry can help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class TriptychError(Exception):
+    """Base of all. The message names the place, what is wrong, and what to do next."""
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(TriptychError):
+    """A setting in `[triptych]` is missing or wrong."""
+
+    exit_code = 2
+
+
+class ManifestError(TriptychError):
+    """A building block or template cannot be used; `problems` has one line per fault."""
+
+    exit_code = 3
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class JobSpecError(TriptychError):
+    """The job spec (parameters, source, destination, config) is not valid."""
+
+    exit_code = 4
+
+
+class SourceError(TriptychError):
+    """A source is missing, changed, refused or malformed."""
+
+    exit_code = 5
+
+
+class StorageError(TriptychError, OSError):
+    """A store did not do what was asked; trying again may help."""
+
+    exit_code = 6
+    retryable = True
+
+
+class ObjectNotFoundError(StorageError, FileNotFoundError):
+    """There is no object at this URI."""
+
+    retryable = False
+
+
+class StorageAccessError(StorageError, PermissionError):
+    """The store, or our own allow list, refuses this URI."""
+
+    retryable = False
+
+
+class EngineError(TriptychError):
+    """A partitioner or an assembler failed on valid parameters."""
+
+    exit_code = 7
+
+
+class ChunkError(TriptychError):
+    """The app failed on a chunk: a retry may help (the machine), or not (the script)."""
+
+    exit_code = 8
+    retryable = True
+
+
+class ContainerError(TriptychError):
+    """The container engine cannot be reached or refused a request."""
+
+    exit_code = 9
+    retryable = True
+
+
+class ImageError(ContainerError):
+    """An image is neither here nor can it be pulled."""
+
+    retryable = False
+
+
+class IntegrityError(TriptychError):
+    """Bytes differ from what was committed: size, SHA-256 or code digest."""
+
+    exit_code = 10

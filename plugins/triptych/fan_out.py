@@ -1,0 +1,113 @@
+"""From what a partitioner yields to the chunk list; bytes are stored as they come."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from triptych.engines import Chunk
+from triptych.errors import EngineError
+from triptych.job import Job, SourceEntry
+from triptych.storage.base import BLOCK_BYTES
+from triptych.transfer import SourceObject, copy_stream, save
+from triptych.workspace import ByteRange, ChunkEntry
+
+_CHUNK_FILE = re.compile(r"data_(\d+)\.bin")
+
+
+class NoInput:
+    """The one empty source of a job without input, so that a replicating partitioner yields its chunks."""
+
+    index = 0
+    name = "data.bin"
+    uri = "none:"
+    size = 0
+
+    def __init__(self, scratch: Path) -> None:
+        self._path = scratch / "no-input"
+        self._path.touch()
+
+    def open(self) -> Any:
+        return self._path.open("rb")
+
+    def stream(self) -> Iterator[bytes]:
+        return iter(())
+
+    def local_path(self) -> Path:
+        return self._path
+
+
+def engine_sources(job: Job, entries: Sequence[SourceEntry], scratch: Path) -> list[SourceObject | NoInput]:
+    """The sources as engines see them; one empty one when the job has none."""
+    folder = scratch / "sources"
+    folder.mkdir()
+    if not entries:
+        return [NoInput(scratch)]
+    return [SourceObject(job, entry, index, folder) for index, entry in enumerate(entries)]
+
+
+def chunk_entries(job: Job, sources: Sequence[SourceEntry], made: Iterable[Chunk]) -> Iterator[ChunkEntry]:
+    """Number, store and describe each chunk; a test job gets its first only."""
+    wanted = islice(made, 1) if job.spec.config["isTestJob"] else made
+    for number, chunk in enumerate(wanted):
+        yield _store(job, sources, number, chunk)
+
+
+def _store(job: Job, sources: Sequence[SourceEntry], number: int, chunk: Chunk) -> ChunkEntry:
+    if (chunk.data is not None) + (chunk.path is not None) + (chunk.ranges is not None) != 1:
+        msg = f"{job.template.partitioner.tag}: chunk {number} must hold exactly one of data, path and ranges."
+        raise EngineError(msg)
+    name = chunk.name or f"chunk_{number}"
+    about: dict[str, Any] = {"items": chunk.items, "metadata": dict(chunk.metadata)}
+    if chunk.ranges is not None:
+        ranges = tuple(ByteRange(r.source, r.offset, r.length) for r in chunk.ranges)
+        _check_ranges(job, sources, number, ranges)
+        size = len(chunk.prefix) + sum(run.length for run in ranges)
+        prefix = base64.b64encode(chunk.prefix).decode()
+        return ChunkEntry(number, name, size, ranges=ranges, prefix=prefix, **about)
+    blocks = [chunk.data] if chunk.data is not None else _file_blocks(chunk.path)
+    stored = copy_stream(blocks, job.workspace.store, job.workspace.chunk_uri(number))
+    return ChunkEntry(number, name, stored.size, sha256=stored.sha256, **about)
+
+
+def _check_ranges(job: Job, sources: Sequence[SourceEntry], number: int, ranges: tuple[ByteRange, ...]) -> None:
+    for run in ranges:
+        size = sources[run.source].size if run.source < len(sources) else 0
+        if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
+            msg = f"{job.template.partitioner.tag}: chunk {number} asks for bytes beyond source {run.source}: {run}."
+            raise EngineError(msg)
+
+
+def _file_blocks(path: Path | None) -> Iterator[bytes]:
+    if path is None:
+        return
+    with path.open("rb") as source:
+        while block := source.read(BLOCK_BYTES):
+            yield block
+
+
+def container_chunks(
+    sources: Sequence[SourceObject | NoInput], work: Path, run: Callable[[Callable[[Path], None]], Path]
+) -> Iterator[Chunk]:
+    """Run a container partitioner over SOURCE_DIR and yield CHUNKS_DIR's `data_<n>.bin` by number."""
+
+    def fill(folder: Path) -> None:
+        for source in sources:
+            path = folder / source.name
+            save(source.stream(), path if not path.exists() else folder / f"{source.index:06d}_{source.name}")
+
+    folder = run(fill)
+    numbered = []
+    for path in folder.iterdir():
+        match = _CHUNK_FILE.fullmatch(path.name)
+        if not match or path.is_symlink() or not path.is_file():
+            msg = f"CHUNKS_DIR holds {path.name!r}; only regular files data_0.bin, data_1.bin ... are chunks."
+            raise EngineError(msg)
+        numbered.append((int(match[1]), path))
+    # By number: as text, data_10 would come before data_2.
+    for _, path in sorted(numbered):
+        yield Chunk.of_file(path)

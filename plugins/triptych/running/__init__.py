@@ -1,0 +1,22 @@
+"""Running a block's script: in a warm container, or as a local process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from triptych.running.spec import RunSpec, Session, Unit, Usage
+from triptych.settings import Settings
+
+__all__ = ["RunSpec", "Session", "Unit", "Usage", "open_session"]
+
+
+def open_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> AbstractContextManager[Session]:
+    """A session of the configured runner; docker's is imported only when it is the one."""
+    if settings.runner == "process":
+        from triptych.running.process import process_session
+
+        return process_session(spec, log)
+    from triptych.running.docker import docker_session
+
+    return docker_session(spec, settings, log)

@@ -1,0 +1,144 @@
+"""The one place that reads configuration: section `[triptych]` of Airflow's (`AIRFLOW__TRIPTYCH__<KEY>`)."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from triptych.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: its default as text, as it would stand in airflow.cfg."""
+
+    key: str
+    default: str
+    help: str
+
+
+OPTIONS = (
+    Option("workspace", "", "URI of the staging area every worker can reach, e.g. `s3://bucket/triptych`."),
+    Option("workspace_conn_id", "", "Airflow connection of the workspace; empty for the environment's own."),
+    Option("include", "", "Include folders, separated by `:`; default: `include` beside `plugins`."),
+    Option("scratch", "", "Local folder for attempts' temporary files; default: the system's."),
+    Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
+    Option("allowed_hosts", "", "Private hosts that `http(s)://` may reach, separated by `,`."),
+    Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
+    Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
+    Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
+    Option("network", "none", "Network of app containers: `none`, `bridge` or a named one."),
+    Option("pids_limit", "512", "Most processes in one container."),
+    Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
+    Option("retries", "2", "Tries after the first for failures that a retry can help."),
+    Option("part_mib", "8", "Size of one part of a transfer, MiB."),
+    Option("transfer_parallelism", "4", "Parts or files in flight at once, per task."),
+    Option("max_result_files", "10000", "Most files one chunk may write."),
+    Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
+    Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration of this process; folders are absolute."""
+
+    workspace: str
+    workspace_conn_id: str | None
+    include: tuple[Path, ...]
+    scratch: Path
+    allowed_roots: tuple[Path, ...]
+    allowed_hosts: tuple[str, ...]
+    runner: str
+    docker_url: str
+    docker_files: str
+    network: str
+    pids_limit: int
+    pool: str
+    retries: int
+    part_bytes: int
+    transfer_parallelism: int
+    max_result_files: int
+    max_result_bytes: int
+    max_tasks: int
+
+
+@cache
+def get_settings() -> Settings:
+    """What Airflow's configuration says; read once per process."""
+    return read_settings({option.key: _lookup(option) for option in OPTIONS})
+
+
+def read_settings(values: Mapping[str, str]) -> Settings:
+    """Settings from text values; keys that are missing have their default. Raises ConfigError."""
+    text = {option.key: values.get(option.key) or option.default for option in OPTIONS}
+    runner = _one_of(text, "runner", ("docker", "process"))
+    files = _one_of(text, "docker_files", ("auto", "bind", "archive"))
+    return Settings(
+        workspace=text["workspace"].rstrip("/"),
+        workspace_conn_id=text["workspace_conn_id"] or None,
+        include=_folders(text["include"]) or (PROJECT / "include",),
+        scratch=Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute(),
+        allowed_roots=_folders(text["allowed_roots"]),
+        allowed_hosts=tuple(host.strip() for host in text["allowed_hosts"].split(",") if host.strip()),
+        runner=runner,
+        docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
+        docker_files=files,
+        network=text["network"],
+        pids_limit=_positive(text, "pids_limit"),
+        pool=text["pool"],
+        retries=_positive(text, "retries", least=0),
+        part_bytes=_positive(text, "part_mib", least=5) << 20,
+        transfer_parallelism=_positive(text, "transfer_parallelism"),
+        max_result_files=_positive(text, "max_result_files"),
+        max_result_bytes=_positive(text, "max_result_gib") << 30,
+        max_tasks=_positive(text, "max_tasks"),
+    )
+
+
+def _lookup(option: Option) -> str:
+    if "airflow" in sys.modules:
+        from airflow.sdk.configuration import conf
+
+        return str(conf.get("triptych", option.key, fallback="") or "")
+    from_environment = os.environ.get(f"AIRFLOW__TRIPTYCH__{option.key.upper()}")
+    return from_environment or _config_file().get(option.key, "")
+
+
+@cache
+def _config_file() -> Mapping[str, str]:
+    """The section as airflow.cfg has it, for the CLI, which starts without Airflow."""
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.read(os.environ.get("AIRFLOW_CONFIG", home / "airflow.cfg"))
+    return dict(parser["triptych"]) if parser.has_section("triptych") else {}
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part).expanduser().absolute() for part in text.split(":") if part)
+
+
+def _one_of(text: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
+    if text[key] not in known:
+        msg = f"[triptych] {key} = {text[key]!r} is none of {', '.join(known)}."
+        raise ConfigError(msg)
+    return text[key]
+
+
+def _positive(text: Mapping[str, str], key: str, least: int = 1) -> int:
+    try:
+        number = int(text[key])
+    except ValueError:
+        number = least - 1
+    if number < least:
+        msg = f"[triptych] {key} = {text[key]!r} must be a whole number of at least {least}."
+        raise ConfigError(msg)
+    return number

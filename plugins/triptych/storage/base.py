@@ -1,0 +1,118 @@
+"""What every store can do, in terms of whole URIs; a store per scheme implements it."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+BLOCK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object: `size` in bytes; `etag` changes whenever the content does."""
+
+    uri: str
+    size: int
+    etag: str
+
+
+class Writer(Protocol):
+    """A stream into one object that becomes visible, whole, when its context ends without an error."""
+
+    def write(self, data: bytes, /) -> int: ...
+
+
+class Store(ABC):
+    """One scheme with one connection. URIs are absolute; `/` at the end marks a prefix.
+
+    All raise ObjectNotFoundError for a missing object, StorageAccessError when refused, StorageError otherwise.
+    """
+
+    @abstractmethod
+    def stat(self, uri: str) -> ObjectInfo: ...
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose URI starts with `prefix` (recursive), in order of URI; nothing when there is none."""
+
+    @abstractmethod
+    def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """The bytes from `offset`, `length` of them or to the end, in blocks of about BLOCK_BYTES.
+
+        With `etag`, SourceError when the object is not that version any more.
+        """
+
+    @abstractmethod
+    def writer(self, uri: str) -> AbstractContextManager[Writer]:
+        """Write (or replace) one object as a stream, in bounded memory; an exception leaves nothing visible."""
+
+    @abstractmethod
+    def put_if_absent(self, uri: str, data: bytes) -> bool:
+        """Create the object atomically; False when it exists already. Of many racers exactly one gets True."""
+
+    @abstractmethod
+    def copy(self, source: str, target: str) -> None:
+        """Copy inside this store, on the server's side where it can."""
+
+    @abstractmethod
+    def delete(self, uri: str) -> None:
+        """Remove one object; no error when it is not there."""
+
+    def delete_prefix(self, prefix: str) -> None:
+        for info in list(self.list(prefix)):
+            self.delete(info.uri)
+
+    def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
+        return b"".join(self.stream(uri, offset, length, etag))
+
+    def read(self, uri: str) -> bytes:
+        return b"".join(self.stream(uri))
+
+    def put(self, uri: str, data: bytes) -> None:
+        with self.writer(uri) as out:
+            out.write(data)
+
+    def put_file(self, path: Path, uri: str) -> None:
+        with path.open("rb") as source, self.writer(uri) as out:
+            while block := source.read(BLOCK_BYTES):
+                out.write(block)
+
+    def open(self, info: ObjectInfo) -> io.BufferedReader:
+        """A seekable reader that asks the store for ranges only."""
+        return io.BufferedReader(RangeReader(self, info), BLOCK_BYTES)
+
+
+class RangeReader(io.RawIOBase):
+    """Seekable raw stream over one version of one object."""
+
+    def __init__(self, store: Store, info: ObjectInfo) -> None:
+        self._store, self._info, self._position = store, info, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._info.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: Buffer
+        wanted = min(len(buffer), self._info.size - self._position)
+        if wanted <= 0:
+            return 0
+        data = self._store.read_range(self._info.uri, self._position, wanted, self._info.etag)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

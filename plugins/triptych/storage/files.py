@@ -1,0 +1,151 @@
+"""`file://`: local or shared folders, limited to the configured roots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.settings import Settings
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, Writer
+
+_HIDDEN = ".triptych-part-"
+
+
+class FileStore(Store):
+    """Files written under a hidden name and moved into place; the etag is inode, mtime and size."""
+
+    def __init__(self, settings: Settings) -> None:
+        roots = list(settings.allowed_roots)
+        if settings.workspace.startswith("file:"):
+            roots.append(file_path(settings.workspace))
+        self._roots = [root.resolve() for root in roots]
+
+    def stat(self, uri: str) -> ObjectInfo:
+        path = self._path(uri)
+        with _told(uri):
+            if path.is_dir():
+                msg = f"{uri}: this is a folder. A folder's URI ends in '/'."
+                raise ObjectNotFoundError(msg)
+            return _info(path, path.stat())
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        start = self._path(prefix)
+        folder = start if prefix.endswith("/") else start.parent
+        for path in sorted(_walk(folder), key=lambda path: path.as_uri()):
+            if path.as_uri().startswith(prefix) and not path.name.startswith(_HIDDEN):
+                with suppress(FileNotFoundError):
+                    yield _info(self._path(path.as_uri()), path.stat())
+
+    def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        path = self._path(uri)
+        with _told(uri), path.open("rb", buffering=0) as source:
+            info = _info(path, os.fstat(source.fileno()))
+            if etag is not None and info.etag != etag:
+                msg = f"{uri}: the file changed after the job started. Launch the job again."
+                raise SourceError(msg)
+            source.seek(offset)
+            left = info.size - offset if length is None else length
+            while left > 0 and (block := source.read(min(BLOCK_BYTES, left))):
+                left -= len(block)
+                yield block
+
+    @contextmanager
+    def writer(self, uri: str) -> Iterator[Writer]:
+        path = self._path(uri)
+        with _told(uri):
+            part = _part_beside(path)
+            try:
+                with part.open("wb") as out:
+                    yield out
+                part.chmod(0o644)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def put_if_absent(self, uri: str, data: bytes) -> bool:
+        path = self._path(uri)
+        with _told(uri):
+            part = _part_beside(path)
+            try:
+                part.write_bytes(data)
+                part.chmod(0o644)
+                # A link, unlike a rename, fails where the name is taken.
+                path.hardlink_to(part)
+            except FileExistsError:
+                return False
+            finally:
+                part.unlink(missing_ok=True)
+        return True
+
+    def copy(self, source: str, target: str) -> None:
+        with self._path(source).open("rb") as data, self.writer(target) as out:
+            shutil.copyfileobj(data, out, BLOCK_BYTES)
+
+    def delete(self, uri: str) -> None:
+        with _told(uri):
+            self._path(uri).unlink(missing_ok=True)
+
+    def _path(self, uri: str) -> Path:
+        """The real path, links resolved; StorageAccessError outside the roots."""
+        path = file_path(uri).resolve()
+        if not any(path.is_relative_to(root) for root in self._roots):
+            roots = ", ".join(map(str, self._roots)) or "none"
+            msg = (
+                f"{uri}: outside the folders that jobs may use ({roots}). An operator can add its folder to "
+                "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS."
+            )
+            raise StorageAccessError(msg)
+        return path
+
+
+def file_path(uri: str) -> Path:
+    """The absolute path of a `file:///` URI."""
+    # A '#' or '?' may stand unescaped in what people type; no file URI has a query or fragment.
+    parts = urlsplit(uri.replace("#", "%23").replace("?", "%3F"))
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        msg = f"{uri}: a file URI has three slashes and an absolute path: file:///data/input.csv."
+        raise StorageAccessError(msg)
+    return Path(unquote(parts.path))
+
+
+def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(
+        f"file://{quote(str(path))}", stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+    )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            yield Path(parent, name)
+
+
+def _part_beside(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+@contextmanager
+def _told(uri: str) -> Iterator[None]:
+    """Errors of the operating system as ours, with the URI."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except FileNotFoundError as error:
+        msg = f"{uri}: there is no such file."
+        raise ObjectNotFoundError(msg) from error
+    except PermissionError as error:
+        msg = f"{uri}: the worker's user may not do this ({error.strerror})."
+        raise StorageAccessError(msg) from error
+    except OSError as error:
+        msg = f"{uri}: {error.strerror or error}."
+        raise StorageError(msg) from error

@@ -1,0 +1,197 @@
+"""`s3://`: any S3-compatible store, through the client of Airflow's S3Hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, unquote
+
+from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.settings import Settings
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, Writer
+
+
+def connect(conn_id: str | None, settings: Settings) -> Store:
+    """A store over this Airflow connection, or over the environment's own credentials when it is None."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    if conn_id is not None:
+        _check_connection(conn_id)
+    return S3Store(S3Hook(aws_conn_id=conn_id).get_conn(), settings)
+
+
+def _check_connection(conn_id: str) -> None:
+    from airflow.sdk import BaseHook
+
+    try:
+        BaseHook.get_connection(conn_id)
+    except Exception as error:
+        # The hook would fall back to the worker's own credentials.
+        msg = f"There is no Airflow connection {conn_id!r}. Make it with `airflow connections add {conn_id} --conn-type aws ...`."
+        raise StorageAccessError(msg) from error
+
+
+class S3Store(Store):
+    """Conditional puts for commits, multipart uploads for streams, ranged gets for reads."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    def stat(self, uri: str) -> ObjectInfo:
+        with _told(uri):
+            head = self._client.head_object(**_place(uri))
+        return ObjectInfo(uri, head["ContentLength"], head["ETag"].strip('"'))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        place = _place(prefix)
+        bucket = place["Bucket"]
+        with _told(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=place["Key"])
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    uri = f"s3://{bucket}/{quote(item['Key'])}"
+                    yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'))
+
+    def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        if length == 0:
+            return
+        wanted: dict[str, str] = _place(uri)
+        if offset or length is not None:
+            wanted["Range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
+        if etag is not None:
+            wanted["IfMatch"] = f'"{etag}"'
+        with _told(uri):
+            body = self._client.get_object(**wanted)["Body"]
+            try:
+                yield from body.iter_chunks(BLOCK_BYTES)
+            finally:
+                body.close()
+
+    @contextmanager
+    def writer(self, uri: str) -> Iterator[Writer]:
+        upload = _Upload(self._client, _place(uri), self._settings)
+        with _told(uri):
+            try:
+                yield upload
+                upload.finish()
+            except BaseException:
+                upload.abort()
+                raise
+
+    def put_if_absent(self, uri: str, data: bytes) -> bool:
+        from botocore.exceptions import ClientError
+
+        with _told(uri):
+            for _ in range(5):
+                try:
+                    self._client.put_object(**_place(uri), Body=data, IfNoneMatch="*")
+                except ClientError as error:
+                    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                    if status == 412:
+                        return False
+                    if status != 409:
+                        raise
+                    # 409: another put of this key was under way; the next try tells who won.
+                else:
+                    return True
+        msg = f"{uri}: other writers were in the way five times."
+        raise StorageError(msg)
+
+    def copy(self, source: str, target: str) -> None:
+        place = _place(target)
+        with _told(source):
+            self._client.copy(_place(source), place["Bucket"], place["Key"])
+
+    def delete(self, uri: str) -> None:
+        with _told(uri):
+            self._client.delete_object(**_place(uri))
+
+
+class _Upload:
+    """A stream of one object: a plain put when it fits in one part, else a multipart upload, a few parts in flight."""
+
+    def __init__(self, client: Any, place: dict[str, str], settings: Settings) -> None:
+        self._client, self._place = client, place
+        self._part_bytes = settings.part_bytes
+        self._parallel = settings.transfer_parallelism
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: list[Future[dict[str, Any]]] = []
+        self._parts: list[dict[str, Any]] = []
+        self._count = 0
+
+    def write(self, data: bytes, /) -> int:
+        self._buffer += data
+        while len(self._buffer) >= self._part_bytes:
+            self._send(bytes(self._buffer[: self._part_bytes]))
+            del self._buffer[: self._part_bytes]
+        return len(data)
+
+    def finish(self) -> None:
+        if self._upload_id is None:
+            self._client.put_object(**self._place, Body=bytes(self._buffer))
+            return
+        if self._buffer:
+            self._send(bytes(self._buffer))
+        self._parts += [future.result() for future in self._pending]
+        self._close()
+        self._client.complete_multipart_upload(
+            **self._place, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+        )
+
+    def abort(self) -> None:
+        self._close()
+        if self._upload_id is not None:
+            self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+
+    def _send(self, part: bytes) -> None:
+        if self._upload_id is None or self._pool is None:
+            self._upload_id = self._client.create_multipart_upload(**self._place)["UploadId"]
+            self._pool = ThreadPoolExecutor(self._parallel)
+        if len(self._pending) >= self._parallel:
+            self._parts.append(self._pending.pop(0).result())
+        self._count += 1
+        self._pending.append(self._pool.submit(self._put_part, self._count, part))
+
+    def _put_part(self, number: int, part: bytes) -> dict[str, Any]:
+        sent = self._client.upload_part(**self._place, UploadId=self._upload_id, PartNumber=number, Body=part)
+        return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    def _close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _place(uri: str) -> dict[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return {"Bucket": bucket, "Key": unquote(key)}
+
+
+@contextmanager
+def _told(uri: str) -> Iterator[None]:
+    """The client's errors as ours, with the URI."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _translated(uri, error) from error
+    except (BotoCoreError, Boto3Error) as error:
+        msg = f"{uri}: {error}. Check the connection's endpoint and credentials."
+        raise StorageError(msg) from error
+
+
+def _translated(uri: str, error: Any) -> Exception:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if status == 404:
+        return ObjectNotFoundError(f"{uri}: there is no such object or bucket.")
+    if status in (401, 403):
+        return StorageAccessError(f"{uri}: the store refuses these credentials. Check the Airflow connection.")
+    if status == 412:
+        return SourceError(f"{uri}: the object changed after the job started. Launch the job again.")
+    return StorageError(f"{uri}: {error}")

@@ -1,0 +1,175 @@
+"""Moving bytes between stores and local files, each checked against size and SHA-256."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from triptych.errors import ChunkError, IntegrityError, SourceError
+from triptych.job import Job, SourceEntry
+from triptych.jobspec import Location
+from triptych.storage import Store
+from triptych.storage.base import BLOCK_BYTES
+from triptych.workspace import ChunkEntry, FileEntry
+
+
+def checked(blocks: Iterable[bytes], size: int, sha256: str | None, what: str) -> Iterator[bytes]:
+    """Pass the blocks on; IntegrityError at the end unless they have this size and digest."""
+    digest, seen = hashlib.sha256(), 0
+    for block in blocks:
+        seen += len(block)
+        if sha256 is not None:
+            digest.update(block)
+        yield block
+    if seen != size or (sha256 is not None and digest.hexdigest() != sha256):
+        msg = f"{what}: {seen} bytes with another SHA-256 or size than committed ({size} bytes)."
+        raise IntegrityError(msg)
+
+
+def save(blocks: Iterable[bytes], path: Path) -> None:
+    with path.open("wb") as out:
+        for block in blocks:
+            out.write(block)
+
+
+def copy_stream(blocks: Iterable[bytes], store: Store, uri: str) -> FileEntry:
+    """Write the blocks to `uri`; the entry's name is the URI."""
+    digest, size = hashlib.sha256(), 0
+    with store.writer(uri) as out:
+        for block in blocks:
+            out.write(block)
+            digest.update(block)
+            size += len(block)
+    return FileEntry(uri, size, digest.hexdigest())
+
+
+class ChunkReader:
+    """Reads chunks of one job: from the workspace, or as ranges of the sources."""
+
+    def __init__(self, job: Job, sources: Sequence[SourceEntry]) -> None:
+        self._job = job
+        self._sources = sources
+
+    def blocks(self, chunk: ChunkEntry) -> Iterator[bytes]:
+        return checked(self._raw(chunk), chunk.size, chunk.sha256, f"chunk {chunk.number}")
+
+    def _raw(self, chunk: ChunkEntry) -> Iterator[bytes]:
+        if chunk.ranges is None:
+            yield from self._job.workspace.store.stream(self._job.workspace.chunk_uri(chunk.number))
+            return
+        if chunk.prefix:
+            yield base64.b64decode(chunk.prefix)
+        for run in chunk.ranges:
+            if run.length:
+                source = self._sources[run.source]
+                store = self._job.store(Location(source.uri, source.conn_id))
+                yield from store.stream(source.uri, run.offset, run.length, source.etag)
+
+
+class SourceObject:
+    """A source for a `python` engine (`triptych.engines.Source`)."""
+
+    def __init__(self, job: Job, entry: SourceEntry, index: int, scratch: Path) -> None:
+        self._store = job.store(Location(entry.uri, entry.conn_id))
+        self._entry = entry
+        self._scratch = scratch
+        self.index = index
+        self.uri = entry.uri
+        self.size = entry.size
+        self.name = plain_name(entry.uri)
+
+    def open(self) -> BinaryIO:
+        self._check()
+        return self._store.open(self._store.stat(self.uri))
+
+    def stream(self) -> Iterator[bytes]:
+        if self.size == 0:
+            return iter(())
+        return self._store.stream(self.uri, etag=self._entry.etag)
+
+    def local_path(self) -> Path:
+        path = self._scratch / f"{self.index}_{self.name}"
+        if not path.exists():
+            save(checked(self.stream(), self.size, None, self.uri), path)
+        return path
+
+    def _check(self) -> None:
+        if self._store.stat(self.uri).etag != self._entry.etag:
+            msg = f"{self.uri}: the source changed after the job started. Launch the job again."
+            raise SourceError(msg)
+
+
+def plain_name(uri: str) -> str:
+    """The last part of a URI, decoded, safe as a file name."""
+    from urllib.parse import unquote, urlsplit
+
+    name = unquote(urlsplit(uri.replace("#", "%23")).path.rstrip("/").rsplit("/", 1)[-1])
+    return name.replace("/", "_").replace("\0", "_") or "data.bin"
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A regular file that a container left: its path here and its name relative to the folder."""
+
+    path: Path
+    name: str
+    size: int
+
+
+def result_files(folder: Path, max_files: int, max_bytes: int, what: str) -> list[FoundFile]:
+    """What a container wrote, by name. Links and special files are refused, counts and bytes are capped.
+
+    Nothing here follows a link: the folder's content is untrusted.
+    """
+    found: list[FoundFile] = []
+    total = 0
+    pending = [folder]
+    while pending:
+        for entry in os.scandir(pending.pop()):
+            mode = entry.stat(follow_symlinks=False).st_mode
+            name = Path(entry.path).relative_to(folder).as_posix()
+            if stat.S_ISDIR(mode):
+                pending.append(Path(entry.path))
+            elif not stat.S_ISREG(mode):
+                kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
+                msg = f"{what}: the result {name!r} is {kind}, which is refused. Write a copy of the file instead."
+                raise ChunkError(msg)
+            else:
+                size = entry.stat(follow_symlinks=False).st_size
+                found.append(FoundFile(Path(entry.path), name, size))
+                total += size
+            if len(found) > max_files or total > max_bytes:
+                msg = (
+                    f"{what}: more than {max_files} files or {max_bytes >> 30} GiB of results. Write fewer, or raise "
+                    "[triptych] max_result_files or max_result_gib."
+                )
+                raise ChunkError(msg)
+    return sorted(found, key=lambda file: file.name)
+
+
+def upload(files: Sequence[FoundFile], job: Job, number: int, attempt: str) -> tuple[FileEntry, ...]:
+    """Store a chunk's result files under its attempt, several at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def send(file: FoundFile) -> FileEntry:
+        uri = job.workspace.result_uri(number, attempt, file.name)
+        sent = copy_stream(_file_blocks(file.path), job.workspace.store, uri)
+        return FileEntry(file.name, sent.size, sent.sha256)
+
+    if len(files) < 2:
+        return tuple(send(file) for file in files)
+    with ThreadPoolExecutor(job.settings.transfer_parallelism) as pool:
+        return tuple(pool.map(send, files))
+
+
+def _file_blocks(path: Path) -> Iterator[bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as source:
+        while block := source.read(BLOCK_BYTES):
+            yield block
