@@ -40,7 +40,7 @@ class PartitionOperator(BaseOperator):
         # `params` holds the form's defaults too; what was not given must not override the template.
         spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
         job = open_job(get_settings(), template, spec, run.dag_id, run.run_id)
-        return [{**pack} for pack in stages.partition(job, self.log.info).packs]
+        return [{"first": pack["first"], "count": pack["count"]} for pack in stages.partition(job, self.log.info).packs]
 
 
 class AppOperator(DockerOperator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TypedDict
 
 FEW_CHUNKS = 16
@@ -34,4 +35,4 @@ def packs(chunks: int, per_task: int | str, most_tasks: int = MOST_TASKS) -> lis
         tasks = max(FEW_CHUNKS, -(-chunks // CHUNKS_PER_PACK))
     tasks = min(tasks, most_tasks, MOST_TASKS, chunks)
     bounds = [chunks * i // tasks for i in range(tasks + 1)]
-    return [Pack(first=a, count=b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [Pack(first=a, count=b - a) for a, b in pairwise(bounds)]

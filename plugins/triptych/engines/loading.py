@@ -11,7 +11,7 @@ from triptych.errors import EngineError
 
 
 def load_engine(block: Block, function: str) -> Callable[..., Any]:
-    """The engine's `partition` or `assemble`; its own package is named after the block, so that none shadows another."""
+    """The engine's `partition` or `assemble`; its module is named after the block: none shadows another."""
     path = block.code / block.entrypoint
     spec = importlib.util.spec_from_file_location(f"triptych_engine_{block.kind}_{block.name}", path)
     if spec is None or spec.loader is None:

@@ -17,7 +17,7 @@ _BY_EXTENSION = {
 
 
 def command(block: Block, code: str, launcher: str) -> list[str]:
-    """The command line, with the block's code at `code` and our launcher files at `launcher`, as the script sees them."""
+    """The command line; `code` and `launcher` are where the script finds its block and our files."""
     script = _function_script(block)
     if script:
         return ["python3", f"{launcher}/call_run.py", f"{code}/{script}"]

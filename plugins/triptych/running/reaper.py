@@ -31,7 +31,7 @@ def reap(client: Any) -> int:
 
 
 def _start_time(pid: int) -> str:
-    """When the process began, in clock ticks since boot, so that a reused pid is not mistaken; "" when there is none."""
+    """When the process began, in clock ticks since boot: tells a reused pid. Empty when there is no process."""
     try:
         # The name, in parentheses, may hold anything; what follows is fields 3, 4 ...; 22 is the start time.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

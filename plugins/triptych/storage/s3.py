@@ -29,7 +29,8 @@ def _check_connection(conn_id: str) -> None:
         BaseHook.get_connection(conn_id)
     except Exception as error:
         # The hook would fall back to the worker's own credentials.
-        msg = f"There is no Airflow connection {conn_id!r}. Make it with `airflow connections add {conn_id} --conn-type aws ...`."
+        command = f"airflow connections add {conn_id} --conn-type aws ..."
+        msg = f"There is no Airflow connection {conn_id!r}. Make it with `{command}`."
         raise StorageAccessError(msg) from error
 
 

@@ -1,4 +1,7 @@
-"""Calls `run(basepath, params)` of the script named on the command line. Runs inside the app's image: Python 3.6+, no packages."""
+"""Calls `run(basepath, params)` of the script named on the command line.
+
+Runs inside the app's image: Python 3.6 or newer, no packages.
+"""
 
 import importlib.util
 import json
