@@ -24,7 +24,6 @@ _KEPT = (
     "items",
     "multipleOf",
     "title",
-    "description",
     "examples",
 )
 
@@ -80,7 +79,8 @@ def _field(leaf: Mapping[str, Any], default: Any, section: str) -> Param:
     schema["type"] = listed if "null" in listed else ["null", *listed]
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
-    return Param(default, schema={**schema, "section": section})
+    # Apart from the schema: Airflow reads a description inside it as a second argument of that name.
+    return Param(default, leaf.get("description"), schema={**schema, "section": section})
 
 
 def _nested(template: Template) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Counts the words of one chunk: `data.bin` in, `counts.csv` out (chunk, word, count; most frequent first)."""
+"""Counts the words of one chunk: `data.bin` in, `counts.csv` out (chunk, word, count; frequent first)."""
 
 import csv
 import json

@@ -1,0 +1,47 @@
+"""Skips are loud, and forbidden where TRIPTYCH_NO_SKIPS is set (in CI)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import DockerException
+
+from triptych.settings import PROJECT, Settings, read_settings
+
+IMAGE = "python:3.11-slim"
+
+
+def _docker_problem() -> str | None:
+    try:
+        client = docker.APIClient(version="auto", timeout=10)
+        client.inspect_image(IMAGE)
+    except DockerException as error:
+        return f"no Docker engine with {IMAGE}: {error}"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wanted = [item for item in items if item.get_closest_marker("docker")]
+    problem = _docker_problem() if wanted else None
+    if problem is None:
+        return
+    if os.environ.get("TRIPTYCH_NO_SKIPS"):
+        pytest.exit(f"TRIPTYCH_NO_SKIPS is set, and there is {problem}", 1)
+    for item in wanted:
+        item.add_marker(pytest.mark.skip(reason=problem))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A workspace in a folder of the test's own; local processes as the runner."""
+    return read_settings(
+        {
+            "workspace": (tmp_path / "workspace").as_uri(),
+            "allowed_roots": f"{tmp_path}:{PROJECT / 'include'}",
+            "scratch": str(tmp_path / "scratch"),
+            "runner": "process",
+        }
+    )
