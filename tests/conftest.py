@@ -17,7 +17,10 @@ IMAGE = "python:3.11-slim"
 def _docker_problem() -> str | None:
     try:
         client = docker.APIClient(version="auto", timeout=10)
-        client.inspect_image(IMAGE)
+        try:
+            client.inspect_image(IMAGE)
+        finally:
+            client.close()
     except DockerException as error:
         return f"no Docker engine with {IMAGE}: {error}"
     return None

@@ -72,7 +72,7 @@ def open_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str,
             "e.g. s3://bucket/triptych or file:///shared/triptych."
         )
         raise ConfigError(msg)
-    root = f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='+')}"
+    root = f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='')}"
     store = open_store(root, settings.workspace_conn_id, settings)
     return Job(settings, template, spec, dag_id, run_id, Workspace(store, root))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from triptych.blocks import Block
 from triptych.engines.loading import load_engine
-from triptych.errors import ChunkError, EngineError, ImageError, TriptychError
+from triptych.errors import ChunkError, EngineError, ImageError, ObjectNotFoundError, TriptychError
 from triptych.fan_in import Destination, ResultObject, read_results
 from triptych.fan_out import chunk_entries, container_chunks, engine_sources
 from triptych.job import Job, freeze, frozen_sources, resolve_sources, thaw
@@ -301,4 +301,8 @@ def _outcome(job: Job, listing: Mapping[str, Any]) -> Outcome:
 
 
 def _exists(job: Job, uri: str) -> bool:
-    return any(info.uri == uri for info in job.workspace.store.list(uri))
+    try:
+        job.workspace.store.stat(uri)
+    except ObjectNotFoundError:
+        return False
+    return True

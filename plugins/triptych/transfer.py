@@ -129,28 +129,29 @@ def result_files(folder: Path, max_files: int, max_bytes: int, what: str) -> lis
     """
     found: list[FoundFile] = []
     total = 0
-    pending = [folder]
-    while pending:
-        for entry in os.scandir(pending.pop()):
-            mode = entry.stat(follow_symlinks=False).st_mode
-            name = Path(entry.path).relative_to(folder).as_posix()
-            if stat.S_ISDIR(mode):
-                pending.append(Path(entry.path))
-            elif not stat.S_ISREG(mode):
-                kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
-                msg = f"{what}: the result {name!r} is {kind}, which is refused. Write a copy of the file instead."
-                raise ChunkError(msg)
-            else:
-                size = entry.stat(follow_symlinks=False).st_size
-                found.append(FoundFile(Path(entry.path), name, size))
-                total += size
-            if len(found) > max_files or total > max_bytes:
-                msg = (
-                    f"{what}: more than {max_files} files or {max_bytes >> 30} GiB of results. Write fewer, or raise "
-                    "[triptych] max_result_files or max_result_gib."
-                )
-                raise ChunkError(msg)
+    for path in _below(folder):
+        about = path.lstat()
+        name = path.relative_to(folder).as_posix()
+        if not stat.S_ISREG(about.st_mode):
+            kind = "a link" if stat.S_ISLNK(about.st_mode) else "no regular file"
+            msg = f"{what}: the result {name!r} is {kind}, which is refused. Write a copy of the file instead."
+            raise ChunkError(msg)
+        found.append(FoundFile(path, name, about.st_size))
+        total += about.st_size
+        if len(found) > max_files or total > max_bytes:
+            msg = (
+                f"{what}: more than {max_files} files or {max_bytes >> 30} GiB of results. Write fewer, or raise "
+                "[triptych] max_result_files or max_result_gib."
+            )
+            raise ChunkError(msg)
     return sorted(found, key=lambda file: file.name)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything but folders; os.walk lists a link to a folder among the folders, and does not enter it."""
+    for parent, folders, files in os.walk(folder):
+        for name in [*files, *(name for name in folders if Path(parent, name).is_symlink())]:
+            yield Path(parent, name)
 
 
 def upload(files: Sequence[FoundFile], job: Job, number: int, attempt: str) -> tuple[FileEntry, ...]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from triptych.errors import IntegrityError, ObjectNotFoundError
 from triptych.storage import Store
@@ -135,7 +135,8 @@ class Workspace:
     def committed(self) -> set[int]:
         """Numbers of the chunks that have a commit, from one listing."""
         start = f"{self.root}/results/"
-        names = (info.uri.removeprefix(start) for info in self.store.list(start))
+        # Decoded: a store's spelling of a URI may escape more than ours.
+        names = (unquote(info.uri).removeprefix(unquote(start)) for info in self.store.list(start))
         return {
             int(name.removesuffix(".json"))
             for name in names

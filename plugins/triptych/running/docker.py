@@ -119,7 +119,7 @@ class DockerSession:
         """Kill and remove the container; nothing of it is left."""
         container, self._container = self._container, None
         if self._stdin is not None:
-            self._stdin.close()
+            _hang_up(self._stdin)
             self._stdin = None
         if container is not None:
             with suppress(NotFound):
@@ -260,6 +260,18 @@ def _gpus(gpu: int | tuple[str, ...]) -> Any:
     if isinstance(gpu, int):
         return DeviceRequest(count=gpu, capabilities=[["gpu"]])
     return DeviceRequest(device_ids=list(gpu), capabilities=[["gpu"]])
+
+
+def _hang_up(stream: Any) -> None:
+    """Close an attached stream, the HTTP response that docker-py reads it from, and the socket below both."""
+    raw = getattr(stream, "_sock", stream)
+    response = getattr(stream, "_response", None)
+    if response is not None:
+        # urllib3 flushes what is a read-only stream here, closed already when the container ended first.
+        with suppress(ValueError):
+            response.close()
+    stream.close()
+    raw.close()
 
 
 def _send(stream: Any, data: bytes) -> None:

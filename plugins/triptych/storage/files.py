@@ -35,12 +35,14 @@ class FileStore(Store):
             return _info(path, path.stat())
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        start = self._path(prefix)
+        self._path(prefix)
+        start = file_path(prefix)
         folder = start if prefix.endswith("/") else start.parent
-        for path in sorted(_walk(folder), key=lambda path: path.as_uri()):
-            if path.as_uri().startswith(prefix) and not path.name.startswith(_HIDDEN):
+        for path in sorted(_walk(folder), key=_uri):
+            if str(path).startswith(str(start)) and not path.name.startswith(_HIDDEN):
+                self._path(_uri(path))  # A link may lead out of the roots.
                 with suppress(FileNotFoundError):
-                    yield _info(self._path(path.as_uri()), path.stat())
+                    yield _info(path, path.stat())
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         path = self._path(uri)
@@ -115,9 +117,11 @@ def file_path(uri: str) -> Path:
 
 
 def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(
-        f"file://{quote(str(path))}", stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
-    )
+    return ObjectInfo(_uri(path), stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}")
+
+
+def _uri(path: Path) -> str:
+    return f"file://{quote(str(path))}"
 
 
 def _walk(folder: Path) -> Iterator[Path]:
