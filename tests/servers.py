@@ -100,12 +100,8 @@ def _running(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
         _wait_until_ready(process, f"http://127.0.0.1:{port}/", log)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # Its data goes with it.
+        process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from triptych.blocks import Template, code_digest
 from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError, SourceError
@@ -124,11 +124,11 @@ def frozen_sources(job: Job) -> list[SourceEntry]:
 
 
 def resolve_sources(job: Job) -> list[SourceEntry]:
-    """Every object that the job's sources name, in order given, each prefix or glob in order of URI.
+    """Every object that the job's sources name, in order given, each prefix or glob in order of decoded URI.
 
     Raises SourceError when a source names nothing.
     """
-    return [entry for location in job.spec.sources for entry in _resolve(job, location)]
+    return [entry for location in job.spec.sources for entry in sorted(_resolve(job, location), key=_decoded)]
 
 
 def _resolve(job: Job, location: Location) -> list[SourceEntry]:
@@ -138,6 +138,10 @@ def _resolve(job: Job, location: Location) -> list[SourceEntry]:
         msg = f"dataSource {location.uri}: the {kind} holds no file. Check the URI and its connection."
         raise SourceError(msg)
     return found
+
+
+def _decoded(entry: SourceEntry) -> bytes:
+    return unquote_to_bytes(entry.uri)
 
 
 def _infos(job: Job, location: Location) -> Iterator[Any]:

@@ -231,3 +231,12 @@ def test_a_missing_image_is_named_and_no_retry_helps(settings: Settings, tmp_pat
     with pytest.raises(TriptychError, match="triptych/none:1") as caught:
         stages.run_pack(job, 0, 1, 1, print)
     assert not caught.value.retryable
+
+
+def test_sources_are_taken_in_order_of_their_names(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "sources"
+    for name in ["é", "b/2", "b/10", "a", "b 1", "b-1"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    job, _ = _start(settings, write_app(tmp_path, UPPER), {"dataSource": f"{folder.as_uri()}/"})
+    assert [entry.name for entry in job.workspace.chunks()] == ["a", "b 1", "b-1", "10", "2", "é"]

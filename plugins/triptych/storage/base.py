@@ -39,7 +39,10 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose URI starts with `prefix` (recursive), in order of URI; nothing when there is none."""
+        """Every object whose URI starts with `prefix` (recursive); nothing when there is none.
+
+        In the store's order: not every S3 server lists by key.
+        """
 
     @abstractmethod
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from typing import BinaryIO
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import Settings
@@ -37,9 +37,9 @@ class FileStore(Store):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         self._path(prefix)
         start = file_path(prefix)
-        folder = start if prefix.endswith("/") else start.parent
-        for path in sorted(_walk(folder), key=_uri):
-            if str(path).startswith(str(start)) and not path.name.startswith(_HIDDEN):
+        folder, beginning = (start, "") if prefix.endswith("/") else (start.parent, start.name)
+        for path in sorted(_walk(folder, beginning), key=os.fsencode):
+            if not path.name.startswith(_HIDDEN):
                 self._path(_uri(path))  # A link may lead out of the roots.
                 with suppress(FileNotFoundError):
                     yield _info(path, path.stat())
@@ -62,13 +62,15 @@ class FileStore(Store):
         path = self._path(uri)
         with _told(uri):
             part = _part_beside(path)
-            try:
-                with part.open("wb") as out:
-                    yield out
-                part.chmod(0o644)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
+        try:
+            with part.open("wb") as out:
+                yield _FileWriter(out, uri)
+                with _told(uri):
+                    out.close()
+                    part.chmod(0o644)
+                    part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         path = self._path(uri)
@@ -86,8 +88,9 @@ class FileStore(Store):
         return True
 
     def copy(self, source: str, target: str) -> None:
-        with self._path(source).open("rb") as data, self.writer(target) as out:
-            shutil.copyfileobj(data, out, BLOCK_BYTES)
+        with self.writer(target) as out:
+            for block in self.stream(source):
+                out.write(block)
 
     def delete(self, uri: str) -> None:
         with _told(uri):
@@ -106,6 +109,19 @@ class FileStore(Store):
         return path
 
 
+class _FileWriter:
+    """The stream of one `writer`; its errors are ours, unlike those of the code that writes."""
+
+    def __init__(self, out: BinaryIO, uri: str) -> None:
+        self._out, self._uri = out, uri
+
+    def write(self, data: bytes, /) -> int:
+        try:
+            return self._out.write(data)
+        except OSError as error:
+            raise _translated(self._uri, error) from error
+
+
 def file_path(uri: str) -> Path:
     """The absolute path of a `file:///` URI."""
     # A '#' or '?' may stand unescaped in what people type; no file URI has a query or fragment.
@@ -113,7 +129,8 @@ def file_path(uri: str) -> Path:
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         msg = f"{uri}: a file URI has three slashes and an absolute path: file:///data/input.csv."
         raise StorageAccessError(msg)
-    return Path(unquote(parts.path))
+    # By bytes: a name on disk need not be UTF-8.
+    return Path(os.fsdecode(unquote_to_bytes(parts.path)))
 
 
 def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
@@ -121,11 +138,16 @@ def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
 
 
 def _uri(path: Path) -> str:
-    return f"file://{quote(str(path))}"
+    return f"file://{quote(os.fsencode(path))}"
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for parent, _, files in os.walk(folder):
+def _walk(folder: Path, beginning: str) -> Iterator[Path]:
+    """Every file below `folder` whose path in it starts with `beginning`, a part of one name."""
+    for parent, folders, files in os.walk(folder):
+        if beginning:
+            folders[:] = [name for name in folders if name.startswith(beginning)]
+            files = [name for name in files if name.startswith(beginning)]
+            beginning = ""  # It holds for the first level, which comes first.
         for name in files:
             yield Path(parent, name)
 
@@ -144,12 +166,13 @@ def _told(uri: str) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except FileNotFoundError as error:
-        msg = f"{uri}: there is no such file."
-        raise ObjectNotFoundError(msg) from error
-    except PermissionError as error:
-        msg = f"{uri}: the worker's user may not do this ({error.strerror})."
-        raise StorageAccessError(msg) from error
     except OSError as error:
-        msg = f"{uri}: {error.strerror or error}."
-        raise StorageError(msg) from error
+        raise _translated(uri, error) from error
+
+
+def _translated(uri: str, error: OSError) -> StorageError:
+    if isinstance(error, FileNotFoundError):
+        return ObjectNotFoundError(f"{uri}: there is no such file.")
+    if isinstance(error, PermissionError):
+        return StorageAccessError(f"{uri}: the worker's user may not do this ({error.strerror}).")
+    return StorageError(f"{uri}: {error.strerror or error}.")

@@ -57,6 +57,8 @@ class S3Store(Store):
                     yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'))
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        from botocore.exceptions import ClientError
+
         if length == 0:
             return
         wanted: dict[str, str] = _place(uri)
@@ -65,7 +67,12 @@ class S3Store(Store):
         if etag is not None:
             wanted["IfMatch"] = f'"{etag}"'
         with _told(uri):
-            body = self._client.get_object(**wanted)["Body"]
+            try:
+                body = self._client.get_object(**wanted)["Body"]
+            except ClientError as error:
+                if _status(error) == 416:  # The object ends before `offset`, or is empty.
+                    return
+                raise
             try:
                 yield from body.iter_chunks(BLOCK_BYTES)
             finally:
@@ -78,8 +85,11 @@ class S3Store(Store):
             try:
                 yield upload
                 upload.finish()
-            except BaseException:
-                upload.abort()
+            except BaseException as error:
+                try:
+                    upload.abort()
+                except Exception as second:
+                    error.add_note(f"{uri}: the parts sent so far could not be removed: {second}")
                 raise
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
@@ -90,7 +100,7 @@ class S3Store(Store):
                 try:
                     self._client.put_object(**_place(uri), Body=data, IfNoneMatch="*")
                 except ClientError as error:
-                    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                    status = _status(error)
                     if status == 412:
                         return False
                     if status != 409:
@@ -187,8 +197,14 @@ def _told(uri: str) -> Iterator[None]:
         raise StorageError(msg) from error
 
 
+def _status(error: Any) -> int | None:
+    """The HTTP status of a ClientError; None when there was no answer."""
+    status: int | None = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
+
+
 def _translated(uri: str, error: Any) -> Exception:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = _status(error)
     if status == 404:
         return ObjectNotFoundError(f"{uri}: there is no such object or bucket.")
     if status in (401, 403):

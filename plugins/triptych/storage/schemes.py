@@ -31,6 +31,7 @@ _FACTORIES: dict[str, StoreFactory] = {"file": _file_store, "s3": _s3_store}
 def register_scheme(scheme: str, factory: StoreFactory) -> None:
     """Let `scheme://` URIs be served by the factory's stores."""
     _FACTORIES[scheme] = factory
+    _cached.cache_clear()
 
 
 def open_store(uri: str, conn_id: str | None, settings: Settings) -> Store:
