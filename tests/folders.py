@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Template, read_catalog
-from triptych.settings import PROJECT
 
 
 def write_app(
@@ -32,4 +31,4 @@ def write_app(
     }
     (folder / "manifest.json").write_text(json.dumps(about))
     (folder / "template.json").write_text(json.dumps(template or {}))
-    return read_catalog([include, PROJECT / "include"]).template("tried")
+    return read_catalog([include]).template("tried")

@@ -20,7 +20,7 @@ from triptych.fan_in import Destination, ResultObject, read_results
 from triptych.fan_out import chunk_entries, container_chunks, engine_sources
 from triptych.job import Job, freeze, frozen_sources, resolve_sources, thaw
 from triptych.packs import MOST_TASKS, Pack, packs
-from triptych.running import RunSpec, Session, Unit, Usage, open_session
+from triptych.running import RunSpec, Session, Stop, Unit, Usage, open_session
 from triptych.secrets import secret_environment
 from triptych.transfer import ChunkReader, result_files, save, upload
 from triptych.workspace import ChunkEntry, Commit
@@ -88,11 +88,14 @@ def run_pack(
     attempt: int,
     log: Log,
     on_chunk: Callable[[ChunkOutcome], None] | None = None,
+    stop: Stop | None = None,
 ) -> int:
     """Run the app on chunks first..first+count-1 that have no commit yet, in one container; returns how many ran.
 
-    A failed chunk does not stop the others. Raises ChunkError with all failures at the end.
+    A failed chunk does not stop the others. Raises ChunkError with all failures at the end, and KeyboardInterrupt
+    when `stop` was asked for.
     """
+    stop = stop or Stop()
     listed = list(job.workspace.chunks())
     todo = [entry for entry in listed[first : first + count] if job.workspace.read_commit(entry.number) is None]
     if not todo:
@@ -102,8 +105,9 @@ def run_pack(
     failures: list[str] = []
     # The token keeps a zombie of the same try apart from us.
     token = f"{attempt}-{secrets.token_hex(4)}"
-    with _scratch(job) as work, _session(job, job.template.app, work, log, first) as session:
+    with _scratch(job) as work, _session(job, job.template.app, work, log, first, stop) as session:
         for entry in todo:
+            stop.check()
             outcome = _run_chunk(job, reader, session, entry, len(listed), token, work)
             if outcome.error:
                 failures.append(outcome.error)
@@ -252,7 +256,7 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
         (folder / "out").mkdir()
         fill(folder / "in")
         environment = {params: json.dumps(job.spec.params[engine.kind]), "JOB_ID": job.run_id}
-        with _session(job, engine, work, log, 0) as session:
+        with _session(job, engine, work, log) as session:
             try:
                 session.run(Unit(engine.kind, folder, *variables, environment))
             except ChunkError as error:
@@ -264,10 +268,12 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
 
 
 @contextmanager
-def _session(job: Job, block: Block, work: Path, log: Log, first: int) -> Iterator[Session]:
+def _session(
+    job: Job, block: Block, work: Path, log: Log, first: int = 0, stop: Stop | None = None
+) -> Iterator[Session]:
     labels = {**job.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first)}
     timeout_s = job.spec.config["taskTimeout"] or block.task_timeout_s
-    spec = RunSpec(block, work, labels, secret_environment(block), timeout_s, block.network)
+    spec = RunSpec(block, work, labels, secret_environment(block), timeout_s, block.network, stop or Stop())
     with open_session(spec, job.settings, log) as session:
         yield session
 

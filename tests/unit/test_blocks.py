@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,11 @@ def test_tags_match_the_highest_version() -> None:
     assert highest_match("x@1.2", versions) == "1.2"
     assert highest_match("x@3", versions) is None
     assert version_key("0.4.rev0") < version_key("0.4.1")
+
+
+def test_a_copy_of_our_engines_is_no_contradiction(tmp_path: Path) -> None:
+    shutil.copytree(INCLUDE / "engines", tmp_path / "engines")
+    assert read_catalog([tmp_path]).problems == ()
+    (tmp_path / "engines" / "partitioners" / "rows" / "app" / "main.py").write_text("changed = True\n")
+    [problem] = read_catalog([tmp_path]).problems
+    assert "rows" in problem.message

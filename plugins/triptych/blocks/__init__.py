@@ -1,7 +1,7 @@
 """Building blocks: reading, validating and resolving manifests, schemas and templates."""
 
-from triptych.blocks.catalog import read_catalog
+from triptych.blocks.catalog import BUILT_IN, read_catalog
 from triptych.blocks.digest import code_digest
 from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
 
-__all__ = ["KINDS", "Block", "Catalog", "Problem", "Template", "code_digest", "read_catalog"]
+__all__ = ["BUILT_IN", "KINDS", "Block", "Catalog", "Problem", "Template", "code_digest", "read_catalog"]

@@ -6,14 +6,22 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from triptych.blocks.digest import code_digest
 from triptych.blocks.manifest import read_block
 from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
 from triptych.blocks.template import default_template, read_template
 from triptych.errors import ManifestError
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+BUILT_IN = next(
+    (folder for folder in (_PACKAGE / "include", _PACKAGE.parents[1] / "include") if folder.is_dir()),
+    _PACKAGE / "include",
+)
+"""Our own include folder: inside the package when it is installed, beside `plugins` in a checkout."""
+
 
 def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
-    """Everything below `apps/` and `engines/` of each folder, at any depth.
+    """Everything below `apps/` and `engines/` of each folder, at any depth, and the engines that come with Triptych.
 
     With `only`, just that template is built. One broken block never hides another.
     """
@@ -21,7 +29,10 @@ def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
     problems: list[Problem] = []
     warnings: list[Problem] = []
     templates: list[Path] = []
-    for manifest in _files(include, ("apps", "engines"), "manifest.json"):
+    manifests = [*_files(include, ("apps", "engines"), "manifest.json")]
+    if BUILT_IN not in include:
+        manifests += _files([BUILT_IN], ("engines",), "manifest.json")
+    for manifest in manifests:
         block, faults, hints = read_block(manifest)
         problems += faults
         warnings += hints
@@ -66,7 +77,9 @@ def _without_twins(blocks: Sequence[Block], problems: list[Problem]) -> list[Blo
     first: dict[tuple[str, str, str], Block] = {}
     for block in blocks:
         twin = first.setdefault((block.kind, block.name, block.version), block)
-        if twin is not block:
+        # Our own engines come last; an unchanged copy of one in a user's include folder is no contradiction.
+        is_copy = block.folder.is_relative_to(BUILT_IN) and code_digest(twin) == code_digest(block)
+        if twin is not block and not is_copy:
             message = f"{block.kind} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
             problems.append(Problem(block.folder / "manifest.json", "$.name", message))
     return sorted(first.values(), key=lambda block: (KINDS.index(block.kind), block.name, block.version))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from triptych.running.spec import RunSpec, Session, Unit, Usage
+from triptych.running.stop import Stop
 from triptych.settings import Settings
 
-__all__ = ["RunSpec", "Session", "Unit", "Usage", "open_session"]
+__all__ = ["RunSpec", "Session", "Stop", "Unit", "Usage", "open_session"]
 
 
 def open_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> AbstractContextManager[Session]:

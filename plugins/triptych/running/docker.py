@@ -110,7 +110,8 @@ class DockerSession:
         if self._container is None:
             self._start()
         output = LineLog(self._log)
-        marker, timed_out = self._follow(unit, output)
+        with self._spec.stop.ends(self._kill):
+            marker, timed_out = self._follow(unit, output)
         if marker is None:
             self._judge_death(output, timed_out)
         return self._judge(marker or [], output, started)
@@ -124,6 +125,10 @@ class DockerSession:
         if container is not None:
             with suppress(NotFound):
                 self._client.remove_container(container, force=True, v=True)
+
+    def _kill(self) -> None:
+        with suppress(APIError):
+            self._client.kill(self._container)
 
     def _lay_out(self, unit: Unit) -> None:
         inside = WORK / unit.folder.name
@@ -197,8 +202,7 @@ class DockerSession:
 
         def expire() -> None:
             timed_out.set()
-            with suppress(APIError):
-                self._client.kill(self._container)
+            self._kill()
 
         timer = threading.Timer(self._spec.timeout_s or threading.TIMEOUT_MAX, expire)
         timer.daemon = True

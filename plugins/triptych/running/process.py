@@ -52,7 +52,8 @@ class ProcessSession:
             msg = f"cannot start {self._argv[0]!r}: {error.strerror}. Is it installed on this machine?"
             raise ChunkError(msg) from error
         timed_out = threading.Event()
-        code, cpu_seconds = self._follow(process, output, timed_out)
+        with self._spec.stop.ends(lambda: _end_group(process)):
+            code, cpu_seconds = self._follow(process, output, timed_out)
         if timed_out.is_set():
             msg = f"ran longer than its timeout of {self._spec.timeout_s:g} s.{output.tail()}"
             raise ChunkError(msg)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from triptych.blocks import Block
+from triptych.running.stop import Stop
 
 LAST_LINES = 20
 """How much of a failed unit's log its error repeats."""
@@ -23,6 +24,7 @@ class RunSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
     network: str | None = None
+    stop: Stop = field(default_factory=Stop)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""What reading at parse time leaves out: schemas that are no schemas, defaults that break their own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+
+
+def check_blocks(catalog: Catalog) -> list[Problem]:
+    """Every fault of the catalog: those found while reading, then those of schemas and default parameters."""
+    deep = [fault for block in catalog.blocks for fault in check_schema(block)]
+    own = [fault for template in catalog.templates for kind in KINDS for fault in _check_params(template, kind)]
+    return [*catalog.problems, *deep, *own]
+
+
+def check_schema(block: Block) -> Iterator[Problem]:
+    """Whether `schema.json` is a JSON Schema of its draft and its defaults hold against it."""
+    from jsonschema import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    path = _schema_path(block)
+    draft = validator_for(block.schema, Draft202012Validator)
+    try:
+        draft.check_schema(dict(block.schema))
+    except SchemaError as error:
+        yield Problem(path, error.json_path, f"is not valid JSON Schema: {error.message}.")
+        return
+    for name, leaf in block.schema.get("properties", {}).items():
+        if isinstance(leaf, Mapping) and "default" in leaf:
+            rooted = {key: value for key, value in block.schema.items() if key in ("$schema", "$defs", "definitions")}
+            for fault in draft({**rooted, **leaf}).iter_errors(leaf["default"]):
+                yield Problem(path, f"$.properties.{name}.default", f"breaks its own rule: {fault.message}.")
+
+
+def _check_params(template: Template, kind: str) -> Iterator[Problem]:
+    """Faults of a template's own parameters; dates in `{{ }}` are filled later and are not judged here."""
+    from jsonschema import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    schema = {key: value for key, value in getattr(template, kind).schema.items() if key != "required"}
+    given = {key: value for key, value in template.params.get(kind, {}).items() if "{{" not in str(value)}
+    draft = validator_for(schema, Draft202012Validator)
+    try:
+        draft.check_schema(schema)
+    except SchemaError:
+        return  # The schema's own fault says why.
+    for error in draft(schema).iter_errors(given):
+        place = ".".join(["$.params", kind, *map(str, error.absolute_path)])
+        yield Problem(template.path, place, f"{error.message}.")
+
+
+def _schema_path(block: Block) -> Path:
+    return block.folder / "schema.json"

@@ -1,0 +1,62 @@
+"""The `triptych` command. Starts without Airflow; a mistake of the user's is one clear message and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from triptych import __version__
+from triptych.cli import blocks, run
+from triptych.cli.console import tell_error
+from triptych.errors import TriptychError
+
+EPILOG = (
+    "Exit codes: 0 done, 2 usage or configuration, 3 to 10 by kind of error (docs/reference/exit-codes.md), 130 Ctrl-C."
+)
+
+
+class _Guarded(TyperGroup):
+    """Turns our errors into a message and their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TriptychError as error:
+            tell_error(str(error))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            tell_error("Stopped.")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=_Guarded,
+    help="Distributed jobs from a folder with a manifest, a schema and a script.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+app.add_typer(blocks.app_commands, name="app")
+app.add_typer(blocks.engine_commands, name="engine")
+app.add_typer(blocks.template_commands, name="template")
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("validate")(blocks.validate_all)
+
+
+@app.command()
+def version(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The version of Triptych and of Python."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    typer.echo(f'{{"triptych": "{__version__}", "python": "{python}"}}' if json_ else f"triptych {__version__}")
+
+
+def main() -> None:
+    """Run the command; SIGTERM ends it as cleanly as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app(prog_name="triptych")

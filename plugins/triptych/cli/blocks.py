@@ -1,0 +1,271 @@
+"""`triptych app|engine|template ...` and `triptych validate`: what is in the include folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from triptych.blocks import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.check import check_blocks
+from triptych.cli.console import print_json, print_table, tell, tell_error
+from triptych.cli.setup import AsJson, Include, catalog, include_folders
+from triptych.errors import ManifestError
+from triptych.jobspec import leaves
+from triptych.scaffold import EngineKind, Language, Platform, new_app, new_engine, new_template
+
+app_commands = typer.Typer(no_args_is_help=True, help="Apps: your code, run once per chunk.")
+engine_commands = typer.Typer(no_args_is_help=True, help="Engines: partitioners and assemblers.")
+template_commands = typer.Typer(no_args_is_help=True, help="Templates: a partitioner, an app and an assembler.")
+
+ENGINES = ("partitioner", "assembler")
+Name = Annotated[str, typer.Argument(help="Letters, digits, '-' and '_'; at most 64.")]
+Tag = Annotated[str, typer.Argument(help="name, name@1 or name@1.2: the highest version that matches.")]
+Only = Annotated[str | None, typer.Argument(help="Only this one: a name, or a folder. Default: all.")]
+
+
+@app_commands.command("new", epilog="Example: triptych app new captions && triptych run captions")
+def app_new(
+    name: Name,
+    language: Annotated[Language, typer.Option(help="What the script is written in.")] = Language.PYTHON,
+    image: Annotated[str, typer.Option(help="The container image.")] = "python:3.11-slim",
+    include: Include = None,
+) -> None:
+    """Write a folder with manifest, schema, template, script and sample input that runs at once."""
+    folder = new_app(_home(include), name, language, image)
+    tell(f"Made {folder}. Try it:")
+    sample = _short(folder / "test" / "sample.txt")
+    tell(f"  triptych run {name} --source {sample}{_include_option(include)}")
+
+
+@app_commands.command("validate")
+def app_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+    """Check apps and their templates; exit code 3 when there is a fault."""
+    _validate(catalog(include), ("app",), name, json_)
+
+
+@app_commands.command("list")
+def app_list(include: Include = None, json_: AsJson = False) -> None:
+    """Every app, with version and image."""
+    _list(catalog(include), ("app",), json_)
+
+
+@app_commands.command("show")
+def app_show(tag: Tag, include: Include = None, json_: AsJson = False) -> None:
+    """One app: where it lies, what it needs, its parameters."""
+    _show(catalog(include).find("app", tag), json_)
+
+
+@engine_commands.command("new", epilog="Example: triptych engine new by-page --type partitioner")
+def engine_new(
+    name: Name,
+    type_: Annotated[EngineKind, typer.Option("--type", help="What the engine does.")] = EngineKind.PARTITIONER,
+    platform: Annotated[Platform, typer.Option(help="python runs in the worker, docker in an image.")] = (
+        Platform.PYTHON
+    ),
+    include: Include = None,
+) -> None:
+    """Write a folder with manifest, schema and script that works at once."""
+    folder = new_engine(_home(include), name, type_, platform)
+    tell(f"Made {folder}. Name it as {type_.value!r} in a template.json: `triptych template new --help`.")
+
+
+@engine_commands.command("validate")
+def engine_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+    """Check partitioners and assemblers; exit code 3 when there is a fault."""
+    _validate(catalog(include), ENGINES, name, json_)
+
+
+@engine_commands.command("list")
+def engine_list(include: Include = None, json_: AsJson = False) -> None:
+    """Every partitioner and assembler."""
+    _list(catalog(include), ENGINES, json_)
+
+
+@engine_commands.command("show")
+def engine_show(
+    tag: Tag,
+    type_: Annotated[EngineKind | None, typer.Option("--type", help="Where a name is both.")] = None,
+    include: Include = None,
+    json_: AsJson = False,
+) -> None:
+    """One engine and its parameters; both when a partitioner and an assembler share the name."""
+    found = catalog(include)
+    kinds = (type_.value,) if type_ else ENGINES
+    names = {block.name for block in found.blocks if block.kind in kinds}
+    here = [kind for kind in kinds if any(b.kind == kind and b.name == tag.partition("@")[0] for b in found.blocks)]
+    if not here and type_ is None:
+        raise ManifestError(f"{tag!r} is no engine here. Known: {', '.join(sorted(names))}.")  # noqa: EM102
+    for kind in here or kinds:
+        _show(found.find(kind, tag), json_)
+
+
+@template_commands.command("new", epilog="Example: triptych template new daily --app wordcount --partitioner rows")
+def template_new(
+    name: Name,
+    app: Annotated[str, typer.Option(help="The app's tag.")],
+    partitioner: Annotated[str, typer.Option(help="The partitioner's tag.")] = "passthrough",
+    assembler: Annotated[str, typer.Option(help="The assembler's tag.")] = "passthrough",
+    schedule: Annotated[str | None, typer.Option(help="Cron or preset, such as @daily.")] = None,
+    include: Include = None,
+) -> None:
+    """Write include/templates/NAME/template.json: a DAG of its own over an app that exists."""
+    found = catalog(include)
+    for kind, tag in zip(KINDS, (app, partitioner, assembler), strict=True):
+        found.find(kind, tag)
+    tags = {"partitioner": partitioner, "app": app, "assembler": assembler}
+    tell(f"Made {new_template(_home(include), name, tags, schedule)}.")
+
+
+@template_commands.command("list")
+def template_list(include: Include = None, json_: AsJson = False) -> None:
+    """Every template: what `triptych run` and Airflow can launch."""
+    templates = catalog(include).templates
+    if json_:
+        print_json([_template_data(template) for template in templates])
+        return
+    rows = [[t.id, *(getattr(t, kind).tag for kind in ("partitioner", "app", "assembler"))] for t in templates]
+    print_table(["template", "partitioner", "app", "assembler"], rows)
+
+
+@template_commands.command("show")
+def template_show(name: str, include: Include = None, json_: AsJson = False) -> None:
+    """One template: its blocks, defaults, schedule and every parameter that a caller may give."""
+    template = catalog(include).template(name)
+    if json_:
+        print_json(_template_data(template))
+        return
+    tell(f"{template.id}: {template.description}\n{template.path}")
+    if template.schedule:
+        tell(f"schedule: {template.schedule}")
+    rows = [
+        row
+        for kind in ("partitioner", "app", "assembler")
+        for row in _parameter_rows(getattr(template, kind), template.params.get(kind, {}), f"{kind}.")
+    ]
+    print_table(["parameter", "type", "default", "description"], rows)
+
+
+def validate_all(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+    """Check every block and template; exit code 3 when there is a fault."""
+    _validate(catalog(include), KINDS, name, json_)
+
+
+def _validate(found: Catalog, kinds: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    blocks = [block for block in found.blocks if block.kind in kinds and _is_meant(block.folder, block.name, name)]
+    meant = [block.folder for block in blocks]
+    problems = [fault for fault in check_blocks(found) if _concerns(fault, kinds, meant, name)]
+    warnings = [hint for hint in found.warnings if _concerns(hint, kinds, meant, name)]
+    if name and not blocks and not problems:
+        msg = f"There is no {' or '.join(kinds)} {name!r} to check. `triptych app list` and `engine list` show them."
+        raise ManifestError(msg)
+    if as_json:
+        print_json({"problems": [_fault(p) for p in problems], "warnings": [_fault(w) for w in warnings]})
+    else:
+        for hint in warnings:
+            tell(f"warning: {hint}")
+        for problem in problems:
+            tell_error(str(problem))
+        tell(f"{len(blocks)} block(s) checked: {len(problems)} fault(s), {len(warnings)} warning(s).")
+    if problems:
+        raise typer.Exit(ManifestError.exit_code)
+
+
+def _is_meant(folder: Path, block_name: str, wanted: str | None) -> bool:
+    if wanted is None:
+        return True
+    return block_name == wanted.partition("@")[0] or folder.resolve() == Path(wanted).resolve()
+
+
+def _concerns(fault: Problem, kinds: tuple[str, ...], meant: list[Path], name: str | None) -> bool:
+    """Whether the fault's file belongs to what is asked for; a file that could not be read goes by its folder."""
+    folder = fault.path.parent
+    if folder in meant:
+        return True
+    room = "engines" if "engines" in folder.parts else "apps"
+    in_rooms = room in {"apps" if kind == "app" else "engines" for kind in kinds}
+    return in_rooms and _is_meant(folder, folder.name, name)
+
+
+def _fault(problem: Problem) -> dict[str, str]:
+    return {"file": str(problem.path), "place": problem.where, "message": problem.message}
+
+
+def _list(found: Catalog, kinds: tuple[str, ...], as_json: bool) -> None:
+    blocks = [block for block in found.blocks if block.kind in kinds]
+    if as_json:
+        print_json([_block_data(block) for block in blocks])
+        return
+    rows = [[b.name, b.version, b.kind, b.image or b.platform, b.description] for b in blocks]
+    print_table(["name", "version", "type", "runs in", "description"], rows)
+    faulty = [problem for problem in found.problems if _concerns(problem, kinds, [], None)]
+    if faulty:
+        tell_error(f"{len(faulty)} fault(s) in blocks that are not listed; see `triptych validate`.")
+
+
+def _show(block: Block, as_json: bool) -> None:
+    if as_json:
+        print_json(_block_data(block))
+        return
+    tell(f"{block.kind} {block.tag}: {block.description}\n{block.folder}")
+    needs = {"image": block.image, "cores": block.min_cpu, "memory (GiB)": block.min_memory_gib, "gpu": block.gpu}
+    tell(", ".join(f"{key} {value}" for key, value in needs.items() if value) or f"platform {block.platform}")
+    print_table(["parameter", "type", "default", "description"], _parameter_rows(block, {}, ""))
+
+
+def _parameter_rows(block: Block, given: Any, prefix: str) -> list[list[str]]:
+    required = block.schema.get("required", ())
+    rows = []
+    for name, leaf in leaves(block.schema).items():
+        default = given.get(name, leaf.get("default", "(required)" if name in required else ""))
+        about = leaf.get("description", leaf.get("title", ""))
+        rows.append([f"{prefix}{name}", _type_of(leaf), "" if default is None else str(default), str(about)])
+    return rows
+
+
+def _type_of(leaf: Any) -> str:
+    if "enum" in leaf:
+        return " | ".join(map(str, leaf["enum"]))
+    kinds = leaf.get("type", "any")
+    return " or ".join(kind for kind in kinds if kind != "null") if isinstance(kinds, list) else str(kinds)
+
+
+def _block_data(block: Block) -> dict[str, Any]:
+    return {
+        "type": block.kind,
+        "name": block.name,
+        "version": block.version,
+        "description": block.description,
+        "folder": str(block.folder),
+        "platform": block.platform,
+        "image": block.image,
+        "schema": block.schema,
+    }
+
+
+def _template_data(template: Template) -> dict[str, Any]:
+    return {
+        "id": template.id,
+        "description": template.description,
+        **{kind: getattr(template, kind).tag for kind in KINDS},
+        "params": template.params,
+        "config": template.config,
+        "schedule": template.schedule,
+        "dataSource": template.data_source,
+        "dataDestination": template.data_destination,
+        "file": str(template.path),
+    }
+
+
+def _home(include: list[Path] | None) -> Path:
+    """The include folder that new blocks go to."""
+    return include_folders(include)[0]
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _include_option(include: list[Path] | None) -> str:
+    return "".join(f" --include {folder}" for folder in include or ())

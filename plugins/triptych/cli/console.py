@@ -1,0 +1,35 @@
+"""What the command prints: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+errors = Console(stderr=True)
+output = Console()
+
+
+def tell(text: str) -> None:
+    """A line for people, beside the results."""
+    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell_error(text: str) -> None:
+    errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    output.out(json.dumps(value, indent=2, ensure_ascii=False, default=str), highlight=False)
+
+
+def print_table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table that never cuts a cell: narrow terminals and pipes get folded text."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    output.print(table, markup=False)

@@ -1,0 +1,81 @@
+"""Command-line options as the nested conf of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from triptych.blocks import Template
+from triptych.errors import JobSpecError
+from triptych.jobspec import CONFIG_SCHEMA, ROLES, leaves
+from triptych.local import local_uri
+
+PREFIXES = (*ROLES, "config")
+
+
+def conf_from_options(
+    template: Template,
+    job: Path | None,
+    params: Path | None,
+    given: Sequence[str],
+    sources: Sequence[str],
+    destination: str | None,
+    conn_id: str | None,
+) -> dict[str, Any]:
+    """`--job` < `--params` < `-p`, `--source`, `--destination`. Raises JobSpecError for what cannot be read."""
+    conf = _read(job, "--job") if job else {}
+    if params:
+        conf["params"] = {**(conf.get("params") or {}), **_read(params, "--params")}
+    for text in given:
+        _set(conf, text, template)
+    if sources:
+        conf["dataSource"] = [_place(local_uri(source), conn_id) for source in sources]
+    if destination:
+        conf["dataDestination"] = _place(local_uri(destination, is_folder=True), conn_id)
+    return conf
+
+
+def _place(uri: str, conn_id: str | None) -> Any:
+    return {"uri": uri, "conn_id": conn_id} if conn_id and not uri.startswith("file:") else uri
+
+
+def _read(path: Path, option: str) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{option} {path}: {error.strerror}."
+        raise JobSpecError(msg) from None
+    except ValueError as error:
+        msg = f"{option} {path}: no JSON: {error}."
+        raise JobSpecError(msg) from None
+    if not isinstance(data, dict):
+        msg = f"{option} {path}: must hold a JSON object."
+        raise JobSpecError(msg)
+    return data
+
+
+def _set(conf: dict[str, Any], text: str, template: Template) -> None:
+    """`app.a.b=1` into `conf["params"]["app"]["a"]["b"]`; the value is JSON where it can be and no text is wanted."""
+    name, equals, value = text.partition("=")
+    role, *keys = name.split(".")
+    if not equals or role not in PREFIXES or not all(keys) or not keys:
+        msg = f"-p {text}: write it as app.NAME=VALUE; the first part is one of {', '.join(PREFIXES)}."
+        raise JobSpecError(msg)
+    place: Any = conf if role == "config" else conf.setdefault("params", {})
+    for key in (role, *keys[:-1]):
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            msg = f"-p {text}: {key!r} holds a value already, and no object."
+            raise JobSpecError(msg)
+    schema = CONFIG_SCHEMA if role == "config" else getattr(template, role).schema
+    leaf = leaves(schema).get(keys[0], {}) if len(keys) == 1 else {}
+    place[keys[-1]] = value if leaf.get("type") == "string" else _value(value)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,52 @@
+"""What every command needs before it starts: the include folders and the settings of this machine's user."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triptych.blocks import Catalog, read_catalog
+from triptych.errors import ConfigError
+from triptych.settings import PROJECT, Settings, get_settings
+
+Include = Annotated[
+    list[Path] | None,
+    typer.Option("--include", help="An include folder; may be repeated. Also: TRIPTYCH_INCLUDE, separated by ':'."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def include_folders(given: list[Path] | None) -> tuple[Path, ...]:
+    """`--include`, else TRIPTYCH_INCLUDE, else the configured ones, else ./include."""
+    from_environment = [Path(part) for part in os.environ.get("TRIPTYCH_INCLUDE", "").split(":") if part]
+    chosen = [folder.expanduser().absolute() for folder in given or from_environment]
+    for folder in chosen:
+        if not folder.is_dir():
+            msg = f"--include {folder}: there is no such folder."
+            raise ConfigError(msg)
+    own = Path("include").absolute()
+    configured = get_settings().include
+    if not chosen and configured == (PROJECT / "include",) and own.is_dir():
+        return (own,)
+    return tuple(chosen) or configured
+
+
+def catalog(given: list[Path] | None) -> Catalog:
+    return read_catalog(include_folders(given))
+
+
+def local_settings(given: list[Path] | None, runner: str | None) -> Settings:
+    """The configuration, with what a user of this machine may do: any file is theirs to name."""
+    settings = get_settings()
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "triptych"
+    return dataclasses.replace(
+        settings,
+        include=include_folders(given),
+        allowed_roots=(Path("/"),),
+        workspace=settings.workspace or (cache / "jobs").as_uri(),
+        runner=runner or settings.runner,
+    )
