@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def build_dag(template: Template) -> DAG:
         catchup=False,
         tags=["triptych", *(f"{role}:{getattr(template, role).tag}" for role in ROLES)],
         params=form_params(template),
-        default_args={"owner": "triptych"},
+        default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
         render_template_as_native_obj=False,
     ) as dag:
         cut = PartitionOperator(task_id="partition", template_id=template.id, retries=retries)

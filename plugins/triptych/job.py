@@ -6,7 +6,6 @@ import fnmatch
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -58,10 +57,6 @@ class Job:
 
     def store(self, location: Location) -> Store:
         return open_store(location.uri, location.conn_id, self.settings)
-
-    def scratch(self) -> Path:
-        self.settings.scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
-        return self.settings.scratch
 
 
 def open_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str, run_id: str) -> Job:

@@ -23,7 +23,15 @@ T = TypeVar("T")
 _DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
 
 
-class PartitionOperator(BaseOperator):
+class _EndsAtOnce:
+    """Airflow calls `on_kill` from a signal's handler and kills the process five seconds later."""
+
+    def on_kill(self) -> None:
+        """Leave `execute` now: the stage's own clean-up then removes container and scratch folder."""
+        raise KeyboardInterrupt
+
+
+class PartitionOperator(_EndsAtOnce, BaseOperator):
     """Validate the job spec, cut the source into chunks, return the packs."""
 
     def __init__(self, *, template_id: str, **kwargs: Any) -> None:
@@ -43,7 +51,7 @@ class PartitionOperator(BaseOperator):
         return [{"first": pack["first"], "count": pack["count"]} for pack in stages.partition(job, self.log.info).packs]
 
 
-class AppOperator(DockerOperator):
+class AppOperator(_EndsAtOnce, DockerOperator):
     """Run the app on one pack of chunks, in one container, under our own rules for its whole life."""
 
     template_fields = ()
@@ -62,12 +70,8 @@ class AppOperator(DockerOperator):
         ran = stages.run_pack(job, first, count, context["ti"].try_number, self.log.info)
         self.log.info("%d chunk(s) committed.", ran)
 
-    def on_kill(self) -> None:
-        """End at once: the stage's own clean-up then removes container and scratch folder."""
-        raise KeyboardInterrupt
 
-
-class AssembleOperator(BaseOperator):
+class AssembleOperator(_EndsAtOnce, BaseOperator):
     """Judge the failures, join the results; fails when more chunks failed than the job tolerates."""
 
     def __init__(self, *, template_id: str, **kwargs: Any) -> None:

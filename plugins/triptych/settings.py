@@ -30,6 +30,11 @@ OPTIONS = (
     Option("workspace_conn_id", "", "Airflow connection of the workspace; empty for the environment's own."),
     Option("include", "", "Include folders, separated by `:`; default: `include` beside `plugins`."),
     Option("scratch", "", "Local folder for attempts' temporary files; default: the system's."),
+    Option(
+        "cache",
+        "",
+        "Local folder: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR; default: beside `scratch`.",
+    ),
     Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
     Option("allowed_hosts", "", "Private hosts that `http(s)://` may reach, separated by `,`."),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
@@ -39,6 +44,7 @@ OPTIONS = (
     Option("pids_limit", "512", "Most processes in one container."),
     Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
     Option("retries", "2", "Tries after the first for failures that a retry can help."),
+    Option("retry_delay", "30", "Seconds before a task is tried again."),
     Option("part_mib", "8", "Size of one part of a transfer, MiB."),
     Option("transfer_parallelism", "4", "Parts or files in flight at once, per task."),
     Option("max_result_files", "10000", "Most files one chunk may write."),
@@ -55,6 +61,7 @@ class Settings:
     workspace_conn_id: str | None
     include: tuple[Path, ...]
     scratch: Path
+    cache: Path
     allowed_roots: tuple[Path, ...]
     allowed_hosts: tuple[str, ...]
     runner: str
@@ -64,6 +71,7 @@ class Settings:
     pids_limit: int
     pool: str
     retries: int
+    retry_delay_s: int
     part_bytes: int
     transfer_parallelism: int
     max_result_files: int
@@ -81,12 +89,14 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     """Settings from text values; keys that are missing have their default. Raises ConfigError."""
     text = {option.key: values.get(option.key) or option.default for option in OPTIONS}
     runner = _one_of(text, "runner", ("docker", "process"))
+    scratch = Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute()
     files = _one_of(text, "docker_files", ("auto", "bind", "archive"))
     return Settings(
         workspace=text["workspace"].rstrip("/"),
         workspace_conn_id=text["workspace_conn_id"] or None,
         include=_folders(text["include"]) or (PROJECT / "include",),
-        scratch=Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute(),
+        scratch=scratch,
+        cache=Path(text["cache"] or f"{scratch}-cache").absolute(),
         allowed_roots=_folders(text["allowed_roots"]),
         allowed_hosts=tuple(host.strip() for host in text["allowed_hosts"].split(",") if host.strip()),
         runner=runner,
@@ -96,6 +106,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         pids_limit=_positive(text, "pids_limit"),
         pool=text["pool"],
         retries=_positive(text, "retries", least=0),
+        retry_delay_s=_positive(text, "retry_delay", least=0),
         part_bytes=_positive(text, "part_mib", least=5) << 20,
         transfer_parallelism=_positive(text, "transfer_parallelism"),
         max_result_files=_positive(text, "max_result_files"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ from triptych.fan_in import Destination, ResultObject, read_results
 from triptych.fan_out import chunk_entries, container_chunks, engine_sources
 from triptych.job import Job, freeze, frozen_sources, resolve_sources, thaw
 from triptych.packs import MOST_TASKS, Pack, packs
-from triptych.running import RunSpec, Session, Stop, Unit, Usage, open_session
+from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, open_session, unit_folder
+from triptych.running.reaper import scratch_folder
 from triptych.secrets import secret_environment
 from triptych.transfer import ChunkReader, result_files, save, upload
 from triptych.workspace import ChunkEntry, Commit
@@ -67,7 +67,7 @@ def partition(job: Job, log: Log) -> Plan:
     freeze(job, sources)
     log(f"{len(sources)} source(s), {sum(source.size for source in sources):,} bytes.")
     engine = job.template.partitioner
-    with _scratch(job) as work:
+    with scratch_folder(job.settings.scratch) as work:
         objects = engine_sources(job, sources, work)
         if engine.platform == "python":
             made = load_engine(engine, "partition")(objects, job.spec.params["partitioner"])
@@ -105,7 +105,10 @@ def run_pack(
     failures: list[str] = []
     # The token keeps a zombie of the same try apart from us.
     token = f"{attempt}-{secrets.token_hex(4)}"
-    with _scratch(job) as work, _session(job, job.template.app, work, log, first, stop) as session:
+    with (
+        scratch_folder(job.settings.scratch) as work,
+        _session(job, job.template.app, work, log, first, stop) as session,
+    ):
         for entry in todo:
             stop.check()
             outcome = _run_chunk(job, reader, session, entry, len(listed), token, work)
@@ -135,7 +138,7 @@ def assemble(job: Job, log: Log) -> Outcome:
     destination = Destination(job)
     destination.begin()
     try:
-        with _scratch(job) as work:
+        with scratch_folder(job.settings.scratch) as work:
             results = read_results(job, commits, work)
             log(f"{len(results)} result file(s) of {len(commits)} chunk(s).")
             _join(job, results, destination, work, log)
@@ -160,7 +163,7 @@ def _run_chunk(
     job: Job, reader: ChunkReader, session: Session, entry: ChunkEntry, total: int, token: str, work: Path
 ) -> ChunkOutcome:
     started = time.monotonic()
-    folder = work / str(entry.number)
+    folder = unit_folder(work, str(entry.number))
     try:
         _check_deadline(job)
         unit = _unit(job, entry, total, folder)
@@ -179,8 +182,6 @@ def _run_chunk(
 
 
 def _unit(job: Job, entry: ChunkEntry, total: int, folder: Path) -> Unit:
-    (folder / "in").mkdir(parents=True)
-    (folder / "out").mkdir()
     environment = {
         "APP_PARAMS": json.dumps(job.spec.params["app"], ensure_ascii=False),
         "CHUNK_NUMBER": str(entry.number),
@@ -251,9 +252,7 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
     variables = ("SOURCE_DIR", "CHUNKS_DIR") if is_partitioner else ("TASK_RESULTS_DIR", "OUTPUT_DIR")
 
     def run(fill: Callable[[Path], None]) -> Path:
-        folder = work / engine.kind
-        (folder / "in").mkdir(parents=True)
-        (folder / "out").mkdir()
+        folder = unit_folder(work, engine.kind)
         fill(folder / "in")
         environment = {params: json.dumps(job.spec.params[engine.kind]), "JOB_ID": job.run_id}
         with _session(job, engine, work, log) as session:
@@ -273,16 +272,10 @@ def _session(
 ) -> Iterator[Session]:
     labels = {**job.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first)}
     timeout_s = job.spec.config["taskTimeout"] or block.task_timeout_s
-    spec = RunSpec(block, work, labels, secret_environment(block), timeout_s, block.network, stop or Stop())
+    cache = Cache.of(job.settings.cache, block)
+    spec = RunSpec(block, work, cache, labels, secret_environment(block), timeout_s, block.network, stop or Stop())
     with open_session(spec, job.settings, log) as session:
         yield session
-
-
-@contextmanager
-def _scratch(job: Job) -> Iterator[Path]:
-    """One folder per attempt, for all its temporary files."""
-    with tempfile.TemporaryDirectory(prefix="attempt-", dir=job.scratch(), ignore_cleanup_errors=True) as name:
-        yield Path(name)
 
 
 def _plan(job: Job) -> Plan:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,13 @@ from triptych.blocks import Template
 from triptych.errors import ChunkError, SourceError, TriptychError
 from triptych.job import Job, open_job, thaw
 from triptych.jobspec import build_job_spec
-from triptych.settings import Settings
+from triptych.settings import PROJECT, Settings
 
-RUNNERS = ["process", pytest.param("docker", marks=pytest.mark.docker)]
+RUNNERS = [
+    "process",
+    pytest.param("docker:bind", marks=pytest.mark.docker),
+    pytest.param("docker:archive", marks=pytest.mark.docker),
+]
 UPPER = """
 import os
 from pathlib import Path
@@ -30,9 +37,21 @@ LINES = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner":
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}}
 
 
+@pytest.fixture
+def cache_volume() -> Iterator[None]:
+    """Where an engine that gets copies keeps the app's cache; it outlives jobs, but not the test."""
+    yield
+    client = docker.APIClient(version="auto")
+    client.remove_volume("triptych-cache-tried")
+    client.close()
+
+
 @pytest.fixture(params=RUNNERS)
 def runner(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    return dataclasses.replace(settings, runner=request.param)
+    name, _, files = request.param.partition(":")
+    if files == "archive":
+        request.getfixturevalue("cache_volume")
+    return dataclasses.replace(settings, runner=name, docker_files=files or "auto")
 
 
 def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> tuple[Job, stages.Plan]:
@@ -240,3 +259,46 @@ def test_sources_are_taken_in_order_of_their_names(settings: Settings, tmp_path:
         (folder / name).write_text(name)
     job, _ = _start(settings, write_app(tmp_path, UPPER), {"dataSource": f"{folder.as_uri()}/"})
     assert [entry.name for entry in job.workspace.chunks()] == ["a", "b 1", "b-1", "10", "2", "é"]
+
+
+def test_the_own_cache_outlives_a_chunk_and_the_shared_one_is_read_only(runner: Settings, tmp_path: Path) -> None:
+    script = """
+import os
+from pathlib import Path
+seen = Path(os.environ["USER_CACHE_DIR"], "seen-JOB")
+seen.write_text(seen.read_text() + "x" if seen.exists() else "x")
+try:
+    Path(os.environ["SHARED_CACHE_DIR"], "mine").write_text("x")
+    shared = "written"
+except OSError:
+    shared = "refused"
+Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(f"{seen.read_text()} {shared}")
+"""
+    template = write_app(tmp_path, script.replace("JOB", tmp_path.name), template=REPLICAS)
+    outcome = _run(runner, template, {"config": {"chunksPerTask": 3}})
+    folder = Path(outcome.uri.removeprefix("file://"))
+    # Only a container can keep a script from writing.
+    shared = "written" if runner.runner == "process" else "refused"
+    assert [path.read_text() for path in sorted(folder.glob("*.txt"))] == [f"{'x' * n} {shared}" for n in (1, 2, 3)]
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("cache_volume")
+def test_an_engine_that_does_not_see_our_files_gets_copies(tmp_path: Path) -> None:
+    write_app(tmp_path, UPPER)
+    source = tmp_path / "source.txt"
+    source.write_text("over there")
+    (tmp_path / "scratch").mkdir()
+    # A mount in a namespace of our own: a folder that the engine's processes have not.
+    hidden = f"mount -t tmpfs none {tmp_path}/scratch && exec {sys.executable} -m triptych run tried"
+    arguments = ["--source", str(source), "--destination", str(tmp_path / "out"), "--include", str(tmp_path), "-v"]
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", f'{hidden} "$@"', "sh", *arguments],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), "AIRFLOW__TRIPTYCH__SCRATCH": f"{tmp_path}/scratch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "does not share our files" in done.stdout + done.stderr
+    assert (tmp_path / "out" / "output.txt").read_text() == "OVER THERE"

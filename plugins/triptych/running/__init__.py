@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from triptych.running.spec import RunSpec, Session, Unit, Usage
+from triptych.running.spec import Cache, RunSpec, Session, Unit, Usage, unit_folder
 from triptych.running.stop import Stop
 from triptych.settings import Settings
 
-__all__ = ["RunSpec", "Session", "Stop", "Unit", "Usage", "open_session"]
+__all__ = ["Cache", "RunSpec", "Session", "Stop", "Unit", "Usage", "open_session", "unit_folder"]
 
 
 def open_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> AbstractContextManager[Session]:

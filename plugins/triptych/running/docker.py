@@ -8,26 +8,26 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import DeviceRequest, Mount
+from docker.types import DeviceRequest
 from docker.utils.socket import frames_iter
 
 from triptych.blocks import Block
 from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
-from triptych.running.process import LAUNCHER, unit_variables
+from triptych.running.process import unit_variables
 from triptych.running.reaper import owner_labels, reap
+from triptych.running.sharing import CODE, OURS, OWN_CACHE, SHARED_CACHE, WORK, Sharing, create_sharing
 from triptych.running.spec import RunSpec, Session, Unit, Usage
 from triptych.settings import Settings
 
-WORK, CODE, OURS = Path("/triptych/work"), "/triptych/app", "/triptych/launcher"
 NOBODY = "65534:65534"
 _GIB = 2**30
 
@@ -98,6 +98,7 @@ class DockerSession:
     def __init__(self, client: Any, spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> None:
         self._client, self._spec, self._settings, self._log = client, spec, settings, log
         self._container: str | None = None
+        self._sharing: Sharing | None = None
         self._nonce = ""
         self._stdin: Any = None
         self._frames: Iterator[tuple[int, bytes]] = iter(())
@@ -107,14 +108,16 @@ class DockerSession:
     def run(self, unit: Unit) -> Usage:
         started = time.monotonic()
         self._lay_out(unit)
-        if self._container is None:
-            self._start()
+        container, sharing = self._running()
+        sharing.bring(container, unit)
         output = LineLog(self._log)
         with self._spec.stop.ends(self._kill):
             marker, timed_out = self._follow(unit, output)
         if marker is None:
             self._judge_death(output, timed_out)
-        return self._judge(marker or [], output, started)
+        usage = self._judge(marker or [], output, started)
+        sharing.fetch(container, unit)
+        return usage
 
     def close(self) -> None:
         """Kill and remove the container; nothing of it is left."""
@@ -139,31 +142,48 @@ class DockerSession:
         for folder in ("in", "out"):
             (unit.folder / folder).chmod(0o777)
 
+    def _running(self) -> tuple[str, Sharing]:
+        """The container, started when there is none, and its view of our folders."""
+        if self._container is None or self._sharing is None:
+            block = self._spec.block
+            try:
+                self._start()
+            except APIError as error:
+                self.close()
+                msg = f"The engine refused to start {block.tag} from {block.image}: {error.explanation or error}."
+                raise ContainerError(msg) from error
+        assert self._container is not None
+        assert self._sharing is not None
+        return self._container, self._sharing
+
     def _start(self) -> None:
-        block = self._spec.block
+        # The container's user is another.
         self._spec.work.chmod(0o755)
         self._nonce = secrets.token_hex(16)
-        argv = ["/bin/sh", f"{OURS}/loop.sh", self._nonce, *command(block, CODE, OURS)]
-        try:
-            self._container = self._client.create_container(
-                image=block.image,
-                entrypoint=argv,
-                command=[],
-                user=self._user(),
-                environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **self._spec.secrets},
-                stdin_open=True,
-                labels={**self._spec.labels, **owner_labels()},
-                host_config=self._client.create_host_config(**self._host_config()),
-            )["Id"]
-            wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._stdin = self._client.attach_socket(self._container, params=wanted)
-            self._frames = frames_iter(self._stdin, tty=False)  # type: ignore[no-untyped-call]  # docker-py has no annotations
-            self._client.start(self._container)
-        except APIError as error:
-            self.close()
-            msg = f"The engine refused to start {block.tag} from {block.image}: {error.explanation or error}."
-            raise ContainerError(msg) from error
+        self._container, self._sharing = create_sharing(
+            self._client, self._spec, self._settings, self._create, self._log
+        )
+        self._sharing.fill(self._container)
+        wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        self._stdin = self._client.attach_socket(self._container, params=wanted)
+        self._frames = frames_iter(self._stdin, tty=False)  # type: ignore[no-untyped-call]  # docker-py has no annotations
+        self._client.start(self._container)
         self._oom_kills, self._cpu_seconds = 0, 0.0
+
+    def _create(self, mounts: list[Any]) -> str:
+        block = self._spec.block
+        cache = self._spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE))
+        created = self._client.create_container(
+            image=block.image,
+            entrypoint=["/bin/sh", f"{OURS}/loop.sh", self._nonce, *command(block, str(CODE), str(OURS))],
+            command=[],
+            user=self._user(),
+            environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **self._spec.secrets},
+            stdin_open=True,
+            labels={**self._spec.labels, **owner_labels()},
+            host_config=self._client.create_host_config(mounts=mounts, **self._host_config()),
+        )
+        return str(created["Id"])
 
     def _host_config(self) -> dict[str, Any]:
         block = self._spec.block
@@ -176,11 +196,6 @@ class DockerSession:
         if block.gpu:
             limits["device_requests"] = [_gpus(block.gpu)]
         return {
-            "mounts": [
-                Mount(str(WORK), str(self._spec.work), "bind"),
-                Mount(CODE, str(block.code.absolute()), "bind", read_only=True),
-                Mount(OURS, str(LAUNCHER), "bind", read_only=True),
-            ],
             "network_mode": self._spec.network or self._settings.network,
             "init": True,
             "cap_drop": ["ALL"],
@@ -209,11 +224,10 @@ class DockerSession:
         timer.start()
         try:
             _send(self._stdin, f"{WORK / unit.folder.name}\n".encode())
-            for _, data in self._frames:
-                for line in output.lines(data):
-                    if line.startswith(self._nonce):
-                        return [int(number) for number in line.split()[1:]], timed_out.is_set()
-                    output.show(line)
+            for line in _script_lines((output.lines(data) for _, data in self._frames), self._nonce):
+                if line.startswith(self._nonce):
+                    return [int(number) for number in line.split()[1:]], timed_out.is_set()
+                output.show(line)
         except OSError:
             pass  # The container is gone: the caller asks the engine why.
         finally:
@@ -226,8 +240,6 @@ class DockerSession:
         cpu_total = cpu_us / 1e6 if cpu_us >= 0 else cpu_ns / 1e9 if cpu_ns >= 0 else 0.0
         used, self._cpu_seconds = cpu_total - self._cpu_seconds, cpu_total
         killed, self._oom_kills = oom_kills > self._oom_kills, max(oom_kills, 0)
-        if output.last and output.last[-1] == "":
-            output.last.pop()  # The empty line that our marker begins with.
         if killed:
             raise ChunkError(self._out_of_memory(code, output))
         if code:
@@ -258,6 +270,17 @@ class DockerSession:
             f"ran out of memory: it went beyond {shown} (exit code {code}). Raise "
             f"device_requests.min_memory in its manifest, or make chunks smaller.{output.tail()}"
         )
+
+
+def _script_lines(pieces: Iterable[Iterable[str]], marker: str) -> Iterator[str]:
+    """All lines but an empty one right before a marker: the loop writes it, so that markers begin a line."""
+    held = False
+    for line in chain.from_iterable(pieces):
+        if held and not line.startswith(marker):
+            yield ""
+        held = not line
+        if line:
+            yield line
 
 
 def _gpus(gpu: int | tuple[str, ...]) -> Any:

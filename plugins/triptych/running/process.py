@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from triptych.errors import ChunkError
 from triptych.running.interpreter import command
@@ -92,10 +92,11 @@ class ProcessSession:
 
     def _environment(self, unit: Unit) -> dict[str, str]:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        return {**inherited, **self._spec.secrets, **unit_variables(unit, unit.folder)}
+        cache = self._spec.cache.variables(str(self._spec.cache.shared), str(self._spec.cache.own))
+        return {**inherited, **cache, **self._spec.secrets, **unit_variables(unit, unit.folder)}
 
 
-def unit_variables(unit: Unit, folder: Path) -> dict[str, str]:
+def unit_variables(unit: Unit, folder: PurePath) -> dict[str, str]:
     """The variables of a unit whose folder is at `folder` for the script."""
     data, results = str(folder / "in"), str(folder / "out")
     return {

@@ -1,18 +1,35 @@
-"""Removes containers whose worker died before it could do so itself."""
+"""Removes containers and scratch folders whose worker died before it could do so itself."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
 def owner_labels() -> dict[str, str]:
     """Labels that say which process of which host a container belongs to."""
-    pid = os.getpid()
-    return {"triptych.host": socket.gethostname(), "triptych.owner": f"{pid}:{_start_time(pid)}"}
+    return {"triptych.host": socket.gethostname(), "triptych.owner": _owner()}
+
+
+@contextmanager
+def scratch_folder(root: Path) -> Iterator[Path]:
+    """One folder per attempt, for all its temporary files; those of this host's dead processes are removed first."""
+    root.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for folder in root.glob(f"attempt-{socket.gethostname()}-*"):
+        if _is_dead(folder.name.split("-")[-2]):
+            shutil.rmtree(folder, ignore_errors=True)
+    prefix = f"attempt-{socket.gethostname()}-{_owner()}-"
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def reap(client: Any) -> int:
@@ -22,12 +39,20 @@ def reap(client: Any) -> int:
     gone = 0
     wanted = {"label": f"triptych.host={socket.gethostname()}"}
     for container in client.containers(all=True, filters=wanted):
-        pid, _, started = container["Labels"].get("triptych.owner", "").partition(":")
-        if pid.isdigit() and _start_time(int(pid)) != started:
+        if _is_dead(container["Labels"].get("triptych.owner", "")):
             with suppress(APIError):
                 client.remove_container(container["Id"], force=True, v=True)
                 gone += 1
     return gone
+
+
+def _owner() -> str:
+    return f"{os.getpid()}:{_start_time(os.getpid())}"
+
+
+def _is_dead(owner: str) -> bool:
+    pid, _, started = owner.partition(":")
+    return pid.isdigit() and _start_time(int(pid)) != started
 
 
 def _start_time(pid: int) -> str:
