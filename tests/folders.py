@@ -14,16 +14,18 @@ def write_app(
     include: Path,
     script: str,
     *,
+    name: str = "tried",
     entrypoint: str = "main.py",
+    schema: Mapping[str, Any] | None = None,
     manifest: Mapping[str, Any] | None = None,
     template: Mapping[str, Any] | None = None,
 ) -> Template:
-    """An app `tried` in `include`, and its template."""
-    folder = include / "apps" / "tried"
+    """An app in `include`, and its template."""
+    folder = include / "apps" / name
     (folder / "app").mkdir(parents=True)
     (folder / "app" / entrypoint).write_text(script)
     about = {
-        "name": "tried",
+        "name": name,
         "version": "1.0",
         "entrypoint": entrypoint,
         "platform_config": {"container": "python:3.11-slim"},
@@ -31,4 +33,6 @@ def write_app(
     }
     (folder / "manifest.json").write_text(json.dumps(about))
     (folder / "template.json").write_text(json.dumps(template or {}))
-    return read_catalog([include]).template("tried")
+    if schema is not None:
+        (folder / "schema.json").write_text(json.dumps(schema))
+    return read_catalog([include]).template(name)

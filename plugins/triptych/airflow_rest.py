@@ -76,9 +76,20 @@ class AirflowClient:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Unpause the DAG and start a run; returns the run's id."""
-        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+        self.pause(dag_id, paused=False)
         run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf)})
         return str(run["dag_run_id"])
+
+    def pause(self, dag_id: str, *, paused: bool = True) -> None:
+        self.call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return self._pages(f"dags/{dag_id}/dagRuns", "dag_runs")
+
+    def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
+        """Mark one task instance; a running one is killed."""
+        path = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/{map_index}"
+        self.call("PATCH", path, {"new_state": state})
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self.get(f"dags/{dag_id}/dagRuns/{_quoted(run_id)}")["state"])

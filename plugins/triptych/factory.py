@@ -21,8 +21,15 @@ def build_dags() -> dict[str, DAG]:
     """Every template's DAG by id; in a task process just the one that it runs."""
     wanted = get_parsing_context().dag_id
     catalog = read_catalog(get_settings().include, only=wanted)
-    dags = {template.id: build_dag(template) for template in catalog.templates if wanted in (None, template.id)}
-    for path, problems in _by_path(catalog.problems).items():
+    dags: dict[str, DAG] = {}
+    faults = list(catalog.problems)
+    for template in catalog.templates:
+        if wanted in (None, template.id):
+            try:
+                dags[template.id] = build_dag(template)
+            except Exception as error:  # What a user's schema or schedule makes Airflow raise hides no other DAG.
+                faults.append(Problem(template.path, "$", f"Airflow cannot make a DAG of it: {error}"))
+    for path, problems in _by_path(faults).items():
         broken = _broken(path, problems)
         dags.setdefault(broken.dag_id, broken)
     return dags

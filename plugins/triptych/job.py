@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
@@ -39,6 +39,8 @@ class Job:
     workspace: Workspace
     started: float = field(default_factory=time.time)
     """Seconds since the epoch when `partition` froze the job."""
+    images: Mapping[str, str | None] = field(default_factory=dict)
+    """The digest of each role's image, as it was then."""
 
     @property
     def root(self) -> str:
@@ -73,9 +75,9 @@ def open_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str,
 
 
 def freeze(job: Job, sources: list[SourceEntry]) -> None:
-    """Write job.json: what this run was asked to do and with which code."""
+    """Write job.json: what this run was asked to do, with which code and which images."""
     blocks = {
-        role: {"tag": block.tag, "sha256": code_digest(block), "image": block.image}
+        role: {"tag": block.tag, "sha256": code_digest(block), "image": block.image, "digest": job.images.get(role)}
         for role in ROLES
         for block in [getattr(job.template, role)]
     }
@@ -97,7 +99,8 @@ def thaw(settings: Settings, template: Template, dag_id: str, run_id: str) -> Jo
         raise IntegrityError(msg)
     for role in ROLES:
         _check_code(role, getattr(template, role), data["blocks"][role])
-    return replace(probe, spec=JobSpec.from_json(data["spec"]), started=data["started"])
+    images = {role: block["digest"] for role, block in data["blocks"].items()}
+    return replace(probe, spec=JobSpec.from_json(data["spec"]), started=data["started"], images=images)
 
 
 _EMPTY = JobSpec("", "", (), None, {}, {})

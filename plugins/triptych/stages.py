@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from triptych.errors import ChunkError, EngineError, ImageError, ObjectNotFoundE
 from triptych.fan_in import Destination, ResultObject, read_results
 from triptych.fan_out import chunk_entries, container_chunks, engine_sources
 from triptych.job import Job, freeze, frozen_sources, resolve_sources, thaw
+from triptych.jobspec import ROLES
 from triptych.packs import MOST_TASKS, Pack, packs
-from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, open_session, unit_folder
+from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, image_digest, open_session, unit_folder
 from triptych.running.reaper import scratch_folder
 from triptych.secrets import secret_environment
 from triptych.transfer import ChunkReader, result_files, save, upload
@@ -64,6 +65,8 @@ def partition(job: Job, log: Log) -> Plan:
         log("The chunk list is there already and is kept.")
         return _plan(job)
     sources = resolve_sources(job)
+    images = {role: image_digest(getattr(job.template, role), job.settings, log) for role in ROLES}
+    job = replace(job, images=images)
     freeze(job, sources)
     log(f"{len(sources)} source(s), {sum(source.size for source in sources):,} bytes.")
     engine = job.template.partitioner
@@ -273,7 +276,9 @@ def _session(
     labels = {**job.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first)}
     timeout_s = job.spec.config["taskTimeout"] or block.task_timeout_s
     cache = Cache.of(job.settings.cache, block)
-    spec = RunSpec(block, work, cache, labels, secret_environment(block), timeout_s, block.network, stop or Stop())
+    secret = secret_environment(block)
+    image = job.images.get(block.kind)
+    spec = RunSpec(block, work, cache, labels, secret, timeout_s, block.network, image, stop or Stop())
     with open_session(spec, job.settings, log) as session:
         yield session
 

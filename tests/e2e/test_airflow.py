@@ -5,38 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from folders import write_app
 from triptych.airflow_rest import AirflowError
 from triptych.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker]
 TEXT = PROJECT / "include" / "apps" / "wordcount" / "test" / "declaration.txt"
-FAILS_ONCE = """
-import os, sys
-if os.environ["CHUNK_NUMBER"] == "1":
-    sys.exit(3)
-open(os.path.join(os.environ["TASK_RESULTS_DIR"], "r"), "w").write("done")
-"""
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAirflow]:
-    home = tmp_path_factory.mktemp("airflow")
-    replicas = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
-    write_app(home / "include", FAILS_ONCE, manifest={"retries": 0}, template=replicas)
-    broken = home / "include" / "apps" / "lame"
-    broken.mkdir()
-    (broken / "manifest.json").write_text('{"name": "lame"}')
-    include = f"{PROJECT / 'include'}:{home / 'include'}"
-    with EmbeddedAirflow(home, PROJECT, {"AIRFLOW__TRIPTYCH__INCLUDE": include}) as running:
-        running.client.wait_for_dag("wordcount")
-        yield running
 
 
 def _launch(airflow: EmbeddedAirflow, dag_id: str, conf: dict[str, Any]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from dataclasses import asdict
 from enum import StrEnum
@@ -81,7 +82,9 @@ def run(
                 summary = run_job(settings, chosen, build_job_spec(chosen, conf), run_id, at_once, watch)
         except (TriptychError, KeyboardInterrupt):
             if watch.chunks:
-                tell(f"What is done is kept. Go on with: triptych run {template} --resume {run_id}")
+                again = ["triptych", "run", template, "--resume", run_id]
+                again += [part for folder in include or [] for part in ("--include", str(folder))]
+                tell(f"What is done is kept. Go on with: {shlex.join(again)}")
             raise
     _forget(settings, chosen, run_id, summary)
     _show(summary, run_id, json_)

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from triptych.blocks import Block
 from triptych.running.spec import Cache, RunSpec, Session, Unit, Usage, unit_folder
 from triptych.running.stop import Stop
 from triptych.settings import Settings
 
-__all__ = ["Cache", "RunSpec", "Session", "Stop", "Unit", "Usage", "open_session", "unit_folder"]
+__all__ = ["Cache", "RunSpec", "Session", "Stop", "Unit", "Usage", "image_digest", "open_session", "unit_folder"]
+
+
+def image_digest(block: Block, settings: Settings, log: Callable[[str], None]) -> str | None:
+    """The digest of a block's image, which is pulled when missing; None where no container is used."""
+    if settings.runner == "process" or block.platform != "docker":
+        return None
+    from triptych.running.docker import image_digest
+
+    return image_digest(block, settings, log)
 
 
 def open_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> AbstractContextManager[Session]:

@@ -38,12 +38,26 @@ def docker_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]
     client = _connect(settings.docker_url)
     try:
         reap(client)
-        _have_image(client, spec.block, log)
+        digest = _have_image(client, spec.block, log)
+        if spec.image_digest and digest != spec.image_digest:
+            log(
+                f"WARNING: {spec.block.image} is {digest} on this engine, and was {spec.image_digest} when the job "
+                "started. Name the image by its digest to have the same one everywhere."
+            )
         session = DockerSession(client, spec, settings, log)
         try:
             yield session
         finally:
             session.close()
+    finally:
+        client.close()
+
+
+def image_digest(block: Block, settings: Settings, log: Callable[[str], None]) -> str:
+    """The digest of the block's image, pulled when it is missing: the registry's, else the engine's own id."""
+    client = _connect(settings.docker_url)
+    try:
+        return _have_image(client, block, log)
     finally:
         client.close()
 
@@ -59,14 +73,20 @@ def _connect(url: str) -> Any:
         raise ContainerError(msg) from error
 
 
-def _have_image(client: Any, block: Block, log: Callable[[str], None]) -> None:
+def _have_image(client: Any, block: Block, log: Callable[[str], None]) -> str:
     """Pull the image when it is missing or the manifest asks for it; ImageError when it cannot be had."""
     try:
-        client.inspect_image(block.image)
-        if not block.force_pull:
-            return
+        about = client.inspect_image(block.image)
+        if block.force_pull:
+            _pull(client, block, log)
+            about = client.inspect_image(block.image)
     except ImageNotFound:
-        pass
+        _pull(client, block, log)
+        about = client.inspect_image(block.image)
+    return str((about.get("RepoDigests") or [about["Id"]])[0])
+
+
+def _pull(client: Any, block: Block, log: Callable[[str], None]) -> None:
     log(f"Pulling image {block.image} ...")
     try:
         for status in client.pull(block.image, stream=True, decode=True, auth_config=_registry_login(block)):

@@ -21,11 +21,12 @@ def owner_labels() -> dict[str, str]:
 def scratch_folder(root: Path) -> Iterator[Path]:
     """One folder per attempt, for all its temporary files; those of this host's dead processes are removed first."""
     root.mkdir(mode=0o711, parents=True, exist_ok=True)
-    for folder in root.glob(f"attempt-{socket.gethostname()}-*"):
-        if _is_dead(folder.name.split("-")[-2]):
+    ours = f"attempt-{socket.gethostname()}"
+    for folder in root.glob(f"{ours}-*"):
+        host, owner, _ = folder.name.rsplit("-", 2)
+        if host == ours and _is_dead(owner):
             shutil.rmtree(folder, ignore_errors=True)
-    prefix = f"attempt-{socket.gethostname()}-{_owner()}-"
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=f"{ours}-{_owner()}-", dir=root))
     try:
         yield folder
     finally:

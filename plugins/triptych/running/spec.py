@@ -53,6 +53,7 @@ class RunSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
     network: str | None = None
+    image_digest: str | None = None
     stop: Stop = field(default_factory=Stop)
 
     @property

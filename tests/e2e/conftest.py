@@ -1,0 +1,85 @@
+"""One Airflow and one object store for all end-to-end tests, with an include folder full of ways to fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from folders import write_app
+from servers import Server, seaweed
+from triptych.embedded import EmbeddedAirflow
+from triptych.settings import PROJECT
+
+ONCE = {"retries": 0}
+SHELL = {"entrypoint": "main.sh"}
+REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
+TOGETHER = {**REPLICAS, "config": {"chunksPerTask": 3}}
+GREEDY = "x = bytearray(400 * 2**20); print(len(x))"
+UPPER = 'tr a-z A-Z < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
+FAILS_AT_1 = 'echo "about to fail"; test "$CHUNK_NUMBER" != 1 || exit 3; echo done > "$TASK_RESULTS_DIR/r"'
+STOPS = """
+import json, os, signal
+from pathlib import Path
+
+seen = Path(os.environ["USER_CACHE_DIR"], "stopped")
+times = len(seen.read_text()) if seen.exists() else 0
+if os.environ["CHUNK_NUMBER"] == "1" and times < json.loads(os.environ["APP_PARAMS"])["times"]:
+    with seen.open("a") as out:
+        out.write("x")
+    while True:
+        signal.pause()
+Path(os.environ["TASK_RESULTS_DIR"], "r").write_text(os.environ["CHUNK_NUMBER"])
+"""
+TIMES = {"type": "object", "properties": {"times": {"type": "integer", "default": 1}}, "additionalProperties": False}
+
+
+def _write_apps(airflow: EmbeddedAirflow) -> None:
+    include = airflow.home / "include"
+    write_app(include, FAILS_AT_1, **SHELL, manifest=ONCE, template=REPLICAS)
+    write_app(include, UPPER, **SHELL, name="upper")
+    source = {"uri": "s3://jobs/daily/{{ ds }}/*.txt", "conn_id": "store"}
+    daily = {"schedule": "* * * * *", "dataSource": source}
+    write_app(include, UPPER, **SHELL, name="daily", template=daily)
+    slow = {**REPLICAS, "config": {"taskTimeout": 2}}
+    write_app(include, "import signal; signal.pause()", name="slow", manifest=ONCE, template=slow)
+    small = {**ONCE, "device_requirements": {"min_memory": 0.0625}}
+    write_app(include, GREEDY, name="greedy", manifest=small, template=REPLICAS)
+    write_app(
+        include, 'ln -s /etc/passwd "$TASK_RESULTS_DIR/r"', **SHELL, name="links", manifest=ONCE, template=REPLICAS
+    )
+    none = {"platform_config": {"container": "triptych/none:1"}}
+    write_app(include, "", name="imageless", manifest=none, template=REPLICAS)
+    write_app(include, "", name="silent", template=REPLICAS)
+    many = 'i=0; while [ $i -lt 5000 ]; do : > "$TASK_RESULTS_DIR/$i"; i=$((i+1)); done'
+    write_app(include, many, **SHELL, name="many", template={**REPLICAS, "params": {"partitioner": {"replicas": 1}}})
+    for name in ("killed", "ended"):
+        write_app(include, STOPS, name=name, schema=TIMES, template=TOGETHER)
+    folder = include / "apps" / "future"
+    folder.mkdir()
+    (folder / "template.json").write_text(json.dumps({"id": "future", "app": "upper@9.9"}))
+    lame = include / "apps" / "lame"
+    lame.mkdir()
+    (lame / "manifest.json").write_text('{"name": "lame"}')
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with seaweed(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator[EmbeddedAirflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    env = {
+        "AIRFLOW__TRIPTYCH__INCLUDE": f"{PROJECT / 'include'}:{home / 'include'}",
+        "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
+        "AIRFLOW_CONN_STORE": store.connection,
+    }
+    airflow = EmbeddedAirflow(home, PROJECT, env)
+    _write_apps(airflow)
+    with airflow as running:
+        running.client.wait_for_dag("wordcount")
+        yield running
