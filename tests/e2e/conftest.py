@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from folders import write_app
-from servers import Server, seaweed
+from servers import Server
 from triptych.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
@@ -62,12 +62,6 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     lame = include / "apps" / "lame"
     lame.mkdir()
     (lame / "manifest.json").write_text('{"name": "lame"}')
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with seaweed(tmp_path_factory.mktemp("store")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
