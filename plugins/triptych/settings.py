@@ -28,7 +28,7 @@ class Option:
 OPTIONS = (
     Option("workspace", "", "URI of the staging area every worker can reach, e.g. `s3://bucket/triptych`."),
     Option("workspace_conn_id", "", "Airflow connection of the workspace; empty for the environment's own."),
-    Option("include", "", "Include folders, separated by `:`; default: `include` beside `plugins`."),
+    Option("include", "", "Include folders, separated by `:`; default: `include` beside `plugins`, or here."),
     Option("scratch", "", "Local folder for attempts' temporary files; default: the system's."),
     Option(
         "cache",
@@ -94,7 +94,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     return Settings(
         workspace=text["workspace"].rstrip("/"),
         workspace_conn_id=text["workspace_conn_id"] or None,
-        include=_folders(text["include"]) or (PROJECT / "include",),
+        include=_folders(text["include"]) or (default_include(),),
         scratch=scratch,
         cache=Path(text["cache"] or f"{scratch}-cache").absolute(),
         allowed_roots=_folders(text["allowed_roots"]),
@@ -113,6 +113,11 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         max_result_bytes=_positive(text, "max_result_gib") << 30,
         max_tasks=_positive(text, "max_tasks"),
     )
+
+
+def default_include() -> Path:
+    """`include` beside `plugins` in a checkout; the working directory's where the package is installed."""
+    return (PROJECT if (PROJECT / "plugins").is_dir() else Path.cwd()) / "include"
 
 
 def _lookup(option: Option) -> str:

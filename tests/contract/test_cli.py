@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from folders import write_app
-from triptych import scaffold
+from triptych import scaffold, settings
 from triptych.cli import app
 from triptych.settings import PROJECT, get_settings
 
@@ -43,6 +43,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def _call(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_an_installed_package_works_in_the_folder_where_it_is_called(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "PROJECT", tmp_path / "lib")
+    assert _call("app", "new", "mine").exit_code == 0
+    assert (home / "include" / "apps" / "mine" / "manifest.json").exists()
 
 
 def test_it_starts_without_airflow() -> None:
@@ -97,12 +105,19 @@ def test_a_failed_job_can_be_resumed(home: Path) -> None:
     assert json.loads(done.stdout)["files"] == 3
 
 
+def _hear_interrupts() -> None:
+    """A shell that starts the tests in the background makes them, and their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("runner", ["process", pytest.param("docker", marks=pytest.mark.docker)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing(home: Path, runner: str, number: signal.Signals) -> None:
     write_app(home / "include", WAITS, entrypoint="main.sh", template={**REPLICAS, "config": {"chunksPerTask": 3}})
     command = [sys.executable, "-m", "triptych", "run", "tried", "--runner", runner, "-v"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=_environment()) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=_environment(), preexec_fn=_hear_interrupts
+    ) as process:
         assert process.stderr is not None
         begun = 0
         for line in process.stderr:

@@ -11,7 +11,7 @@ import typer
 
 from triptych.blocks import Catalog, read_catalog
 from triptych.errors import ConfigError
-from triptych.settings import PROJECT, Settings, get_settings
+from triptych.settings import Settings, default_include, get_settings
 
 Include = Annotated[
     list[Path] | None,
@@ -30,7 +30,7 @@ def include_folders(given: list[Path] | None) -> tuple[Path, ...]:
             raise ConfigError(msg)
     own = Path("include").absolute()
     configured = get_settings().include
-    if not chosen and configured == (PROJECT / "include",) and own.is_dir():
+    if not chosen and configured == (default_include(),) and own.is_dir():
         return (own,)
     return tuple(chosen) or configured
 
