@@ -28,6 +28,9 @@ _KEPT = (
 )
 
 
+_FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
+
+
 def form_params(template: Template) -> dict[str, Param]:
     """Airflow params by name, in the order and sections that the form shows."""
     return {
@@ -38,9 +41,10 @@ def form_params(template: Template) -> dict[str, Param]:
         **_role_fields(template, "partitioner", "Partitioner"),
         **_role_fields(template, "assembler", "Assembler"),
         **_config_fields(template),
-        "params": Param(None, schema={**_nested(template), "section": "REST", "title": "Parameters (REST)"}),
+        "params": Param(None, _FOR_REST, schema={**_nested(template), "section": "REST", "title": "Parameters (REST)"}),
         "config": Param(
             None,
+            _FOR_REST,
             schema={
                 "oneOf": [{"type": "null"}, dict(CONFIG_SCHEMA)],
                 "section": "REST",

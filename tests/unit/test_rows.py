@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import random
 
 import pytest
@@ -41,9 +42,10 @@ def _records(data: bytes) -> list[list[str]]:
 def test_chunks_hold_the_records_that_csv_reads(seed: int, terminator: str) -> None:
     data = _table(seed, terminator)
     expected = _records(data)
-    for rows in (1, 2, 7, 1000):
+    # Blocks of some bytes, of several 64-bit words, and one for all.
+    for rows, block in itertools.product((1, 2, 7, 1000), (1 + seed, 65 + 7 * seed, 1 << 20)):
         found: list[list[str]] = []
-        for run in _runs(data, 1 + seed, Limit(records=rows)):
+        for run in _runs(data, block, Limit(records=rows)):
             records = _records(data[: run.header_bytes] + data[run.offset : run.offset + run.length])
             assert records[0] == expected[0]
             assert len(records) - 1 == run.records <= rows

@@ -9,23 +9,33 @@ from triptych.blocks.fields import Fields, read_object
 from triptych.blocks.model import KINDS, Block, Problem
 from triptych.blocks.versions import NAME, VERSION
 
-_KNOWN = (
-    "name",
-    "id",
-    "version",
-    "type",
-    "description",
-    "entrypoint",
-    "platform",
-    "platform_config",
-    "device_requirements",
-    "retries",
-    "task_timeout",
-    "cacheable",
-    "chunks_per_task",
-)
-_PLATFORM_KEYS = ("container", "docker_conn_id", "secrets", "network", "force_pull")
-_DEVICE_KEYS = ("min_cpu", "min_memory", "gpu")
+MANIFEST_KEYS = {
+    "name": "Letters, digits, `-`, `_`; at most 64; never changes. Also `id`.",
+    "id": "The same as `name`.",
+    "version": "`major.minor`, optionally more: `0.4.rev0`. Several versions of one name live side by side.",
+    "type": "`app` (default), `partitioner` or `assembler`.",
+    "description": "One sentence, for lists and the UI.",
+    "entrypoint": "The script below `app/`; default `main.py`. Extension or shebang picks the interpreter.",
+    "platform": "`docker` (default); `python` for engines that run in the worker.",
+    "platform_config": "Where the script runs; see below.",
+    "device_requirements": "What it may use; see below.",
+    "retries": "Tries after the first; default: the setting `retries`.",
+    "task_timeout": "Seconds one chunk may run; no limit when missing.",
+    "cacheable": "Whether equal input and parameters give an equal result; kept for later versions.",
+    "chunks_per_task": "Chunks that one task runs in one container; `auto` when missing.",
+}
+PLATFORM_KEYS = {
+    "container": "The image.",
+    "docker_conn_id": "Airflow connection of type `docker`, for a private registry.",
+    "secrets": "Ids of Airflow connections that the script gets as environment variables.",
+    "network": "The container's network; default: the setting `network`.",
+    "force_pull": "Ask the registry each time, even when the image is here.",
+}
+DEVICE_KEYS = {
+    "min_cpu": "Cores, may be fractional: a hard limit, and the slots that a task takes in its pool.",
+    "min_memory": "GiB: a hard limit, swap included.",
+    "gpu": "A count, or a list of device ids.",
+}
 _CREDENTIALS = (
     "password",
     "token",
@@ -45,9 +55,9 @@ def read_block(path: Path) -> tuple[Block | None, list[Problem], list[Problem]]:
     top = Fields(path, data)
     platform = top.fields("platform_config")
     device = top.fields("device_requirements")
-    top.only(_KNOWN + _CREDENTIALS)
-    platform.only(_PLATFORM_KEYS + _CREDENTIALS)
-    device.only(_DEVICE_KEYS)
+    top.only((*MANIFEST_KEYS, *_CREDENTIALS))
+    platform.only((*PLATFORM_KEYS, *_CREDENTIALS))
+    device.only(DEVICE_KEYS)
     _refuse_credentials(top)
     _refuse_credentials(platform)
     values: dict[str, Any] = {

@@ -10,19 +10,19 @@ from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 
-_KNOWN = (
-    "id",
-    "name",
-    "description",
-    "partitioner",
-    "app",
-    "assembler",
-    "params",
-    "data_source",
-    "data_destination",
-    "config",
-    "schedule",
-)
+TEMPLATE_KEYS = {
+    "id": "The DAG's id; default: the app's name, or the folder's. Also `name`.",
+    "name": "The same as `id`.",
+    "description": "One sentence; default: the app's.",
+    "partitioner": "Its tag (`rows@1`); default `passthrough`.",
+    "app": "Its tag; default: the app in the same folder.",
+    "assembler": "Its tag; default `passthrough`.",
+    "params": "Default parameters: objects `partitioner`, `app`, `assembler`.",
+    "data_source": "Default source, for scheduled runs; may use the run's dates: `s3://bucket/{{ ds }}/*.csv`.",
+    "data_destination": "Default destination; the same.",
+    "config": "Defaults of the job spec's `config`.",
+    "schedule": "Cron, a preset such as `@daily`, or a list of asset URIs.",
+}
 
 
 def read_template(
@@ -33,7 +33,7 @@ def read_template(
     if problems:
         return None, problems, []
     fields = Fields(path, data)
-    fields.only(_KNOWN)
+    fields.only(TEMPLATE_KEYS)
     blocks = {kind: _block(fields, kind, own, catalog) for kind in KINDS}
     identity = fields.get("id", str) or fields.get("name", str) or (own.name if own else path.parent.name)
     if not NAME.fullmatch(identity):

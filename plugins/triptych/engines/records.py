@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from triptych.errors import SourceError
 
-_NEWLINE, _QUOTE = 10, 34
+_NEWLINE, _QUOTE = 10, 34  # As bytes are numbers here.
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,16 @@ class RecordRun:
     header_bytes: int
 
 
+@dataclass(frozen=True)
+class Ends:
+    """`count` records end in a block of which the last byte is before offset `stop`."""
+
+    count: int
+    stop: int
+    offsets: Callable[[], Any]
+    """Works out the offsets just behind these records, ascending, as an int64 array."""
+
+
 def record_runs(blocks: Iterable[bytes], uri: str, limit: Limit, *, quoted: bool, header: bool) -> Iterator[RecordRun]:
     """Group a source's records into runs; the last may hold fewer.
 
@@ -36,10 +47,15 @@ def record_runs(blocks: Iterable[bytes], uri: str, limit: Limit, *, quoted: bool
     first record; the last record needs no newline. Raises SourceError when a quote is never closed.
     """
     header_bytes: int | None = None if header else 0
-    start, records, end = 0, 0, 0
-    for ends in record_ends(blocks, uri, quoted=quoted):
-        begin = 0
-        if header_bytes is None and len(ends):
+    start, records = 0, 0
+    last: Ends | None = None
+    for block in record_ends(blocks, uri, quoted=quoted):
+        last = block
+        if header_bytes is not None and not _fills(block, start, records, limit):
+            records += block.count
+            continue
+        ends, begin = block.offsets(), 0
+        if header_bytes is None:
             header_bytes = start = int(ends[0])
             begin = 1
         while begin < len(ends):
@@ -48,11 +64,16 @@ def record_runs(blocks: Iterable[bytes], uri: str, limit: Limit, *, quoted: bool
                 records += len(ends) - begin
                 break
             end = int(ends[wanted])
-            yield RecordRun(start, end - start, records + wanted - begin + 1, header_bytes or 0)
+            yield RecordRun(start, end - start, records + wanted - begin + 1, header_bytes)
             start, records, begin = end, 0, wanted + 1
-        end = int(ends[-1]) if len(ends) else end
-    if records:
-        yield RecordRun(start, end - start, records, header_bytes or 0)
+    if last and records:
+        yield RecordRun(start, int(last.offsets()[-1]) - start, records, header_bytes or 0)
+
+
+def _fills(block: Ends, start: int, records: int, limit: Limit) -> bool:
+    """Whether a run that began at `start` and has `records` so far can end in this block."""
+    enough = limit.records is not None and records + block.count >= limit.records
+    return enough or (limit.max_bytes is not None and block.stop >= start + limit.max_bytes)
 
 
 def _run_end(ends: Any, begin: int, start: int, records: int, limit: Limit) -> int | None:
@@ -66,30 +87,65 @@ def _run_end(ends: Any, begin: int, start: int, records: int, limit: Limit) -> i
     return full if full < len(ends) else None
 
 
-def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[Any]:
-    """For each block, the offsets just behind the records that end in it, as an int64 array; bounded memory."""
+def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[Ends]:
+    """The record ends of each block that has any, in bounded memory."""
     import numpy as np
 
     offset, inside, opened, last = 0, False, 0, _NEWLINE
-    for block in blocks:
-        data = np.frombuffer(block, np.uint8)
-        if not len(data):
-            continue
-        newlines = np.flatnonzero(data == _NEWLINE)
-        quotes = np.flatnonzero(data == _QUOTE) if quoted and _QUOTE in block else newlines[:0]
-        if len(quotes) or inside:
-            # A newline ends a record when an even number of quotes stands before it; "" inside counts twice.
-            before = np.searchsorted(quotes, newlines) + inside
-            newlines = newlines[before % 2 == 0]
-            inside_after = bool((len(quotes) + inside) % 2)
-            if inside_after and len(quotes):
-                opened = offset + int(quotes[-1])
-            inside = inside_after
-        yield newlines + (offset + 1)
-        offset += len(data)
-        last = int(data[-1])
+    for block in filter(None, blocks):
+        if quoted and (inside or _QUOTE in block):
+            outside, odd = _outside_quotes(block, inside)
+            count, offsets = int(np.bitwise_count(outside).sum()), partial(_of_bits, outside, offset)
+            inside ^= odd
+            if inside and odd:
+                opened = offset + block.rindex(_QUOTE)
+        else:
+            newlines = np.frombuffer(block, np.uint8) == _NEWLINE
+            count, offsets = int(np.count_nonzero(newlines)), partial(_of_mask, newlines, offset)
+        offset += len(block)
+        last = block[-1]
+        if count:
+            yield Ends(count, offset, offsets)
     if inside:
         msg = f"{uri}: the quote opened at byte {opened} is never closed. Correct the file, or set format to 'lines'."
         raise SourceError(msg)
     if offset and last != _NEWLINE:
-        yield np.array([offset])
+        yield Ends(1, offset, lambda: np.array([offset]))
+
+
+def _outside_quotes(block: bytes, inside: bool) -> tuple[Any, bool]:
+    """The newlines outside quotes, bit i of word w for byte 64 w + i; and whether the number of quotes is odd.
+
+    Bit i of the running exclusive or says whether bytes up to i hold an odd number of quotes (Langdale and Lemire,
+    "Parsing Gigabytes of JSON per Second", 3.1.1); "" inside quotes counts twice, so it changes nothing.
+    """
+    import numpy as np
+
+    data = np.frombuffer(block, np.uint8)
+    newlines, within = _words(data == _NEWLINE), _words(data == _QUOTE)
+    for shift in (1, 2, 4, 8, 16, 32):
+        within ^= within << np.uint64(shift)
+    # Each word's last bit is its own parity: what came before it flips the whole word.
+    parity = np.bitwise_xor.accumulate(within >> np.uint64(63))
+    within[1:] ^= np.negative(parity[:-1])
+    return newlines & (within if inside else ~within), bool(parity[-1])
+
+
+def _words(mask: Any) -> Any:
+    """A mask of bytes as bits in 64-bit words, least significant first, zeros at the end."""
+    import numpy as np
+
+    packed = np.packbits(mask, bitorder="little")
+    return np.pad(packed, (0, -len(packed) % 8)).view("<u8")
+
+
+def _of_bits(words: Any, offset: int) -> Any:
+    import numpy as np
+
+    return _of_mask(np.unpackbits(words.view(np.uint8), bitorder="little"), offset)
+
+
+def _of_mask(mask: Any, offset: int) -> Any:
+    import numpy as np
+
+    return np.flatnonzero(mask) + (offset + 1)
