@@ -94,17 +94,16 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
     offset, inside, opened, last = 0, False, 0, _NEWLINE
     for block in filter(None, blocks):
         if quoted and (inside or _QUOTE in block):
-            outside, odd = _outside_quotes(block, inside)
-            count, offsets = int(np.bitwise_count(outside).sum()), partial(_of_bits, outside, offset)
+            newlines, odd = _outside_quotes(block, inside)
             inside ^= odd
             if inside and odd:
                 opened = offset + block.rindex(_QUOTE)
         else:
-            newlines = np.frombuffer(block, np.uint8) == _NEWLINE
-            count, offsets = int(np.count_nonzero(newlines)), partial(_of_mask, newlines, offset)
+            newlines = _words(np.frombuffer(block, np.uint8) == _NEWLINE)
+        offsets = partial(_offsets, newlines, offset)
         offset += len(block)
         last = block[-1]
-        if count:
+        if count := int(np.bitwise_count(newlines).sum()):
             yield Ends(count, offset, offsets)
     if inside:
         msg = f"{uri}: the quote opened at byte {opened} is never closed. Correct the file, or set format to 'lines'."
@@ -139,13 +138,7 @@ def _words(mask: Any) -> Any:
     return np.pad(packed, (0, -len(packed) % 8)).view("<u8")
 
 
-def _of_bits(words: Any, offset: int) -> Any:
+def _offsets(words: Any, offset: int) -> Any:
     import numpy as np
 
-    return _of_mask(np.unpackbits(words.view(np.uint8), bitorder="little"), offset)
-
-
-def _of_mask(mask: Any, offset: int) -> Any:
-    import numpy as np
-
-    return np.flatnonzero(mask) + (offset + 1)
+    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")) + (offset + 1)
