@@ -12,12 +12,12 @@ help: ## This list
 
 venv: $(STAMP) ## The environment in .venv, with pinned packages
 
-$(STAMP): requirements.txt requirements-test.txt
+$(STAMP): requirements.txt requirements-engines.txt requirements-test.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "Triptych needs Python 3.11 or newer, and '$(PYTHON)' is missing or older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing some 350 packages; this takes a few minutes the first time."
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt -r requirements-test.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt -r requirements-engines.txt -r requirements-test.txt
 	@touch $@
 
 demo: $(STAMP) ## Run one job on an Airflow of its own, show the output, stop
@@ -39,4 +39,5 @@ bench: $(STAMP) ## The benchmarks; takes a while
 
 lock: ## Pin requirements*.in anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements-engines.in -o requirements-engines.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements-test.in -o requirements-test.txt

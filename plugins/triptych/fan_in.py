@@ -14,7 +14,7 @@ from triptych.engines import Result
 from triptych.errors import EngineError
 from triptych.job import Job
 from triptych.storage import ObjectInfo, Writer
-from triptych.transfer import checked, save
+from triptych.transfer import checked, file_blocks, save
 from triptych.workspace import ChunkEntry, Commit, FileEntry
 
 OUTPUT_LIST = "output.json"
@@ -108,6 +108,11 @@ class Destination:
             counted = _CountingWriter(out)
             yield counted
         self.files.append(FileEntry(name, counted.size, counted.digest.hexdigest()))
+
+    def put_file(self, path: Path, name: str) -> None:
+        with self.open(name) as out:
+            for block in file_blocks(path):
+                out.write(block)
 
     def copy(self, result: Result, name: str) -> None:
         with self.open(name) as out:

@@ -12,8 +12,7 @@ from typing import Any
 from triptych.engines import Chunk
 from triptych.errors import EngineError
 from triptych.job import Job, SourceEntry
-from triptych.storage.base import BLOCK_BYTES
-from triptych.transfer import SourceObject, copy_stream, save
+from triptych.transfer import SourceObject, copy_stream, file_blocks, save
 from triptych.workspace import ByteRange, ChunkEntry
 
 _CHUNK_FILE = re.compile(r"data_(\d+)\.bin")
@@ -69,7 +68,7 @@ def _store(job: Job, sources: Sequence[SourceEntry], number: int, chunk: Chunk) 
         size = len(chunk.prefix) + sum(run.length for run in ranges)
         prefix = base64.b64encode(chunk.prefix).decode()
         return ChunkEntry(number, name, size, ranges=ranges, prefix=prefix, **about)
-    blocks = [chunk.data] if chunk.data is not None else _file_blocks(chunk.path)
+    blocks = file_blocks(chunk.path) if chunk.path is not None else [chunk.data or b""]
     stored = copy_stream(blocks, job.workspace.store, job.workspace.chunk_uri(number))
     return ChunkEntry(number, name, stored.size, sha256=stored.sha256, **about)
 
@@ -80,14 +79,6 @@ def _check_ranges(job: Job, sources: Sequence[SourceEntry], number: int, ranges:
         if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
             msg = f"{job.template.partitioner.tag}: chunk {number} asks for bytes beyond source {run.source}: {run}."
             raise EngineError(msg)
-
-
-def _file_blocks(path: Path | None) -> Iterator[bytes]:
-    if path is None:
-        return
-    with path.open("rb") as source:
-        while block := source.read(BLOCK_BYTES):
-            yield block
 
 
 def container_chunks(

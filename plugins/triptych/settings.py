@@ -47,6 +47,7 @@ OPTIONS = (
     Option("retry_delay", "30", "Seconds before a task is tried again."),
     Option("part_mib", "8", "Size of one part of a transfer, MiB."),
     Option("transfer_parallelism", "4", "Parts or files in flight at once, per task."),
+    Option("engine_memory_mib", "512", "What a partitioner or an assembler may keep in memory at once, MiB."),
     Option("max_result_files", "10000", "Most files one chunk may write."),
     Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
@@ -74,6 +75,7 @@ class Settings:
     retry_delay_s: int
     part_bytes: int
     transfer_parallelism: int
+    engine_memory_bytes: int
     max_result_files: int
     max_result_bytes: int
     max_tasks: int
@@ -109,6 +111,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         retry_delay_s=_positive(text, "retry_delay", least=0),
         part_bytes=_positive(text, "part_mib", least=5) << 20,
         transfer_parallelism=_positive(text, "transfer_parallelism"),
+        engine_memory_bytes=_positive(text, "engine_memory_mib", least=64) << 20,
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
         max_tasks=_positive(text, "max_tasks"),

@@ -6,18 +6,20 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block
+from triptych.engines import Chunk
 from triptych.engines.loading import load_engine
+from triptych.engines.resources import Resources, using
 from triptych.errors import ChunkError, EngineError, ImageError, ObjectNotFoundError, TriptychError
 from triptych.fan_in import Destination, ResultObject, read_results
 from triptych.fan_out import chunk_entries, container_chunks, engine_sources
-from triptych.job import Job, freeze, frozen_sources, resolve_sources, thaw
+from triptych.job import Job, SourceEntry, freeze, frozen_sources, resolve_sources, thaw
 from triptych.jobspec import ROLES
 from triptych.packs import MOST_TASKS, Pack, packs
 from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, image_digest, open_session, unit_folder
@@ -69,19 +71,24 @@ def partition(job: Job, log: Log) -> Plan:
     job = replace(job, images=images)
     freeze(job, sources)
     log(f"{len(sources)} source(s), {sum(source.size for source in sources):,} bytes.")
-    engine = job.template.partitioner
-    with scratch_folder(job.settings.scratch) as work:
-        objects = engine_sources(job, sources, work)
-        if engine.platform == "python":
-            made = load_engine(engine, "partition")(objects, job.spec.params["partitioner"])
-        else:
-            made = container_chunks(objects, work, _engine_runner(job, engine, work, log))
-        with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
-            for entry in chunk_entries(job, sources, made):
-                out.write(entry.to_line())
+    with cut(job, sources, log) as made, job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
+        for entry in chunk_entries(job, sources, made):
+            out.write(entry.to_line())
     plan = _plan(job)
     log(f"{plan.chunks} chunk(s) in {len(plan.packs)} task(s).")
     return plan
+
+
+@contextmanager
+def cut(job: Job, sources: Sequence[SourceEntry], log: Log) -> Iterator[Iterable[Chunk]]:
+    """What the partitioner makes of these sources, one chunk after the other, while the context lasts."""
+    engine = job.template.partitioner
+    with _workbench(job) as work:
+        objects = engine_sources(job, sources, work)
+        if engine.platform == "python":
+            yield load_engine(engine, "partition")(objects, job.spec.params["partitioner"])
+        else:
+            yield container_chunks(objects, work, _engine_runner(job, engine, work, log))
 
 
 def run_pack(
@@ -141,7 +148,7 @@ def assemble(job: Job, log: Log) -> Outcome:
     destination = Destination(job)
     destination.begin()
     try:
-        with scratch_folder(job.settings.scratch) as work:
+        with _workbench(job) as work:
             results = read_results(job, commits, work)
             log(f"{len(results)} result file(s) of {len(commits)} chunk(s).")
             _join(job, results, destination, work, log)
@@ -239,8 +246,7 @@ def _join(job: Job, results: list[Any], destination: Destination, work: Path, lo
     folder = _engine_runner(job, engine, work, log)(lambda into: _lay_out(results, into))
     limits = job.settings.max_result_files, job.settings.max_result_bytes
     for file in result_files(folder, *limits, f"assembler {engine.tag}"):
-        with destination.open(file.name) as out, file.path.open("rb") as source:
-            shutil.copyfileobj(source, out)
+        destination.put_file(file.path, file.name)
 
 
 def _lay_out(results: list[ResultObject], folder: Path) -> None:
@@ -267,6 +273,13 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
         return folder / "out"
 
     return run
+
+
+@contextmanager
+def _workbench(job: Job) -> Iterator[Path]:
+    """A scratch folder, known to the engine that runs meanwhile."""
+    with scratch_folder(job.settings.scratch) as work, using(Resources(work, job.settings.engine_memory_bytes)):
+        yield work
 
 
 @contextmanager

@@ -160,7 +160,7 @@ def upload(files: Sequence[FoundFile], job: Job, number: int, attempt: str) -> t
 
     def send(file: FoundFile) -> FileEntry:
         uri = job.workspace.result_uri(number, attempt, file.name)
-        sent = copy_stream(_file_blocks(file.path), job.workspace.store, uri)
+        sent = copy_stream(file_blocks(file.path), job.workspace.store, uri)
         return FileEntry(file.name, sent.size, sent.sha256)
 
     if len(files) < 2:
@@ -169,7 +169,8 @@ def upload(files: Sequence[FoundFile], job: Job, number: int, attempt: str) -> t
         return tuple(pool.map(send, files))
 
 
-def _file_blocks(path: Path) -> Iterator[bytes]:
+def file_blocks(path: Path) -> Iterator[bytes]:
+    """A local file's bytes; OSError where the name is a link."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as source:
         while block := source.read(BLOCK_BYTES):

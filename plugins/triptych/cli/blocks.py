@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +12,12 @@ import typer
 from triptych.blocks import KINDS, Block, Catalog, Problem, Template
 from triptych.blocks.check import check_blocks
 from triptych.cli.console import print_json, print_table, tell, tell_error
-from triptych.cli.setup import AsJson, Include, catalog, include_folders
+from triptych.cli.parameters import engine_params, place
+from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
 from triptych.errors import ManifestError
 from triptych.jobspec import leaves
+from triptych.local import local_uri
+from triptych.preview import preview
 from triptych.scaffold import EngineKind, Language, Platform, new_app, new_engine, new_template
 
 app_commands = typer.Typer(no_args_is_help=True, help="Apps: your code, run once per chunk.")
@@ -99,6 +104,40 @@ def engine_show(
         raise ManifestError(f"{tag!r} is no engine here. Known: {', '.join(sorted(names))}.")  # noqa: EM102
     for kind in here or kinds:
         _show(found.find(kind, tag), json_)
+
+
+@engine_commands.command(
+    "preview", epilog="Example: triptych engine preview rows --source orders.csv -p rows=1000 --limit 5"
+)
+def engine_preview(
+    tag: Tag,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", "-s", help="URI, path, folder or glob; may be repeated.")
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option("-p", "--param", help="NAME=VALUE; may be repeated.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Airflow connection of the sources.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many chunks; the sum counts all.")] = 20,
+    include: Include = None,
+    json_: AsJson = False,
+) -> None:
+    """What a partitioner would cut: chunks, sizes, names, metadata. Nothing runs, nothing is stored."""
+    settings = local_settings(include, None)
+    engine = catalog(include).find("partitioner", tag)
+    sources = [place(local_uri(text), connection) for text in source or []]
+    cuts = preview(settings, engine, sources, engine_params(engine.schema, param or []))
+    if json_:
+        print_json([asdict(cut) for cut in cuts])
+        return
+    shown, count, size, copied = [], 0, 0, 0
+    for cut in cuts:
+        count, size, copied = count + 1, size + cut.size, copied + cut.size * cut.copied
+        if count <= limit:
+            items = "" if cut.items is None else f"{cut.items:,}"
+            about = json.dumps(cut.metadata, ensure_ascii=False)
+            shown.append([str(cut.number), cut.name, f"{cut.size:,}", items, about])
+    print_table(["chunk", "name", "bytes", "items", "metadata"], shown)
+    more = f" ({count - limit:,} not shown)" if count > limit else ""
+    tell(f"{count:,} chunk(s){more}, {size:,} bytes, {copied:,} of them copied to the workspace.")
 
 
 @template_commands.command("new", epilog="Example: triptych template new daily --app wordcount --partitioner rows")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,14 @@ def conf_from_options(
     for text in given:
         _set(conf, text, template)
     if sources:
-        conf["dataSource"] = [_place(local_uri(source), conn_id) for source in sources]
+        conf["dataSource"] = [place(local_uri(source), conn_id) for source in sources]
     if destination:
-        conf["dataDestination"] = _place(local_uri(destination, is_folder=True), conn_id)
+        conf["dataDestination"] = place(local_uri(destination, is_folder=True), conn_id)
     return conf
 
 
-def _place(uri: str, conn_id: str | None) -> Any:
+def place(uri: str, conn_id: str | None) -> Any:
+    """A location for a job spec; local files need no connection."""
     return {"uri": uri, "conn_id": conn_id} if conn_id and not uri.startswith("file:") else uri
 
 
@@ -70,11 +71,23 @@ def _set(conf: dict[str, Any], text: str, template: Template) -> None:
             msg = f"-p {text}: {key!r} holds a value already, and no object."
             raise JobSpecError(msg)
     schema = CONFIG_SCHEMA if role == "config" else getattr(template, role).schema
-    leaf = leaves(schema).get(keys[0], {}) if len(keys) == 1 else {}
-    place[keys[-1]] = value if leaf.get("type") == "string" else _value(value)
+    place[keys[-1]] = _value(value, leaves(schema).get(keys[0], {}) if len(keys) == 1 else {})
 
 
-def _value(text: str) -> Any:
+def engine_params(schema: Mapping[str, Any], given: Sequence[str]) -> dict[str, Any]:
+    """`-p rows=100` of one engine; JobSpecError when there is no `=`."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            msg = f"-p {name}: write it as NAME=VALUE."
+            raise JobSpecError(msg)
+    return {name: _value(value, leaves(schema).get(name, {})) for name, _, value in pairs}
+
+
+def _value(text: str, leaf: Mapping[str, Any]) -> Any:
+    """JSON where it can be and no text is wanted."""
+    if leaf.get("type") == "string":
+        return text
     try:
         return json.loads(text)
     except ValueError:

@@ -117,5 +117,8 @@ class Output(Protocol):
     def open(self, name: str) -> AbstractContextManager[Writer]:
         """Stream one file; `name` is relative, with `/`. Two files of one name: EngineError."""
 
+    def put_file(self, path: Path, name: str) -> None:
+        """A local file as one output file; for libraries that cannot write a stream."""
+
     def copy(self, result: Result, name: str) -> None:
         """One result as one output file; on the server's side where the store can."""

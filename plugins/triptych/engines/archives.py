@@ -1,0 +1,60 @@
+"""Tar archives of many files as one chunk, and safe reading of archives that somebody else wrote."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from triptych.engines.streams import BlockReader
+from triptych.errors import SourceError
+
+
+@dataclass(frozen=True)
+class Member:
+    """One regular file: `name` is relative, with `/`, and never leaves its folder; `data` is read once, in order."""
+
+    name: str
+    size: int
+    data: BinaryIO
+
+
+def write_tar(path: Path, files: Iterable[tuple[str, int, Iterable[bytes]]]) -> None:
+    """(name, size, blocks) as an uncompressed tar; the same files give the same bytes."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name, size, blocks in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = size
+            archive.addfile(entry, io.BufferedReader(BlockReader(blocks)))
+
+
+def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:
+    """The regular files of a tar, plain or compressed, in its order; use each before the next.
+
+    Raises SourceError for a link, a special file, a name that leaves the folder, or an archive that cannot be read.
+    """
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for entry in archive:
+                if entry.isdir():
+                    continue
+                data = archive.extractfile(entry) if entry.isreg() else None
+                if data is None:
+                    msg = f"{what}: {entry.name!r} is no regular file, which is refused. Pack copies of the files."
+                    raise SourceError(msg)
+                yield Member(safe_name(entry.name, what), entry.size, data)  # type: ignore[arg-type]  # IO[bytes]
+    except (tarfile.TarError, EOFError, OSError) as error:
+        msg = f"{what}: cannot be read as a tar archive: {error}."
+        raise SourceError(msg) from error
+
+
+def safe_name(name: str, what: str) -> str:
+    """The name without `.` parts; SourceError when it is absolute or climbs out of its folder."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name or path.parts[0].endswith(":"):
+        msg = f"{what}: the name {name!r} leaves its folder, which is refused."
+        raise SourceError(msg)
+    return path.as_posix()

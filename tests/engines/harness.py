@@ -1,0 +1,143 @@
+"""Runs one engine through the real stages: what it cuts, what it joins, and how much memory that takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from triptych import stages
+from triptych.blocks import Template, read_catalog
+from triptych.job import Job, freeze, frozen_sources, open_job, thaw
+from triptych.jobspec import build_job_spec
+from triptych.settings import PROJECT, Settings
+from triptych.transfer import ChunkReader
+from triptych.workspace import ChunkEntry, Commit, FileEntry
+
+INCLUDE = PROJECT / "include"
+SAMPLES = INCLUDE / "engines" / "samples"
+_runs = itertools.count()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One chunk, with its bytes."""
+
+    name: str
+    data: bytes
+    items: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    copied: bool = True
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one chunk left: files by name; name and metadata are the chunk's."""
+
+    files: Mapping[str, bytes]
+    name: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def engines(kind: str) -> list[str]:
+    return [block.name for block in read_catalog([INCLUDE]).blocks if block.kind == kind]
+
+
+def split(
+    settings: Settings, engine: str, sources: Sequence[Path | str | dict[str, Any]], params: Mapping[str, Any]
+) -> list[Piece]:
+    """The chunks that a partitioner makes of these sources (local paths, URIs, or objects with a connection)."""
+    job = split_only(settings, engine, sources, params)
+    reader = ChunkReader(job, frozen_sources(job))
+    return [
+        Piece(entry.name, b"".join(reader.blocks(entry)), entry.items, entry.metadata, entry.ranges is None)
+        for entry in job.workspace.chunks()
+    ]
+
+
+def split_only(
+    settings: Settings, engine: str, sources: Sequence[Path | str | dict[str, Any]], params: Mapping[str, Any]
+) -> Job:
+    """The job after its stage `partition`."""
+    job = _job(settings, _template(partitioner=engine), {"dataSource": [_uri(s) for s in sources] or None}, params)
+    stages.partition(job, print)
+    return job
+
+
+def join(
+    settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """The output files that an assembler makes, `output.json` left out; chunk n has results[n]."""
+    job = _job(settings, _template(assembler=engine), {}, params or {}, role="assembler")
+    freeze(job, [])
+    with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
+        for number, result in enumerate(results):
+            name = result.name or f"chunk_{number}"
+            out.write(ChunkEntry(number, name, 0, sha256="", metadata=result.metadata).to_line())
+    for number, result in enumerate(results):
+        files = []
+        for name, data in sorted(result.files.items()):
+            job.workspace.store.put(job.workspace.result_uri(number, "1-x", name), data)
+            files.append(FileEntry(name, len(data), hashlib.sha256(data).hexdigest()))
+        job.workspace.commit(Commit(number, "1-x", tuple(files), 0.0))
+    outcome = stages.assemble(thaw(job.settings, job.template, job.dag_id, job.run_id), print)
+    folder = Path(outcome.uri.removeprefix("file://"))
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    found.pop("output.json")
+    return found
+
+
+def untouched(pieces: Sequence[Piece], name: str = "output.bin") -> list[Results]:
+    """What an app that changes nothing leaves."""
+    return [Results({name: piece.data}, piece.name, piece.metadata) for piece in pieces]
+
+
+def left_behind(settings: Settings) -> list[str]:
+    """Scratch folders, and chunk lists that were not finished."""
+    parts = settings.scratch.parent.rglob(".triptych-part-*")
+    return [str(path) for path in (*settings.scratch.glob("*"), *parts)]
+
+
+def peak_mib(engine: str, sources: Sequence[Path], params: Mapping[str, Any], settings: Settings) -> float:
+    """The peak memory, in MiB, of a process that cuts these sources and stores the chunks."""
+    given = {
+        "engine": engine,
+        "sources": [str(path) for path in sources],
+        "params": dict(params),
+        "roots": str(settings.allowed_roots[0]),
+        "folder": str(settings.scratch.parent / f"peak-{next(_runs)}"),
+    }
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "engines.peak", json.dumps(given)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout.split()[-1])
+
+
+def _template(partitioner: str = "passthrough", assembler: str = "passthrough") -> Template:
+    catalog = read_catalog([INCLUDE])
+    return dataclasses.replace(
+        catalog.template("wordcount"),
+        partitioner=catalog.find("partitioner", partitioner),
+        assembler=catalog.find("assembler", assembler),
+        params={},
+    )
+
+
+def _job(
+    settings: Settings, template: Template, conf: dict[str, Any], params: Mapping[str, Any], role: str = "partitioner"
+) -> Job:
+    spec = build_job_spec(template, {**conf, "params": {role: dict(params)}})
+    return open_job(settings, template, spec, "engine", str(next(_runs)))
+
+
+def _uri(source: Path | str | dict[str, Any]) -> str | dict[str, Any]:
+    return source.as_uri() if isinstance(source, Path) else source
