@@ -64,6 +64,25 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
         yield _s3(ports[3])
 
 
+@contextmanager
+def running_registry(folder: Path) -> Iterator[str]:
+    """A Docker registry for LOGIN and PASSWORD; gives its host and port, which an engine takes without TLS."""
+    (port,) = _free_ports(1)
+    made = subprocess.run(["htpasswd", "-Bbn", LOGIN, PASSWORD], capture_output=True, check=True)
+    passwords = folder / "htpasswd"
+    passwords.write_bytes(made.stdout)
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+        "auth": {"htpasswd": {"realm": "tests", "path": str(passwords)}},
+    }
+    path = folder / "registry.json"
+    path.write_text(json.dumps(config))  # Every JSON document is YAML, too.
+    with _running(["docker-registry", "serve", str(path)], port, folder / "registry.log"):
+        yield f"127.0.0.1:{port}"
+
+
 def _identities(password: str) -> object:
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     credentials = [{"accessKey": LOGIN, "secretKey": password}]

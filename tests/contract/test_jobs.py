@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
 
-from folders import write_app
+from folders import JOINED, WORDS, write_app, write_engine
 from triptych import stages
 from triptych.blocks import Template
 from triptych.errors import ChunkError, SourceError, TriptychError
@@ -161,9 +162,9 @@ if os.environ["CHUNK_NUMBER"] == "0":
     _nothing_left(runner)
 
 
-def test_a_link_is_refused(runner: Settings, tmp_path: Path) -> None:
-    script = 'ln -s /etc/passwd "$TASK_RESULTS_DIR/r"'
-    template = write_app(tmp_path, script, entrypoint="main.sh")
+@pytest.mark.parametrize("target", ["/etc/passwd", "/etc"])
+def test_a_link_is_refused(runner: Settings, tmp_path: Path, target: str) -> None:
+    template = write_app(tmp_path, f'ln -s {target} "$TASK_RESULTS_DIR/r"', entrypoint="main.sh")
     job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="'r' is a link"):
         stages.run_pack(job, 0, 1, 1, print)
@@ -178,6 +179,34 @@ if os.environ["CHUNK_NUMBER"] == "0":
 """
     outcome = _run(runner, write_app(tmp_path, script, template=REPLICAS), {})
     assert outcome.files == 5000
+
+
+def test_of_two_attempts_at_one_chunk_exactly_one_counts(runner: Settings, tmp_path: Path) -> None:
+    # Each attempt leaves its name in the shared cache and ends when both have.
+    script = """
+import os, secrets, threading
+from pathlib import Path
+folder = Path(os.environ["USER_CACHE_DIR"], "FOLDER")
+folder.mkdir(exist_ok=True)
+name = secrets.token_hex(4)
+(folder / name).touch()
+while len(list(folder.iterdir())) < 2:
+    threading.Event().wait(0.01)
+Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(name)
+"""
+    template = write_app(tmp_path, script.replace("FOLDER", tmp_path.name))
+    job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(stages.run_pack, job, 0, 1, attempt, print) for attempt in (1, 2)]
+        assert [future.result() for future in done] == [1, 1]
+    (attempt,) = (
+        path for path in (tmp_path / "workspace").rglob("results/0/*") if path.is_dir() and any(path.iterdir())
+    )
+    commit = job.workspace.read_commit(0)
+    assert commit is not None
+    assert commit.attempt == attempt.name
+    assert stages.assemble(job, print).files == 1
+    _nothing_left(runner)
 
 
 def test_a_changed_source_is_noticed(settings: Settings, tmp_path: Path) -> None:
@@ -220,35 +249,13 @@ def test_a_killed_child_is_out_of_memory_too(settings: Settings, tmp_path: Path)
 
 @pytest.mark.docker
 def test_container_engines_cut_and_join(settings: Settings, tmp_path: Path) -> None:
-    _container_engine(
-        tmp_path,
-        "partitioner",
-        'i=0; for word in $(cat "$SOURCE_DIR"/*); do\n'
-        'printf "%s" "$word" > "$CHUNKS_DIR/data_$i.bin"; i=$((i+1)); done',
-    )
-    _container_engine(tmp_path, "assembler", 'cat "$TASK_RESULTS_DIR"/* > "$OUTPUT_DIR/joined"')
+    write_engine(tmp_path, "partitioner", WORDS)
+    write_engine(tmp_path, "assembler", JOINED)
     template = write_app(tmp_path, UPPER, template={"partitioner": "mine", "assembler": "mine"})
     words = [f"w{n}" for n in range(12)]
     conf = {"dataSource": _text(tmp_path, " ".join(words)), "config": {"chunksPerTask": 12}}
     outcome = _run(dataclasses.replace(settings, runner="docker"), template, conf)
     assert Path(outcome.uri.removeprefix("file://"), "joined").read_text() == "".join(words).upper()
-
-
-def _container_engine(include: Path, kind: str, script: str) -> None:
-    folder = include / "engines" / kind
-    (folder / "app").mkdir(parents=True)
-    (folder / "app" / "main.sh").write_text(script)
-    manifest = {"name": "mine", "version": "1.0", "type": kind, "entrypoint": "main.sh"}
-    manifest["platformConfig"] = {"container": "python:3.11-slim"}  # type: ignore[assignment]  # JSON mixes types
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-@pytest.mark.docker
-def test_a_missing_image_is_named_and_no_retry_helps(settings: Settings, tmp_path: Path) -> None:
-    template = write_app(tmp_path, "", manifest={"platform_config": {"container": "triptych/none:1"}})
-    with pytest.raises(TriptychError, match="triptych/none:1") as caught:
-        _start(dataclasses.replace(settings, runner="docker"), template, {"dataSource": _text(tmp_path, "x")})
-    assert not caught.value.retryable
 
 
 def test_sources_are_taken_in_order_of_their_names(settings: Settings, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from folders import write_app
+from folders import JOINED, WORDS, write_app, write_engine
 from servers import Server
 from triptych.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -31,6 +31,15 @@ if os.environ["CHUNK_NUMBER"] == "1" and times < json.loads(os.environ["APP_PARA
     while True:
         signal.pause()
 Path(os.environ["TASK_RESULTS_DIR"], "r").write_text(os.environ["CHUNK_NUMBER"])
+"""
+FUNCTION = """
+import os
+
+def run(basepath, params):
+    with open(os.path.join(basepath, "data.bin")) as data:
+        text = data.read()
+    with open(os.path.join(basepath, OUTPUT_PATH, "r"), "w") as out:
+        out.write(f"<{text}>")
 """
 TIMES = {"type": "object", "properties": {"times": {"type": "integer", "default": 1}}, "additionalProperties": False}
 
@@ -56,6 +65,9 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_app(include, many, **SHELL, name="many", template={**REPLICAS, "params": {"partitioner": {"replicas": 1}}})
     for name in ("killed", "ended"):
         write_app(include, STOPS, name=name, schema=TIMES, template=TOGETHER)
+    write_engine(include, "partitioner", WORDS)
+    write_engine(include, "assembler", JOINED)
+    write_app(include, FUNCTION, name="function", template={"partitioner": "mine", "assembler": "mine"})
     folder = include / "apps" / "future"
     folder.mkdir()
     (folder / "template.json").write_text(json.dumps({"id": "future", "app": "upper@9.9"}))

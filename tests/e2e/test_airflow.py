@@ -40,6 +40,16 @@ def test_a_job_counts_what_an_independent_count_says(airflow: EmbeddedAirflow, s
     assert counted["the"] == truth["the"] > 0
 
 
+def test_container_engines_and_a_function(airflow: EmbeddedAirflow) -> None:
+    out = airflow.home / "out-function"
+    words = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").read_text().split()
+    source = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_uri()
+    run_id, state = _launch(airflow, "function", {"dataSource": source, "dataDestination": out.as_uri()})
+    assert state == "success", airflow.client.log("function", run_id, "partition")
+    assert len(words) > 11  # By number, not as text: data_10 after data_9.
+    assert (out / "joined").read_text() == "".join(f"<{word}>" for word in words)
+
+
 @pytest.mark.parametrize(
     ("conf", "place"),
     [({"params": {"partitioner": {"rows": 0}}}, "rows"), ({"partitioner.rows": "many"}, "partitioner.rows")],
