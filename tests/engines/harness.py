@@ -25,6 +25,7 @@ from triptych.workspace import ChunkEntry, Commit, FileEntry
 INCLUDE = PROJECT / "include"
 SAMPLES = INCLUDE / "engines" / "samples"
 _runs = itertools.count()
+DAG = "engine"
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,15 @@ def split(
 
 
 def split_only(
-    settings: Settings, engine: str, sources: Sequence[Path | str | dict[str, Any]], params: Mapping[str, Any]
+    settings: Settings,
+    engine: str,
+    sources: Sequence[Path | str | dict[str, Any]],
+    params: Mapping[str, Any],
+    run_id: str = "",
 ) -> Job:
     """The job after its stage `partition`."""
-    job = _job(settings, _template(partitioner=engine), {"dataSource": [_uri(s) for s in sources] or None}, params)
+    conf = {"dataSource": [_uri(s) for s in sources] or None}
+    job = _job(settings, _template(partitioner=engine), conf, params, run_id=run_id)
     stages.partition(job, print)
     return job
 
@@ -76,18 +82,7 @@ def join(
     settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """The output files that an assembler makes, `output.json` left out; chunk n has results[n]."""
-    job = _job(settings, _template(assembler=engine), {}, params or {}, role="assembler")
-    freeze(job, [])
-    with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
-        for number, result in enumerate(results):
-            name = result.name or f"chunk_{number}"
-            out.write(ChunkEntry(number, name, 0, sha256="", metadata=result.metadata).to_line())
-    for number, result in enumerate(results):
-        files = []
-        for name, data in sorted(result.files.items()):
-            job.workspace.store.put(job.workspace.result_uri(number, "1-x", name), data)
-            files.append(FileEntry(name, len(data), hashlib.sha256(data).hexdigest()))
-        job.workspace.commit(Commit(number, "1-x", tuple(files), 0.0))
+    job = _finished(settings, engine, results, params or {})
     outcome = stages.assemble(thaw(job.settings, job.template, job.dag_id, job.run_id), print)
     folder = Path(outcome.uri.removeprefix("file://"))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -108,18 +103,60 @@ def left_behind(settings: Settings) -> list[str]:
 
 def peak_mib(engine: str, sources: Sequence[Path], params: Mapping[str, Any], settings: Settings) -> float:
     """The peak memory, in MiB, of a process that cuts these sources and stores the chunks."""
-    given = {
-        "engine": engine,
-        "sources": [str(path) for path in sources],
-        "params": dict(params),
-        "roots": str(settings.allowed_roots[0]),
-        "folder": str(settings.scratch.parent / f"peak-{next(_runs)}"),
+    return _peak({"engine": engine, "sources": [str(path) for path in sources], "params": dict(params)}, settings)
+
+
+def join_peak_mib(engine: str, results: Sequence[Results], params: Mapping[str, Any], settings: Settings) -> float:
+    """The peak memory, in MiB, of a process that joins these results."""
+    return _peak({"engine": engine, "run_id": _finished(settings, engine, results, params).run_id}, settings)
+
+
+def _peak(given: dict[str, Any], settings: Settings) -> float:
+    values = {
+        "workspace": settings.workspace,
+        "scratch": str(settings.scratch),
+        "allowed_roots": ":".join(map(str, settings.allowed_roots)),
+        "runner": "process",
+        "engine_memory_mib": "64",
     }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "engines.peak", json.dumps(given)]
+    command = [sys.executable, "-m", "engines.peak", json.dumps({**given, "settings": values})]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return float(done.stdout.split()[-1])
+
+
+def split_here(given: Mapping[str, Any], settings: Settings) -> None:
+    """What the child of `peak_mib` does."""
+    split_only(
+        settings,
+        given["engine"],
+        [Path(path) for path in given["sources"]],
+        given["params"],
+        run_id=f"peak-{os.getpid()}-",
+    )
+
+
+def join_here(given: Mapping[str, Any], settings: Settings) -> None:
+    """What the child of `join_peak_mib` does."""
+    stages.assemble(thaw(settings, _template(assembler=given["engine"]), DAG, given["run_id"]), print)
+
+
+def _finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
+    """A job whose chunks are all committed."""
+    job = _job(settings, _template(assembler=engine), {}, params, role="assembler")
+    freeze(job, [])
+    with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
+        for number, result in enumerate(results):
+            name = result.name or f"chunk_{number}"
+            out.write(ChunkEntry(number, name, 0, sha256="", metadata=result.metadata).to_line())
+    for number, result in enumerate(results):
+        files = []
+        for name, data in sorted(result.files.items()):
+            job.workspace.store.put(job.workspace.result_uri(number, "1-x", name), data)
+            files.append(FileEntry(name, len(data), hashlib.sha256(data).hexdigest()))
+        job.workspace.commit(Commit(number, "1-x", tuple(files), 0.0))
+    return job
 
 
 def _template(partitioner: str = "passthrough", assembler: str = "passthrough") -> Template:
@@ -133,10 +170,15 @@ def _template(partitioner: str = "passthrough", assembler: str = "passthrough") 
 
 
 def _job(
-    settings: Settings, template: Template, conf: dict[str, Any], params: Mapping[str, Any], role: str = "partitioner"
+    settings: Settings,
+    template: Template,
+    conf: dict[str, Any],
+    params: Mapping[str, Any],
+    role: str = "partitioner",
+    run_id: str = "",
 ) -> Job:
     spec = build_job_spec(template, {**conf, "params": {role: dict(params)}})
-    return open_job(settings, template, spec, "engine", str(next(_runs)))
+    return open_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
 
 
 def _uri(source: Path | str | dict[str, Any]) -> str | dict[str, Any]:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from engines.cases import Join, Split, all_cases
-from engines.harness import engines, join, left_behind, peak_mib, split
+from engines.harness import engines, join, join_peak_mib, left_behind, peak_mib, split
 from servers import LOGIN, PASSWORD, Server, moto_server
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
@@ -63,10 +63,8 @@ def test_a_bad_parameter_is_refused_by_name(case: Split, settings: Settings, sou
         split(settings, case.engine, sources, {**case.params, **case.bad})
 
 
-@splits
+@pytest.mark.parametrize("case", [case for case in SPLITS if case.write], ids=_id)
 def test_an_empty_file(case: Split, settings: Settings, sources: list[Path], tmp_path: Path) -> None:
-    if not sources:
-        pytest.xfail("takes no source")
     empty = tmp_path / f"empty{''.join(sources[0].suffixes)}"
     empty.touch()
     if case.empty == "refused":
@@ -152,6 +150,13 @@ def test_a_bad_parameter_of_an_assembler_is_refused_by_name(case: Join, settings
 def test_no_result_at_all_is_no_fault(case: Join, settings: Settings) -> None:
     join(settings, case.engine, [], case.params)
     assert left_behind(settings) == []
+
+
+@pytest.mark.parametrize("case", [case for case in JOINS if case.grow], ids=_id)
+def test_memory_does_not_grow_with_the_results(case: Join, settings: Settings) -> None:
+    assert case.grow
+    small, large = (join_peak_mib(case.engine, case.grow(n), case.params, settings) for n in (1, 4))
+    assert large - small < GROWTH_MIB, f"{small:.0f} MiB, and {large:.0f} MiB with four times the results"
 
 
 @pytest.mark.parametrize("case", [case for case in JOINS if case.corrupt], ids=_id)

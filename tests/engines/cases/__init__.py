@@ -36,7 +36,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Join:
-    """An assembler's case: `check` gets the output files by name. `none` is what no result at all gives."""
+    """An assembler's case.
+
+    `check` gets the output files by name. `grow` gives results of about `factor` times 8 MiB for the memory test.
+    """
 
     engine: str
     params: Mapping[str, Any]
@@ -45,6 +48,7 @@ class Join:
     bad: Mapping[str, Any] = field(default_factory=dict)
     corrupt: Callable[[], list[Results]] | None = None
     says: str = ""
+    grow: Callable[[int], list[Results]] | None = None
 
 
 def all_cases() -> list[Split | Join]:

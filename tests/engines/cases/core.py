@@ -85,6 +85,11 @@ def _one_table(found: Mapping[str, bytes]) -> None:
     assert found == {"output.csv": b"a,b\n1,2\n3,4\n"}
 
 
+def _large(factor: int) -> list[Results]:
+    line = b"id,text\n" + b"1,some text of some length\n" * 40_000
+    return [Results({"t.csv": line}) for _ in range(8 * factor)]
+
+
 CASES = [
     Split("passthrough", {}, _texts, _each_file, bad={"none": 1}, empty="one chunk"),
     Split("replicate", {"replicas": 3}, _texts, _replicas, bad={"replicas": 0}, empty="one chunk"),
@@ -100,6 +105,6 @@ CASES = [
         grow=_large_table,
     ),
     Join("passthrough", {}, _same_names, _names, bad={"none": 1}),
-    Join("zip", {}, _same_names, _zipped, bad={"name": ""}),
-    Join("concat", {}, _tables, _one_table, bad={"header": "maybe"}),
+    Join("zip", {}, _same_names, _zipped, bad={"name": ""}, grow=_large),
+    Join("concat", {}, _tables, _one_table, bad={"header": "maybe"}, grow=_large),
 ]

@@ -14,13 +14,15 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     max_bytes = params["target_mib"] and params["target_mib"] * 1024 * 1024
     max_count = params["count"] or (None if max_bytes else DEFAULT_COUNT)
     batch: list[Source] = []
+    size = 0
     for source in sources:
         full = max_count is not None and len(batch) >= max_count
-        large = max_bytes and sum(each.size for each in batch) + source.size > max_bytes
+        large = max_bytes and size + source.size > max_bytes
         if batch and (full or large):
             yield _chunk(batch)
-            batch = []
+            batch, size = [], 0
         batch.append(source)
+        size += source.size
     if batch:
         yield _chunk(batch)
 
