@@ -32,6 +32,8 @@ if os.environ["CHUNK_NUMBER"] == "1" and times < json.loads(os.environ["APP_PARA
         signal.pause()
 Path(os.environ["TASK_RESULTS_DIR"], "r").write_text(os.environ["CHUNK_NUMBER"])
 """
+READY = "s3://jobs/ready"
+TEXT = PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt"
 FUNCTION = """
 import os
 
@@ -51,6 +53,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     source = {"uri": "s3://jobs/daily/{{ ds }}/*.txt", "conn_id": "store"}
     daily = {"schedule": "* * * * *", "dataSource": source}
     write_app(include, UPPER, **SHELL, name="daily", template=daily)
+    write_app(include, UPPER, **SHELL, name="updated", template={"schedule": [READY], "dataSource": TEXT.as_uri()})
     slow = {**REPLICAS, "config": {"taskTimeout": 2}}
     write_app(include, "import signal; signal.pause()", name="slow", manifest=ONCE, template=slow)
     small = {**ONCE, "device_requirements": {"min_memory": 0.0625}}

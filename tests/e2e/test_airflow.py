@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from triptych.airflow_rest import AirflowError
+from triptych.airflow_rest import AirflowError, poll
 from triptych.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker]
+LINES = PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt"
 TEXT = PROJECT / "include" / "apps" / "wordcount" / "test" / "declaration.txt"
 
 
@@ -40,11 +41,23 @@ def test_a_job_counts_what_an_independent_count_says(airflow: EmbeddedAirflow, s
     assert counted["the"] == truth["the"] > 0
 
 
+def test_an_updated_asset_launches_a_job(airflow: EmbeddedAirflow) -> None:
+    client = airflow.client
+    client.wait_for_dag("updated")
+    client.pause("updated", paused=False)
+    (asset,) = client.get("assets", uri_pattern="s3://jobs/ready")["assets"]
+    client.call("POST", "assets/events", {"asset_id": asset["id"]})
+    assert poll(lambda: bool(client.runs("updated")), 120, 1.0)
+    run_id = client.runs("updated")[0]["dag_run_id"]
+    assert client.wait_for_run("updated", run_id) == "success", client.log("updated", run_id, "partition")
+    output = next(airflow.home.glob("workspace/updated/*/output/output.txt"))
+    assert output.read_text() == LINES.read_text().upper()
+
+
 def test_container_engines_and_a_function(airflow: EmbeddedAirflow) -> None:
     out = airflow.home / "out-function"
-    words = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").read_text().split()
-    source = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_uri()
-    run_id, state = _launch(airflow, "function", {"dataSource": source, "dataDestination": out.as_uri()})
+    words = LINES.read_text().split()
+    run_id, state = _launch(airflow, "function", {"dataSource": LINES.as_uri(), "dataDestination": out.as_uri()})
     assert state == "success", airflow.client.log("function", run_id, "partition")
     assert len(words) > 11  # By number, not as text: data_10 after data_9.
     assert (out / "joined").read_text() == "".join(f"<{word}>" for word in words)
