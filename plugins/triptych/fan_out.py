@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from triptych.engines import Chunk
+from triptych.engines import Chunk, resources
 from triptych.errors import EngineError
 from triptych.job import Job, SourceEntry
 from triptych.transfer import SourceObject, copy_stream, file_blocks, save
@@ -50,35 +54,78 @@ def engine_sources(job: Job, entries: Sequence[SourceEntry], scratch: Path) -> l
 
 
 def chunk_entries(job: Job, sources: Sequence[SourceEntry], made: Iterable[Chunk]) -> Iterator[ChunkEntry]:
-    """Number, store and describe each chunk; a test job gets its first only."""
+    """Number, store and describe each chunk, in order; a test job gets its first only.
+
+    Chunks are uploaded while the next are made: at most `transfer_parallelism` at once, and of those that are in
+    memory no more than a quarter of what engines may use, or one.
+    """
     wanted = islice(made, 1) if job.spec.config["isTestJob"] else made
-    for number, chunk in enumerate(wanted):
-        yield _store(job, sources, number, chunk)
+    most_bytes = job.settings.engine_memory_bytes // 4
+    waiting: deque[tuple[Future[ChunkEntry], int]] = deque()
+    with ThreadPoolExecutor(job.settings.transfer_parallelism) as pool:
+        for number, chunk in enumerate(wanted):
+            _check(job, sources, number, chunk)
+            held = len(chunk.data or b"")
+            while waiting and _is_full(waiting, held, job.settings.transfer_parallelism, most_bytes):
+                yield waiting.popleft()[0].result()
+            if chunk.ranges is None:
+                waiting.append((pool.submit(_upload, job, number, _kept(number, chunk)), held))
+                continue
+            while waiting:
+                yield waiting.popleft()[0].result()
+            yield _of_ranges(number, chunk)
+        while waiting:
+            yield waiting.popleft()[0].result()
 
 
-def _store(job: Job, sources: Sequence[SourceEntry], number: int, chunk: Chunk) -> ChunkEntry:
+def _is_full(waiting: deque[tuple[Future[ChunkEntry], int]], held: int, most: int, most_bytes: int) -> bool:
+    return len(waiting) >= most or held + sum(each for _, each in waiting) > most_bytes
+
+
+def _check(job: Job, sources: Sequence[SourceEntry], number: int, chunk: Chunk) -> None:
     if (chunk.data is not None) + (chunk.path is not None) + (chunk.ranges is not None) != 1:
         msg = f"{job.template.partitioner.tag}: chunk {number} must hold exactly one of data, path and ranges."
         raise EngineError(msg)
-    name = chunk.name or f"chunk_{number}"
-    about: dict[str, Any] = {"items": chunk.items, "metadata": dict(chunk.metadata)}
-    if chunk.ranges is not None:
-        ranges = tuple(ByteRange(r.source, r.offset, r.length) for r in chunk.ranges)
-        _check_ranges(job, sources, number, ranges)
-        size = len(chunk.prefix) + sum(run.length for run in ranges)
-        prefix = base64.b64encode(chunk.prefix).decode()
-        return ChunkEntry(number, name, size, ranges=ranges, prefix=prefix, **about)
-    blocks = file_blocks(chunk.path) if chunk.path is not None else [chunk.data or b""]
-    stored = copy_stream(blocks, job.workspace.store, job.workspace.chunk_uri(number))
-    return ChunkEntry(number, name, stored.size, sha256=stored.sha256, **about)
-
-
-def _check_ranges(job: Job, sources: Sequence[SourceEntry], number: int, ranges: tuple[ByteRange, ...]) -> None:
-    for run in ranges:
+    for run in chunk.ranges or ():
         size = sources[run.source].size if run.source < len(sources) else 0
         if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
             msg = f"{job.template.partitioner.tag}: chunk {number} asks for bytes beyond source {run.source}: {run}."
             raise EngineError(msg)
+
+
+def _of_ranges(number: int, chunk: Chunk) -> ChunkEntry:
+    ranges = tuple(ByteRange(run.source, run.offset, run.length) for run in chunk.ranges or ())
+    size = len(chunk.prefix) + sum(run.length for run in ranges)
+    prefix = base64.b64encode(chunk.prefix).decode()
+    return ChunkEntry(number, _name(number, chunk), size, ranges=ranges, prefix=prefix, **_about(chunk))
+
+
+def _kept(number: int, chunk: Chunk) -> Chunk:
+    """The chunk with a name of our own for its file: the engine may remove its name when it goes on."""
+    if chunk.path is None:
+        return chunk
+    own = resources().scratch / f"upload-{number}"
+    try:
+        own.hardlink_to(chunk.path)
+    except OSError:  # Another file system, or one without links.
+        shutil.copyfile(chunk.path, own)
+    return replace(chunk, path=own)
+
+
+def _upload(job: Job, number: int, chunk: Chunk) -> ChunkEntry:
+    blocks = file_blocks(chunk.path) if chunk.path is not None else [chunk.data or b""]
+    stored = copy_stream(blocks, job.workspace.store, job.workspace.chunk_uri(number))
+    if chunk.path is not None:
+        chunk.path.unlink()
+    return ChunkEntry(number, _name(number, chunk), stored.size, sha256=stored.sha256, **_about(chunk))
+
+
+def _name(number: int, chunk: Chunk) -> str:
+    return chunk.name or f"chunk_{number}"
+
+
+def _about(chunk: Chunk) -> dict[str, Any]:
+    return {"items": chunk.items, "metadata": dict(chunk.metadata)}
 
 
 def container_chunks(

@@ -66,7 +66,7 @@ class Chunk:
 
     @classmethod
     def of_file(cls, path: Path, **about: Any) -> Chunk:
-        """`path` is read once, right after the chunk is yielded; delete it after the generator is resumed."""
+        """`path`, in the scratch folder, may be removed, but not written to, once the generator is resumed."""
         return cls(path=path, **about)
 
     @classmethod
