@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ def load_engine(block: Block, function: str) -> Callable[..., Any]:
         msg = f"{path}: not a Python file."
         raise EngineError(msg)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Dataclasses look their module up.
     spec.loader.exec_module(module)
     found = getattr(module, function, None)
     if not callable(found):

@@ -1,0 +1,114 @@
+"""reduce, vote, validate_merge."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+
+from engines.cases import Join
+from engines.harness import Results
+
+SCORES = [0.1, 0.2, 0.3, 1e16, -1e16, 7, 0.7]
+SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+
+
+def _scores() -> list[Results]:
+    return [Results({"r.json": json.dumps({"score": score, "label": "x"}).encode()}) for score in SCORES]
+
+
+def _reduced(found: Mapping[str, bytes]) -> None:
+    score = json.loads(found["reduced.json"])["score"]
+    # fmean adds with fsum, which rounds once.
+    assert score["mean"] == statistics.fmean(SCORES)
+    assert (score["count"], score["min"], score["max"]) == (7, -1e16, 1e16)
+
+
+def _no_number() -> list[Results]:
+    return [*_scores(), Results({"r.json": b'{"score": "high"}'})]
+
+
+def _many_rows(factor: int) -> list[Results]:
+    table = b"a,b\n" + b"1,2.5\n" * 100_000
+    return [Results({"r.csv": table}) for _ in range(8 * factor)]
+
+
+def _answers() -> list[Results]:
+    about = {"replicas": 4}
+    return [Results({"r.txt": text}, metadata=about) for text in (b"yes", b"no", b"yes", b"yes")]
+
+
+def _elected(found: Mapping[str, bytes]) -> None:
+    (entry,) = json.loads(found["votes.json"])
+    assert found["r.txt"] == b"yes"
+    assert entry["winner"]["chunks"] == [0, 2, 3]
+    assert [camp["chunks"] for camp in entry["others"]] == [[1]]
+
+
+def _tie() -> list[Results]:
+    return [Results({"r.txt": text}) for text in (b"yes", b"no")]
+
+
+def _records() -> list[Results]:
+    lines = [b'{"id": 1}\n{"id": "two"}\n\n{"id": 3}\n', b'[{"id": 4}, {"name": "five"}]', b'{\n"id": 6\n}\n', b"{oh"]
+    return [Results({"r.json": line}) for line in lines]
+
+
+def _judged(found: Mapping[str, bytes]) -> None:
+    valid = [json.loads(line)["id"] for line in found["merged.jsonl"].splitlines()]
+    refused = [json.loads(line) for line in found["quarantine.jsonl"].splitlines()]
+    assert valid == [1, 3, 4, 6]
+    assert [(each["chunk"], each["place"]) for each in refused] == [(0, "line 2"), (1, "item 1"), (3, "line 1")]
+    assert "'two' is not of type 'integer'" in refused[0]["reasons"][0]
+    assert json.loads(found["validation.json"])["invalid"] == 3
+
+
+def _invalid() -> list[Results]:
+    return [Results({"r.jsonl": b'{"id": 1}\n{"id": null}\n'})]
+
+
+def _many_records(factor: int) -> list[Results]:
+    return [Results({"r.jsonl": b'{"id": 1, "text": "some text"}\n' * 250_000}) for _ in range(factor)]
+
+
+CASES = [
+    Join(
+        "reduce",
+        {},
+        _scores,
+        _reduced,
+        bad={"operations": []},
+        corrupt=_no_number,
+        says="chunk 7, 'r.json', line 1: 'score'",
+    ),
+    Join(
+        "reduce",
+        {"operations": ["sum"]},
+        lambda: [Results({"r.csv": b"a,b\n1,x\n2,y\n"}), Results({"r.csv": b"a,b\n3,z\n"})],
+        lambda found: _same(json.loads(found["reduced.json"]), {"a": {"sum": 6}}),
+        bad={"operations": ["median"]},
+        grow=_many_rows,
+    ),
+    Join("vote", {"quorum": 0.75}, _answers, _elected, bad={"quorum": 0}, corrupt=_tie, says="1 of 2 agree"),
+    Join(
+        "validate_merge",
+        {"schema": SCHEMA, "invalid": "quarantine"},
+        _records,
+        _judged,
+        bad={"invalid": "ignore"},
+        grow=_many_records,
+    ),
+    Join(
+        "validate_merge",
+        {"schema": SCHEMA, "name": "merged.json"},
+        lambda: [Results({"r.jsonl": b'{"id": 1}\n'}), Results({"r.jsonl": b'{"id": 2}'})],
+        lambda found: _same(json.loads(found["merged.json"]), [{"id": 1}, {"id": 2}]),
+        bad={"name": ""},
+        corrupt=_invalid,
+        says="chunk 0, 'r.jsonl', line 2",
+    ),
+]
+
+
+def _same(found: object, expected: object) -> None:
+    assert found == expected
