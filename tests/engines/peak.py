@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
+from pathlib import Path
 
 from engines.harness import join_here, split_here
 from triptych.settings import read_settings
@@ -14,7 +15,10 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     run = join_here if "run_id" in given else split_here
     run(given, read_settings(given["settings"]))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not ru_maxrss: that begins with the size of the process that started this one.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert peak
+    print(int(peak[1]) / 1024)
 
 
 main()

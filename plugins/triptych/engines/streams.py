@@ -1,9 +1,12 @@
-"""Blocks of bytes as a file object, for libraries that read files."""
+"""Blocks of bytes and outputs as file objects, for libraries that know only these."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from typing import Any
+
+from triptych.storage import Writer
 
 
 class BlockReader(io.RawIOBase):
@@ -26,3 +29,18 @@ class BlockReader(io.RawIOBase):
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
+
+
+class OutputFile(io.RawIOBase):
+    """Writes to an output; no seeking. Closing it does not end the output."""
+
+    def __init__(self, out: Writer) -> None:
+        self._out = out
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        block = bytes(data)
+        self._out.write(block)
+        return len(block)

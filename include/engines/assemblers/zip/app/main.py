@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.streams import OutputFile
 
 METHODS = {"deflate": zipfile.ZIP_DEFLATED, "store": zipfile.ZIP_STORED}
 # The same results give the same archive: no clock inside.
@@ -14,7 +15,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    with output.open(params["name"]) as out, zipfile.ZipFile(_Stream(out), "w", allowZip64=True) as archive:
+    with output.open(params["name"]) as out, zipfile.ZipFile(OutputFile(out), "w", allowZip64=True) as archive:
         for result in results:
             entry = zipfile.ZipInfo(result.flat_name, EPOCH)
             entry.compress_type = METHODS[params["compression"]]
@@ -22,17 +23,3 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
             with archive.open(entry, "w", force_zip64=result.size > 2**31) as target:
                 for block in result.stream():
                     target.write(block)
-
-
-class _Stream:
-    """What zipfile needs of a file that cannot seek."""
-
-    def __init__(self, out: Any) -> None:
-        self._out = out
-
-    def write(self, data: bytes) -> int:
-        self._out.write(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        pass

@@ -1,0 +1,44 @@
+"""All results in one archive, written as a stream."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from triptych.engines import Output, Result, need
+from triptych.engines.streams import BlockReader, OutputFile
+from triptych.storage import Writer
+
+SUFFIXES = {"zstd": ".zst", "gzip": ".gz", "none": ""}
+LEVELS = {"zstd": 3, "gzip": 6, "none": 0}
+
+
+def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
+    """The same results give the same archive: times are 0, owners nobody."""
+    method = params["compression"]
+    with (
+        output.open(params["name"] or f"output.tar{SUFFIXES[method]}") as out,
+        _compressed(out, method, params["level"] or LEVELS[method]) as stream,
+        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for result in results:
+            entry = tarfile.TarInfo(result.flat_name)
+            entry.size = result.size
+            archive.addfile(entry, io.BufferedReader(BlockReader(result.stream())))
+
+
+@contextmanager
+def _compressed(out: Writer, method: str, level: int) -> Iterator[Any]:
+    target = OutputFile(out)
+    if method == "gzip":
+        with gzip.GzipFile("", "wb", level, target, mtime=0) as stream:
+            yield stream
+    elif method == "zstd":
+        with need("zstandard", "archives").ZstdCompressor(level).stream_writer(target, closefd=False) as stream:
+            yield stream
+    else:
+        yield target
