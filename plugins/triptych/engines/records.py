@@ -142,3 +142,21 @@ def _offsets(words: Any, offset: int) -> Any:
     import numpy as np
 
     return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little")) + (offset + 1)
+
+
+def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[bytes]:
+    """Each record with its line end, which the last may lack; memory holds a block and a record."""
+    held, first = bytearray(), 0
+
+    def kept() -> Iterator[bytes]:
+        for block in blocks:
+            held.extend(block)
+            yield block
+
+    for ends in record_ends(kept(), uri, quoted=quoted):
+        start = first
+        for end in ends.offsets().tolist():
+            yield bytes(held[start - first : end - first])
+            start = end
+        del held[: start - first]
+        first = start

@@ -29,8 +29,8 @@ def _no_number() -> list[Results]:
 
 
 def _many_rows(factor: int) -> list[Results]:
-    table = b"a,b\n" + b"1,2.5\n" * 100_000
-    return [Results({"r.csv": table}) for _ in range(8 * factor)]
+    table = b"a,b,note\n" + b"1,2.5,%s\n" % (b"x" * 400) * 20_000
+    return [Results({"r.csv": table}) for _ in range(factor)]
 
 
 def _answers() -> list[Results]:
@@ -68,7 +68,7 @@ def _invalid() -> list[Results]:
 
 
 def _many_records(factor: int) -> list[Results]:
-    return [Results({"r.jsonl": b'{"id": 1, "text": "some text"}\n' * 250_000}) for _ in range(factor)]
+    return [Results({"r.jsonl": b'{"id": 1, "text": "%s"}\n' % (b"x" * 800) * 10_000}) for _ in range(factor)]
 
 
 CASES = [
