@@ -65,13 +65,14 @@ def test_a_bad_parameter_is_refused_by_name(case: Split, settings: Settings, sou
 
 @pytest.mark.parametrize("case", [case for case in SPLITS if case.write], ids=_id)
 def test_an_empty_file(case: Split, settings: Settings, sources: list[Path], tmp_path: Path) -> None:
-    empty = tmp_path / f"empty{''.join(sources[0].suffixes)}"
-    empty.touch()
+    empty = [tmp_path / f"{n} empty{''.join(path.suffixes)}" for n, path in enumerate(sources)]
+    for path in empty:
+        path.touch()
     if case.empty == "refused":
         with pytest.raises(SourceError, match="empty"):
-            split(settings, case.engine, [empty], case.params)
+            split(settings, case.engine, empty, case.params)
     else:
-        pieces = split(settings, case.engine, [empty], case.params)
+        pieces = split(settings, case.engine, empty, case.params)
         assert [piece.data for piece in pieces if case.empty == "no chunk" or piece.data] == []
     assert left_behind(settings) == []
 

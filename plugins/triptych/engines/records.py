@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from triptych.errors import SourceError
 
-_NEWLINE, _QUOTE = 10, 34  # As bytes are numbers here.
+_NEWLINE, _RETURN, _QUOTE = 10, 13, 34  # As bytes are numbers here.
 
 
 @dataclass(frozen=True)
@@ -113,21 +113,29 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
 
 
 def _outside_quotes(block: bytes, inside: bool) -> tuple[Any, bool]:
-    """The newlines outside quotes, bit i of word w for byte 64 w + i; and whether the number of quotes is odd.
+    """The newlines outside quotes, bit i of word w for byte 64 w + i; and whether the number of quotes is odd."""
+    import numpy as np
+
+    data = np.frombuffer(block, np.uint8)
+    within, odd = _within_quotes(data)
+    return _words(data == _NEWLINE) & (within if inside else ~within), odd
+
+
+def _within_quotes(data: Any) -> tuple[Any, bool]:
+    """The bytes behind an odd number of quotes, as bits; and whether the number of quotes in all is odd.
 
     Bit i of the running exclusive or says whether bytes up to i hold an odd number of quotes (Langdale and Lemire,
     "Parsing Gigabytes of JSON per Second", 3.1.1); "" inside quotes counts twice, so it changes nothing.
     """
     import numpy as np
 
-    data = np.frombuffer(block, np.uint8)
-    newlines, within = _words(data == _NEWLINE), _words(data == _QUOTE)
+    within = _words(data == _QUOTE)
     for shift in (1, 2, 4, 8, 16, 32):
         within ^= within << np.uint64(shift)
     # Each word's last bit is its own parity: what came before it flips the whole word.
     parity = np.bitwise_xor.accumulate(within >> np.uint64(63))
     within[1:] ^= np.negative(parity[:-1])
-    return newlines & (within if inside else ~within), bool(parity[-1])
+    return within, bool(parity[-1])
 
 
 def _words(mask: Any) -> Any:
@@ -160,3 +168,65 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
             start = end
         del held[: start - first]
         first = start
+
+
+def split_fields(
+    blocks: Iterable[bytes], uri: str, delimiter: bytes, wanted: Sequence[int]
+) -> Iterator[tuple[list[bytes], list[list[bytes]]]]:
+    """A batch of records per block, with their line ends, and of each wanted field its raw bytes, quotes and all.
+
+    SourceError names the byte of a record that has not these fields. Empty lines are left out.
+    """
+    rest, offset = b"", 0
+    for block in blocks:
+        data = rest + block
+        records, fields, used = _fields(data, delimiter, wanted, uri, offset)
+        if records:
+            yield records, fields
+        rest, offset = data[used:], offset + used
+    if rest:
+        if rest.count(b'"') % 2:
+            msg = f"{uri}: a quote opened in the record at byte {offset} is never closed. Correct the file."
+            raise SourceError(msg)
+        records, fields, _ = _fields(rest + b"\n", delimiter, wanted, uri, offset)
+        yield [record.removesuffix(b"\n") for record in records], fields
+
+
+def _fields(
+    data: bytes, delimiter: bytes, wanted: Sequence[int], uri: str, offset: int
+) -> tuple[list[bytes], list[list[bytes]], int]:
+    """The whole records in `data`, their wanted fields, and how many bytes they are."""
+    import numpy as np
+
+    codes = np.frombuffer(data, np.uint8)
+    outside = ~_within_quotes(codes)[0] if _QUOTE in data else None
+    breaks, marks = (_places(codes == code, outside) for code in (_NEWLINE, delimiter[0]))
+    if not len(breaks):
+        return [], [], 0
+    ends = breaks + 1
+    starts = np.concatenate(([0], ends[:-1]))
+    stops = breaks - (codes[np.maximum(breaks - 1, 0)] == _RETURN)
+    filled = stops > starts
+    used = int(ends[-1])
+    starts, stops, ends = starts[filled], stops[filled], ends[filled]
+    first, behind = np.searchsorted(marks, starts), np.searchsorted(marks, stops)
+    short = behind - first < max(wanted)
+    if short.any():
+        at = offset + int(starts[int(short.argmax())])
+        msg = f"{uri}: the record at byte {at} has not as many columns as the header. Correct it."
+        raise SourceError(msg)
+    marks = np.append(marks, len(data))
+    fields = []
+    for column in wanted:
+        begin = starts if column == 0 else marks[first + column - 1] + 1
+        end = np.minimum(marks[np.minimum(first + column, len(marks) - 1)], stops)
+        fields.append([data[a:b] for a, b in zip(begin.tolist(), end.tolist(), strict=True)])
+    records = [data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return records, fields, used
+
+
+def _places(mask: Any, among: Any) -> Any:
+    """Where the mask is true, and the bits `among` are set, if given."""
+    import numpy as np
+
+    return np.flatnonzero(mask) if among is None else _offsets(_words(mask) & among, -1)

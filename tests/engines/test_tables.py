@@ -1,0 +1,95 @@
+"""keys and dates: many keys, time zones, formats, and what is dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from engines.cases.tables import records
+from engines.harness import Piece, join, split, untouched
+from triptych.errors import JobSpecError, SourceError
+from triptych.settings import Settings
+
+TIMES = ["2026-03-29T00:30:00+01:00", "2026-03-28T23:30:00Z", "2026-12-31 12:00", "1767225600", "1767225600000"]
+
+
+def _dates(settings: Settings, tmp_path: Path, times: list[str], **params: Any) -> list[Piece]:
+    path = tmp_path / "times.csv"
+    path.write_text("at\n" + "".join(f"{time}\n" for time in times))
+    return split(settings, "dates", [path], {"column": "at", **params})
+
+
+@pytest.mark.parametrize(("zone", "first_day"), [("Europe/Berlin", "2026-03-29"), ("America/New_York", "2026-03-28")])
+def test_days_begin_where_the_zone_says(settings: Settings, tmp_path: Path, zone: str, first_day: str) -> None:
+    pieces = _dates(settings, tmp_path, TIMES, time_zone=zone)
+    moments = [pd.Timestamp(time).tz_convert(zone) for time in TIMES[:2]]
+    moments += [pd.Timestamp(TIMES[2]).tz_localize(zone)]
+    moments += [pd.Timestamp(int(TIMES[3]), unit="s", tz="UTC").tz_convert(zone)] * 2
+    truth: dict[str, int] = {}
+    for moment in moments:
+        truth[f"{moment:%Y-%m-%d}"] = truth.get(f"{moment:%Y-%m-%d}", 0) + 1
+    assert {piece.metadata["period"]: piece.items for piece in pieces} == truth
+    assert pieces[0].name == f"{first_day}.csv"
+
+
+@pytest.mark.parametrize(
+    ("unit", "labels"),
+    [("week", ["2025-W01", "2026-W53"]), ("year", ["2024", "2027"]), ("hours", ["2024-12-30T18", "2027-01-01T00"])],
+)
+def test_other_periods(settings: Settings, tmp_path: Path, unit: str, labels: list[str]) -> None:
+    pieces = _dates(settings, tmp_path, ["2024-12-30T23:00", "2027-01-01T05:59"], unit=unit, hours=6)
+    assert [piece.metadata["period"] for piece in pieces] == labels
+
+
+def test_declared_formats(settings: Settings, tmp_path: Path) -> None:
+    times = ["24.12.2026", "12/25/2026"]
+    pieces = _dates(settings, tmp_path, times, formats=["%d.%m.%Y", "%m/%d/%Y"])
+    assert [piece.metadata["period"] for piece in pieces] == ["2026-12-24", "2026-12-25"]
+
+
+def test_unparsable_times_go_where_the_user_says(settings: Settings, tmp_path: Path) -> None:
+    times = ["2026-01-01", "soon", "", "2026-01-02"]
+    with pytest.raises(SourceError, match="'soon' in 'at'"):
+        _dates(settings, tmp_path, times)
+    own = _dates(settings, tmp_path, times, unparsable="own_chunk")
+    assert [(piece.name, piece.items) for piece in own] == [
+        ("2026-01-01.csv", 1),
+        ("unparsable.csv", 1),
+        ("2026-01-02.csv", 1),
+    ]
+    dropped = _dates(settings, tmp_path, times, unparsable="drop")
+    assert [piece.metadata.get("dropped") for piece in dropped] == [None, 1]
+
+
+def test_a_zone_that_is_none(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(JobSpecError, match="time_zone"):
+        _dates(settings, tmp_path, TIMES, time_zone="Mars/Olympus")
+
+
+def test_many_keys_in_files_that_are_not_open_together(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "keys.csv"
+    path.write_text("key,n\n" + "".join(f"k{n % 3000},{n}\n" for n in range(9000)))
+    pieces = split(settings, "keys", [path], {"columns": ["key"]})
+    assert len(pieces) == 3000
+    assert records(pieces[17].data) == [["key", "n"], ["k17", "17"], ["k17", "3017"], ["k17", "6017"]]
+
+
+def test_split_by_key_and_merged_is_the_table(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("key,n\n" + "".join(f"k{n % 7},{n:03}\n" for n in range(100)))
+    pieces = split(settings, "keys", [path], {"columns": ["key"]})
+    found = join(settings, "sorted_concat", untouched(pieces, "r.csv"), {"by": ["n"]})
+    assert found["sorted.csv"] == path.read_bytes()
+
+
+def test_headers_that_differ_are_refused(settings: Settings, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    paths[0].write_text("key,n\n1,2\n")
+    paths[1].write_text("n,key\n1,2\n")
+    with pytest.raises(SourceError, match=r"b\.csv: its header"):
+        split(settings, "keys", paths, {"columns": ["key"]})
+    with pytest.raises(SourceError, match=r"a\.csv: there is no column 'k'"):
+        split(settings, "keys", paths, {"columns": ["k"]})
