@@ -1,4 +1,4 @@
-"""JSON documents, arrays and JSON Lines in results as one stream of records; and values inside them by dotted name."""
+"""JSON documents, arrays and JSON Lines as one stream of records; and values inside them by dotted name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeAlias
 
-from triptych.engines.api import Result
+from triptych.engines.api import Result, Source
 from triptych.engines.resources import need, resources
 from triptych.engines.streams import BlockReader
 from triptych.errors import EngineError
@@ -29,14 +29,14 @@ class Record:
     fault: str | None = None
 
 
-def json_records(result: Result) -> Iterator[Record]:
+def json_records(file: Source | Result) -> Iterator[Record]:
     """An array's items, the lines of JSON Lines, or the one document; an empty file has none."""
-    with io.BufferedReader(BlockReader(result.stream())) as data:
+    with io.BufferedReader(BlockReader(file.stream())) as data:
         start = _first_byte(data)
         if start == b"[" and not _is_lines(data):
             yield from _items(data)
         elif start:
-            yield from _lines_or_document(data, f"chunk {result.chunk}, {result.name!r}")
+            yield from _lines_or_document(data, file.name)
 
 
 def pick(record: Any, name: str) -> Any:

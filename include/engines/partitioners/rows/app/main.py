@@ -1,4 +1,4 @@
-"""Records into range chunks: only the source's line ends are looked at, nothing is copied."""
+"""Records into range chunks: only the source's line ends are looked at, nothing is copied; Parquet by row groups."""
 
 from __future__ import annotations
 
@@ -7,25 +7,47 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
+from triptych.engines.parquet_rows import parquet_chunks
 from triptych.engines.records import Limit, record_runs
+from triptych.errors import JobSpecError
 
 DEFAULT_ROWS = 1000
-BY_EXTENSION = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+BY_EXTENSION = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 QUOTED = ("csv", "tsv")
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    target = params["target_mib"] and int(params["target_mib"] * 1024 * 1024)
-    rows = params["rows"] or (None if target else DEFAULT_ROWS)
+    target = _target_bytes(sources, params)
     for source in sources:
-        yield from _of_source(source, params, Limit(rows, target))
+        kind = params["format"]
+        if kind == "auto":
+            kind = BY_EXTENSION.get(PurePosixPath(source.name).suffix.lower(), "lines")
+        if kind == "parquet":
+            yield from parquet_chunks(source, Limit(params["rows"], target))
+        else:
+            yield from _of_text(
+                source, kind, params["header"], Limit(params["rows"] or (None if target else DEFAULT_ROWS), target)
+            )
 
 
-def _of_source(source: Source, params: Mapping[str, Any], limit: Limit) -> Iterator[Chunk]:
-    kind = params["format"]
-    if kind == "auto":
-        kind = BY_EXTENSION.get(PurePosixPath(source.name).suffix.lower(), "lines")
-    header = kind in QUOTED if params["header"] is None else params["header"]
+def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int | None:
+    if not params["chunks"]:
+        return params["target_mib"] and int(params["target_mib"] * 1024 * 1024)
+    if params["rows"] or params["target_mib"]:
+        msg = "params.partitioner.chunks: goes with neither rows nor target_mib. Leave those empty."
+        raise JobSpecError(msg)
+    return -(-sum(source.size for source in sources) // params["chunks"]) or 1
+
+
+def _of_text(source: Source, kind: str, with_header: bool | None, limit: Limit) -> Iterator[Chunk]:
+    header = kind in QUOTED if with_header is None else with_header
     first_row = 0
     for run in record_runs(source.stream(), source.uri, limit, quoted=kind in QUOTED, header=header):
         ranges = [(0, run.header_bytes), (run.offset, run.length)] if run.header_bytes else [(run.offset, run.length)]
