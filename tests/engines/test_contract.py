@@ -52,7 +52,9 @@ def test_nothing_is_lost_and_again_gives_the_same(case: Split, settings: Setting
 
 @splits
 def test_names_with_spaces_and_other_letters(case: Split, settings: Settings, sources: list[Path]) -> None:
-    renamed = [path.rename(path.with_name(f"{n} ein Näme 報告 #%41{path.suffix}")) for n, path in enumerate(sources)]
+    renamed = [
+        path.rename(path.with_name(f"{n} ein Näme 報告 #%41{''.join(path.suffixes)}")) for n, path in enumerate(sources)
+    ]
     case.check(split(settings, case.engine, renamed, case.params), renamed)
 
 

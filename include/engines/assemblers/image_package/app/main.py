@@ -1,0 +1,136 @@
+"""All images in one package, one in memory at a time; results that are tars are taken apart."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import PurePosixPath
+from typing import Any
+
+from triptych.engines import Output, Result, need, resources
+from triptych.engines.archives import read_tar
+from triptych.engines.images import result_fault
+from triptych.engines.streams import BlockReader, OutputFile
+
+COLUMNS = ("name", "chunk", "width", "height", "format", "bytes", "sha256")
+EPOCH = (1980, 1, 1, 0, 0, 0)
+TAR_MAGIC = (257, b"ustar")
+ON_A_SHEET, ACROSS, MARGIN_PX = 100, 10, 8
+
+
+def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
+    entries = [_entry(name, data, result) for name, data, result in _images(results)]
+    {"zip": _zip, "tar": _tar, "tiff": _tiff}[params["package"]](results, output, params["name"])
+    if params["index"] == "csv":
+        with output.open(f"{params['name']}.csv") as out:
+            table = csv.DictWriter(io.TextIOWrapper(OutputFile(out), "utf-8", write_through=True, newline=""), COLUMNS)
+            table.writeheader()
+            table.writerows(entries)
+    elif params["index"] == "json":
+        with output.open(f"{params['name']}.json") as out:
+            out.write(json.dumps(entries, ensure_ascii=False, indent=1).encode() + b"\n")
+    if params["contact_sheet"]:
+        _contact_sheets(results, output, params["thumbnail"])
+
+
+def _images(results: Sequence[Result]) -> Iterator[tuple[str, bytes, Result]]:
+    """Every image with a name of its own: a tar's members have theirs, with the chunk's number when it is taken."""
+    taken: set[str] = set()
+    for result in results:
+        for name, data in _files(result):
+            path = PurePosixPath(name)
+            kept = name if name not in taken else (path.parent / f"{result.chunk:06d}_{path.name}").as_posix()
+            taken.add(kept)
+            yield kept, data, result
+
+
+def _files(result: Result) -> Iterator[tuple[str, bytes]]:
+    with result.open() as data:
+        head = data.read(512)
+        is_tar = head[TAR_MAGIC[0] :].startswith(TAR_MAGIC[1])
+    if not is_tar:
+        yield result.flat_name, b"".join(result.stream())
+        return
+    with io.BufferedReader(BlockReader(result.stream())) as stream:
+        for member in read_tar(stream, f"chunk {result.chunk}, {result.name!r}"):
+            yield member.name, member.data.read()
+
+
+def _entry(name: str, data: bytes, result: Result) -> dict[str, Any]:
+    with _opened(data, result) as image:
+        about = {"width": image.width, "height": image.height, "format": image.format}
+    digest = hashlib.sha256(data).hexdigest()
+    return {"name": name, "chunk": result.chunk, **about, "bytes": len(data), "sha256": digest}
+
+
+def _opened(data: bytes, result: Result) -> Any:
+    pillow = need("PIL.Image", "images")
+    try:
+        return pillow.open(io.BytesIO(data))
+    except (OSError, pillow.DecompressionBombError) as error:
+        raise result_fault(result, error) from error
+
+
+def _zip(results: Sequence[Result], output: Output, name: str) -> None:
+    with output.open(f"{name}.zip") as out, zipfile.ZipFile(OutputFile(out), "w") as archive:
+        for file, data, _ in _images(results):
+            # Images are compressed already.
+            archive.writestr(zipfile.ZipInfo(file, EPOCH), data, zipfile.ZIP_STORED)
+
+
+def _tar(results: Sequence[Result], output: Output, name: str) -> None:
+    with output.open(f"{name}.tar") as out, tarfile.open(fileobj=OutputFile(out), mode="w|") as archive:
+        for file, data, _ in _images(results):
+            entry = tarfile.TarInfo(file)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
+    pages = (_opened(data, result) for _, data, result in _images(results))
+    first = next(pages, None)
+    if first is None:
+        return
+    path = resources().new_folder() / "pages.tif"
+    first.save(path, "TIFF", save_all=True, append_images=pages, compression="tiff_deflate")
+    output.put_file(path, f"{name}.tif")
+
+
+def _contact_sheets(results: Sequence[Result], output: Output, side: int) -> None:
+    """`contact_000.jpg` ..., each with up to 100 small copies and their names."""
+    images = _images(results)
+    number = 0
+    while batch := list(islice(images, 1)):
+        sheet = _sheet(chain(batch, islice(images, ON_A_SHEET - 1)), side)
+        with output.open(f"contact_{number:03d}.jpg") as out:
+            out.write(sheet)
+        number += 1
+
+
+def _sheet(images: Iterator[tuple[str, bytes, Result]], side: int) -> bytes:
+    pillow, drawing = need("PIL.Image", "images"), need("PIL.ImageDraw", "images")
+    width, height = side + 2 * MARGIN_PX, side + 4 * MARGIN_PX
+    sheet = pillow.new("RGB", (width * ACROSS, height * (ON_A_SHEET // ACROSS)), "white")
+    pen = drawing.Draw(sheet)
+    count = 0
+    for name, data, result in images:
+        x, y = count % ACROSS * width + MARGIN_PX, count // ACROSS * height + MARGIN_PX
+        try:
+            with _opened(data, result) as image:
+                image.thumbnail((side, side))
+                sheet.paste(image.convert("RGB"), (x, y))
+        except OSError as error:
+            raise result_fault(result, error) from error
+        # The built-in font has Latin letters only.
+        pen.text((x, y + side), name.encode("ascii", "replace").decode()[: side // 6], "black")
+        count += 1
+    used = sheet.crop((0, 0, width * min(count, ACROSS), height * -(-count // ACROSS)))
+    data = io.BytesIO()
+    used.save(data, "JPEG", quality=85)
+    return data.getvalue()
