@@ -1,0 +1,26 @@
+"""Pieces of equal length of each source, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from triptych.engines import Chunk, Source
+from triptych.engines.audio_cuts import audio_chunks
+from triptych.errors import JobSpecError
+
+
+def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    if params["overlap_ms"] >= params["seconds"] * 1000:
+        msg = f"params.partitioner.overlap_ms: must be below the length of {params['seconds']} s."
+        raise JobSpecError(msg)
+    return audio_chunks(sources, params, _spans, params["overlap_ms"])
+
+
+def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    length = max(1, round(params["seconds"] * audio.samplerate))
+    overlap = params["overlap_ms"] * audio.samplerate // 1000
+    start = 0
+    while start == 0 or start + overlap < audio.frames:
+        yield start, min(start + length, audio.frames)
+        start += length - overlap
