@@ -71,6 +71,10 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_engine(include, "partitioner", WORDS)
     write_engine(include, "assembler", JOINED)
     write_app(include, FUNCTION, name="function", template={"partitioner": "mine", "assembler": "mine"})
+    by_key = {"partitioner": "keys", "assembler": "sorted_concat"}
+    by_key["params"] = {"partitioner": {"columns": ["country"]}, "assembler": {"by": ["id:number"], "format": "csv"}}  # type: ignore[assignment]  # JSON mixes types
+    same = 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/table"'
+    write_app(include, same, **SHELL, name="bykey", template=by_key)
     folder = include / "apps" / "future"
     folder.mkdir()
     (folder / "template.json").write_text(json.dumps({"id": "future", "app": "upper@9.9"}))

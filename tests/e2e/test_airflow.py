@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import Counter
 from typing import Any
@@ -61,6 +62,15 @@ def test_container_engines_and_a_function(airflow: EmbeddedAirflow) -> None:
     assert state == "success", airflow.client.log("function", run_id, "partition")
     assert len(words) > 11  # By number, not as text: data_10 after data_9.
     assert (out / "joined").read_text() == "".join(f"<{word}>" for word in words)
+
+
+def test_a_table_by_keys_in_containers_and_back_in_order(airflow: EmbeddedAirflow) -> None:
+    out = airflow.home / "out-keys"
+    table = PROJECT / "include" / "engines" / "samples" / "orders.csv"
+    run_id, state = _launch(airflow, "bykey", {"dataSource": table.as_uri(), "dataDestination": out.as_uri()})
+    assert state == "success", airflow.client.log("bykey", run_id, "partition")
+    assert (out / "sorted.csv").read_bytes() == table.read_bytes()
+    assert json.loads((out / "output.json").read_text())["chunks"] == 3
 
 
 @pytest.mark.parametrize(

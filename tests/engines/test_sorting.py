@@ -48,7 +48,7 @@ def test_many_runs_are_merged_a_few_at_once(tmp_path: Path, in_order: bool | Non
     order = Order(lambda run: split_records(run.blocks(), run.what, quoted=False), lambda record, _: record)
     # So little memory that a batch holds few records, and a merge takes two runs.
     with using(Resources(tmp_path, 16_000)):
-        found = [int(record) for record in merged(runs, order, in_order=in_order)]
+        found = [int(record) for _, record in merged(runs, order, in_order=in_order)]
         assert resources().scratch == tmp_path
     assert found == sorted(n for part in parts for n in part)
 

@@ -35,8 +35,8 @@ class Order:
     key: Callable[[bytes, str], Any]
 
 
-def merged(runs: Sequence[Run], order: Order, *, in_order: bool | None = None) -> Iterator[bytes]:
-    """All records in order; equal ones keep the order of the runs, and their order inside one.
+def merged(runs: Sequence[Run], order: Order, *, in_order: bool | None = None) -> Iterator[tuple[Any, bytes]]:
+    """All records in order, each with its key; equal ones keep the order of the runs, and their order inside one.
 
     With `in_order` None each run is looked through first, and only those that are not in order are sorted. With True
     EngineError names the first run that is not.
@@ -50,13 +50,12 @@ def merged(runs: Sequence[Run], order: Order, *, in_order: bool | None = None) -
     at_once = max(2, resources().memory_bytes // (8 * BLOCK_BYTES))
     while len(ready) > at_once:
         groups = [ready[at : at + at_once] for at in range(0, len(ready), at_once)]
-        ready = [_spilled(_merge(group, order), group[0].what) for group in groups]
+        ready = [_spilled((record for _, record in _merge(group, order)), group[0].what) for group in groups]
     yield from _merge(ready, order)
 
 
-def _merge(runs: Sequence[Run], order: Order) -> Iterator[bytes]:
-    for _, record in heapq.merge(*(_keyed(run, order) for run in runs), key=lambda pair: pair[0]):
-        yield record
+def _merge(runs: Sequence[Run], order: Order) -> Iterator[tuple[Any, bytes]]:
+    return heapq.merge(*(_keyed(run, order) for run in runs), key=lambda pair: pair[0])
 
 
 def _keyed(run: Run, order: Order) -> Iterator[tuple[Any, bytes]]:

@@ -49,8 +49,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     ordered = merged(runs, Order(_split, _key))
     with output.open(params["name"]) as out:
         write = _writer(OutputFile(out), written, columns)
-        for _, lines in groupby(ordered, key=lambda line: _key(line, "")):
-            for row in _joined([json.loads(line) for line in lines], tables, params):
+        for _, lines in groupby(ordered, key=lambda pair: pair[0]):
+            for row in _joined([json.loads(line) for _, line in lines], tables, params):
                 write(row)
 
 

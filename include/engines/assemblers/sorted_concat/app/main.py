@@ -64,7 +64,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     runs = [Run(_without_header(run), run.what) for run in runs] if header else runs
     with output.open(params["name"] or f"sorted.{kind}") as out:
         out.write(header if header.endswith(b"\n") or not header else header + b"\n")
-        for record in merged(runs, order, in_order=params["sorted"]):
+        for _, record in merged(runs, order, in_order=params["sorted"]):
             out.write(record if record.endswith(b"\n") else record + b"\n")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triptych.engines import Chunk, Source
 from triptych.engines.grouping import grouped
-from triptych.errors import JobSpecError, SourceError
+from triptych.engines.timestamps import time_zone
+from triptych.errors import SourceError
 
 UNPARSABLE = "unparsable"
 LATEST_S = 100_000_000_000
@@ -19,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     """A chunk per period, in the order in which they first occur; each record is in exactly one."""
-    zone = _zone(params["time_zone"])
+    zone = time_zone(params["time_zone"])
     begins = _period(params["unit"], params["hours"])
 
     def label(values: Sequence[str]) -> str | None:
@@ -41,14 +41,6 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
         )
 
     return grouped(sources, params["format"], [params["column"]], label, about)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = f"params.partitioner.time_zone: {name!r} is no time zone. Name one as IANA does, such as Europe/Berlin."
-        raise JobSpecError(msg) from error
 
 
 def _parsed(text: str, formats: Sequence[str], zone: tzinfo) -> datetime:

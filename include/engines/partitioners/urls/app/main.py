@@ -65,7 +65,7 @@ def _sorted(lines: Callable[[], Iterator[bytes]], key: Callable[[Any], Any]) -> 
     order = Order(
         lambda run: split_records(run.blocks(), run.what, quoted=False), lambda line, _: key(json.loads(line))
     )
-    return (json.loads(line) for line in merged([Run(lines, "the list of URLs")], order, in_order=False))
+    return (json.loads(line) for _, line in merged([Run(lines, "the list of URLs")], order, in_order=False))
 
 
 def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
