@@ -82,7 +82,7 @@ def join(
     settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """The output files that an assembler makes, `output.json` left out; chunk n has results[n]."""
-    job = _finished(settings, engine, results, params or {})
+    job = finished(settings, engine, results, params or {})
     outcome = stages.assemble(thaw(job.settings, job.template, job.dag_id, job.run_id), print)
     folder = Path(outcome.uri.removeprefix("file://"))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -108,7 +108,7 @@ def peak_mib(engine: str, sources: Sequence[Path], params: Mapping[str, Any], se
 
 def join_peak_mib(engine: str, results: Sequence[Results], params: Mapping[str, Any], settings: Settings) -> float:
     """The peak memory, in MiB, of a process that joins these results."""
-    return _peak({"engine": engine, "run_id": _finished(settings, engine, results, params).run_id}, settings)
+    return _peak({"engine": engine, "run_id": finished(settings, engine, results, params).run_id}, settings)
 
 
 def _peak(given: dict[str, Any], settings: Settings) -> float:
@@ -142,7 +142,7 @@ def join_here(given: Mapping[str, Any], settings: Settings) -> None:
     stages.assemble(thaw(settings, _template(assembler=given["engine"]), DAG, given["run_id"]), print)
 
 
-def _finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
+def finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
     """A job whose chunks are all committed."""
     job = _job(settings, _template(assembler=engine), {}, params, role="assembler")
     freeze(job, [])

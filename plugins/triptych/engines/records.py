@@ -9,6 +9,7 @@ from typing import Any
 
 from triptych.errors import SourceError
 
+SCANNED_BYTES = 256 * 1024
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34  # As bytes are numbers here.
 
 
@@ -157,7 +158,7 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
     held, first = bytearray(), 0
 
     def kept() -> Iterator[bytes]:
-        for block in blocks:
+        for block in _gathered(blocks):
             held.extend(block)
             yield block
 
@@ -168,6 +169,20 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
             start = end
         del held[: start - first]
         first = start
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces as small as a record put together to blocks that are worth a scan."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= SCANNED_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def split_fields(
