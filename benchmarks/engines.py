@@ -248,6 +248,15 @@ def _audio(folder: Path, size: int) -> Path:
     return path
 
 
+def _video(folder: Path, size: int) -> Path:
+    """As many minutes as there are 100 MB."""
+    path = folder / "v.mp4"
+    inputs = "-f lavfi -i testsrc2=size=640x360:rate=25 -f lavfi -i sine -c:v libx264 -preset ultrafast -g 50 -c:a aac"
+    command = ["ffmpeg", "-v", "error", *inputs.split(), "-t", str(max(60, size // 1_700_000)), str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
 POLARS = (
     "python -c \"import os, polars as pl; pl.scan_csv(os.environ['IN'], infer_schema=False).sink_csv("
     "pl.PartitionBy(os.environ['OUT'], key='key'), mkdir=True)\""
@@ -257,6 +266,8 @@ DUCK = (
     "os.environ['OUT'] + '/o.parquet')\""
 )
 FFMPEG = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c copy o%05d.wav'
+SEGMENTS = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -reset_timestamps 1 -c copy o%05d.mp4'
+ENCODED = 'ffmpeg -v error -i "$IN" -c:v libx264 -preset ultrafast -crf 16 -c:a copy o.mp4'
 SILENCES = 'ffmpeg -v error -i "$IN" -af silencedetect=noise=-40dB:d=0.3 -f null -'
 TILES = (
     "python -c \"import os, pyvips; pyvips.Image.new_from_file(os.environ['IN'], access='sequential')"
@@ -277,6 +288,8 @@ ROWS = (
     Row("image_tiles", {"size": 512}, _image, (TILES,)),
     Row("audio_time", {"seconds": 10}, _audio, (FFMPEG,)),
     Row("audio_silence", {"gap_ms": 300}, _audio, (SILENCES,)),
+    Row("video_frames", {"seconds": 10}, _video, (SEGMENTS,)),
+    Row("video_frames", {"frames": 240, "crf": 16}, _video, (ENCODED,)),
     Row("concat", {"header": False}, _bare_table, ('cat "$IN"/* > "$OUT"',), joins=True),
     Row("tar", {}, _bare_table, ('tar -C "$IN" -c . | zstd -q > "$OUT"',), joins=True),
     Row("zip", {}, _bare_table, ('zip -q -r - "$IN" > "$OUT"',), joins=True),

@@ -102,3 +102,28 @@ def test_a_video_without_sound(settings: Settings, tmp_path: Path) -> None:
     again = tmp_path / "again.mp4"
     again.write_bytes(join(settings, "video_concat", untouched(pieces), {"crf": 0})["a.mp4"])
     assert _pictures(again) == _pictures(path)
+
+
+def test_a_ladder_above_the_source_keeps_its_height(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 1)
+    (piece,) = split(settings, "video_renditions", [path], {})
+    assert piece.metadata["rendition"] == {"width": 96, "height": 64, "bitrate_kbps": 400, "audio": True}
+
+
+def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", 4)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1})
+    again = tmp_path / "again.mkv"
+    again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-show_entries",
+        "chapter=start_time,end_time:chapter_tags=title",
+        "-of",
+        "csv=p=0",
+    ]
+    shown = subprocess.run([*command, str(again)], capture_output=True, text=True, check=True).stdout.split()
+    assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
+    assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]

@@ -7,10 +7,23 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, BinaryIO, Self
 
 from triptych.engines.streams import BlockReader
 from triptych.errors import SourceError
+
+
+class MemberData:
+    """Reads one file of an archive; SourceError where the archive ends too early."""
+
+    def __init__(self, data: IO[bytes], what: str) -> None:
+        self._data, self._what = data, what
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._data.read(size)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise _unreadable(self._what, error) from error
 
 
 @dataclass(frozen=True)
@@ -19,7 +32,7 @@ class Member:
 
     name: str
     size: int
-    data: BinaryIO
+    data: MemberData
 
 
 def write_tar(path: Path, files: Iterable[tuple[str, int, Iterable[bytes]]]) -> None:
@@ -29,6 +42,7 @@ def write_tar(path: Path, files: Iterable[tuple[str, int, Iterable[bytes]]]) -> 
             entry = tarfile.TarInfo(name)
             entry.size = size
             archive.addfile(entry, io.BufferedReader(BlockReader(blocks)))
+            archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
 
 
 def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:
@@ -37,18 +51,36 @@ def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:
     Raises SourceError for a link, a special file, a name that leaves the folder, or an archive that cannot be read.
     """
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for entry in archive:
+        with tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Undamaged) as archive:
+            while (entry := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
                 if entry.isdir():
                     continue
                 data = archive.extractfile(entry) if entry.isreg() else None
                 if data is None:
                     msg = f"{what}: {entry.name!r} is no regular file, which is refused. Pack copies of the files."
                     raise SourceError(msg)
-                yield Member(safe_name(entry.name, what), entry.size, data)  # type: ignore[arg-type]  # IO[bytes]
+                yield Member(safe_name(entry.name, what), entry.size, MemberData(data, what))
     except (tarfile.TarError, EOFError, OSError) as error:
-        msg = f"{what}: cannot be read as a tar archive: {error}."
-        raise SourceError(msg) from error
+        raise _unreadable(what, error) from error
+
+
+def _unreadable(what: str, error: Exception) -> SourceError:
+    return SourceError(f"{what}: cannot be read as a tar archive: {error}.")
+
+
+class _Undamaged(tarfile.TarInfo):
+    """The standard library takes a damaged or missing header behind the first for the archive's end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # Two blocks of zeros: the end.
+            raise
+        except tarfile.HeaderError as error:
+            msg = f"the header at byte {archive.offset} is damaged or missing"
+            raise tarfile.ReadError(msg) from error
 
 
 def safe_name(name: str, what: str) -> str:

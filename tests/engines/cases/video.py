@@ -84,6 +84,47 @@ def _long_pieces(factor: int) -> list[Results]:
     return [result for _ in range(8 * factor) for result in _pieces()]
 
 
+def _scenes(folder: Path) -> list[Path]:
+    """Three still pictures of 2, 1 and 1.5 s: the cuts are known."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg: apt-get install ffmpeg")
+    colours = [("red", 2), ("blue", 1), ("white", 1.5)]
+    inputs = [word for name, s in colours for word in ("-f", "lavfi", "-i", f"color={name}:s=96x64:r=25:d={s}")]
+    path = folder / "scenes.mp4"
+    joined = ["-filter_complex", "concat=n=3", "-c:v", "libx264", "-preset", "ultrafast"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, *joined, str(path)], check=True)
+    return [path]
+
+
+def _at_changes(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    _all_frames(pieces, sources)
+    assert [piece.metadata["first_frame"] for piece in pieces] == [0, 50, 75]
+    assert [piece.name.rpartition("_")[2] for piece in pieces] == ["000000.000.mp4", "000002.000.mp4", "000003.000.mp4"]
+
+
+def _ladder(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    assert all(piece.data in [path.read_bytes() for path in sources] and not piece.copied for piece in pieces)
+    found = [
+        tuple(piece.metadata["rendition"].values()) for piece in pieces if piece.metadata["source"] == sources[0].name
+    ]
+    assert found == [(96, 64, 90, True), (48, 32, 40, False)] * 2
+
+
+LADDER = [{"height": h, "bitrate_kbps": rate} for h, rate in ((64, 90), (32, 40), (480, 900))]
+
+
+def _numbered_clips() -> list[Results]:
+    data = (SAMPLES / "clip.mp4").read_bytes()
+    about = [{"source": "film.mp4", "index": n, "span": {"start_s": n * 3.0}} for n in range(3)]
+    return [Results({"o.mp4": data}, metadata=each) for each in about]
+
+
+def _two_chapters(found: Mapping[str, bytes]) -> None:
+    assert set(found) == {"film_scenes.mp4"}
+    assert b"From 0.0" in found["film_scenes.mp4"]
+    assert b"From 6.0" in found["film_scenes.mp4"]
+
+
 CASES = [
     Split(
         "video_frames",
@@ -104,6 +145,26 @@ CASES = [
         grow=_long,
         empty="refused",
     ),
+    Split(
+        "video_scenes",
+        {"min_frames": 5},
+        _scenes,
+        _at_changes,
+        bad={"detector": "eyes"},
+        corrupt=_broken,
+        says="cannot be read as video",
+        empty="refused",
+    ),
+    Split(
+        "video_renditions",
+        {"ladder": LADDER, "audio": "once", "slice_seconds": 2.5},
+        _clips,
+        _ladder,
+        bad={"ladder": []},
+        corrupt=_broken,
+        says="cannot be read as video",
+        empty="refused",
+    ),
     Join(
         "video_concat",
         {},
@@ -113,5 +174,14 @@ CASES = [
         corrupt=lambda: [Results({"o.mp4": b"no video"})],
         says="chunk 0, 'o.mp4': cannot be read as video",
         grow=_long_pieces,
+    ),
+    Join(
+        "video_scenes",
+        {"scenes": [2, 0], "title": "From {start}"},
+        _numbered_clips,
+        _two_chapters,
+        bad={"scenes": []},
+        corrupt=lambda: _numbered_clips()[:1],
+        says="there is no scene 2; there are 0",
     ),
 ]

@@ -29,6 +29,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
             entry = tarfile.TarInfo(result.flat_name)
             entry.size = result.size
             archive.addfile(entry, io.BufferedReader(BlockReader(result.stream())))
+            archive.members.clear()  # It remembers every file.
 
 
 @contextmanager

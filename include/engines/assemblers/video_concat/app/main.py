@@ -1,126 +1,19 @@
-"""Pieces of each source one after the other; the frames of the whole are counted."""
+"""Pieces of each source one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from triptych.engines import Output, Result, need, resources
-from triptych.engines.video import BIT_EXACT, container_format, count_frames, packets, video_encoder
-from triptych.errors import EngineError
+from triptych.engines import Output, Result, resources
+from triptych.engines.video_join import by_source, join_pieces
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(str(result.metadata.get("source", "video.mkv")), []).append(result)
-    for source, pieces in groups.items():
+    for source, pieces in by_source(results).items():
         name = PurePosixPath(source)
         path = resources().new_folder() / f"joined{name.suffix or '.mkv'}"
-        joiner = _Joiner(path, container_format(source), params["crf"])
-        kinds = {_kind(piece) for piece in pieces}
-        joiner.join(pieces, copying=len(kinds) == 1)
-        if (found := count_frames(path)) != joiner.frames:
-            counts = f"the pieces have {joiner.frames} frames, and the whole {found}"
-            msg = f"{source}: {counts}. Let the app write one format."
-            raise EngineError(msg)
+        join_pieces(source, pieces, path, params["crf"])
         output.put_file(path, f"{name.stem}{params['suffix']}{path.suffix}")
         path.unlink()
-
-
-def _kind(piece: Result) -> tuple[Any, ...]:
-    """What must be equal for packets to be copied into one file."""
-    try:
-        with piece.open() as data, need("av", "media").open(data) as container:
-            video = container.streams.video[0]
-            kind: list[Any] = [video.codec_context.name, video.width, video.height, video.pix_fmt, video.time_base]
-            kind.append(video.codec_context.extradata)
-            for audio in container.streams.audio[:1]:
-                context = audio.codec_context
-                kind += [context.name, audio.rate, audio.layout.name, context.extradata]
-            return tuple(kind)
-    except (need("av", "media").FFmpegError, IndexError) as error:
-        raise _unreadable(piece, error) from error
-
-
-def _unreadable(piece: Result, error: Exception) -> EngineError:
-    return EngineError(f"chunk {piece.chunk}, {piece.name!r}: cannot be read as video: {error}.")
-
-
-class _Joiner:
-    """Writes one file; `frames` counts what the pieces had."""
-
-    def __init__(self, path: Path, form: str, crf: int) -> None:
-        self.frames = 0
-        self._path, self._form, self._crf = path, form, crf
-        self._streams: dict[str, Any] = {}
-        self._last: dict[str, int] = {}
-        self._offset = Fraction(0)
-
-    def join(self, pieces: Sequence[Result], *, copying: bool) -> None:
-        av = need("av", "media")
-        with av.open(str(self._path), "w", format=self._form, options=BIT_EXACT) as out:
-            for piece in pieces:
-                try:
-                    with piece.open() as data, av.open(data) as source:
-                        self._add(out, source, copying=copying)
-                except (av.FFmpegError, IndexError) as error:
-                    raise _unreadable(piece, error) from error
-            if not copying:
-                for stream in self._streams.values():
-                    out.mux(stream.encode(None))
-
-    def _add(self, out: Any, source: Any, *, copying: bool) -> None:
-        video, audio = source.streams.video[0], source.streams.audio[:1]
-        if not self._streams:
-            self._begin(out, video, audio, copying=copying)
-        end = Fraction(0)
-        carried = [video, *(audio if "audio" in self._streams else ())]
-        for packet in packets(source, carried):
-            kind = packet.stream.type
-            if kind == "video":
-                self.frames += 1
-                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            if copying:
-                self._copy(out, packet, kind)
-            else:
-                self._encode(out, packet.decode(), packet.stream)
-        if not copying:
-            for stream in carried:
-                self._encode(out, stream.decode(None), stream)
-        self._offset += end
-
-    def _begin(self, out: Any, video: Any, audio: Sequence[Any], *, copying: bool) -> None:
-        if copying:
-            self._streams["video"] = out.add_stream_from_template(video)
-            if audio:
-                self._streams["audio"] = out.add_stream_from_template(audio[0])
-            return
-        self._streams["video"] = video_encoder(out, video, self._form, self._crf)
-        if audio:
-            codec = "libopus" if self._form == "webm" else "aac"
-            self._streams["audio"] = out.add_stream(codec, rate=48_000, layout=audio[0].layout)
-
-    def _copy(self, out: Any, packet: Any, kind: str) -> None:
-        """The packet later by what came before, and never before the one that was written last."""
-        shift = round(self._offset / packet.time_base)
-        late = max(0, self._last.get(kind, packet.dts + shift - 1) + 1 - packet.dts - shift)
-        packet.pts, packet.dts = packet.pts + shift + late, packet.dts + shift + late
-        self._last[kind] = packet.dts
-        packet.stream = self._streams[kind]
-        out.mux(packet)
-
-    def _encode(self, out: Any, frames: Sequence[Any], stream: Any) -> None:
-        target = self._streams[stream.type]
-        for frame in frames:
-            seconds = frame.pts * stream.time_base + self._offset
-            shown = frame
-            if stream.type == "video":
-                # Resized, where the first piece has another size.
-                shown = frame.reformat(target.width, target.height, target.pix_fmt)
-                shown.pict_type = need("av", "media").video.frame.PictureType.NONE
-            shown.time_base = target.codec_context.time_base if stream.type == "video" else stream.time_base
-            shown.pts = round(seconds / shown.time_base)
-            out.mux(target.encode(shown))

@@ -1,0 +1,32 @@
+"""Clips of each source by number of scene, with chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from triptych.engines import Output, Result, resources
+from triptych.engines.video_join import by_source, join_pieces
+from triptych.errors import EngineError
+
+
+def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
+    for source, clips in by_source(results).items():
+        numbered = {int(clip.metadata.get("index", place)): clip for place, clip in enumerate(clips)}
+        wanted = sorted(numbered if params["scenes"] is None else params["scenes"])
+        missing = [number for number in wanted if number not in numbered]
+        if missing:
+            msg = f"{source}: there is no scene {missing[0]}; there are {', '.join(map(str, sorted(numbered)))}."
+            raise EngineError(msg)
+        name = PurePosixPath(source)
+        path = resources().new_folder() / f"scenes{name.suffix or '.mkv'}"
+        titles = [_title(params["title"], number, numbered[number]) for number in wanted]
+        join_pieces(source, [numbered[number] for number in wanted], path, params["crf"], titles)
+        output.put_file(path, f"{name.stem}{params['suffix']}{path.suffix}")
+        path.unlink()
+
+
+def _title(form: str, number: int, clip: Result) -> str:
+    start = clip.metadata.get("span", {}).get("start_s", 0)
+    return form.replace("{number}", str(number + 1)).replace("{start}", f"{start:.1f}")
