@@ -35,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.skip(reason=problem))
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("TRIPTYCH_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("TRIPTYCH_NO_SKIPS is set, and tests were skipped: see above.", red=True)
+        session.exitstatus = exitstatus or 1
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A workspace in a folder of the test's own; local processes as the runner."""

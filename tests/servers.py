@@ -14,6 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 LOGIN, PASSWORD = "AKIATEST", "secret12345"
 _START_S = 60.0
@@ -62,6 +65,21 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
     with _running(command, ports[3], folder / "seaweed.log"):
         yield _s3(ports[3])
+
+
+@contextmanager
+def s3_client(server: Server, bucket: str) -> Iterator[Any]:
+    """A client that is not ours, with this bucket made."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=LOGIN,
+        aws_secret_access_key=PASSWORD,
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket=bucket)
+    yield client
+    client.close()
 
 
 @contextmanager

@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import docker
 import pytest
 
-from servers import LOGIN, PASSWORD, Server
+from servers import Server, s3_client
 from triptych.airflow_rest import poll
 from triptych.embedded import EmbeddedAirflow
 
@@ -25,16 +24,8 @@ WAIT_S = 180.0
 @pytest.fixture(scope="module")
 def bucket(store: Server) -> Iterator[Any]:
     """A client of the store, with the bucket `jobs`."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=store.endpoint,
-        aws_access_key_id=LOGIN,
-        aws_secret_access_key=PASSWORD,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="jobs")
-    yield client
-    client.close()
+    with s3_client(store, "jobs") as client:
+        yield client
 
 
 @pytest.fixture

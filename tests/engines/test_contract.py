@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from engines.cases import Join, Split, all_cases
 from engines.harness import engines, join, join_peak_mib, left_behind, peak_mib, split
-from servers import LOGIN, PASSWORD, Server, moto_server
+from servers import Server, moto_server, s3_client
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
@@ -105,16 +104,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def bucket(s3: Server) -> Iterator[Any]:
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3.endpoint,
-        aws_access_key_id=LOGIN,
-        aws_secret_access_key=PASSWORD,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket="engines")
-    yield client
-    client.close()
+    with s3_client(s3, "engines") as client:
+        yield client
 
 
 @splits

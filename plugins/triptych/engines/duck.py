@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines.api import Result
+from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.resources import need, resources
 from triptych.errors import EngineError
 
 LEAST_MEMORY_MIB = 128
 """Below, DuckDB does not even sort."""
-BY_EXTENSION = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-}
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ def tables(connection: Any, results: Sequence[Result], form: str) -> list[Table]
     for result in results:
         if not result.size:
             continue
-        sql = _scan(result, _format(result, form))
+        sql = _scan(result, table_format(result, form))
         try:
             described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
         except need("duckdb", "tables").Error as error:
@@ -70,25 +62,13 @@ def tables(connection: Any, results: Sequence[Result], form: str) -> list[Table]
     return found
 
 
-def _format(result: Result, form: str) -> str:
-    """What the parameter says, else the name, else the first bytes."""
-    if form != "auto":
-        return form
-    suffix = PurePosixPath(result.name).suffix.lower()
-    if suffix in BY_EXTENSION:
-        return BY_EXTENSION[suffix]
-    with result.open() as data:
-        start = data.read(4)
-    return "parquet" if start == b"PAR1" else "jsonl" if start[:1] == b"{" else "csv"
-
-
 def _scan(result: Result, form: str) -> str:
     path = literal(str(result.local_path()))
     if form == "parquet":
         return f"read_parquet({path})"
     if form == "jsonl":
         return f"read_json({path}, format = 'newline_delimited')"
-    delimiter = literal("\t" if form == "tsv" else ",")
+    delimiter = literal(DELIMITERS[form])
     return f"read_csv({path}, delim = {delimiter}, quote = '\"', escape = '\"', header = true, sample_size = -1)"
 
 

@@ -10,11 +10,13 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from triptych.engines.api import Chunk, Source
+from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.json_records import pick
+from triptych.engines.parquet_rows import open_parquet
 from triptych.engines.records import split_fields, split_records
 from triptych.engines.resources import need, resources
 from triptych.errors import SourceError
@@ -22,8 +24,6 @@ from triptych.errors import SourceError
 Label: TypeAlias = Callable[[Sequence[str]], "str | None"]
 """What the values of the columns, as text, are put under; None drops the record."""
 
-EXTENSIONS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 FILES_PER_FOLDER = 1000
 RECORD_OVERHEAD_BYTES = 60
 """What a record takes in memory beside its bytes."""
@@ -72,16 +72,6 @@ class _Remembered(dict[Any, Any]):
                 self.clear()
             self[raw] = self._label(values(raw))
         return self[raw]  # type: ignore[no-any-return]  # Label says what it is.
-
-
-def table_format(source: Source, form: str) -> str:
-    """What the parameter says, else the name, else the first bytes."""
-    suffix = PurePosixPath(source.name).suffix.lower()
-    if form != "auto" or suffix in EXTENSIONS:
-        return form if form != "auto" else EXTENSIONS[suffix]
-    with source.open() as data:
-        start = data.read(4)
-    return "parquet" if start == b"PAR1" else "jsonl" if start[:1] == b"{" else "csv"
 
 
 class _Text:
@@ -219,13 +209,8 @@ class _Parquet:
         self._rows = 0
 
     def add(self, source: Source, form: str, columns: Sequence[str], labels: _Remembered) -> None:
-        pa, pq = need("pyarrow", "tables"), need("pyarrow.parquet", "tables")
         with source.open() as data:
-            try:
-                file = pq.ParquetFile(data)
-            except pa.ArrowException as error:
-                msg = f"{source.uri}: cannot be read as Parquet: {error}."
-                raise SourceError(msg) from error
+            file = open_parquet(data, source)
             self._take_schema(source, file.schema_arrow, columns)
             for batch in file.iter_batches(batch_size=10_000):
                 self._writer.write_batch(self._with_numbers(batch, columns, labels))

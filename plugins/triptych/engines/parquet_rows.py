@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from triptych.engines.api import Chunk, Source
 from triptych.engines.records import Limit
@@ -16,15 +16,10 @@ BATCH_ROWS = 10_000
 
 def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
     """A row group each where there is no limit; bytes are turned into rows by the file's average."""
-    pa, pq = need("pyarrow", "tables"), need("pyarrow.parquet", "tables")
     if not source.size:
         return
     with source.open() as data:
-        try:
-            file = pq.ParquetFile(data)
-        except pa.ArrowException as error:
-            msg = f"{source.uri}: cannot be read as Parquet: {error}."
-            raise SourceError(msg) from error
+        file = open_parquet(data, source)
         first = 0
         for path, count in _pieces(file, _most_rows(file, source, limit)):
             about = {"source": source.name, "first_row": first, "rows": count}
@@ -32,6 +27,15 @@ def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
             yield Chunk.of_file(path, name=name, items=count, metadata=about)
             path.unlink()
             first += count
+
+
+def open_parquet(data: BinaryIO, source: Source) -> Any:
+    """A pyarrow.parquet.ParquetFile; SourceError for anything else."""
+    try:
+        return need("pyarrow.parquet", "tables").ParquetFile(data)
+    except need("pyarrow", "tables").ArrowException as error:
+        msg = f"{source.uri}: cannot be read as Parquet: {error}."
+        raise SourceError(msg) from error
 
 
 def _most_rows(file: Any, source: Source, limit: Limit) -> int | None:

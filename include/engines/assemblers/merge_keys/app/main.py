@@ -13,14 +13,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.json_records import json_records
 from triptych.engines.merging import Order, Run, merged
 from triptych.engines.records import split_records
 from triptych.engines.streams import BlockReader, OutputFile
 from triptych.errors import EngineError, JobSpecError
 
-BY_EXTENSION = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-DELIMITERS = {"csv": ",", "tsv": "\t"}
+WRITTEN = (".csv", ".tsv", ".jsonl")
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,20 @@ class Table:
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     """One row per key, with the columns of all results in the order in which they first occur."""
-    written = BY_EXTENSION.get(PurePosixPath(params["name"]).suffix.lower())
-    if written is None:
-        msg = f"params.assembler.name: {params['name']!r} must end in one of {', '.join(BY_EXTENSION)}."
+    extension = PurePosixPath(params["name"]).suffix.lower()
+    if extension not in WRITTEN:
+        msg = f"params.assembler.name: {params['name']!r} must end in one of {', '.join(WRITTEN)}."
         raise JobSpecError(msg)
     filled = [result for result in results if result.size]
-    tables = [Table(index, result, _format(result, params["format"])) for index, result in enumerate(filled)]
+    tables = [Table(index, result, table_format(result, params["format"])) for index, result in enumerate(filled)]
     columns = list(dict.fromkeys(column for table in tables for column in _columns(table, params["keys"])))
     runs = [Run(partial(_lines, table, params["keys"]), table.what) for table in tables]
     ordered = merged(runs, Order(_split, _key))
     with output.open(params["name"]) as out:
-        write = _writer(OutputFile(out), written, columns)
+        write = _writer(OutputFile(out), extension.removeprefix("."), columns)
         for _, lines in groupby(ordered, key=lambda pair: pair[0]):
             for row in _joined([json.loads(line) for _, line in lines], tables, params):
                 write(row)
-
-
-def _format(result: Result, wanted: str) -> str:
-    suffix = PurePosixPath(result.name).suffix.lower()
-    if wanted != "auto" or suffix in BY_EXTENSION:
-        return wanted if wanted != "auto" else BY_EXTENSION[suffix]
-    with result.open() as data:
-        return "jsonl" if data.read(1) == b"{" else "csv"
 
 
 def _columns(table: Table, keys: Sequence[str]) -> Iterator[str]:

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial, total_ordering
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.json_records import pick
 from triptych.engines.merging import Order, Run, merged
 from triptych.engines.records import split_records
 from triptych.errors import EngineError
 
-BY_EXTENSION = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 MISSING = {"first": -1, "last": 1}
 
 
@@ -57,7 +55,7 @@ class Column:
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     filled = [result for result in results if result.size]
-    kind = _format(filled, params["format"])
+    kind = table_format(filled[0], params["format"]) if filled else "csv"
     header = _header(filled, DELIMITERS[kind]) if kind in DELIMITERS else b""
     order = _order(kind, header, [Column.of(text) for text in params["by"]], params["missing"])
     runs = [Run(result.stream, f"chunk {result.chunk}, {result.name!r}") for result in filled]
@@ -66,16 +64,6 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         out.write(header if header.endswith(b"\n") or not header else header + b"\n")
         for _, record in merged(runs, order, in_order=params["sorted"]):
             out.write(record if record.endswith(b"\n") else record + b"\n")
-
-
-def _format(results: Sequence[Result], wanted: str) -> str:
-    if wanted != "auto" or not results:
-        return wanted if wanted != "auto" else "csv"
-    suffix = PurePosixPath(results[0].name).suffix.lower()
-    if suffix in BY_EXTENSION:
-        return BY_EXTENSION[suffix]
-    with results[0].open() as data:
-        return "jsonl" if data.read(1) == b"{" else "csv"
 
 
 def _header(results: Sequence[Result], delimiter: str) -> bytes:
