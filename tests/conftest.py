@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,11 @@ def _docker_problem() -> str | None:
     except FileNotFoundError:
         return "no Docker here"
     return f"no Docker engine with {IMAGE}: {asked.stderr.strip()}" if asked.returncode else None
+
+
+def pytest_configure() -> None:
+    """`kill` ends the tests as Ctrl-C does: what they have started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
