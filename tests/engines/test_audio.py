@@ -71,6 +71,54 @@ def test_lossy_audio_is_decoded_once(settings: Settings, tmp_path: Path, extensi
     assert min(apart) < 1e-2
 
 
+@ffmpeg
+def test_loud_lossy_audio_is_neither_clipped_nor_wrapped(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "loud.ogg"
+    square = "aevalsrc='if(gt(sin(2*PI*300*t),0),1,-1)':d=1:s=44100"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", square, "-c:a", "libvorbis", str(path)]
+    subprocess.run(command, check=True)
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"], capture_output=True, check=True
+    ).stdout
+    truth = np.frombuffer(raw, np.float32)
+    assert np.abs(truth).max() > 1
+    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])
+    np.testing.assert_allclose(found, truth, atol=1e-3)
+
+
+@ffmpeg
+def test_flac_from_a_pipe_does_not_tell_its_length(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=8000:seed=1"]
+    command += ["-sample_fmt", "s16", "-f", "flac", "-"]
+    path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    pieces = split(settings, "audio_time", [path], {"seconds": 0.7})
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data))[0] for piece in pieces]) * 2**15
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "-"], capture_output=True, check=True
+    ).stdout
+    np.testing.assert_array_equal(found, np.frombuffer(raw, np.int16))
+
+
+@pytest.mark.parametrize(("subtype", "form"), [("FLOAT", "WAV"), ("DOUBLE", "WAV"), ("VORBIS", "OGG")])
+def test_pieces_of_floats_and_integers_are_equally_loud(settings: Settings, subtype: str, form: str) -> None:
+    tone, data = np.sin(np.arange(RATE) * 0.3) * 0.5, io.BytesIO()
+    soundfile.write(data, tone, RATE, subtype=subtype, format=form)
+    results = [Results({"a.wav": as_wav(np.int16(tone[:, None] * 32767))}), Results({"b": data.getvalue()})]
+    found = of_wav(join(settings, "audio_concat", results)["audio.wav"])[:, 0] / 32768
+    assert len(found) == 2 * RATE
+    assert abs(np.std(found[RATE:]) - np.std(tone)) < 0.01
+
+
+def test_floats_are_as_loud_in_flac(settings: Settings) -> None:
+    tone, data = np.sin(np.arange(RATE) * 0.3) * 0.5, io.BytesIO()
+    soundfile.write(data, tone, RATE, subtype="FLOAT", format="WAV")
+    joined = join(settings, "audio_concat", [Results({"a.wav": data.getvalue()})], {"format": "flac"})
+    found, _ = soundfile.read(io.BytesIO(joined["audio.flac"]))
+    np.testing.assert_allclose(found, tone, atol=1e-6)
+
+
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no espeak-ng: apt-get install espeak-ng")
 def test_spoken_sentences_are_cut_between_words(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "speech.wav"

@@ -13,6 +13,7 @@ from triptych.settings import Settings
 
 H264 = "-c:v libx264 -preset ultrafast -g 25"
 B_FRAMES = "-c:v libx264 -preset medium -bf 3 -g 20 -x264-params open-gop=1"
+TEN_BITS = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le"
 VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20 -c:a libopus"
 
 
@@ -60,7 +61,9 @@ def _sound_s(path: Path) -> float:
         ("a.mov", H264, {"seconds": 1.3, "crf": 0}),
         ("a.mkv", B_FRAMES, {"frames": 20, "crf": 0}),
         ("a.mkv", B_FRAMES, {"seconds": 1, "cut": "keyframes", "crf": 0}),
+        ("a.mkv", TEN_BITS, {"frames": 33, "crf": 0}),
         ("a.webm", VP9, {"seconds": 1, "cut": "keyframes"}),
+        ("a.webm", VP9, {"frames": 33, "crf": 0}),
         ("a.mp4", H264, {"frames": 1000}),
     ],
 )

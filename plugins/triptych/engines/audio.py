@@ -16,6 +16,8 @@ from triptych.engines.resources import need, resources
 from triptych.errors import EngineError, SourceError
 
 BLOCK_FRAMES = 1 << 16
+UNKNOWN_FRAMES = 1 << 62
+"""What libsndfile says, or more, of a FLAC stream whose header does not tell its length, as a pipe leaves it."""
 LOSSLESS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "W64": "w64", "FLAC": "flac", "AIFF": "aiff"}
 """libsndfile's names of formats that keep every sample, when the samples are PCM or floating point, and extensions."""
 FLOATS = ("FLOAT", "DOUBLE")
@@ -43,6 +45,9 @@ def open_audio(file: Source | Result) -> Iterator[Any]:
             audio = soundfile.SoundFile(data)
         except soundfile.LibsndfileError:
             audio = soundfile.SoundFile(_decoded(file))
+        if audio.frames >= UNKNOWN_FRAMES:
+            audio.close()
+            audio = soundfile.SoundFile(_decoded(file))
         with audio:
             yield audio
 
@@ -65,11 +70,14 @@ def audio_errors() -> tuple[type[Exception], ...]:
 
 
 def kind_of(audio: Any) -> Kind:
-    """The same again where that keeps every sample; else FLAC with 24 bits, so that lossy audio is not coded twice."""
+    """The same again where that keeps every sample; else WAV with floats, so that lossy audio is not coded twice.
+
+    Floats, because what a lossy format decodes to may go beyond full scale.
+    """
     is_exact = audio.subtype.startswith("PCM_") or audio.subtype in FLOATS
     if audio.format in LOSSLESS and is_exact:
         return Kind(audio.format, audio.subtype, LOSSLESS[audio.format])
-    return Kind("FLAC", "PCM_24", "flac")
+    return Kind("WAV", "FLOAT", "wav")
 
 
 def write_audio(path: Path, kind: Kind, rate: int, channels: int, blocks: Iterator[Any]) -> int:
@@ -85,9 +93,19 @@ def write_audio(path: Path, kind: Kind, rate: int, channels: int, blocks: Iterat
 def frames(audio: Any, start: int, count: int, dtype: str) -> Iterator[Any]:
     """`count` frames from `start`, in arrays (frames, channels); fewer at the end."""
     audio.seek(start)
-    while count > 0 and len(block := audio.read(min(BLOCK_FRAMES, count), dtype, always_2d=True)):
+    while count > 0 and len(block := _read(audio, min(BLOCK_FRAMES, count), dtype)):
         count -= len(block)
         yield block
+
+
+def _read(audio: Any, count: int, dtype: str) -> Any:
+    """Floats as integers are scaled and clipped here: libsndfile does not scale them, or wraps what is too loud."""
+    if dtype != "int32" or audio.subtype.startswith("PCM_"):
+        return audio.read(count, dtype, always_2d=True)
+    import numpy as np
+
+    block = audio.read(count, "float64", always_2d=True)
+    return np.clip(np.rint(block * 2.0**31), -(2**31), 2**31 - 1).astype(np.int32)
 
 
 def _decoded(file: Source | Result) -> str:

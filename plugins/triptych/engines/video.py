@@ -148,7 +148,10 @@ def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
 
 def video_encoder(out: Any, like: Any, form: str, crf: int) -> Any:
     """A stream of `out` with the size, rate and pixels of `like`."""
-    options = {"crf": str(crf)} | ({"b:v": "0"} if form in ENCODERS else {"preset": "ultrafast"})
+    is_vpx = form in ENCODERS
+    options = {"b:v": "0"} if is_vpx else {"preset": "ultrafast"}
+    # A CRF of 0 is without loss in H.264 of 8 bits only.
+    options |= {"crf": str(crf)} if crf else {"lossless": "1"} if is_vpx else {"qp": "0"}
     target = out.add_stream(ENCODERS.get(form, "libx264"), rate=like.average_rate or 25, options=options)
     target.width, target.height, target.pix_fmt = like.width, like.height, like.pix_fmt
     target.time_base = target.codec_context.time_base = like.time_base
