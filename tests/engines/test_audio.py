@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engines.cases.audio import RATE, as_wav, noise, of_wav, speech
+from engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, speech
 from engines.harness import Results, join, split, untouched
 from triptych.errors import EngineError, JobSpecError
 from triptych.settings import Settings
@@ -166,3 +166,11 @@ def test_an_overlap_as_long_as_a_piece_is_refused(settings: Settings, tmp_path: 
     path.write_bytes(as_wav(noise(1)))
     with pytest.raises(JobSpecError, match="overlap_ms"):
         split(settings, "audio_time", [path], {"seconds": 0.1, "overlap_ms": 100})
+
+
+def test_audio_without_speech_is_one_chunk_that_says_so(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    path.write_bytes((SAMPLES / "tone.wav").read_bytes())
+    (piece,) = split(settings, "audio_language", [path], {})
+    assert (piece.metadata["language"], piece.metadata["speech_s"]) == ("zxx", 0)
+    np.testing.assert_array_equal(of_wav(piece.data), of_wav(path.read_bytes()))

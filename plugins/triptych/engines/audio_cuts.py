@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from triptych.engines.api import Chunk, Source
@@ -10,8 +11,18 @@ from triptych.engines.audio import audio_errors, frames, kind_of, open_audio, so
 from triptych.engines.resources import resources
 from triptych.errors import SourceError
 
-Spans = Callable[[Any, Mapping[str, Any]], Iterable[tuple[int, int]]]
-"""(first frame, frame behind the last) of each piece of an open audio file, in order."""
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of an audio file: its first frame, the frame behind its last, and what else its metadata shall say."""
+
+    start: int
+    end: int
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+Spans = Callable[[Any, Mapping[str, Any]], Iterable[Span]]
+"""Of each piece of an open audio file, in order."""
 
 
 def audio_chunks(
@@ -33,9 +44,10 @@ def _of_source(source: Source, params: Mapping[str, Any], spans: Spans, overlap:
     with open_audio(source) as audio:
         kind, rate = kind_of(audio), audio.samplerate
         shared = {"source": source.name, "sample_rate": rate, "channels": audio.channels}
-        for index, (start, end) in enumerate(spans(audio, params)):
+        for index, span in enumerate(spans(audio, params)):
+            start, end = span.start, span.end
             write_audio(path, kind, rate, audio.channels, frames(audio, start, end - start, kind.dtype))
-            about = {**shared, "index": index, "first_frame": start, "frames": end - start}
+            about = {**shared, **span.about, "index": index, "first_frame": start, "frames": end - start}
             about["span"] = {"start_s": start / rate, "end_s": end / rate}
             if overlap:
                 about["overlap_frames"] = overlap * rate // 1000 if index else 0

@@ -1,4 +1,4 @@
-"""audio_time, audio_silence, audio_concat."""
+"""audio_time, audio_silence, audio_language, audio_concat."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engines.cases import Join, Split
 from engines.harness import Piece, Results
 
 RATE = 8000
+SAMPLES = Path(__file__).parents[3] / "include" / "engines" / "samples"
 
 
 def noise(seconds: float, channels: int = 1, seed: int = 0) -> np.ndarray:
@@ -74,6 +75,20 @@ def _in_gaps(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert [round(piece.metadata["span"]["start_s"], 1) for piece in pieces] == [0, 1.3, 3.2]
 
 
+def _two_languages(folder: Path) -> list[Path]:
+    path = folder / "two languages.flac"
+    path.write_bytes((SAMPLES / "speech.flac").read_bytes())
+    return [path]
+
+
+def _by_language(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    read = [soundfile.read(io.BytesIO(piece.data), dtype="int16")[0] for piece in pieces]
+    np.testing.assert_array_equal(np.concatenate(read), soundfile.read(sources[0], dtype="int16")[0])
+    assert [piece.metadata["language"] for piece in pieces] == ["en", "und"]
+    # The English ends at 9 s, and a second of silence is behind it.
+    assert 8.5 < pieces[1].metadata["span"]["start_s"] < 10.5
+
+
 def _no_audio(folder: Path) -> Path:
     path = folder / "wrong.wav"
     path.write_bytes(b"RIFF" + bytes(100))
@@ -126,6 +141,17 @@ CASES = [
         _speech,
         _in_gaps,
         bad={"gap_ms": 1},
+        corrupt=_no_audio,
+        says="cannot be read as audio",
+        grow=_long,
+        empty="refused",
+    ),
+    Split(
+        "audio_language",
+        {},
+        _two_languages,
+        _by_language,
+        bad={"min_confidence": 2},
         corrupt=_no_audio,
         says="cannot be read as audio",
         grow=_long,

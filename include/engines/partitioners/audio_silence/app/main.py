@@ -7,7 +7,7 @@ from typing import Any
 
 from triptych.engines import Chunk, Source
 from triptych.engines.audio import BLOCK_FRAMES
-from triptych.engines.audio_cuts import audio_chunks
+from triptych.engines.audio_cuts import Span, audio_chunks
 
 WINDOW_S = 0.01
 
@@ -16,16 +16,16 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return audio_chunks(sources, params, _spans)
 
 
-def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[Span]:
     longest = max(1, round(params["max_seconds"] * audio.samplerate))
     start = 0
     cuts = list(_middles(audio, params))  # A few bytes per gap; writing a piece moves the place in the file.
     for cut in [*cuts, audio.frames]:
         while cut - start > longest:
-            yield start, start + longest
+            yield Span(start, start + longest)
             start += longest
         if cut > start:
-            yield start, cut
+            yield Span(start, cut)
             start = cut
 
 

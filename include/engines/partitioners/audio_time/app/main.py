@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.audio_cuts import audio_chunks
+from triptych.engines.audio_cuts import Span, audio_chunks
 from triptych.errors import JobSpecError
 
 
@@ -17,10 +17,10 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return audio_chunks(sources, params, _spans, params["overlap_ms"])
 
 
-def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[Span]:
     length = max(1, round(params["seconds"] * audio.samplerate))
     overlap = params["overlap_ms"] * audio.samplerate // 1000
     start = 0
     while start == 0 or start + overlap < audio.frames:
-        yield start, min(start + length, audio.frames)
+        yield Span(start, min(start + length, audio.frames))
         start += length - overlap
