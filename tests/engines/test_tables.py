@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
+import json
+import resource
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from engines.cases.tables import records
 from engines.harness import Piece, join, split, untouched
 from triptych.errors import JobSpecError, SourceError
 from triptych.settings import Settings
@@ -52,7 +55,7 @@ def test_declared_formats(settings: Settings, tmp_path: Path) -> None:
 
 def test_unparsable_times_go_where_the_user_says(settings: Settings, tmp_path: Path) -> None:
     times = ["2026-01-01", "soon", "", "2026-01-02"]
-    with pytest.raises(SourceError, match="'soon' in 'at'"):
+    with pytest.raises(SourceError, match=r"times\.csv: the record at byte 14 \(line 3\): 'soon' in 'at'"):
         _dates(settings, tmp_path, times)
     own = _dates(settings, tmp_path, times, unparsable="own_chunk")
     assert [(piece.name, piece.items) for piece in own] == [
@@ -69,12 +72,60 @@ def test_a_zone_that_is_none(settings: Settings, tmp_path: Path) -> None:
         _dates(settings, tmp_path, TIMES, time_zone="Mars/Olympus")
 
 
-def test_many_keys_in_files_that_are_not_open_together(settings: Settings, tmp_path: Path) -> None:
+def test_many_keys_beyond_memory_with_few_open_files(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "keys.csv"
-    path.write_text("key,n\n" + "".join(f"k{n % 3000},{n}\n" for n in range(9000)))
-    pieces = split(settings, "keys", [path], {"columns": ["key"]})
-    assert len(pieces) == 3000
-    assert records(pieces[17].data) == [["key", "n"], ["k17", "17"], ["k17", "3017"], ["k17", "6017"]]
+    rows = [f"k{n % 20_000},{n}\n" for n in range(60_000)]
+    rows[30_000:30_000] = [f"large,{'x' * 200_000}\n"] * 30
+    path.write_text("key,n\n" + "".join(rows))
+    small = dataclasses.replace(settings, engine_memory_bytes=16 * 1024 * 1024)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 40, hard))
+    try:
+        pieces = split(small, "keys", [path], {"columns": ["key"]})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(pieces) == 20_001
+    truth: dict[str, list[str]] = {}
+    for row in rows:
+        truth.setdefault(row.partition(",")[0], []).append(row)
+    assert [piece.data.decode() for piece in pieces] == ["key,n\n" + "".join(group) for group in truth.values()]
+    assert [piece.items for piece in pieces] == [len(group) for group in truth.values()]
+
+
+def test_keys_of_any_parquet_type(settings: Settings, tmp_path: Path) -> None:
+    values = [[1], None, [1], [2, 3]]
+    columns = {"n": range(4), "list": values, "word": pd.Categorical(["a", None, "a", "b"]), "flag": [True, None] * 2}
+    path = tmp_path / "t.parquet"
+    pd.DataFrame(columns).to_parquet(path)
+    for column, truth in (("list", [[0, 2], [1], [3]]), ("word", [[0, 2], [1], [3]]), ("flag", [[0, 2], [1, 3]])):
+        pieces = split(settings, "keys", [path], {"columns": [column]})
+        assert [pd.read_parquet(io.BytesIO(piece.data))["n"].tolist() for piece in pieces] == truth
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("t.jsonl", '{"key": 1}\n\n{"key": 2\n', r"t\.jsonl: the record at byte 12 \(line 3\) is no JSON"),
+        ("t.jsonl", '{"key": 1}\n{"kex": 2}\n', r"t\.jsonl: the record at byte 11 \(line 2\) has no value 'key'"),
+        ("t.csv", "key\na\n\udcff\n", r"t\.csv: the record at byte 6 \(line 3\): b'\\xff' is no UTF-8"),
+        ("t.jsonl", '{"key": "\udcff"}\n', r"t\.jsonl: .* JSON"),
+    ],
+)
+def test_a_faulty_record_is_named_with_its_place(
+    settings: Settings, tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    (tmp_path / name).write_text(text, errors="surrogateescape")
+    with pytest.raises(SourceError, match=says):
+        split(settings, "keys", [tmp_path / name], {"columns": ["key"]})
+
+
+def test_json_values_are_text_as_json_writes_it(settings: Settings, tmp_path: Path) -> None:
+    values = [1, "1", 1.5, True, None, "a\tb", 'q"', {"b": [1, 2]}, "é", 10**30, 1e5]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"a": {"k": value}}) for value in values))
+    pieces = split(settings, "keys", [path], {"columns": ["a.k"]})
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in values]
+    assert [piece.metadata["key"]["a.k"] for piece in pieces] == list(dict.fromkeys(texts))
 
 
 def test_split_by_key_and_merged_is_the_table(settings: Settings, tmp_path: Path) -> None:

@@ -166,7 +166,8 @@ def _whole_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterat
             )
             raise SourceError(msg)
     if rest and quoted and rest.count(b'"') % 2:
-        msg = f"{uri}: a quote opened in the record at byte {offset} (line {line + 1}) is never closed. Correct the file."
+        place = f"the record at byte {offset} (line {line + 1})"
+        msg = f"{uri}: a quote opened in {place} is never closed. Correct the file."
         raise SourceError(msg)
     if rest:
         yield rest + b"\n", offset, line, _last_end(rest + b"\n", quoted=quoted)[1]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime
 from typing import Any
 
-from triptych.engines import Chunk, Source
+from triptych.engines import Chunk, Source, need
 from triptych.engines.grouping import grouped
+from triptych.engines.labels import FaultyValueError
+from triptych.engines.moments import local_moments
 from triptych.engines.timestamps import time_zone
-from triptych.errors import SourceError
 
 UNPARSABLE = "unparsable"
-LATEST_S = 100_000_000_000
-"""Larger numbers (beyond the year 5138) are milliseconds."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -22,18 +20,14 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     zone = time_zone(params["time_zone"])
     begins = _period(params["unit"], params["hours"])
 
-    def label(values: Sequence[str]) -> str | None:
-        try:
-            moment = _parsed(values[0], params["formats"], zone)
-        except (ValueError, OverflowError) as error:
-            if params["unparsable"] == "fail":
-                msg = (
-                    f"{values[0]!r} in {params['column']!r} is no date or time. Declare its format in `formats`, "
-                    "or say in `unparsable` where such records go."
-                )
-                raise SourceError(msg) from error
-            return UNPARSABLE if params["unparsable"] == "own_chunk" else None
-        return begins(moment)
+    def label(values: Sequence[Any]) -> Any:
+        pa = need("pyarrow", "tables")
+        moments, codes = local_moments(values[0], params["formats"], zone)
+        if params["unparsable"] == "fail" and None in moments:
+            raise _unparsable(values[0], int((codes == moments.index(None)).argmax()), params["column"])
+        other = UNPARSABLE if params["unparsable"] == "own_chunk" else None
+        labels = [other if moment is None else begins(moment) for moment in moments]
+        return pa.array(labels, pa.large_string()).take(pa.array(codes))
 
     def about(label: str) -> dict[str, Any]:
         return (
@@ -43,26 +37,12 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return grouped(sources, params["format"], [params["column"]], label, about)
 
 
-def _parsed(text: str, formats: Sequence[str], zone: tzinfo) -> datetime:
-    """In the zone; ValueError when no format fits."""
-    if formats:
-        moment = _declared(text, formats)
-    else:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            number = float(text)
-            moment = EPOCH + timedelta(seconds=number if abs(number) < LATEST_S else number / 1000)
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
-
-
-def _declared(text: str, formats: Sequence[str]) -> datetime:
-    for form in formats:
-        try:
-            return datetime.strptime(text, form)
-        except ValueError:
-            continue
-    raise ValueError(text)
+def _unparsable(texts: Any, at: int, column: str) -> FaultyValueError:
+    msg = (
+        f"{texts[at].as_py()!r} in {column!r} is no date or time. Declare its format in `formats`, "
+        "or say in `unparsable` where such records go."
+    )
+    return FaultyValueError(msg, at)
 
 
 def _period(unit: str, hours: int) -> Callable[[datetime], str]:

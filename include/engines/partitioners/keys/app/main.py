@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
-from triptych.engines import Chunk, Source
+from triptych.engines import Chunk, Source, need
 from triptych.engines.grouping import grouped
+from triptych.engines.hashing import fnv1a
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     """A chunk per key, or per bucket that has a record, in the order in which they first occur."""
     columns, buckets = params["columns"], params["buckets"]
-
-    def label(values: Sequence[str]) -> str:
-        if buckets is None:
-            return values[0] if len(values) == 1 else json.dumps(values, ensure_ascii=False)
-        digest = blake2b(json.dumps(values, ensure_ascii=False).encode(), digest_size=8).digest()
-        return f"bucket_{int.from_bytes(digest, 'big') % buckets:0{len(str(buckets - 1))}d}"
 
     def about(label: str) -> dict[str, Any]:
         if buckets is not None:
@@ -27,4 +21,27 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
         values = [label] if len(columns) == 1 else json.loads(label)
         return {"key": dict(zip(columns, values, strict=True))}
 
+    def label(values: Sequence[Any]) -> Any:
+        return _keys(values) if buckets is None else _buckets(values, buckets)
+
     return grouped(sources, params["format"], columns, label, about)
+
+
+def _keys(values: Sequence[Any]) -> Any:
+    """The value, or all of them as a JSON array."""
+    if len(values) == 1:
+        return values[0]
+    rows = zip(*(column.to_pylist() for column in values), strict=True)
+    return need("pyarrow", "tables").array(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def _buckets(values: Sequence[Any], buckets: int) -> Any:
+    """By a hash of the values with a unit separator (U+001F) between them."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    texts = (
+        values[0] if len(values) == 1 else pc.binary_join_element_wise(*values, pa.scalar("\x1f", pa.large_string()))
+    )
+    found = pa.array(fnv1a(texts) % buckets).dictionary_encode()
+    digits = len(str(buckets - 1))
+    names = pa.array(f"bucket_{bucket:0{digits}d}" for bucket in found.dictionary.to_pylist())
+    return names.take(found.indices)

@@ -1,0 +1,133 @@
+"""Numbers for the labels under which records are gathered, worked out for a batch at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from triptych.engines.resources import need
+from triptych.errors import SourceError
+
+Label: TypeAlias = Callable[[Sequence[Any]], Any]
+"""From columns of text (pyarrow, each combination of values once) to a column of labels; null drops the records."""
+
+Texts: TypeAlias = Callable[[Any], Any]
+"""From a column of raw values, each once, to their text."""
+
+
+class FaultyValueError(SourceError):
+    """The value, or combination of values, number `at` of the columns that were given has no text or no label."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+class Labels:
+    """Every label so far, in the order in which they first occurred, and how many records were dropped."""
+
+    def __init__(self, label: Label) -> None:
+        self._label = label
+        self._numbers: dict[str, int] = {}
+        self.dropped = 0
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._numbers)
+
+    def number(self, raws: Sequence[Any], texts: Texts, place: Callable[[int], str]) -> Any:
+        """Each record's label as its number (int64), -1 for those that are dropped.
+
+        SourceError for values without a label begins with the `place` of the record, given by its number.
+        """
+        import numpy as np
+
+        encoded = [raw.dictionary_encode(null_encoding="encode") for raw in raws]
+        indices = [each.indices.to_numpy() for each in encoded]
+        dictionaries = [_placed(texts, each.dictionary, own, place) for each, own in zip(encoded, indices, strict=True)]
+        codes, columns = _distinct(indices, dictionaries)
+        labels = _placed(self._label, columns, codes, place).dictionary_encode()
+        names = labels.dictionary.to_pylist()
+        numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
+        # The last one, -1, is that of a label which is null.
+        found = np.array([*numbers, -1], np.int64)[labels.indices.fill_null(len(names)).to_numpy()][codes]
+        self.dropped += int((found < 0).sum())
+        return found
+
+
+def _placed(make: Callable[[Any], Any], values: Any, codes: Any, place: Callable[[int], str]) -> Any:
+    """make(values), whose fault is placed at the first record with the faulty value."""
+    try:
+        return make(values)
+    except FaultyValueError as error:
+        msg = f"{place(int((codes == error.at).argmax()))}: {error}"
+        raise SourceError(msg) from error
+
+
+def _distinct(indices: Sequence[Any], columns: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """From codes and values of each column: codes and values of their combinations, each once, by first occurrence."""
+    if len(columns) == 1:
+        return indices[0], columns
+    import numpy as np
+
+    pa = need("pyarrow", "tables")
+    codes, places = indices[0].astype(np.int64), [np.arange(len(columns[0]))]
+    for own, column in zip(indices[1:], columns[1:], strict=True):
+        pairs = pa.array(codes * len(column) + own).dictionary_encode()
+        before, last = np.divmod(pairs.dictionary.to_numpy(), len(column))
+        places = [*(place[before] for place in places), last]
+        codes = pairs.indices.to_numpy().astype(np.int64)
+    return codes, [column.take(pa.array(place)) for column, place in zip(columns, places, strict=True)]
+
+
+def csv_texts(delimiter: str) -> Texts:
+    """What raw values of CSV mean: without their quotes."""
+
+    def texts(raws: Any) -> Any:
+        pc = need("pyarrow.compute", "tables")
+        return _replaced(raws, raws, pc.match_substring(raws, '"'), lambda raw: _unquoted(raw, delimiter))
+
+    return texts
+
+
+def json_texts(raws: Any) -> Any:
+    """What JSON values mean as text: a string's characters, else its JSON as Python writes it; null is `null`."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    quoted = pc.starts_with(raws, '"')
+    inner = pc.binary_slice(raws.cast(pa.large_binary()), 1, -1)
+    plain = pc.if_else(quoted, inner, raws.cast(pa.large_binary()))
+    complex_ = pc.if_else(quoted, pc.match_substring(raws, "\\"), pc.match_substring_regex(raws, r"[.eE{\[]"))
+    return _replaced(plain, raws, complex_, _json_text)
+
+
+def _replaced(plain: Any, raws: Any, mask: Any, text: Callable[[Any], str]) -> Any:
+    """`plain` as text, but where the mask is true what `text` makes of the raw value."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    try:
+        found = plain.cast(pa.large_string())
+    except pa.ArrowInvalid as error:
+        raise _no_utf8(plain) from error
+    if not pc.any(mask).as_py():
+        return found
+    others = [text(raw) for raw in raws.filter(mask).to_pylist()]
+    return pc.replace_with_mask(found, mask, pa.array(others, pa.large_string()))
+
+
+def _no_utf8(values: Any) -> SourceError:
+    for at, value in enumerate(values.to_pylist()):
+        try:
+            value.decode()
+        except UnicodeDecodeError as error:
+            return FaultyValueError(f"{value[:60]!r} is no UTF-8: {error.reason}. Convert the file first.", at)
+    return SourceError("A value is no UTF-8. Convert the file first.")
+
+
+def _unquoted(raw: bytes, delimiter: str) -> str:
+    return next(csv.reader([raw.decode()], delimiter=delimiter))[0]
+
+
+def _json_text(raw: str) -> str:
+    value = json.loads(raw)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
