@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.engines.records import NEWLINE, QUOTE, RETURN, outside_quotes, places, split_records
+from triptych.engines.records import NEWLINE, QUOTE, RETURN, gathered, outside_quotes, places, split_records
 from triptych.engines.resources import need, resources
 from triptych.errors import SourceError
 
@@ -152,8 +152,8 @@ def _whole_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterat
     """
     most = max(BATCH_BYTES, resources().memory_bytes // MEMORY_SHARE)
     rest, offset, line = b"", 0, 0
-    for gathered in _gathered(blocks):
-        data = rest + gathered
+    for block in gathered(blocks, BATCH_BYTES):
+        data = rest + block
         used, outside = _last_end(data, quoted=quoted)
         if used:
             yield data[:used], offset, line, outside
@@ -183,19 +183,6 @@ def _last_end(data: bytes, *, quoted: bool) -> tuple[int, Any]:
     outside = outside_quotes(codes)
     ends = places(codes == NEWLINE, outside)
     return (int(ends[-1]) + 1 if len(ends) else 0), outside
-
-
-def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    size = 0
-    for block in blocks:
-        held.append(block)
-        size += len(block)
-        if size >= BATCH_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
 
 
 def _csv_values(record: bytes, delimiter: str, uri: str) -> list[str]:

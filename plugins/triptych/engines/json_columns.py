@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from triptych.engines.batches import Batch
+from triptych.engines.duck import literal
 from triptych.engines.resources import need
 from triptych.errors import SourceError
 
@@ -20,7 +21,7 @@ def json_columns(batch: Batch, names: Sequence[str], uri: str) -> list[Any]:
     """
     pa = need("pyarrow", EXTRA)
     lines = pa.table({"line": batch.records().view(pa.large_string())})
-    wanted = [f"json_extract(line, {_literal(_pointer(name))})::VARCHAR AS c{at}" for at, name in enumerate(names)]
+    wanted = [f"json_extract(line, {literal(_pointer(name))})::VARCHAR AS c{at}" for at, name in enumerate(names)]
     try:
         found = _connection().from_arrow(lines).project(", ".join(wanted)).to_arrow_table()
     except (need("duckdb", EXTRA).Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.
@@ -49,8 +50,3 @@ def _connection() -> Any:
 def _pointer(name: str) -> str:
     """As a JSON pointer (RFC 6901)."""
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in filter(None, name.split(".")))
-
-
-def _literal(text: str) -> str:
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'"

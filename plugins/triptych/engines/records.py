@@ -175,7 +175,7 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
     held, first = bytearray(), 0
 
     def kept() -> Iterator[bytes]:
-        for block in _gathered(blocks):
+        for block in gathered(blocks, SCANNED_BYTES):
             held.extend(block)
             yield block
 
@@ -188,14 +188,14 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
         first = start
 
 
-def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Pieces as small as a record put together to blocks that are worth a scan."""
+def gathered(pieces: Iterable[bytes], least: int) -> Iterator[bytes]:
+    """Pieces as small as a record put together to blocks of at least so many bytes; the last may have fewer."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:
         held.append(piece)
         size += len(piece)
-        if size >= SCANNED_BYTES:
+        if size >= least:
             yield b"".join(held)
             held, size = [], 0
     if held:
