@@ -13,11 +13,16 @@ from engines.harness import engines, join, join_peak_mib, left_behind, peak_mib,
 from servers import Server, moto_server, s3_client
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
+from triptych.transfer import SourceObject
 
 SPLITS = [case for case in all_cases() if isinstance(case, Split)]
 JOINS = [case for case in all_cases() if isinstance(case, Join)]
 GROWTH_MIB = 24
 """What four times the input may add to the peak: noise of the allocator, not a share of the input."""
+MANY_OF_ONE = {"replicate", "video_renditions"}
+"""Engines that make several chunks of one item: that is what they are for."""
+WHOLE_ONLY = (".docx",)
+"""Formats that can only be read as a local file: a zip of parts that refer to each other."""
 
 
 def _id(case: Split | Join) -> str:
@@ -62,6 +67,19 @@ def test_a_bad_parameter_is_refused_by_name(case: Split, settings: Settings, sou
     (name,) = case.bad
     with pytest.raises(JobSpecError, match=name):
         split(settings, case.engine, sources, {**case.params, **case.bad})
+
+
+@pytest.mark.parametrize("case", [case for case in SPLITS if case.one], ids=_id)
+def test_one_item_smaller_than_a_chunk_is_one_chunk(case: Split, settings: Settings, tmp_path: Path) -> None:
+    assert case.one
+    sources = case.one(tmp_path)
+    pieces = split(settings, case.engine, sources, case.params)
+    assert len(pieces) == 1
+    case.check(pieces, sources)
+
+
+def test_every_partitioner_of_data_is_shown_one_item() -> None:
+    assert {case.engine for case in SPLITS if case.write} - {case.engine for case in SPLITS if case.one} == MANY_OF_ONE
 
 
 @pytest.mark.parametrize("case", [case for case in SPLITS if case.write], ids=_id)
@@ -109,7 +127,7 @@ def bucket(s3: Server) -> Iterator[Any]:
 
 
 @splits
-def test_from_a_store_as_from_a_file(
+def test_from_a_store_as_from_a_file_as_a_stream(
     case: Split,
     settings: Settings,
     sources: list[Path],
@@ -122,7 +140,12 @@ def test_from_a_store_as_from_a_file(
     for path in sources:
         bucket.put_object(Bucket="engines", Key=f"{tmp_path.name}/{path.name}", Body=path.read_bytes())
     there = [{"uri": f"s3://engines/{tmp_path.name}/{path.name}", "conn_id": "engines"} for path in sources]
-    assert split(settings, case.engine, there, case.params) == split(settings, case.engine, sources, case.params)
+    copies: list[str] = []
+    local_path = SourceObject.local_path
+    monkeypatch.setattr(SourceObject, "local_path", lambda it: copies.append(it.name) or local_path(it))
+    found = split(settings, case.engine, there, case.params)
+    assert all(name.endswith(WHOLE_ONLY) for name in copies)
+    assert found == split(settings, case.engine, sources, case.params)
 
 
 @joins

@@ -20,7 +20,8 @@ class Split:
     chunks and the sources and asserts, with other means than the engine's, that nothing is lost, doubled or reordered.
     `bad` is one parameter that the schema must refuse by name. `corrupt` makes a source that must be refused with
     SourceError; its message must hold the file's name and match `says`. `grow` writes a source of about `factor` times
-    8 MiB for the memory test. `empty` is what an empty file gives: "no chunk", "one chunk" or "refused".
+    8 MiB for the memory test. `empty` is what an empty file gives: "no chunk", "one chunk" or "refused". `one` writes
+    what fits into one chunk, a single item where there are items.
     """
 
     engine: str
@@ -32,6 +33,7 @@ class Split:
     says: str = ""
     grow: Callable[[Path, int], Path] | None = None
     empty: str = "no chunk"
+    one: Callable[[Path], list[Path]] | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,16 @@ def _table(folder: Path) -> list[Path]:
     return [path]
 
 
+def _one_text(folder: Path) -> list[Path]:
+    return _texts(folder)[:1]
+
+
+def _one_row(folder: Path) -> list[Path]:
+    path = folder / "one.csv"
+    path.write_text('id,note\n1,"a\nb"')
+    return [path]
+
+
 def _open_quote(folder: Path) -> Path:
     path = folder / "broken.csv"
     path.write_text('a,b\n1,"2\n3,4\n')
@@ -91,9 +101,9 @@ def _large(factor: int) -> list[Results]:
 
 
 CASES = [
-    Split("passthrough", {}, _texts, _each_file, bad={"none": 1}, empty="one chunk"),
+    Split("passthrough", {}, _texts, _each_file, bad={"none": 1}, empty="one chunk", one=_one_text),
     Split("replicate", {"replicas": 3}, _texts, _replicas, bad={"replicas": 0}, empty="one chunk"),
-    Split("files", {"count": 2}, _texts, _all_bytes, bad={"count": 0}, empty="one chunk"),
+    Split("files", {"count": 2}, _texts, _all_bytes, bad={"count": 0}, empty="one chunk", one=_one_text),
     Split(
         "rows",
         {"rows": 10, "format": "csv"},
@@ -103,6 +113,7 @@ CASES = [
         corrupt=_open_quote,
         says="byte 6 is never closed",
         grow=_large_table,
+        one=_one_row,
     ),
     Join("passthrough", {}, _same_names, _names, bad={"none": 1}),
     Join("zip", {}, _same_names, _zipped, bad={"name": ""}, grow=_large),

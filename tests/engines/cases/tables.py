@@ -29,6 +29,12 @@ def _table(folder: Path) -> list[Path]:
     return paths
 
 
+def _one_row(folder: Path) -> list[Path]:
+    path = folder / "one.csv"
+    path.write_text("id,note,country,at\n1,x,DE,2026-01-03T04:00:00Z\n")
+    return [path]
+
+
 def _lines(folder: Path) -> list[Path]:
     path = folder / "events.jsonl"
     source = random.Random(2)
@@ -126,7 +132,7 @@ def _large(folder: Path, factor: int) -> Path:
 
 
 CASES = [
-    Split("bytes", {"size": 1000}, _table, _whole, bad={"size": 0}),
+    Split("bytes", {"size": 1000}, _table, _whole, bad={"size": 0}, one=_one_row),
     Split(
         "keys",
         {"columns": ["country"]},
@@ -135,7 +141,7 @@ CASES = [
         bad={"columns": []},
         corrupt=_short_record,
         says=r"at byte 36 \(line 3\) has not as many columns",
-        grow=None,
+        one=_one_row,
     ),
     Split("keys", {"columns": ["country"], "buckets": 3}, _table, _buckets, bad={"buckets": 0}, grow=_large),
     Split("keys", {"columns": ["who.country"]}, _lines, _by_json_value, bad={"format": "xml"}),
@@ -157,5 +163,6 @@ CASES = [
         corrupt=_no_date,
         says="'soon' in 'at' is no date",
         grow=_large,
+        one=_one_row,
     ),
 ]
