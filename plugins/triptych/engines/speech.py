@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.engines.audio import frames
+from triptych.engines.audio_kinds import Audio
 from triptych.engines.resources import need
 
 SPEECH_RATE = 16_000
@@ -22,7 +22,7 @@ class Utterance:
     samples: Any
 
 
-def utterances(audio: Any, gap_s: float, longest_s: float, level: float) -> Iterator[Utterance]:
+def utterances(audio: Audio, gap_s: float, longest_s: float, level: float) -> Iterator[Utterance]:
     """Speech between pauses of at least `gap_s`, in order, in parts of at most `longest_s`.
 
     `level` is the model's probability (0 to 1) from which a window of 32 ms is speech. Memory holds one utterance.
@@ -52,7 +52,7 @@ def _utterance(samples: Any, first_window: int, size: int) -> Utterance:
     return Utterance(start / SPEECH_RATE, (start + len(samples)) / SPEECH_RATE, samples)
 
 
-def _windows(audio: Any, size: int) -> Iterator[Any]:
+def _windows(audio: Audio, size: int) -> Iterator[Any]:
     """Arrays of `size` samples; the last is filled with silence."""
     import numpy as np
 
@@ -67,16 +67,16 @@ def _windows(audio: Any, size: int) -> Iterator[Any]:
         yield np.pad(rest, (0, size - len(rest)))
 
 
-def _resampled(audio: Any) -> Iterator[Any]:
+def _resampled(audio: Audio) -> Iterator[Any]:
     """The mean of all channels at SPEECH_RATE."""
     import numpy as np
 
     av = need("av", "media")
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE)
-    for block in frames(audio, 0, audio.frames, "float64"):
+    for block in audio.blocks("float64"):
         mono = np.clip(block.mean(axis=1), -1, 1).astype(np.float32)
         frame = av.AudioFrame.from_ndarray(mono[np.newaxis], format="flt", layout="mono")
-        frame.sample_rate = audio.samplerate
+        frame.sample_rate = audio.rate
         for piece in resampler.resample(frame):
             yield piece.to_ndarray().reshape(-1)
     for piece in resampler.resample(None):

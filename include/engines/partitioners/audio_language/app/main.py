@@ -8,6 +8,7 @@ from typing import Any
 
 from triptych.engines import Chunk, Source
 from triptych.engines.audio_cuts import Span, audio_chunks
+from triptych.engines.audio_kinds import Audio
 from triptych.engines.languages import Run, language_detector, runs
 from triptych.engines.speech import utterances
 
@@ -19,7 +20,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return audio_chunks(sources, params, partial(_spans, detect=language_detector(params["detector"])))
 
 
-def _spans(audio: Any, params: Mapping[str, Any], *, detect: Any) -> Iterator[Span]:
+def _spans(audio: Audio, params: Mapping[str, Any], *, detect: Any) -> Iterator[Span]:
     spoken = utterances(audio, params["gap_ms"] / 1000, params["window_seconds"], params["speech_level"])
     found = list(runs(spoken, detect, params["min_confidence"], params["min_seconds"]))  # A few bytes per run.
     if not found:
@@ -27,7 +28,7 @@ def _spans(audio: Any, params: Mapping[str, Any], *, detect: Any) -> Iterator[Sp
         return
     start = 0
     for run, following in zip(found, [*found[1:], None], strict=True):
-        end = audio.frames if following is None else round((run.end_s + following.start_s) / 2 * audio.samplerate)
+        end = audio.frames if following is None else round((run.end_s + following.start_s) / 2 * audio.rate)
         yield Span(start, end, _about(run))
         start = end
 

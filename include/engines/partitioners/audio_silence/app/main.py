@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.audio import BLOCK_FRAMES
 from triptych.engines.audio_cuts import Span, audio_chunks
+from triptych.engines.audio_kinds import Audio
+from triptych.engines.read_ahead import read_ahead
 
 WINDOW_S = 0.01
 
@@ -16,11 +17,10 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return audio_chunks(sources, params, _spans)
 
 
-def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[Span]:
-    longest = max(1, round(params["max_seconds"] * audio.samplerate))
+def _spans(audio: Audio, params: Mapping[str, Any]) -> Iterator[Span]:
+    longest = max(1, round(params["max_seconds"] * audio.rate))
     start = 0
-    cuts = list(_middles(audio, params))  # A few bytes per gap; writing a piece moves the place in the file.
-    for cut in [*cuts, audio.frames]:
+    for cut in [*_middles(audio, params), audio.frames]:
         while cut - start > longest:
             yield Span(start, start + longest)
             start += longest
@@ -29,28 +29,40 @@ def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[Span]:
             start = cut
 
 
-def _middles(audio: Any, params: Mapping[str, Any]) -> Iterator[int]:
-    """The middle frame of each silence that is long enough and has sound on both sides."""
-    began, heard = None, False
-    for place, silent in _windows(audio, params["level_dbfs"]):
-        if silent:
-            began = place if began is None else began
-            continue
-        if began is not None and heard and place - began >= params["gap_ms"] * audio.samplerate / 1000:
-            yield (began + place) // 2
-        began, heard = None, True
-
-
-def _windows(audio: Any, level_dbfs: float) -> Iterator[tuple[int, bool]]:
-    """The first frame of each window, and whether the window is silent."""
+def _middles(audio: Audio, params: Mapping[str, Any]) -> list[int]:
+    """The middle frame of each silence that is long enough and has sound on both sides; a few bytes per silence."""
     import numpy as np
 
-    size = max(1, round(WINDOW_S * audio.samplerate))
-    limit = 10 ** (level_dbfs / 10)
-    audio.seek(0)
-    place = 0
-    while len(block := audio.read(size * max(1, BLOCK_FRAMES // size), "float64", always_2d=True)):
-        energy = (block**2).mean(axis=1)
-        for at in range(0, len(block), size):
-            yield place + at, bool(np.mean(energy[at : at + size]) < limit)
-        place += len(block)
+    size = max(1, round(WINDOW_S * audio.rate))
+    edges = np.concatenate(list(_edges(audio, size, 10 ** (params["level_dbfs"] / 10))) or [np.zeros(0, int)]) * size
+    began, ended = edges[: len(edges) // 2 * 2].reshape(-1, 2).T
+    is_gap = (began > 0) & (ended - began >= params["gap_ms"] * audio.rate / 1000)
+    middles: list[int] = ((began + ended) // 2)[is_gap].tolist()
+    return middles
+
+
+def _edges(audio: Audio, size: int, limit: float) -> Iterator[Any]:
+    """The numbers of the windows with which a silence begins and of those with which sound begins again, in turn."""
+    import numpy as np
+
+    place, before = 0, False
+    for power in _powers(audio, size):
+        is_silent = power < limit
+        yield np.flatnonzero(np.diff(is_silent, prepend=before)) + place
+        place, before = place + len(is_silent), is_silent[-1]
+
+
+def _powers(audio: Audio, size: int) -> Iterator[Any]:
+    """The mean square of each window of `size` frames, over all channels, in arrays; the last window may be shorter."""
+    import numpy as np
+
+    rest = np.zeros((0, audio.channels))
+    for block in read_ahead(audio.blocks("float64")):
+        rest = np.concatenate([rest, block])
+        whole = len(rest) - len(rest) % size
+        if whole:
+            windows = rest[:whole].reshape(-1, size * audio.channels)
+            yield np.einsum("ij,ij->i", windows, windows) / windows.shape[1]
+        rest = rest[whole:]
+    if len(rest):
+        yield np.array([np.mean(rest**2)])

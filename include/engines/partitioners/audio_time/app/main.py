@@ -7,6 +7,7 @@ from typing import Any
 
 from triptych.engines import Chunk, Source
 from triptych.engines.audio_cuts import Span, audio_chunks
+from triptych.engines.audio_kinds import Audio
 from triptych.errors import JobSpecError
 
 
@@ -17,9 +18,9 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return audio_chunks(sources, params, _spans, params["overlap_ms"])
 
 
-def _spans(audio: Any, params: Mapping[str, Any]) -> Iterator[Span]:
-    length = max(1, round(params["seconds"] * audio.samplerate))
-    overlap = params["overlap_ms"] * audio.samplerate // 1000
+def _spans(audio: Audio, params: Mapping[str, Any]) -> Iterator[Span]:
+    length = max(1, round(params["seconds"] * audio.rate))
+    overlap = params["overlap_ms"] * audio.rate // 1000
     start = 0
     while start == 0 or start + overlap < audio.frames:
         yield Span(start, min(start + length, audio.frames))

@@ -1,0 +1,116 @@
+"""Audio that has to be decoded: by libsndfile, and where it does not know the format, by FFmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from triptych.engines.api import Result, Source
+from triptych.engines.audio_ends import DamagedAudioError, is_counted_mp3
+from triptych.engines.audio_kinds import BLOCK_FRAMES, FLOATS, Kind, converted
+from triptych.engines.resources import need, resources
+
+UNKNOWN_FRAMES = 1 << 62
+"""What libsndfile says, or more, of a FLAC stream whose header does not tell its length, as a pipe leaves it."""
+LOSSLESS = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "W64": "w64", "FLAC": "flac", "AIFF": "aiff"}
+"""libsndfile's names of formats that keep every sample, when the samples are PCM or floating point, and extensions."""
+LEFT_OUT_FRAMES = 4096
+"""A whole M4A may be shorter than it says by so many: decoders leave out what the encoder added at its ends."""
+
+
+class CodedAudio:
+    """What libsndfile decodes from a file (`triptych.engines.audio_kinds.Audio`)."""
+
+    def __init__(self, audio: Any, data: BinaryIO) -> None:
+        self._audio, self._data = audio, data
+        self._dtype = "int32" if audio.subtype.startswith("PCM_") else "float64"
+        self.kind = _kind_of(audio)
+        self.rate, self.channels, self.frames = audio.samplerate, audio.channels, audio.frames
+
+    def blocks(self, dtype: str) -> Iterator[Any]:
+        return self.run(0, self.frames, dtype)
+
+    def run(self, start: int, end: int, dtype: str) -> Iterator[Any]:
+        """The blocks of the frames from `start` to before `end`. Raises DamagedAudioError when there are fewer."""
+        for place in range(start, end, BLOCK_FRAMES):
+            yield converted(self._read(place, min(BLOCK_FRAMES, end - place)), dtype)
+
+    def _read(self, place: int, count: int) -> Any:
+        try:
+            if self._audio.tell() != place:
+                self._audio.seek(place)
+            block = self._audio.read(count, self._dtype, always_2d=True)
+        except need("soundfile", "media").LibsndfileError as error:
+            raise self._damaged(place) from error
+        if len(block) < count:
+            raise self._damaged(place + len(block))
+        return block
+
+    def _damaged(self, place: int) -> DamagedAudioError:
+        msg = f"it ends or is damaged behind frame {place} of {self.frames}, before byte {self._data.tell()}."
+        return DamagedAudioError(msg)
+
+
+@contextmanager
+def open_coded(file: Source | Result, data: BinaryIO) -> Iterator[CodedAudio]:
+    """`data` is the open file."""
+    soundfile = need("soundfile", "media")
+    is_counted = is_counted_mp3(data)
+    data.seek(0)
+    try:
+        audio = soundfile.SoundFile(data)
+    except soundfile.LibsndfileError:
+        audio = soundfile.SoundFile(_decoded(file))
+    if audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted):
+        audio.close()
+        audio = soundfile.SoundFile(_decoded(file))
+    with audio:
+        yield CodedAudio(audio, data)
+
+
+def write_coded(path: Path, kind: Kind, rate: int, channels: int, blocks: Iterable[Any]) -> None:
+    """Arrays (frames, channels) of `kind.dtype` as one file."""
+    with need("soundfile", "media").SoundFile(path, "w", rate, channels, kind.subtype, format=kind.format) as out:
+        for block in blocks:
+            out.write(block)
+
+
+def _kind_of(audio: Any) -> Kind:
+    """The same again where that keeps every sample; else WAV with floats, so that lossy audio is not coded twice.
+
+    Floats, because what a lossy format decodes to may go beyond full scale.
+    """
+    is_exact = audio.subtype.startswith("PCM_") or audio.subtype in FLOATS
+    extension = LOSSLESS.get(audio.format) if is_exact else None
+    if extension is None:
+        return Kind("WAV", "FLOAT", "wav")
+    return Kind("WAV" if extension == "wav" else audio.format, audio.subtype, extension)
+
+
+def _decoded(file: Source | Result) -> str:
+    """A scratch WAV of 32-bit floats, which is what lossy formats decode to."""
+    av, soundfile = need("av", "media"), need("soundfile", "media")
+    path, count = resources().new_folder() / "decoded.wav", 0
+    with file.open() as data, av.open(data) as container:
+        stream = container.streams.audio[0]
+        resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)
+        channels = stream.layout.nb_channels
+        with soundfile.SoundFile(path, "w", stream.rate, channels, "FLOAT", format="RF64") as out:
+            for frame in chain(container.decode(stream), [None]):
+                for piece in resampler.resample(frame):
+                    out.write(piece.to_ndarray().reshape(-1, channels))
+                    count += piece.samples
+        _check_count(container, stream, count, file.size)
+    return str(path)
+
+
+def _check_count(container: Any, stream: Any, count: int, size: int) -> None:
+    """MP4 and its kin tell how long they are; the length of other files is FFmpeg's estimate."""
+    if "mp4" in container.format.name and stream.duration:
+        told = int(stream.duration * stream.time_base * stream.rate)
+        if count + LEFT_OUT_FRAMES < told:
+            msg = f"it ends, at byte {size}, behind frame {count} of {told}."
+            raise DamagedAudioError(msg)

@@ -1,0 +1,21 @@
+"""One stage of a stream beside the next, on another core."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+AHEAD = 4
+T = TypeVar("T")
+
+
+def read_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, of which up to AHEAD are made in a thread while earlier ones are used; errors in their place."""
+    ended = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = deque(pool.submit(next, items, ended) for _ in range(AHEAD))
+        while (item := coming.popleft().result()) is not ended:
+            coming.append(pool.submit(next, items, ended))
+            yield item  # type: ignore[misc]  # not `ended`
