@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import soundfile
 
 from engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, speech
 from engines.harness import Results, join, split, untouched
-from triptych.errors import EngineError, JobSpecError
+from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
@@ -130,6 +131,25 @@ def test_spoken_sentences_are_cut_between_words(settings: Settings, tmp_path: Pa
     np.testing.assert_array_equal(joined, of_wav(path.read_bytes()))
 
 
+@ffmpeg
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path, extension: str) -> None:
+    path, rate = tmp_path / f"a.{extension}", 44_100
+    draw = np.random.default_rng(3)
+    # Longer than a block, on and off at any place; below -40 dBFS is as good as silent.
+    loud = np.repeat(np.resize([0.3, 0.001], 120), draw.integers(1000, 60_000, 120))
+    soundfile.write(path, draw.uniform(-1, 1, (len(loud), 2)) * loud[:, None], rate, "PCM_16")
+    command = ["ffmpeg", "-i", str(path), "-af", "silencedetect=noise=-40dB:d=0.5", "-f", "null", "-"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    began, ended = ([float(at) for at in re.findall(rf"silence_{word}: ([\d.]+)", told)] for word in ("start", "end"))
+    middles = [(a + b) / 2 for a, b in zip(began, ended, strict=True) if b < len(loud) / rate]
+    pieces = split(settings, "audio_silence", [path], {"gap_ms": 500})
+    # Ours are windows of 10 ms.
+    found = [piece.metadata["span"]["start_s"] for piece in pieces[1:]]
+    assert len(middles) > 20
+    assert found == pytest.approx(middles, abs=0.01)
+
+
 def test_a_piece_without_a_gap_is_cut_at_its_longest(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(as_wav(speech(2.5)))
@@ -166,6 +186,69 @@ def test_an_overlap_as_long_as_a_piece_is_refused(settings: Settings, tmp_path: 
     path.write_bytes(as_wav(noise(1)))
     with pytest.raises(JobSpecError, match="overlap_ms"):
         split(settings, "audio_time", [path], {"seconds": 0.1, "overlap_ms": 100})
+
+
+@ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.flac", ""),
+        ("a.aiff", ""),
+        ("a.w64", ""),
+        ("a.mp3", ""),
+        ("vorbis.ogg", "-c:a libvorbis"),
+        ("opus.ogg", "-c:a libopus"),
+        ("a.m4a", ""),
+        ("fast.m4a", "-movflags +faststart"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_audio_that_was_cut_off_is_refused(
+    settings: Settings, tmp_path: Path, name: str, options: str, share: float
+) -> None:
+    path = tmp_path / name
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.3", *options.split()]
+    subprocess.run([*command, str(path)], check=True)
+    assert split(settings, "audio_time", [path], {})
+    with path.open("r+b") as file:
+        file.truncate(int(path.stat().st_size * share))
+    for engine in ("audio_time", "audio_silence"):
+        with pytest.raises(SourceError, match=f"{name}: cannot be read as audio"):
+            split(settings, engine, [path], {})
+    with pytest.raises(EngineError, match=f"chunk 0, '{name}': cannot be read as audio"):
+        join(settings, "audio_concat", [Results({name: path.read_bytes()})])
+
+
+def test_a_flac_that_was_cut_off_tells_where(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(60), RATE, "PCM_16")
+    with path.open("r+b") as file:
+        size = file.truncate(path.stat().st_size // 2)
+    with pytest.raises(SourceError, match=rf"behind frame \d+ of {60 * RATE}, before byte {size}"):
+        split(settings, "audio_time", [path], {"seconds": 10})
+
+
+def test_a_flac_with_damage_in_its_middle_is_refused(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(60), RATE, "PCM_16")
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(3000))
+    with pytest.raises(SourceError, match=r"a\.flac: cannot be read as audio"):
+        split(settings, "audio_time", [path], {"seconds": 10})
+
+
+@ffmpeg
+def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path: Path) -> None:
+    path, sound = tmp_path / "a.mp3", "aevalsrc='if(lt(t,5),0,random(0)-0.5)':d=20:s=44100"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", sound, "-q:a", "0", "-write_xing", "0"]
+    subprocess.run([*command, str(path)], check=True)
+    pieces = split(settings, "audio_time", [path], {"seconds": 7})
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
+    truth = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])
+    assert len(found) == sum(piece.metadata["frames"] for piece in pieces) == len(truth)
+    np.testing.assert_allclose(found, truth, atol=1e-4)
 
 
 def test_audio_without_speech_is_one_chunk_that_says_so(settings: Settings, tmp_path: Path) -> None:

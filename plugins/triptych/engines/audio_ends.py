@@ -22,7 +22,7 @@ class DamagedAudioError(Exception):
 
 def ends_early(size: int, missing: int) -> DamagedAudioError:
     """Of a file of `size` bytes whose header tells of `missing` more."""
-    return DamagedAudioError(f"the file ends at byte {size}, {missing} bytes before its header says.")
+    return DamagedAudioError(f"the file ends at byte {size}; {missing} bytes that its header tells of are missing.")
 
 
 def check_end(file: BinaryIO, size: int) -> None:

@@ -81,13 +81,16 @@ def write_coded(path: Path, kind: Kind, rate: int, channels: int, blocks: Iterab
 def _kind_of(audio: Any) -> Kind:
     """The same again where that keeps every sample; else WAV with floats, so that lossy audio is not coded twice.
 
-    Floats, because what a lossy format decodes to may go beyond full scale.
+    Floats, because what a lossy format decodes to may go beyond full scale. In AIFF libsndfile writes the time beside
+    them, and the same audio must give the same bytes: they become WAV.
     """
-    is_exact = audio.subtype.startswith("PCM_") or audio.subtype in FLOATS
-    extension = LOSSLESS.get(audio.format) if is_exact else None
+    is_float = audio.subtype in FLOATS
+    extension = LOSSLESS.get(audio.format) if is_float or audio.subtype.startswith("PCM_") else None
     if extension is None:
         return Kind("WAV", "FLOAT", "wav")
-    return Kind("WAV" if extension == "wav" else audio.format, audio.subtype, extension)
+    if extension == "wav" or (is_float and audio.format == "AIFF"):
+        return Kind("WAV", audio.subtype, "wav")
+    return Kind(audio.format, audio.subtype, extension)
 
 
 def _decoded(file: Source | Result) -> str:

@@ -95,6 +95,18 @@ def _no_audio(folder: Path) -> Path:
     return path
 
 
+def _cut_off_wav(folder: Path) -> Path:
+    path = folder / "cut_off.wav"
+    path.write_bytes(as_wav(noise(2))[:-2000])
+    return path
+
+
+def _cut_off_flac(folder: Path) -> Path:
+    path = _speech(folder)[0]
+    path.write_bytes(path.read_bytes()[:-2000])
+    return path
+
+
 def _long(folder: Path, factor: int) -> Path:
     path = folder / f"long{factor}.wav"
     with soundfile.SoundFile(path, "w", 48_000, 1, "PCM_16") as out:
@@ -141,8 +153,8 @@ CASES = [
         _speech,
         _in_gaps,
         bad={"gap_ms": 1},
-        corrupt=_no_audio,
-        says="cannot be read as audio",
+        corrupt=_cut_off_wav,
+        says="ends at byte 30044; 2000 bytes",
         grow=_long,
         empty="refused",
     ),
@@ -152,8 +164,8 @@ CASES = [
         _two_languages,
         _by_language,
         bad={"min_confidence": 2},
-        corrupt=_no_audio,
-        says="cannot be read as audio",
+        corrupt=_cut_off_flac,
+        says="behind frame",
         grow=_long,
         empty="refused",
     ),
