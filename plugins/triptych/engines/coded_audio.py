@@ -25,7 +25,9 @@ class CodedAudio:
     """What libsndfile decodes from a file (`triptych.engines.audio_kinds.Audio`)."""
 
     def __init__(self, audio: Any, data: BinaryIO) -> None:
-        self._audio, self._data = audio, data
+        # Else soundfile seeks after each read to where it is, and libsndfile decodes a frame of FLAC again.
+        audio.seekable = lambda: False
+        self._audio, self._data, self._place = audio, data, 0
         self._dtype = "int32" if audio.subtype.startswith("PCM_") else "float64"
         self.kind = _kind_of(audio)
         self.rate, self.channels, self.frames = audio.samplerate, audio.channels, audio.frames
@@ -40,13 +42,14 @@ class CodedAudio:
 
     def _read(self, place: int, count: int) -> Any:
         try:
-            if self._audio.tell() != place:
+            if self._place != place:
                 self._audio.seek(place)
             block = self._audio.read(count, self._dtype, always_2d=True)
         except need("soundfile", "media").LibsndfileError as error:
             raise self._damaged(place) from error
+        self._place = place + len(block)
         if len(block) < count:
-            raise self._damaged(place + len(block))
+            raise self._damaged(self._place)
         return block
 
     def _damaged(self, place: int) -> DamagedAudioError:

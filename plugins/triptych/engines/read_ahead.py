@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-AHEAD = 4
+AHEAD = 2
 T = TypeVar("T")
 
 
