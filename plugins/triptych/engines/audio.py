@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from triptych.engines.api import Result, Source
 from triptych.engines.audio_ends import DamagedAudioError, check_end
-from triptych.engines.audio_kinds import Audio
-from triptych.engines.coded_audio import open_coded
+from triptych.engines.coded_audio import CodedAudio, open_coded
 from triptych.engines.resources import need
 from triptych.engines.riff import read_wave_header
 from triptych.engines.waves import WaveAudio
@@ -16,8 +15,8 @@ from triptych.errors import EngineError, SourceError
 
 
 @contextmanager
-def open_audio(file: Source | Result) -> Iterator[Audio]:
-    """A WaveAudio where the file's bytes are its samples, else a CodedAudio. Raises `audio_errors`."""
+def open_audio(file: Source | Result) -> Iterator[WaveAudio | CodedAudio]:
+    """A WaveAudio, which needs no closing, where the file's bytes are its samples. Raises `audio_errors`."""
     with file.open() as data:
         header = read_wave_header(data, file.size)
         if header and header.subtype:

@@ -58,7 +58,7 @@ def _of_source(source: Source, params: Mapping[str, Any], spans: Spans, overlap:
             name = f"{source.name}_{span.start / audio.rate:012.3f}.{audio.kind.extension}"
             if isinstance(audio, WaveAudio):
                 yield wave_chunk(source, audio.header, span.start, span.end, name=name, metadata=about)
-            elif isinstance(audio, CodedAudio):
+            else:
                 _write(path, audio, span)
                 yield Chunk.of_file(path, name=name, metadata=about)
                 path.unlink()

@@ -42,7 +42,7 @@ class Run:
 def language_detector(name: str) -> Detector:
     """The detector of that name. Raises JobSpecError with the names there are."""
     if name == "english":
-        return functools.partial(english, _english_decoder())
+        return functools.partial(english, english_decoder())
     declared = {point.name: point for point in entry_points(group=GROUP)}
     if name not in declared:
         known = ", ".join(sorted({"english", *declared}))
@@ -57,19 +57,25 @@ def language_detector(name: str) -> Detector:
 
 def english(decoder: Any, samples: Any) -> tuple[str, float]:
     """English or not: transcribed as if it were, and judged by how likely the words are among all that it might be."""
+    mean = mean_posterior(decoder, samples)
+    if mean is None:
+        return UNDETERMINED, 0.0
+    return ENGLISH if mean >= ENGLISH_FROM else UNDETERMINED, min(1.0, abs(mean - ENGLISH_FROM) / SURE_WITHIN)
+
+
+def mean_posterior(decoder: Any, samples: Any) -> float | None:
+    """Of the English words that the decoder hears, 0 to 1; None when it hears none."""
     import numpy as np
 
     decoder.start_utt()
     decoder.process_raw((samples * 32767).astype(np.int16).tobytes(), full_utt=True)
     decoder.end_utt()
     words = [segment.prob for segment in decoder.seg() or () if not segment.word.startswith(("<", "["))]
-    if not words:
-        return UNDETERMINED, 0.0
-    mean = sum(words) / len(words)
-    return ENGLISH if mean >= ENGLISH_FROM else UNDETERMINED, min(1.0, abs(mean - ENGLISH_FROM) / SURE_WITHIN)
+    return sum(words) / len(words) if words else None
 
 
-def _english_decoder() -> Any:
+def english_decoder() -> Any:
+    """PocketSphinx with the English model that it ships."""
     return need("pocketsphinx", "media").Decoder(loglevel="FATAL")
 
 
