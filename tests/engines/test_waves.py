@@ -22,6 +22,7 @@ from triptych.settings import Settings
 
 ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
 HEADER_BYTES = 44
+PIECE = 1333  # Frames; odd, so that pieces of odd widths are.
 KINDS = [
     ("WAV", "PCM_U8", 1),
     ("WAV", "PCM_16", 2),
@@ -55,10 +56,10 @@ def test_pieces_are_ranges_that_every_reader_knows(
     path = tmp_path / "a.wav"
     soundfile.write(path, np.random.default_rng(1).uniform(-1, 1, (RATE, channels)), RATE, subtype, format=form)
     whole = soundfile.read(path, always_2d=True)[0]
-    pieces = split(settings, "audio_time", [path], {"seconds": 333 / RATE})
-    assert len(pieces) == -(-RATE // 333)
+    pieces = split(settings, "audio_time", [path], {"seconds": PIECE / RATE})
+    assert len(pieces) == -(-RATE // PIECE)
     for number, piece in enumerate(pieces):
-        truth = whole[number * 333 : (number + 1) * 333]
+        truth = whole[number * PIECE : (number + 1) * PIECE]
         assert not piece.copied
         assert len(piece.data) < truth.size * 8 + 82
         np.testing.assert_array_equal(soundfile.read(io.BytesIO(piece.data), always_2d=True)[0], truth)
@@ -72,13 +73,13 @@ def test_the_standard_library_reads_pieces_of_odd_lengths(settings: Settings, tm
     with wave.open(str(path), "wb") as out:
         out.setparams((1, width, RATE, 0, "NONE", ""))
         out.writeframes(data)
-    pieces = split(settings, "audio_time", [path], {"seconds": 333 / RATE})
+    pieces = split(settings, "audio_time", [path], {"seconds": PIECE / RATE})
     assert b"".join(_frames(piece.data) for piece in pieces) == data
     # RIFF: every chunk is padded with zero to an even length, which the size in front counts.
     for piece in pieces:
         assert len(piece.data) == 8 + int.from_bytes(piece.data[4:8], "little")
         assert len(piece.data) % 2 == 0
-        assert 333 * width % 2 == 0 or piece is pieces[-1] or piece.data[-1] == 0
+        assert PIECE * width % 2 == 0 or piece is pieces[-1] or piece.data[-1] == 0
     (joined,) = join(settings, "audio_concat", untouched(pieces)).values()
     assert joined == path.read_bytes()
 
@@ -147,7 +148,7 @@ def test_a_broadcast_wave_of_64_bits(settings: Settings, tmp_path: Path) -> None
 
 
 @ffmpeg
-@pytest.mark.parametrize("length", [2**32 - 46, 2**32 - 44, 5 * 2**30 + 3])
+@pytest.mark.parametrize("length", [2**32 - 38, 2**32 - 37, 5 * 2**30 + 3])
 def test_a_header_for_more_than_4_gib(tmp_path: Path, length: int) -> None:
     path, form = tmp_path / "a.wav", wave_form("PCM_U8", 44_100, 1)
     with path.open("wb") as out:  # Sparse: takes no room.
