@@ -1,40 +1,69 @@
-"""Video by frames: where they are, pieces of it copied or encoded anew, and pieces joined; audio goes along."""
+"""Video by frames: which there are in a file, by its packets or, where these are not frames, by decoding them."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines.resources import need
+from triptych.engines.video_whole import CutOffError
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-BIT_EXACT = {"fflags": "+bitexact"}
-"""For muxers: no random numbers and no time of day in the file."""
-ENCODERS = {"webm": "libvpx-vp9"}
+FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp8", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"}
+"""Codecs whose packets are frames, but for what `scan` finds. One of MPEG-4 may hold two frames, or none."""
+LEAD_FRAMES = 4
+"""How many frames are decoded to see that nothing is missing after a cut, and that no two packets are one frame."""
 
 
 @dataclass(frozen=True)
 class Frames:
     """The times at which all frames are shown, ascending, in units of `time_base` seconds.
 
-    `keys` are those of keyframes at which a cut is clean: no frame before one refers to it.
+    `keys` are those of keyframes at which a cut is clean: what is stored from there on is shown from there on, and
+    what is stored before is shown before. `sounds` counts the packets of audio.
     """
 
-    times: list[int]
+    times: Sequence[int]
     keys: frozenset[int]
     time_base: Fraction
+    sounds: int
 
     def second(self, index: int) -> float:
         """When frame `index` is shown, counted from the first."""
         return float((self.times[index] - self.times[0]) * self.time_base)
 
-    def end(self) -> int:
-        """Behind the last frame, which is taken to last as long as the one before it."""
-        last = self.times[-1] - self.times[-2] if len(self.times) > 1 else round(1 / self.time_base / 25)
-        return self.times[-1] + last
+
+@dataclass
+class Scan:
+    """The video packets of a file as they are stored, and the times of the first frames that a decoder gives."""
+
+    is_plain: bool
+    """Whether no packet says of itself that it is not one frame."""
+    times: array[int] = field(default_factory=lambda: array("q"))
+    key_flags: bytearray = field(default_factory=bytearray)
+    lead: list[int] = field(default_factory=list)
+    sounds: int = 0
+
+    def is_by_frame(self) -> bool:
+        """Whether each packet is a frame, shown at a time of its own, and the first are as the packets promise."""
+        times = sorted(self.times)
+        return self.is_plain and len(set(times)) == len(times) and self.lead == times[: max(1, len(self.lead))]
+
+    def clean_keys(self) -> frozenset[int]:
+        """See `Frames`. In an open group of pictures a frame is stored behind its keyframe but shown before it."""
+        import numpy as np
+
+        times = np.frombuffer(self.times, np.int64)
+        if not len(times):
+            return frozenset()
+        after = np.minimum.accumulate(times[::-1])[::-1]
+        clean = np.frombuffer(self.key_flags, np.bool_) & (after == times)
+        clean[1:] &= np.maximum.accumulate(times)[:-1] < times[1:]
+        return frozenset(times[clean].tolist())
 
 
 def container_format(name: str) -> str:
@@ -42,84 +71,77 @@ def container_format(name: str) -> str:
     return FORMATS.get(PurePosixPath(name).suffix.lower(), "matroska")
 
 
-def read_frames(data: BinaryIO) -> Frames:
-    """From the packets, nothing is decoded; a few bytes of memory per frame. Raises av.FFmpegError."""
+def open_video(data: BinaryIO | Path) -> Any:
+    """A container to read, from its beginning. Raises av.FFmpegError."""
+    if isinstance(data, Path):
+        return need("av", "media").open(str(data))
     data.seek(0)
-    with need("av", "media").open(data) as container:
-        stream = container.streams.video[0]
-        times: list[int] = []
-        keys: set[int] = set()
-        key = None
-        for packet in container.demux(stream):
-            if packet.pts is None:
-                continue
-            times.append(packet.pts)
-            if packet.is_keyframe:
-                key = packet.pts
-                keys.add(key)
-            elif key is not None and packet.pts < key:
-                # Shown before the keyframe but stored behind it: it needs both sides of the cut.
-                keys.discard(key)
-        return Frames(sorted(times), frozenset(keys), stream.time_base)
+    return need("av", "media").open(data)
 
 
-def write_piece(data: BinaryIO, frames: Frames, first: int, end: int, path: Path, form: str, crf: int) -> bool:
-    """Frames first..end-1 as a file; True when they could be copied, False when they were encoded anew.
+def carried(container: Any) -> list[Any]:
+    """The streams that pieces have: the first of video, and the first of audio if there is one. Raises IndexError."""
+    return [container.streams.video[0], *container.streams.audio[:1]]
 
-    Copies are decoded to count their frames: a cut at a keyframe need not be clean.
+
+def scan(container: Any, streams: Sequence[Any]) -> Scan:
+    """Read all packets of the video, the first of `streams`, count the others, and decode up to `LEAD_FRAMES`.
+
+    Raises CutOffError when the file's index promises more packets.
     """
-    limit = frames.times[end] if end < len(frames.times) else frames.end()
-    clean = frames.times[first] in frames.keys and (end == len(frames.times) or limit in frames.keys)
-    if clean and _try_copy(data, frames.times[first], limit, path, form) and count_frames(path) == end - first:
-        return True
-    _encode(data, frames.times[first], limit, path, form, crf)
-    return False
+    video = streams[0]
+    context, index = video.codec_context, video.index
+    # More threads would hold the first frames back.
+    context.thread_count = 1
+    found = Scan(context.codec.canonical_name in FRAME_PER_PACKET)
+    may_hide = context.name in ("vp8", "vp9")
+    count = 0
+    for packet in container.demux(streams):
+        if packet.stream_index != index:
+            found.sounds += packet.size > 0
+            continue
+        if len(found.lead) < LEAD_FRAMES:
+            found.lead += [frame.pts for frame in packet.decode()]
+        pts = packet.pts
+        if pts is not None:
+            count += 1
+            found.times.append(pts)
+            found.key_flags.append(packet.is_keyframe)
+            if packet.is_discard or (may_hide and _is_hidden(packet)):
+                found.is_plain = False
+        elif packet.size:
+            count += 1
+            found.is_plain = False
+    if count < len(video.index_entries):
+        msg = f"has {count} of the {len(video.index_entries)} video packets in its index"
+        raise CutOffError(msg)
+    return found
+
+
+def read_frames(data: BinaryIO) -> Frames:
+    """From the packets where they are frames, else by decoding; a few bytes of memory per frame.
+
+    Raises av.FFmpegError, IndexError when there is no video, and CutOffError.
+    """
+    with open_video(data) as container:
+        found = scan(container, carried(container))
+        base = container.streams.video[0].time_base
+    keys = found.clean_keys()
+    if found.is_by_frame():
+        return Frames(array("q", sorted(found.times)), keys, base, found.sounds)
+    with open_video(data) as container:
+        times = sorted(frame.pts for frame in _decoded(container) if frame.pts is not None)
+    return Frames(array("q", times), keys & set(times), base, found.sounds)
 
 
 def count_frames(path: Path) -> int:
-    """By decoding all."""
-    with need("av", "media").open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        return sum(1 for _ in container.decode(stream))
-
-
-def _try_copy(data: BinaryIO, start: int, end: int, path: Path, form: str) -> bool:
-    av = need("av", "media")
-    try:
-        data.seek(0)
-        with av.open(data) as source, av.open(str(path), "w", format=form, options=BIT_EXACT) as out:
-            streams = {stream.index: out.add_stream_from_template(stream) for stream in _carried(source)}
-            for packet in _packets(source, start, end):
-                packet.stream = streams[packet.stream.index]
-                out.mux(packet)
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-def _encode(data: BinaryIO, start: int, end: int, path: Path, form: str, crf: int) -> None:
-    av = need("av", "media")
-    data.seek(0)
-    with av.open(data) as source, av.open(str(path), "w", format=form, options=BIT_EXACT) as out:
-        video = source.streams.video[0]
-        target = video_encoder(out, video, form, crf)
-        audio = {stream.index: out.add_stream_from_template(stream) for stream in source.streams.audio[:1]}
-        shift = start
-        for packet in _packets(source, start, end, whole_groups=True):
-            if packet.stream.type == "audio":
-                packet.stream = audio[packet.stream.index]
-                out.mux(packet)
-                continue
-            for frame in packet.decode():
-                if start <= frame.pts < end:
-                    frame.pts -= shift
-                    _encode_frame(out, target, frame)
-        for frame in video.decode(None):
-            if start <= frame.pts < end:
-                frame.pts -= shift
-                _encode_frame(out, target, frame)
-        out.mux(target.encode(None))
+    """By packets where these are frames that can be decoded from the first on, else by decoding all."""
+    with open_video(path) as container:
+        found = scan(container, container.streams.video[:1])
+    if found.is_by_frame():
+        return len(found.times)
+    with open_video(path) as container:
+        return sum(1 for _ in _decoded(container))
 
 
 def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
@@ -132,6 +154,9 @@ def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
     for packet in source.demux(streams):
         if packet.pts is None:
             continue  # What ends a stream.
+        if packet.dts is not None and not held:
+            yield packet
+            continue
         held.append(packet)
         if packet.dts is None:
             continue
@@ -146,47 +171,19 @@ def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
         yield each
 
 
-def video_encoder(out: Any, like: Any, form: str, crf: int) -> Any:
-    """A stream of `out` with the size, rate and pixels of `like`."""
-    is_vpx = form in ENCODERS
-    options = {"b:v": "0"} if is_vpx else {"preset": "ultrafast"}
-    # A CRF of 0 is without loss in H.264 of 8 bits only.
-    options |= {"crf": str(crf)} if crf else {"lossless": "1"} if is_vpx else {"qp": "0"}
-    target = out.add_stream(ENCODERS.get(form, "libx264"), rate=like.average_rate or 25, options=options)
-    target.width, target.height, target.pix_fmt = like.width, like.height, like.pix_fmt
-    target.time_base = target.codec_context.time_base = like.time_base
-    return target
+def _decoded(container: Any) -> Iterator[Any]:
+    video = container.streams.video[0]
+    video.thread_type = "AUTO"
+    yield from container.decode(video)
 
 
-def _encode_frame(out: Any, target: Any, frame: Any) -> None:
-    frame.pict_type = need("av", "media").video.frame.PictureType.NONE
-    out.mux(target.encode(frame))
-
-
-def _carried(source: Any) -> list[Any]:
-    return [source.streams.video[0], *source.streams.audio[:1]]
-
-
-def _packets(source: Any, start: int, end: int, *, whole_groups: bool = False) -> Iterator[Any]:
-    """Video and audio packets of the time from `start` to `end` (in the video's units), shifted to begin at 0.
-
-    With `whole_groups` video begins at the keyframe before, not shifted: what decodes it needs that.
-    """
-    streams = _carried(source)
-    video, base = streams[0], streams[0].time_base
-    source.seek(start, stream=video, backward=True)
-    open_streams = {stream.index for stream in streams}
-    for packet in packets(source, streams):
-        is_video = packet.stream.index == video.index
-        unit = base if is_video else packet.stream.time_base
-        if packet.dts * unit >= end * base:
-            open_streams.discard(packet.stream.index)
-            if not open_streams:
-                return
-        if is_video and whole_groups:
-            if packet.dts < end or packet.pts < end:
-                yield packet
-        elif start * base <= packet.pts * unit < end * base:
-            shift = round(start * base / unit)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            yield packet
+def _is_hidden(packet: Any) -> bool:
+    """Whether the packet is a frame for reference only: VP8 (RFC 6386, 9.1) and VP9 (6.2 and annex B) have such."""
+    view = memoryview(packet)
+    first, last = view[0], view[-1]
+    if packet.stream.codec_context.name == "vp8":
+        return not first & 0x10
+    is_superframe = last & 0xE0 == 0xC0
+    # Profile 3 has one more bit before these two: show_existing_frame and show_frame.
+    bits = first << 1 if first & 0x30 == 0x30 else first
+    return not (is_superframe or bits & 0x08 or bits & 0x02)

@@ -2,57 +2,88 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines.api import Chunk, Source
 from triptych.engines.resources import need, resources
-from triptych.engines.video import Frames, container_format, count_frames, read_frames, write_piece
+from triptych.engines.video import Frames, read_frames
+from triptych.engines.video_pieces import Piece, write_pieces
+from triptych.engines.video_whole import CutOffError, require_whole
 from triptych.errors import EngineError, SourceError
 
-Cuts = Callable[[Source, Frames, Mapping[str, Any]], list[int]]
+Cuts = Callable[[BinaryIO, Frames, Mapping[str, Any]], list[int]]
 """The first frame of each piece, and the number of frames at the end."""
 
 
 def video_chunks(sources: Sequence[Source], params: Mapping[str, Any], cuts: Cuts) -> Iterator[Chunk]:
+    """A chunk for each piece, named for the time at which it begins."""
     for source in sources:
         with readable(source) as data:
-            yield from _pieces(source, data, params, cuts)
+            frames = source_frames(source, data)
+            for path, about in cut_source(source, data, frames, cuts(data, frames, params), params["crf"]):
+                name = f"{PurePosixPath(source.name).stem}_{about['span']['start_s']:010.3f}{path.suffix}"
+                yield Chunk.of_file(path, name=name, items=about["frames"], metadata=about)
 
 
 @contextmanager
 def readable(source: Source) -> Iterator[BinaryIO]:
-    """The open source; SourceError for what is no video."""
+    """The open source; SourceError for what is no video, or not all of one."""
     if not source.size:
         msg = f"{source.uri}: is empty, and a video is not."
         raise SourceError(msg)
     try:
         with source.open() as data:
+            require_whole(data, source.size)
             yield data
+    except CutOffError as error:
+        msg = f"{source.uri}: {error}. Fetch the whole file again, or leave it out."
+        raise SourceError(msg) from error
     except (need("av", "media").FFmpegError, IndexError) as error:
         msg = f"{source.uri}: cannot be read as video: {error}. Correct the file or leave it out."
         raise SourceError(msg) from error
 
 
-def _pieces(source: Source, data: BinaryIO, params: Mapping[str, Any], cuts: Cuts) -> Iterator[Chunk]:
-    """Each frame is in exactly one piece, which is counted after each cut."""
+def source_frames(source: Source, data: BinaryIO) -> Frames:
     frames = read_frames(data)
     if not frames.times:
         msg = f"{source.uri}: holds no frame."
         raise SourceError(msg)
-    form = container_format(source.name)
-    path = resources().new_folder() / f"piece{PurePosixPath(source.name).suffix or '.mkv'}"
-    for index, (first, end) in enumerate(pairwise(cuts(source, frames, params))):
-        copied = write_piece(data, frames, first, end, path, form, params["crf"])
-        if not copied and (found := count_frames(path)) != end - first:
-            msg = f"{source.uri}: frames {first} to {end - 1} gave {found} frames. Convert the file first."
+    return frames
+
+
+def cut_source(
+    source: Source, data: BinaryIO, frames: Frames, cuts: Sequence[int], crf: int
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The file of each piece, which is removed when the next is asked for, and its metadata."""
+    form = resources().new_folder() / f"piece{PurePosixPath(source.name).suffix or '.mkv'}"
+    for index, piece in enumerate(write_pieces(data, frames, cuts, form, crf)):
+        if piece.frames != piece.end - piece.first:
+            found = f"frames {piece.first} to {piece.end - 1} gave {piece.frames} frames"
+            msg = f"{source.uri}: {found}. Convert the file first."
             raise EngineError(msg)
-        last = frames.second(end) if end < len(frames.times) else frames.second(end - 1)
-        span = {"start_s": frames.second(first), "end_s": last}
-        about = {"source": source.name, "index": index, "first_frame": first, "frames": end - first, "span": span}
-        name = f"{PurePosixPath(source.name).stem}_{frames.second(first):010.3f}{path.suffix}"
-        yield Chunk.of_file(path, name=name, items=end - first, metadata={**about, "copied": copied})
-        path.unlink()
+        yield piece.path, {"source": source.name, "index": index, **_about(frames, piece)}
+        piece.path.unlink()
+
+
+def _about(frames: Frames, piece: Piece) -> dict[str, Any]:
+    last = piece.end if piece.end < len(frames.times) else piece.end - 1
+    span = {"start_s": frames.second(piece.first), "end_s": frames.second(last)}
+    return {"first_frame": piece.first, "frames": piece.frames, "span": span, "copied": piece.copied}
+
+
+def every_seconds(frames: Frames, seconds: float) -> list[int]:
+    """The first frame at or behind each multiple of so many seconds."""
+    step = seconds / frames.time_base
+    count = int(frames.second(len(frames.times) - 1) // seconds) + 1
+    return [bisect_left(frames.times, frames.times[0] + step * n) for n in range(count)]
+
+
+def at_keyframes(frames: Frames, cuts: Sequence[int]) -> list[int]:
+    """The next frame at which a cut is clean, for each cut; none where none comes."""
+    keys = sorted(frames.keys)
+    places = (bisect_left(keys, frames.times[cut]) for cut in cuts)
+    return [bisect_left(frames.times, keys[place]) for place in places if place < len(keys)]

@@ -1,4 +1,4 @@
-"""Clips of each source by number of scene, with chapters."""
+"""Clips of each film by number of scene, with chapters."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.video_join import by_source, join_pieces
+from triptych.engines.video_join import by_film, join_pieces
 from triptych.errors import EngineError
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    for source, clips in by_source(results).items():
+    for film, clips in by_film(results).items():
         numbered = {int(clip.metadata.get("index", place)): clip for place, clip in enumerate(clips)}
         wanted = sorted(numbered if params["scenes"] is None else params["scenes"])
         missing = [number for number in wanted if number not in numbered]
         if missing:
-            msg = f"{source}: there is no scene {missing[0]}; there are {', '.join(map(str, sorted(numbered)))}."
+            msg = f"{film}: there is no scene {missing[0]}; there are {', '.join(map(str, sorted(numbered)))}."
             raise EngineError(msg)
-        name = PurePosixPath(source)
-        path = resources().new_folder() / f"scenes{name.suffix or '.mkv'}"
+        name = PurePosixPath(film)
+        path = resources().new_folder() / f"scenes{name.suffix}"
         titles = [_title(params["title"], number, numbered[number]) for number in wanted]
-        join_pieces(source, [numbered[number] for number in wanted], path, params["crf"], titles)
+        join_pieces(film, [numbered[number] for number in wanted], path, params["crf"], titles)
         output.put_file(path, f"{name.stem}{params['suffix']}{path.suffix}")
         path.unlink()
 

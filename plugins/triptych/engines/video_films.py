@@ -1,0 +1,178 @@
+"""A film made of pieces: by copying their packets, or by encoding their frames anew."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from triptych.engines.resources import need
+from triptych.engines.video import carried, container_format, count_frames, packets
+from triptych.engines.video_writing import BIT_EXACT, VideoEncoder
+
+
+class UnlikeError(ValueError):
+    """A piece whose packets cannot follow those of the piece before."""
+
+
+class Film(ABC):
+    """Writes one file; `frames` counts those of the pieces, by their packets."""
+
+    def __init__(self, path: Path) -> None:
+        self.frames = 0
+        self.path, self.form = path, container_format(path.name)
+        self.out: Any = None
+        self.offset = Fraction(0)
+        """Where the next piece begins, in seconds."""
+        self._spans: list[tuple[Fraction, Fraction]] = []
+
+    @contextmanager
+    def writing(self, titles: Sequence[str]) -> Iterator[None]:
+        """While this lasts, pieces may be added, one for each title if there are titles: these name chapters."""
+        with need("av", "media").open(str(self.path), "w", format=self.form, options=BIT_EXACT) as self.out:
+            yield
+            self.end()
+            if titles:
+                # Written with the end of the file.
+                chapters = enumerate(zip(titles, self._spans, strict=True), 1)
+                self.out.set_chapters([_chapter(number, title, span) for number, (title, span) in chapters])
+
+    def add(self, source: Any) -> None:
+        """All of an open piece. Raises UnlikeError, and what FFmpeg says of it."""
+        streams = self.begin(source)
+        video = streams[0]
+        last = 0
+        for packet in packets(source, streams):
+            if packet.stream_index == video.index and not packet.is_discard:
+                self.frames += 1
+                last = max(last, packet.pts + (packet.duration or 0))
+            self.put(packet)
+        self.end_piece(streams)
+        start, self.offset = self.offset, self.offset + last * video.time_base
+        self._spans.append((start, self.offset))
+
+    @abstractmethod
+    def begin(self, source: Any) -> list[Any]:
+        """The streams of a piece that are carried, video first."""
+
+    @abstractmethod
+    def put(self, packet: Any) -> None: ...
+
+    def end_piece(self, streams: Sequence[Any]) -> None:
+        """After the last packet of a piece."""
+
+    def end(self) -> None:
+        """After the last piece."""
+
+
+class CopiedFilm(Film):
+    """Of pieces that all have the same kind of video and audio."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._kind: tuple[Any, ...] = ()
+        self._streams: list[Any] = []
+        self._last: dict[int, int] = {}
+        self._to: dict[int, tuple[int, int]] = {}
+
+    def begin(self, source: Any) -> list[Any]:
+        carry = carried(source)
+        kind = tuple(_kind(stream) for stream in carry)
+        if not self._streams:
+            self._kind = kind
+            try:
+                self._streams = [self.out.add_stream_from_template(stream) for stream in carry]
+            except ValueError as error:
+                raise UnlikeError from error
+        if kind != self._kind:
+            raise UnlikeError
+        self._to = {each.index: (n, round(self.offset / each.time_base)) for n, each in enumerate(carry)}
+        self._is_first = True
+        return carry
+
+    def put(self, packet: Any) -> None:
+        """The packet later by what came before, and never before the one that was written last."""
+        number, shift = self._to[packet.stream_index]
+        if packet.is_discard or (self._is_first and not number and not packet.is_keyframe):
+            # The one is not to be shown, the other cannot be decoded from here.
+            raise UnlikeError
+        self._is_first = self._is_first and bool(number)
+        dts = packet.dts + shift
+        late = max(0, self._last.get(number, dts - 1) + 1 - dts)
+        packet.pts += shift + late
+        packet.dts = self._last[number] = dts + late
+        packet.stream = self._streams[number]
+        try:
+            self.out.mux_one(packet)
+        except (need("av", "media").FFmpegError, ValueError) as error:
+            raise UnlikeError from error
+
+
+def _kind(stream: Any) -> tuple[Any, ...]:
+    """What must be equal for packets to be copied into one stream."""
+    context = stream.codec_context
+    own = (stream.width, stream.height, stream.pix_fmt) if stream.type == "video" else (stream.rate, stream.layout.name)
+    return (context.name, stream.time_base, context.extradata, *own)
+
+
+class EncodedFilm(Film):
+    """Of pieces of several kinds: the first has the size and the rate."""
+
+    def __init__(self, path: Path, crf: int) -> None:
+        super().__init__(path)
+        self._crf = crf
+        self._video: Any = None
+        self._audio: Any = None
+
+    def written(self) -> int:
+        taken, given = self._video.taken, self._video.given
+        return taken if taken == given else count_frames(self.path)
+
+    def begin(self, source: Any) -> list[Any]:
+        video, *audio = carried(source)
+        video.thread_type = "AUTO"
+        if self._video is None:
+            self._video = VideoEncoder(self.out, video, self.form, self._crf)
+            if audio:
+                codec = "libopus" if self.form == "webm" else "aac"
+                self._audio = self.out.add_stream(codec, rate=48_000, layout=audio[0].layout)
+        return [video, *(audio if self._audio else ())]
+
+    def put(self, packet: Any) -> None:
+        self._put_frames(packet.decode(), packet.stream)
+
+    def end_piece(self, streams: Sequence[Any]) -> None:
+        for stream in streams:
+            self._put_frames(stream.decode(None), stream)
+
+    def end(self) -> None:
+        if self._video:
+            self._video.end()
+        if self._audio:
+            self.out.mux(self._audio.encode(None))
+
+    def _put_frames(self, frames: Sequence[Any], stream: Any) -> None:
+        for frame in frames:
+            seconds = frame.pts * stream.time_base + self.offset
+            if stream.type == "video":
+                self._put_picture(frame, seconds)
+            else:
+                frame.time_base = stream.time_base
+                frame.pts = round(seconds / stream.time_base)
+                self.out.mux(self._audio.encode(frame))
+
+    def _put_picture(self, frame: Any, seconds: Fraction) -> None:
+        """Resized, where the first piece has another size."""
+        context = self._video.context
+        shown = frame.reformat(context.width, context.height, context.pix_fmt)
+        shown.time_base = context.time_base
+        shown.pts = round(seconds / context.time_base)
+        self._video.add(shown)
+
+
+def _chapter(number: int, title: str, span: tuple[Fraction, Fraction]) -> dict[str, Any]:
+    start, end = (round(each * 1000) for each in span)
+    return {"id": number, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
