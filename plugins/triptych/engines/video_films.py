@@ -11,7 +11,10 @@ from typing import Any
 
 from triptych.engines.resources import need
 from triptych.engines.video import carried, container_format, count_frames, packets
-from triptych.engines.video_writing import BIT_EXACT, VideoEncoder
+from triptych.engines.video_writing import BIT_EXACT, VideoEncoder, add_copy
+
+VIDEO = 0
+"""The place of video among the streams that are carried."""
 
 
 class UnlikeError(ValueError):
@@ -84,7 +87,7 @@ class CopiedFilm(Film):
         if not self._streams:
             self._kind = kind
             try:
-                self._streams = [self.out.add_stream_from_template(stream) for stream in carry]
+                self._streams = [add_copy(self.out, stream) for stream in carry]
             except ValueError as error:
                 raise UnlikeError from error
         if kind != self._kind:
@@ -96,10 +99,11 @@ class CopiedFilm(Film):
     def put(self, packet: Any) -> None:
         """The packet later by what came before, and never before the one that was written last."""
         number, shift = self._to[packet.stream_index]
-        if packet.is_discard or (self._is_first and not number and not packet.is_keyframe):
-            # The one is not to be shown, the other cannot be decoded from here.
-            raise UnlikeError
-        self._is_first = self._is_first and bool(number)
+        if number == VIDEO:
+            if packet.is_discard or (self._is_first and not packet.is_keyframe):
+                # The one is not to be shown, the other cannot be decoded from here.
+                raise UnlikeError
+            self._is_first = False
         dts = packet.dts + shift
         late = max(0, self._last.get(number, dts - 1) + 1 - dts)
         packet.pts += shift + late

@@ -31,8 +31,8 @@ def write_pieces(data: BinaryIO, frames: Frames, cuts: Sequence[int], form: Path
     """Pieces from each of `cuts` to the next, in files named as `form` is but for a number.
 
     Each frame goes into one piece, and each packet of audio, by its time; what comes before the first frame or after
-    the last goes with it. A copied piece is read again: packets are counted, and the first decoded, so that nothing
-    is missing behind the cut. If something is, that cut was not clean: from there on all is encoded.
+    the last goes with it. Frames are counted. Where some are missing, the cut was not as clean as it looks: from there
+    on all is encoded, by decoding from an earlier one.
     """
     done, encode_from = 0, len(cuts)
     while done < len(cuts) - 1:
@@ -40,7 +40,7 @@ def write_pieces(data: BinaryIO, frames: Frames, cuts: Sequence[int], form: Path
             work = _Pass(source, frames, cuts, done, encode_from, form, crf)
             try:
                 for piece in work.pieces():
-                    if piece.copied and piece.frames != piece.end - piece.first:
+                    if piece.frames != piece.end - piece.first and encode_from != done:
                         break
                     yield piece
                     done += 1

@@ -15,6 +15,12 @@ THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
 
 
+def add_copy(out: Any, stream: Any) -> Any:
+    """A stream of `out` for packets of `stream`. Raises ValueError when there is none such in files of that kind."""
+    # As it is, the library wants an encoder of the decoder's name.
+    return out.add_stream_from_template(stream, opaque=True)
+
+
 class VideoEncoder:
     """`taken` counts the frames that went in, `given` the packets that came out: one for each, in the end."""
 
@@ -60,8 +66,9 @@ class PieceWriter:
         self._out = need("av", "media").open(str(path), "w", format=form, options=BIT_EXACT)
         self.encoder = None if crf is None else VideoEncoder(self._out, video, form, crf)
         copied = [video, *audio] if crf is None else audio
-        add = self._out.add_stream_from_template
-        self._streams = {each.index: (add(each), round(start * video.time_base / each.time_base)) for each in copied}
+        self._streams = {
+            each.index: (add_copy(self._out, each), round(start * video.time_base / each.time_base)) for each in copied
+        }
 
     def packet(self, packet: Any) -> None:
         packet.stream, shift = self._streams[packet.stream_index]
