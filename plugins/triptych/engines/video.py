@@ -94,7 +94,7 @@ def scan(container: Any, streams: Sequence[Any]) -> Scan:
     # More threads would hold the first frames back.
     context.thread_count = 1
     found = Scan(context.codec.canonical_name in FRAME_PER_PACKET)
-    may_hide = context.name in ("vp8", "vp9")
+    may_hide = context.name == "vp8"
     count = 0
     for packet in container.demux(streams):
         if packet.stream_index != index:
@@ -107,7 +107,8 @@ def scan(container: Any, streams: Sequence[Any]) -> Scan:
             count += 1
             found.times.append(pts)
             found.key_flags.append(packet.is_keyframe)
-            if packet.is_discard or (may_hide and _is_hidden(packet)):
+            # A bit of VP8 tells frames for reference only (RFC 6386, 9.1); other codecs put them in with one to show.
+            if packet.is_discard or (may_hide and not memoryview(packet)[0] & 0x10):
                 found.is_plain = False
         elif packet.size:
             count += 1
@@ -130,7 +131,7 @@ def read_frames(data: BinaryIO) -> Frames:
     if found.is_by_frame():
         return Frames(array("q", sorted(found.times)), keys, base, found.sounds)
     with open_video(data) as container:
-        times = sorted(frame.pts for frame in _decoded(container) if frame.pts is not None)
+        times = sorted(frame.pts for frame in decoded_frames(container))
     return Frames(array("q", times), keys & set(times), base, found.sounds)
 
 
@@ -141,7 +142,14 @@ def count_frames(path: Path) -> int:
     if found.is_by_frame():
         return len(found.times)
     with open_video(path) as container:
-        return sum(1 for _ in _decoded(container))
+        return sum(1 for _ in decoded_frames(container))
+
+
+def decoded_frames(container: Any) -> Iterator[Any]:
+    """All frames of the video that have a time, in the order in which they are shown."""
+    video = container.streams.video[0]
+    video.thread_type = "AUTO"
+    yield from (frame for frame in container.decode(video) if frame.pts is not None)
 
 
 def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
@@ -169,21 +177,3 @@ def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:
     for each in held:
         each.dts = each.pts if each.dts is None else each.dts
         yield each
-
-
-def _decoded(container: Any) -> Iterator[Any]:
-    video = container.streams.video[0]
-    video.thread_type = "AUTO"
-    yield from container.decode(video)
-
-
-def _is_hidden(packet: Any) -> bool:
-    """Whether the packet is a frame for reference only: VP8 (RFC 6386, 9.1) and VP9 (6.2 and annex B) have such."""
-    view = memoryview(packet)
-    first, last = view[0], view[-1]
-    if packet.stream.codec_context.name == "vp8":
-        return not first & 0x10
-    is_superframe = last & 0xE0 == 0xC0
-    # Profile 3 has one more bit before these two: show_existing_frame and show_frame.
-    bits = first << 1 if first & 0x30 == 0x30 else first
-    return not (is_superframe or bits & 0x08 or bits & 0x02)

@@ -13,6 +13,7 @@ from triptych.engines.resources import need, resources
 from triptych.engines.video import Frames, read_frames
 from triptych.engines.video_pieces import Piece, write_pieces
 from triptych.engines.video_whole import CutOffError, require_whole
+from triptych.engines.video_writing import UnwritableError
 from triptych.errors import EngineError, SourceError
 
 Cuts = Callable[[BinaryIO, Frames, Mapping[str, Any]], list[int]]
@@ -60,13 +61,17 @@ def cut_source(
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The file of each piece, which is removed when the next is asked for, and its metadata."""
     form = resources().new_folder() / f"piece{PurePosixPath(source.name).suffix or '.mkv'}"
-    for index, piece in enumerate(write_pieces(data, frames, cuts, form, crf)):
-        if piece.frames != piece.end - piece.first:
-            found = f"frames {piece.first} to {piece.end - 1} gave {piece.frames} frames"
-            msg = f"{source.uri}: {found}. Convert the file first."
-            raise EngineError(msg)
-        yield piece.path, {"source": source.name, "index": index, **_about(frames, piece)}
-        piece.path.unlink()
+    try:
+        for index, piece in enumerate(write_pieces(data, frames, cuts, form, crf)):
+            if piece.frames != piece.end - piece.first:
+                found = f"frames {piece.first} to {piece.end - 1} gave {piece.frames} frames"
+                msg = f"{source.uri}: {found}. Convert the file first."
+                raise EngineError(msg)
+            yield piece.path, {"source": source.name, "index": index, **_about(frames, piece)}
+            piece.path.unlink()
+    except UnwritableError as error:
+        msg = f"{source.uri}: {error}. Give it a name that ends in .mkv, or convert it first."
+        raise EngineError(msg) from error
 
 
 def _about(frames: Frames, piece: Piece) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from triptych.engines.resources import need
 from triptych.engines.video import carried, container_format, count_frames, packets
-from triptych.engines.video_writing import BIT_EXACT, VideoEncoder, add_copy
+from triptych.engines.video_writing import UnwritableError, VideoEncoder, add_copy, new_file
 
 VIDEO = 0
 """The place of video among the streams that are carried."""
@@ -35,7 +35,7 @@ class Film(ABC):
     @contextmanager
     def writing(self, titles: Sequence[str]) -> Iterator[None]:
         """While this lasts, pieces may be added, one for each title if there are titles: these name chapters."""
-        with need("av", "media").open(str(self.path), "w", format=self.form, options=BIT_EXACT) as self.out:
+        with new_file(self.path, self.form) as self.out:
             yield
             self.end()
             if titles:
@@ -46,15 +46,20 @@ class Film(ABC):
     def add(self, source: Any) -> None:
         """All of an open piece. Raises UnlikeError, and what FFmpeg says of it."""
         streams = self.begin(source)
-        video = streams[0]
-        last = 0
+        video = streams[VIDEO]
+        last = before = duration = 0
         for packet in packets(source, streams):
             if packet.stream_index == video.index and not packet.is_discard:
                 self.frames += 1
-                last = max(last, packet.pts + (packet.duration or 0))
+                if packet.pts > last:
+                    last, before, duration = packet.pts, last, packet.duration
+                else:
+                    before = max(before, packet.pts)
             self.put(packet)
         self.end_piece(streams)
-        start, self.offset = self.offset, self.offset + last * video.time_base
+        # Matroska need not say how long a frame lasts.
+        end = (last + (duration or last - before)) * video.time_base
+        start, self.offset = self.offset, self.offset + end
         self._spans.append((start, self.offset))
 
     @abstractmethod
@@ -64,9 +69,11 @@ class Film(ABC):
     @abstractmethod
     def put(self, packet: Any) -> None: ...
 
+    @abstractmethod
     def end_piece(self, streams: Sequence[Any]) -> None:
         """After the last packet of a piece."""
 
+    @abstractmethod
     def end(self) -> None:
         """After the last piece."""
 
@@ -88,7 +95,7 @@ class CopiedFilm(Film):
             self._kind = kind
             try:
                 self._streams = [add_copy(self.out, stream) for stream in carry]
-            except ValueError as error:
+            except UnwritableError as error:
                 raise UnlikeError from error
         if kind != self._kind:
             raise UnlikeError
@@ -114,6 +121,12 @@ class CopiedFilm(Film):
         except (need("av", "media").FFmpegError, ValueError) as error:
             raise UnlikeError from error
 
+    def end_piece(self, streams: Sequence[Any]) -> None:
+        """Nothing is held back."""
+
+    def end(self) -> None:
+        """Nothing is held back."""
+
 
 def _kind(stream: Any) -> tuple[Any, ...]:
     """What must be equal for packets to be copied into one stream."""
@@ -132,8 +145,9 @@ class EncodedFilm(Film):
         self._audio: Any = None
 
     def written(self) -> int:
-        taken, given = self._video.taken, self._video.given
-        return taken if taken == given else count_frames(self.path)
+        """How many frames the whole has."""
+        found = self._video.frames()
+        return count_frames(self.path) if found is None else int(found)
 
     def begin(self, source: Any) -> list[Any]:
         video, *audio = carried(source)

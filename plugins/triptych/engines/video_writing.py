@@ -6,23 +6,37 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines.resources import need
-from triptych.engines.video import carried, container_format
+from triptych.engines.video import carried, container_format, count_frames
 
-BIT_EXACT = {"fflags": "+bitexact"}
-"""For muxers: no random numbers and no time of day in the file."""
 ENCODERS = {"webm": "libvpx-vp9"}
 THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
 
 
+def new_file(path: Path, form: str) -> Any:
+    """A container to write. No random numbers and no time of day in it, and audio in MP4 to the sample in its place."""
+    options = {"fflags": "+bitexact"}
+    if form in ("mp4", "mov"):
+        # Of edit lists, which say when a stream begins; FFmpeg's own 1000 is no more than the millisecond.
+        options["movie_timescale"] = "192000"
+    return need("av", "media").open(str(path), "w", format=form, options=options)
+
+
+class UnwritableError(ValueError):
+    """A codec that files of that kind do not have."""
+
+
 def add_copy(out: Any, stream: Any) -> Any:
-    """A stream of `out` for packets of `stream`. Raises ValueError when there is none such in files of that kind."""
-    # As it is, the library wants an encoder of the decoder's name.
-    return out.add_stream_from_template(stream, opaque=True)
+    """A stream of `out` for packets of `stream`."""
+    try:
+        # Opaque, or the library asks for an encoder of the decoder's name.
+        return out.add_stream_from_template(stream, opaque=True)
+    except ValueError as error:
+        raise UnwritableError(error) from error
 
 
 class VideoEncoder:
-    """`taken` counts the frames that went in, `given` the packets that came out: one for each, in the end."""
+    """Counts the frames that go in and the packets that come out."""
 
     def __init__(self, out: Any, like: Any, form: str, crf: int) -> None:
         """A stream of `out` with the size, rate, pixels, colours and times of the stream `like`."""
@@ -37,50 +51,86 @@ class VideoEncoder:
         stream.time_base = stream.codec_context.time_base = like.time_base
         self.context = stream.codec_context
         self.context.thread_count, self.context.thread_type = THREADS, "FRAME"
-        self.taken = self.given = 0
+        self._taken = self._given = 0
         self._stream = stream
 
     def add(self, frame: Any) -> None:
         """`frame.pts` is when it is shown, in the units of `like`."""
         frame.pict_type = self._plain
-        self.taken += 1
+        self._taken += 1
         self._mux(frame)
 
     def end(self) -> None:
         self._mux(None)
 
+    def frames(self) -> int | None:
+        """How many were written; None when the encoder made more or fewer packets, and the file has to tell."""
+        return self._taken if self._taken == self._given else None
+
     def _mux(self, frame: Any) -> None:
         made = self._stream.encode(frame)
-        self.given += len(made)
+        self._given += len(made)
         self._out.mux(made)
 
 
 class PieceWriter:
-    """One piece that is being written, with times from 0."""
+    """One piece that is being written, with times from 0: packets of the source's first video and audio."""
 
-    def __init__(self, path: Path, source: Any, start: int, crf: int | None) -> None:
-        """`crf` is None for a piece that is copied."""
+    is_copy = True
+
+    def __init__(self, path: Path, source: Any, start: int) -> None:
+        """`start` is when the first frame is shown, in the video's units."""
         self.path, self.start = path, start
-        video, *audio = carried(source)
-        form = container_format(path.name)
-        self._out = need("av", "media").open(str(path), "w", format=form, options=BIT_EXACT)
-        self.encoder = None if crf is None else VideoEncoder(self._out, video, form, crf)
-        copied = [video, *audio] if crf is None else audio
+        self.out = new_file(path, container_format(path.name))
+        video = carried(source)[0]
         self._streams = {
-            each.index: (add_copy(self._out, each), round(start * video.time_base / each.time_base)) for each in copied
+            each.index: (add_copy(self.out, each), round(start * video.time_base / each.time_base))
+            for each in self.copied(source)
         }
+
+    def copied(self, source: Any) -> list[Any]:
+        """The streams of which packets are taken."""
+        return carried(source)
+
+    def frame(self, frame: Any) -> None:
+        """Only encoded pieces take frames: those of a copied one that a decoder gives belong to no other."""
 
     def packet(self, packet: Any) -> None:
         packet.stream, shift = self._streams[packet.stream_index]
         packet.pts -= shift
         packet.dts -= shift
-        self._out.mux_one(packet)
+        self.out.mux_one(packet)
+
+    def close(self) -> None:
+        self.out.close()
+
+    def frames(self) -> int:
+        """How many the closed piece has."""
+        return count_frames(self.path)
+
+
+class EncodedPiece(PieceWriter):
+    """A piece of which only the audio is packets of the source."""
+
+    is_copy = False
+
+    def __init__(self, path: Path, source: Any, start: int, crf: int) -> None:
+        self._crf = crf
+        super().__init__(path, source, start)
+
+    def copied(self, source: Any) -> list[Any]:
+        video, *audio = carried(source)
+        self._encoder = VideoEncoder(self.out, video, container_format(self.path.name), self._crf)
+        return audio
 
     def frame(self, frame: Any) -> None:
         frame.pts -= self.start
-        self.encoder.add(frame)
+        self._encoder.add(frame)
 
     def close(self) -> None:
-        if self.encoder:
-            self.encoder.end()
-        self._out.close()
+        self._encoder.end()
+        super().close()
+
+    def frames(self) -> int:
+        found = self._encoder.frames()
+        return count_frames(self.path) if found is None else found

@@ -1,4 +1,4 @@
-"""video_frames and video_concat; the clips are FFmpeg's test pictures."""
+"""The video engines; the clips are FFmpeg's test pictures."""
 
 from __future__ import annotations
 
@@ -102,12 +102,27 @@ def _at_changes(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert [piece.name.rpartition("_")[2] for piece in pieces] == ["000000.000.mp4", "000002.000.mp4", "000003.000.mp4"]
 
 
-def _ladder(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
-    assert all(piece.data in [path.read_bytes() for path in sources] and not piece.copied for piece in pieces)
-    found = [
-        tuple(piece.metadata["rendition"].values()) for piece in pieces if piece.metadata["source"] == sources[0].name
-    ]
-    assert found == [(96, 64, 90, True), (48, 32, 40, False)] * 2
+def _renditions(pieces: Sequence[Piece], sources: Sequence[Path]) -> list[list[Piece]]:
+    """The pieces of each rendition of the ladder that fits."""
+    ladder = [(96, 64, 90, True), (48, 32, 40, False)]
+    found = [[p for p in pieces if tuple(p.metadata["rendition"].values()) == step] for step in ladder]
+    assert sum(map(len, found)) == len(pieces)
+    return found
+
+
+def _whole(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    for rendition in _renditions(pieces, sources):
+        assert [piece.data for piece in rendition] == [path.read_bytes() for path in sources]
+    assert not any(piece.copied for piece in pieces)
+
+
+def _slices(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    large, small = _renditions(pieces, sources)
+    _all_frames(large, sources)
+    assert [piece.data for piece in large] == [piece.data for piece in small]
+    spans = [tuple(p.metadata["span"].values()) for p in large if p.metadata["source"] == sources[0].name]
+    # A keyframe each second.
+    assert spans == [(0.0, 3.0), (3.0, 3.96)]
 
 
 LADDER = [{"height": h, "bitrate_kbps": rate} for h, rate in ((64, 90), (32, 40), (480, 900))]
@@ -159,7 +174,16 @@ CASES = [
         "video_renditions",
         {"ladder": LADDER, "audio": "once", "slice_seconds": 2.5},
         _clips,
-        _ladder,
+        _slices,
+        bad={"slice_seconds": 0},
+        grow=_long,
+        empty="refused",
+    ),
+    Split(
+        "video_renditions",
+        {"ladder": LADDER, "audio": "once"},
+        _clips,
+        _whole,
         bad={"ladder": []},
         corrupt=_broken,
         says="cannot be read as video",

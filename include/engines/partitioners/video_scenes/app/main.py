@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source, need
-from triptych.engines.video import Frames
+from triptych.engines.video import Frames, decoded_frames, open_video
 from triptych.engines.video_cuts import video_chunks
 
 DETECTORS = {"content": "ContentDetector", "adaptive": "AdaptiveDetector", "threshold": "ThresholdDetector"}
 THRESHOLDS = {"content": "threshold", "adaptive": "adaptive_threshold", "threshold": "threshold"}
+LOOK_PX = 256
+"""The longer side of the pictures that are compared: PySceneDetect's own."""
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     return video_chunks(sources, params, _cuts)
 
 
-def _cuts(source: Source, frames: Frames, params: Mapping[str, Any]) -> list[int]:
-    library, detectors = need("scenedetect", "media"), need("scenedetect.detectors", "media")
+def _cuts(data: BinaryIO, frames: Frames, params: Mapping[str, Any]) -> list[int]:
+    detectors = need("scenedetect.detectors", "media")
     kind = params["detector"]
     given = {} if params["threshold"] is None else {THRESHOLDS[kind]: params["threshold"]}
     detector = getattr(detectors, DETECTORS[kind])(min_scene_len=params["min_frames"], **given)
-    # The library opens paths only.
-    video = library.open_video(str(source.local_path()), backend="pyav")
-    scenes = library.SceneManager()
-    scenes.add_detector(detector)
-    scenes.detect_scenes(video)
     count = len(frames.times)
-    starts = {start.frame_num for start, _ in scenes.get_scene_list()}
-    return sorted({0, *(start for start in starts if start < count), count})
+    return sorted({0, *(cut for cut in _changes(data, frames, detector) if cut < count), count})
+
+
+def _changes(data: BinaryIO, frames: Frames, detector: Any) -> Iterator[int]:
+    """The first frame of each scene but the first."""
+    place = need("scenedetect", "media").FrameTimecode
+    # Any rate: detectors count frames.
+    at = place(0, fps=25.0)
+    with open_video(data) as container:
+        for frame in decoded_frames(container):
+            at = place(bisect_left(frames.times, frame.pts), fps=25.0)
+            yield from (cut.frame_num for cut in detector.process_frame(at, _small(frame)))
+    yield from (cut.frame_num for cut in detector.post_process(at))
+
+
+def _small(frame: Any) -> Any:
+    """An array (height, width, BGR)."""
+    shrink = max(1.0, max(frame.width, frame.height) / LOOK_PX)
+    width, height = (max(1, round(side / shrink)) for side in (frame.width, frame.height))
+    return frame.reformat(width, height, "bgr24").to_ndarray()
