@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from engines.cases.video import clip, frame_count
-from engines.harness import Results, join, split, untouched
+from engines.harness import Piece, Results, join, left_behind, split, untouched
+from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
 H264 = "-c:v libx264 -preset ultrafast -g 25"
 B_FRAMES = "-c:v libx264 -preset medium -bf 3 -g 20 -x264-params open-gop=1"
 TEN_BITS = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le"
 VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20 -c:a libopus"
+VP9_HIDDEN = "-c:v libvpx-vp9 -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 16 -g 25 -c:a libopus"
+HEVC = "-c:v libx265 -x265-params log-level=none:keyint=25:open-gop="
+AV1 = "-c:v libaom-av1 -cpu-used 8 -usage realtime -g 25"
+FRAGMENTS = "-movflags frag_keyframe+empty_moov"
+LIVE = ("live.mkv", "-live 1")
+"""Matroska that leaves its sizes open."""
+REFRESH = "-c:v libx264 -preset ultrafast -bf 0 -x264-params intra-refresh=1:keyint=25"
+"""Keyframes at which decoding may begin, but shows nothing for a second."""
 
 
 def _pictures(path: Path) -> list[str]:
@@ -37,20 +49,24 @@ def _pictures(path: Path) -> list[str]:
     return [line.split(",")[-1].strip() for line in shown.splitlines() if not line.startswith("#")]
 
 
+def _probed(path: Path, what: str) -> str:
+    command = ["ffprobe", "-v", "error", *what.split(), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def _sound_s(path: Path) -> float:
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "a",
-        "-show_entries",
-        "packet=duration_time",
-        "-of",
-        "csv=p=0",
-    ]
-    shown = subprocess.run([*command, str(path)], capture_output=True, text=True, check=True).stdout
+    shown = _probed(path, "-select_streams a -show_entries packet=duration_time -of csv=p=0")
     return sum(float(line.strip(",")) for line in shown.split())
+
+
+def _sounds(path: Path) -> list[tuple[str, str]]:
+    """Time and digest of each packet of audio."""
+    shown = json.loads(_probed(path, "-select_streams a -show_packets -show_data_hash md5 -of json"))
+    return [(packet["pts_time"], packet["data_hash"]) for packet in shown["packets"]]
+
+
+def _packet_times(path: Path) -> list[str]:
+    return _probed(path, "-select_streams v -show_entries packet=pts_time -of csv=p=0").split()
 
 
 @pytest.mark.parametrize(
@@ -118,15 +134,136 @@ def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) 
     pieces = split(settings, "video_frames", [path], {"seconds": 1})
     again = tmp_path / "again.mkv"
     again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-show_entries",
-        "chapter=start_time,end_time:chapter_tags=title",
-        "-of",
-        "csv=p=0",
-    ]
-    shown = subprocess.run([*command, str(again)], capture_output=True, text=True, check=True).stdout.split()
+    shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
     assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
     assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]
+
+
+def _written(pieces: Sequence[Piece], folder: Path, suffix: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"{number}{suffix}" for number in range(len(pieces))]
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece.data)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "copied"),
+    [
+        ("closed.mkv", "-c:v libx264 -bf 3 -g 25", [True] * 4),
+        ("open.mp4", "-c:v libx264 -bf 3 -g 25 -x264-params open-gop=1", [True] * 2),
+        ("interlaced.mkv", "-c:v libx264 -g 25 -flags +ildct+ilme -x264-params interlaced=1", [True] * 4),
+        ("closed hevc.mp4", HEVC + "0", [True] * 4),
+        ("open hevc.mkv", HEVC + "1", [True] * 2),
+        ("hidden vp9.webm", VP9_HIDDEN, [True] * 4),
+        ("av1.mkv", AV1, [True] * 4),
+        ("asp.mp4", "-c:v mpeg4 -bf 2 -g 25", [True]),
+        ("refresh.mkv", REFRESH, [True, False, False, False]),
+    ],
+)
+def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, options: str, copied: list[bool]) -> None:
+    """However a codec hides frames: where the keyframes promise less than they seem to, pieces are encoded."""
+    path = clip(tmp_path / name, 4, options)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", path.suffix)
+    assert [piece.metadata["copied"] for piece in pieces] == copied
+    assert [frame_count(file) for file in files] == [piece.items for piece in pieces]
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+
+
+def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: Path) -> None:
+    """VP8 keeps what it only refers to in packets of its own, if it is told twice what comes."""
+    path, log = tmp_path / "a.webm", tmp_path / "log"
+    rate = "-c:v libvpx -b:v 300k -auto-alt-ref 1 -lag-in-frames 25 -arnr-maxframes 7 -arnr-strength 5 -g 75 -an"
+    clip(tmp_path / "first.webm", 6, f"{rate} -pass 1 -passlogfile {log}")
+    clip(path, 6, f"{rate} -pass 2 -passlogfile {log}")
+    assert len(_packet_times(path)) > frame_count(path) == 150
+    pieces = split(settings, "video_frames", [path], {"seconds": 3, "cut": "keyframes"})
+    files = _written(pieces, tmp_path / "pieces", ".webm")
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert sum(piece.items or 0 for piece in pieces) == 150
+
+
+def test_frames_that_an_edit_list_hides_stay_hidden(settings: Settings, tmp_path: Path) -> None:
+    whole, path = clip(tmp_path / "whole.mp4", 4), tmp_path / "edited.mp4"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(path)],
+        check=True,
+    )
+    assert frame_count(path) < len(_packet_times(path))
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", ".mp4")
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "ntsc.mp4"])
+def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_path: Path, name: str) -> None:
+    """Also those before the first frame, with which a decoder warms up."""
+    rate = {"ntsc.mp4": " -r 30000/1001 -ar 44100"}.get(name, "")
+    path = clip(tmp_path / name, 4, (VP9 if name.endswith("webm") else f"{H264} -c:a aac") + rate)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes"})
+    assert len(pieces) > 2
+    assert all(piece.metadata["copied"] for piece in pieces)
+    again = tmp_path / f"again{path.suffix}"
+    again.write_bytes(join(settings, "video_concat", untouched(pieces))[name])
+    assert _sounds(again) == _sounds(path)
+    assert _packet_times(again) == _packet_times(path)
+
+
+def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4)
+    cores = os.sched_getaffinity(0)
+    several = split(settings, "video_frames", [path], {"frames": 33})
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert split(settings, "video_frames", [path], {"frames": 33}) == several
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("a.mkv", ""), ("a.webm", ""), ("a.mp4", "-movflags +faststart"), ("a.mov", ""), ("a.mp4", FRAGMENTS), LIVE],
+)
+@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
+def test_a_file_that_is_cut_off_is_refused(
+    settings: Settings, tmp_path: Path, name: str, more: str, engine: str
+) -> None:
+    path = clip(tmp_path / name, 4, f"{VP9 if name.endswith('webm') else H264} {more}")
+    assert split(settings, engine, [path], {})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(SourceError, match=rf"{name}: ends at byte {path.stat().st_size}, but .* lacks \d+ bytes"):
+        split(settings, engine, [path], {})
+    assert left_behind(settings) == []
+
+
+def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:
+    data = clip(tmp_path / "a.mkv", 1).read_bytes()
+    results = [Results({"o.mkv": each}, metadata={"source": "a.mkv"}) for each in (data, data[:-1000])]
+    with pytest.raises(EngineError, match=r"chunk 1, 'o\.mkv': ends at byte .* lacks 1000 bytes"):
+        join(settings, "video_concat", results)
+
+
+def test_slices_of_each_rendition_are_a_film(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4)
+    ladder = [{"height": 64, "bitrate_kbps": 90}, {"height": 32, "bitrate_kbps": 40}]
+    pieces = split(settings, "video_renditions", [path], {"ladder": ladder, "slice_seconds": 1.5})
+    assert [piece.metadata["slice"] for piece in pieces] == [0, 0, 1, 1, 2, 2][: len(pieces)]
+    films = join(settings, "video_concat", untouched(pieces))
+    assert set(films) == {"a_64p_90k.mp4", "a_32p_40k.mp4"}
+    for name, data in films.items():
+        film = tmp_path / name
+        film.write_bytes(data)
+        assert _pictures(film) == _pictures(path)
+        assert _sounds(film) == _sounds(path)
+
+
+def test_a_piece_that_begins_without_its_keyframe_is_not_copied(settings: Settings, tmp_path: Path) -> None:
+    whole, late = clip(tmp_path / "a.mp4", 2), tmp_path / "late.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(late)], check=True)
+    shown = frame_count(late)
+    results = [Results({"o": path.read_bytes()}, metadata={"source": "a.mp4"}) for path in (whole, late)]
+    again = tmp_path / "again.mp4"
+    again.write_bytes(join(settings, "video_concat", results, {"crf": 0})["a.mp4"])
+    assert _pictures(again) == _pictures(whole) + _pictures(late)
+    assert frame_count(again) == 50 + shown

@@ -143,6 +143,7 @@ class EncodedFilm(Film):
         self._crf = crf
         self._video: Any = None
         self._audio: Any = None
+        self._scaler = need("av.video.reformatter", "media").VideoReformatter()
 
     def written(self) -> int:
         """How many frames the whole has."""
@@ -185,7 +186,7 @@ class EncodedFilm(Film):
     def _put_picture(self, frame: Any, seconds: Fraction) -> None:
         """Resized, where the first piece has another size."""
         context = self._video.context
-        shown = frame.reformat(context.width, context.height, context.pix_fmt)
+        shown = self._scaler.reformat(frame, context.width, context.height, context.pix_fmt)
         shown.time_base = context.time_base
         shown.pts = round(seconds / context.time_base)
         self._video.add(shown)

@@ -32,17 +32,19 @@ def _cuts(data: BinaryIO, frames: Frames, params: Mapping[str, Any]) -> list[int
 def _changes(data: BinaryIO, frames: Frames, detector: Any) -> Iterator[int]:
     """The first frame of each scene but the first."""
     place = need("scenedetect", "media").FrameTimecode
+    scaler = need("av.video.reformatter", "media").VideoReformatter()
     # Any rate: detectors count frames.
     at = place(0, fps=25.0)
     with open_video(data) as container:
         for frame in decoded_frames(container):
             at = place(bisect_left(frames.times, frame.pts), fps=25.0)
-            yield from (cut.frame_num for cut in detector.process_frame(at, _small(frame)))
+            yield from (cut.frame_num for cut in detector.process_frame(at, _small(frame, scaler)))
     yield from (cut.frame_num for cut in detector.post_process(at))
 
 
-def _small(frame: Any) -> Any:
+def _small(frame: Any, scaler: Any) -> Any:
     """An array (height, width, BGR)."""
     shrink = max(1.0, max(frame.width, frame.height) / LOOK_PX)
     width, height = (max(1, round(side / shrink)) for side in (frame.width, frame.height))
-    return frame.reformat(width, height, "bgr24").to_ndarray()
+    # Pictures are too small for more threads to be worth their start.
+    return scaler.reformat(frame, width, height, "bgr24", interpolation="BILINEAR", threads=1).to_ndarray()
