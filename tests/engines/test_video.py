@@ -210,6 +210,19 @@ def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_p
     assert _packet_times(again) == _packet_times(path)
 
 
+def test_encoded_pieces_look_like_the_source(settings: Settings, tmp_path: Path) -> None:
+    """Pixels that are not square, and colours of another standard."""
+    looks = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range pc -vf setsar=4/3"
+    path = clip(tmp_path / "a.mp4", 2, f"{H264} {looks}")
+    shown = "color_range,color_space,color_transfer,color_primaries,sample_aspect_ratio,pix_fmt"
+    asked = f"-select_streams v -show_entries stream={shown} -of csv=p=0"
+    pieces = split(settings, "video_frames", [path], {"frames": 33})
+    assert [_probed(file, asked) for file in _written(pieces, tmp_path / "pieces", ".mp4")] == [
+        _probed(path, asked)
+    ] * 2
+    assert "4:3" in _probed(path, asked)
+
+
 def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", 4)
     cores = os.sched_getaffinity(0)

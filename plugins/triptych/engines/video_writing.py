@@ -9,6 +9,8 @@ from triptych.engines.resources import need
 from triptych.engines.video import carried, container_format, count_frames
 
 ENCODERS = {"webm": "libvpx-vp9"}
+LOOKS = ("sample_aspect_ratio", "color_range", "color_primaries", "color_trc", "colorspace")
+"""How pixels are to be shown."""
 THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
 
@@ -50,6 +52,9 @@ class VideoEncoder:
         stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.pix_fmt
         stream.time_base = stream.codec_context.time_base = like.time_base
         self.context = stream.codec_context
+        for name in LOOKS:
+            if (look := getattr(like, name)) is not None:
+                setattr(self.context, name, look)
         self.context.thread_count, self.context.thread_type = THREADS, "FRAME"
         self._taken = self._given = 0
         self._stream = stream
