@@ -106,9 +106,9 @@ class CopiedFilm(Film):
     def put(self, packet: Any) -> None:
         """The packet later by what came before, and never before the one that was written last."""
         number, shift = self._to[packet.stream_index]
-        if number == VIDEO:
-            if packet.is_discard or (self._is_first and not packet.is_keyframe):
-                # The one is not to be shown, the other cannot be decoded from here.
+        if number == VIDEO and self._is_first:
+            if not packet.is_keyframe:
+                # It would be decoded from what the piece before ends with.
                 raise UnlikeError
             self._is_first = False
         dts = packet.dts + shift
@@ -143,6 +143,8 @@ class EncodedFilm(Film):
         self._crf = crf
         self._video: Any = None
         self._audio: Any = None
+        self._silent_from = Fraction(0)
+        """Up to then there is sound, in seconds."""
         self._scaler = need("av.video.reformatter", "media").VideoReformatter()
 
     def written(self) -> int:
@@ -179,9 +181,18 @@ class EncodedFilm(Film):
             if stream.type == "video":
                 self._put_picture(frame, seconds)
             else:
-                frame.time_base = stream.time_base
-                frame.pts = round(seconds / stream.time_base)
-                self.out.mux(self._audio.encode(frame))
+                self._put_sound(frame, seconds)
+
+    def _put_sound(self, frame: Any, seconds: Fraction) -> None:
+        """Left out when the piece before still sounds for most of it: the sound of a piece may outlast its frames."""
+        length = Fraction(frame.samples, frame.sample_rate)
+        if self._silent_from > seconds + length / 2:
+            return
+        start = max(seconds, self._silent_from)
+        self._silent_from = start + length
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(start * frame.sample_rate)
+        self.out.mux(self._audio.encode(frame))
 
     def _put_picture(self, frame: Any, seconds: Fraction) -> None:
         """Resized, where the first piece has another size."""
