@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -269,6 +270,32 @@ def test_a_file_that_is_cut_off_is_refused(
     with pytest.raises(SourceError, match=rf"{name}: ends at byte {path.stat().st_size}, but .* lacks \d+ bytes"):
         split(settings, engine, [path], {})
     assert left_behind(settings) == []
+
+
+def test_an_open_end_that_lacks_what_the_index_lists_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """The data of MP4 may go on to the end of the file, wherever that is."""
+    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an -movflags +faststart")
+    data = bytearray(path.read_bytes())
+    size = data.index(b"mdat") - 4
+    data[size : size + 4] = bytes(4)
+    path.write_bytes(data)
+    assert split(settings, "video_frames", [path], {})[0].items == 100
+    path.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(SourceError, match=r"a\.mp4: has \d+ of the 100 video packets in its index"):
+        split(settings, "video_frames", [path], {})
+
+
+def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an")
+    places = [int(line.strip(",")) for line in _probed(path, "-show_entries packet=pos -of csv=p=0").split()]
+    data = bytearray(path.read_bytes())
+    data[places[60] : places[60] + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.mp4: cannot be decoded at byte (\d+) or a little before") as caught:
+        split(settings, "video_frames", [path], {"frames": 33})
+    found = int(re.findall(r"byte (\d+)", str(caught.value))[0])
+    # As many packets later as there are threads.
+    assert found in places[60 : 61 + (os.cpu_count() or 1)]
 
 
 def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines.resources import need
-from triptych.engines.video_whole import CutOffError
+from triptych.engines.video_whole import DamagedError
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp8", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"}
-"""Codecs whose packets are frames, but for what `scan` finds. One of MPEG-4 may hold two frames, or none."""
+FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"}
+"""Codecs whose packets are frames, but for what `scan` finds: VP8's may hold one that is not shown, MPEG-4's two."""
 LEAD_FRAMES = 4
 """How many frames are decoded to see that nothing is missing after a cut, and that no two packets are one frame."""
 
@@ -87,42 +87,39 @@ def carried(container: Any) -> list[Any]:
 def scan(container: Any, streams: Sequence[Any]) -> Scan:
     """Read all packets of the video, the first of `streams`, count the others, and decode up to `LEAD_FRAMES`.
 
-    Raises CutOffError when the file's index promises more packets.
+    Raises DamagedError when one of these cannot be decoded, and when the file's index promises more packets.
     """
     video = streams[0]
     context, index = video.codec_context, video.index
     # More threads would hold the first frames back.
     context.thread_count = 1
     found = Scan(context.codec.canonical_name in FRAME_PER_PACKET)
-    may_hide = context.name == "vp8"
     count = 0
     for packet in container.demux(streams):
         if packet.stream_index != index:
             found.sounds += packet.size > 0
             continue
         if len(found.lead) < LEAD_FRAMES:
-            found.lead += [frame.pts for frame in packet.decode()]
+            found.lead += [frame.pts for frame in decode(packet)]
         pts = packet.pts
         if pts is not None:
             count += 1
             found.times.append(pts)
             found.key_flags.append(packet.is_keyframe)
-            # A bit of VP8 tells frames for reference only (RFC 6386, 9.1); other codecs put them in with one to show.
-            if packet.is_discard or (may_hide and not memoryview(packet)[0] & 0x10):
-                found.is_plain = False
+            found.is_plain = found.is_plain and not packet.is_discard
         elif packet.size:
             count += 1
             found.is_plain = False
     if count < len(video.index_entries):
         msg = f"has {count} of the {len(video.index_entries)} video packets in its index"
-        raise CutOffError(msg)
+        raise DamagedError(msg)
     return found
 
 
 def read_frames(data: BinaryIO) -> Frames:
     """From the packets where they are frames, else by decoding; a few bytes of memory per frame.
 
-    Raises av.FFmpegError, IndexError when there is no video, and CutOffError.
+    Raises av.FFmpegError, IndexError when there is no video, and DamagedError.
     """
     with open_video(data) as container:
         found = scan(container, carried(container))
@@ -145,11 +142,23 @@ def count_frames(path: Path) -> int:
         return sum(1 for _ in decoded_frames(container))
 
 
+def decode(packet: Any) -> Any:
+    """The frames that come out when it goes in. Raises DamagedError."""
+    try:
+        return packet.decode()
+    except need("av", "media").FFmpegError as error:
+        # Threads tell of it some packets later.
+        place = "the end" if packet.pos is None else f"byte {packet.pos} or a little before"
+        msg = f"cannot be decoded at {place}: {error.strerror}"
+        raise DamagedError(msg) from error
+
+
 def decoded_frames(container: Any) -> Iterator[Any]:
     """All frames of the video that have a time, in the order in which they are shown."""
     video = container.streams.video[0]
     video.thread_type = "AUTO"
-    yield from (frame for frame in container.decode(video) if frame.pts is not None)
+    for packet in container.demux(video):
+        yield from (frame for frame in decode(packet) if frame.pts is not None)
 
 
 def packets(source: Any, streams: Sequence[Any]) -> Iterator[Any]:

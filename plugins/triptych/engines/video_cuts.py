@@ -12,7 +12,7 @@ from triptych.engines.api import Chunk, Source
 from triptych.engines.resources import need, resources
 from triptych.engines.video import Frames, read_frames
 from triptych.engines.video_pieces import Piece, write_pieces
-from triptych.engines.video_whole import CutOffError, require_whole
+from triptych.engines.video_whole import DamagedError, require_whole
 from triptych.engines.video_writing import UnwritableError
 from triptych.errors import EngineError, SourceError
 
@@ -40,8 +40,8 @@ def readable(source: Source) -> Iterator[BinaryIO]:
         with source.open() as data:
             require_whole(data, source.size)
             yield data
-    except CutOffError as error:
-        msg = f"{source.uri}: {error}. Fetch the whole file again, or leave it out."
+    except DamagedError as error:
+        msg = f"{source.uri}: {error}. Fetch the file again, or leave it out."
         raise SourceError(msg) from error
     except (need("av", "media").FFmpegError, IndexError) as error:
         msg = f"{source.uri}: cannot be read as video: {error}. Correct the file or leave it out."

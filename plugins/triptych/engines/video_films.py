@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines.resources import need
-from triptych.engines.video import carried, container_format, count_frames, packets
+from triptych.engines.video import carried, container_format, count_frames, decode, packets
 from triptych.engines.video_writing import UnwritableError, VideoEncoder, add_copy, new_file
 
 VIDEO = 0
@@ -163,7 +163,7 @@ class EncodedFilm(Film):
         return [video, *(audio if self._audio else ())]
 
     def put(self, packet: Any) -> None:
-        self._put_frames(packet.decode(), packet.stream)
+        self._put_frames(decode(packet), packet.stream)
 
     def end_piece(self, streams: Sequence[Any]) -> None:
         for stream in streams:

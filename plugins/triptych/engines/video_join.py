@@ -11,7 +11,7 @@ from triptych.engines.api import Result
 from triptych.engines.resources import need
 from triptych.engines.video import carried, count_frames, open_video
 from triptych.engines.video_films import CopiedFilm, EncodedFilm, Film, UnlikeError
-from triptych.engines.video_whole import CutOffError, require_whole
+from triptych.engines.video_whole import DamagedError, require_whole
 from triptych.errors import EngineError
 
 
@@ -60,7 +60,7 @@ def _readable(piece: Result) -> Iterator[Any]:
             with open_video(data) as source:
                 carried(source)
                 yield source
-    except CutOffError as error:
+    except DamagedError as error:
         msg = f"chunk {piece.chunk}, {piece.name!r}: {error}. Let the app write all of it."
         raise EngineError(msg) from error
     except (need("av", "media").FFmpegError, IndexError) as error:

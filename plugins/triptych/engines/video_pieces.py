@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from triptych.engines.resources import need
-from triptych.engines.video import Frames, carried, open_video, packets
+from triptych.engines.video import Frames, carried, decode, open_video, packets
 from triptych.engines.video_writing import EncodedPiece, PieceWriter
 
 
@@ -140,7 +140,7 @@ class _Pass:
         if plan.copied[self._stored]:
             self._write(self._stored, packet)
         elif self._stored >= plan.decode_from:
-            self._add_frames(packet.decode())
+            self._add_frames(decode(packet))
 
     def _enter(self, number: int) -> None:
         """Packets of piece `number` begin. A decoder goes on over several pieces, for it holds frames back."""

@@ -12,12 +12,12 @@ Part = tuple[str, int]
 """Its name, and its length in bytes: of the header only, where the file leaves the rest open."""
 
 
-class CutOffError(ValueError):
-    """The file ends before it says it does; the message goes on from its name."""
+class DamagedError(ValueError):
+    """Something is missing or broken in a file; the message goes on from its name, and tells the byte."""
 
 
 def require_whole(data: BinaryIO, size: int) -> None:
-    """CutOffError when a file of `size` bytes says that it is longer, which MP4, MOV, Matroska and WebM do.
+    """DamagedError when a file of `size` bytes says that it is longer, which MP4, MOV, Matroska and WebM do.
 
     A recording that was not finished leaves sizes open: what is in it must be whole, and may end anywhere.
     """
@@ -40,7 +40,7 @@ def _walk(data: BinaryIO, size: int, part_at: Callable[[bytes], Part | None]) ->
         if at + length > size:
             missing = at + length - size
             msg = f"ends at byte {size}, but {name}, begun at byte {at}, lacks {missing} bytes"
-            raise CutOffError(msg)
+            raise DamagedError(msg)
         at += length
 
 
