@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 from triptych.engines.api import Result, Source
+from triptych.engines.json_entries import MEMORY_SHARE, Entries, json_entries
+from triptych.engines.json_marks import NotJsonError
 from triptych.engines.resources import need, resources
-from triptych.engines.streams import BlockReader
 from triptych.errors import EngineError
 
-Reader: TypeAlias = "io.BufferedReader[Any]"
-MEMORY_SHARE = 8
-"""One document, parsed, takes several times its size."""
+BATCH_BYTES = 256 * 1024
 _SPACE = b" \t\r\n"
+_MARK = os.urandom(16).hex()
+_BETWEEN = f',"{_MARK}",'.encode()
+_NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,59 @@ class Record:
     fault: str | None = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive records: their values, and the `numbers` of their lines or items (`kind`).
+
+    `faults` says by index which could not be read, and why; their values are no more than shown text. `lines` gives
+    the records as JSON Lines, in the source's own words.
+    """
+
+    values: list[Any]
+    kind: str
+    numbers: Sequence[int]
+    lines: Callable[[], bytes]
+    faults: Mapping[int, str] = field(default_factory=dict)
+
+    def records(self) -> Iterator[Record]:
+        for index, value in enumerate(self.values):
+            yield Record(value, self.place(index), self.faults.get(index))
+
+    def place(self, index: int) -> str:
+        return f"{self.kind} {self.numbers[index]}"
+
+    def texts(self) -> list[bytes]:
+        """Each record in a line of its own, without its end."""
+        return self.lines().removesuffix(b"\n").split(b"\n")
+
+
 def json_records(file: Source | Result) -> Iterator[Record]:
     """An array's items, the lines of JSON Lines, or the one document; an empty file has none."""
-    with io.BufferedReader(BlockReader(file.stream())) as data:
-        start = _first_byte(data)
-        if start == b"[" and not _is_lines(data):
-            yield from _items(data)
-        elif start:
-            yield from _lines_or_document(data, file.name)
+    for batch in json_batches(file):
+        yield from batch.records()
+
+
+def json_batches(file: Source | Result) -> Iterator[Batch]:
+    """The same records, many at once. EngineError for one that needs more memory than there is."""
+    blocks = _small(file.stream())
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head.lstrip(_SPACE)) >= BATCH_BYTES:
+            break
+    rest = chain([head], blocks)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
+    if start.startswith(b"[") and not _is_lines(start):
+        yield from _items(rest, file.name)
+    elif start:
+        yield from _lines_or_document(chain([start], blocks), file.name)
+
+
+def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """What is parsed takes ten times as much memory, and a merge reads many files at once."""
+    for block in blocks:
+        for begin in range(0, len(block), BATCH_BYTES):
+            yield block[begin : begin + BATCH_BYTES]
 
 
 def pick(record: Any, name: str) -> Any:
@@ -49,64 +96,124 @@ def pick(record: Any, name: str) -> Any:
     return record
 
 
-def _first_byte(data: Reader) -> bytes:
-    """The first byte that is no white space, which is then the next to be read."""
-    while ahead := data.peek(1):
-        rest = ahead.lstrip(_SPACE)
-        data.read(len(ahead) - len(rest))
-        if rest:
-            return rest[:1]
-    return b""
-
-
-def _is_lines(data: Reader) -> bool:
+def _is_lines(head: bytes) -> bool:
     """Whether the first line alone is an array: then each line is a record."""
-    line, newline, rest = data.peek(1).partition(b"\n")
-    if not newline or not rest.strip():
-        return False
-    return _is_json(line)
+    line, newline, rest = head.partition(b"\n")
+    return bool(newline and rest.strip()) and _is_json(line)
 
 
-def _items(data: Reader) -> Iterator[Record]:
-    ijson = need("ijson", "tables")
-    index = -1
+def _items(blocks: Iterable[bytes], what: str) -> Iterator[Batch]:
+    index = 0
     try:
-        for index, value in enumerate(ijson.items(data, "item", use_float=True)):
-            yield Record(value, f"item {index}")
-    except ijson.JSONError as error:
-        yield Record(None, f"after item {index}", f"is no JSON: {error}")
+        for entries in json_entries(blocks, what, ""):
+            yield _of_items(entries, index)
+            index += len(entries.ends)
+    except NotJsonError as error:
+        reason = str(error).removeprefix(f"{what}: ")
+        yield Batch([None], "after item", [index - 1], lambda: b"null\n", {0: reason})
 
 
-def _lines_or_document(data: Reader, what: str) -> Iterator[Record]:
+def _of_items(entries: Entries, first: int) -> Batch:
+    def lines() -> bytes:
+        return b"".join(text.translate(_NO_LINE_ENDS) + b"\n" for text in entries.texts())
+
+    try:
+        values = decode(b"[%b]" % entries.text)
+    except (ValueError, RecursionError):
+        return _one_by_one(lines().removesuffix(b"\n"), "item", first)
+    return Batch(values, "item", range(first, first + len(values)), lines)
+
+
+def _lines_or_document(blocks: Iterator[bytes], what: str) -> Iterator[Batch]:
     """Line by line; a first line that is no JSON by itself may begin a document that takes the whole file."""
-    first = data.readline()
-    if not _is_json(first):
-        limit = resources().memory_bytes // MEMORY_SHARE
-        document = first + data.read(limit)
-        if data.peek(1):
+    whole = _whole_lines(blocks, what)
+    first = next(whole)
+    if not _is_json(first.partition(b"\n")[0]):
+        first += b"".join(_at_most(whole, what, len(first)))
+        if _is_json(first):
+            text = first.strip().translate(_NO_LINE_ENDS) + b"\n"
+            yield Batch([decode(first)], "line", [1], lambda: text)
+            return
+    number = 1
+    for block in chain([first], whole):
+        batch = _of_lines(block, number)
+        number += block.count(b"\n")
+        if batch.values:
+            yield batch
+
+
+def _at_most(blocks: Iterable[bytes], what: str, size: int) -> Iterator[bytes]:
+    limit = resources().memory_bytes // MEMORY_SHARE
+    for block in blocks:
+        size += len(block)
+        if size > limit:
             msg = f"{what}: line 1 is no JSON, and a document may have {limit >> 20} MiB at most. Write JSON Lines."
             raise EngineError(msg)
-        if _is_json(document):
-            yield Record(json.loads(document), "line 1")
-            return
-        lines: Iterable[bytes] = document.splitlines()
-    else:
-        lines = chain([first], data)
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _of_line(line, f"line {number}")
+        yield block
 
 
-def _of_line(line: bytes, place: str) -> Record:
+def _whole_lines(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """Blocks that end with a line, but for the last."""
+    limit, rest, number = resources().memory_bytes // MEMORY_SHARE, b"", 1
+    for block in blocks:
+        if end := block.rfind(b"\n") + 1:
+            yield rest + block[:end]
+            number, rest = number + block.count(b"\n"), b""
+        rest += block[end:]
+        if len(rest) > limit:
+            msg = f"{what}: line {number} is longer than {limit >> 20} MiB. Raise [triptych] engine_memory_mib."
+            raise EngineError(msg)
+    if rest:
+        yield rest
+
+
+def _of_lines(block: bytes, first: int) -> Batch:
+    """The lines parsed as one array, with a mark that is in no file between each two.
+
+    As every mark comes out as an item of its own, no line went over its end, and each was one value.
+    """
+    text = block.replace(b"\r\n", b"\n") if b"\r" in block else block
+    body = text.removesuffix(b"\n")
+    count = body.count(b"\n") + 1
     try:
-        return Record(json.loads(line), place)
-    except ValueError as error:
-        return Record(line.decode(errors="replace").rstrip("\r\n"), place, f"is no JSON: {error}")
+        found = decode(b"[%b]" % body.replace(b"\n", _BETWEEN))
+    except (ValueError, RecursionError):
+        return _one_by_one(body, "line", first)
+    if len(found) != 2 * count - 1 or found[1::2] != [_MARK] * (count - 1):
+        return _one_by_one(body, "line", first)
+    return Batch(found[::2], "line", range(first, first + count), lambda: body + b"\n")
+
+
+def _one_by_one(body: bytes, kind: str, first: int) -> Batch:
+    values: list[Any] = []
+    faults: dict[int, str] = {}
+    numbers, lines = [], []
+    for number, line in enumerate(body.split(b"\n"), first):
+        if not line.strip():
+            continue
+        try:
+            values.append(decode(line))
+        except (ValueError, RecursionError) as error:
+            faults[len(values)] = f"is no JSON: {error}"
+            values.append(line.decode(errors="replace"))
+        numbers.append(number)
+        lines.append(line + b"\n")
+    return Batch(values, kind, numbers, partial(b"".join, lines), faults)
 
 
 def _is_json(data: bytes) -> bool:
     try:
-        json.loads(data)
-    except ValueError:
+        decode(data)
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def decode(data: bytes) -> Any:
+    """Whole numbers of any length are exact; NaN and numbers beyond a float's range are no JSON."""
+    return _decoder()(data)
+
+
+@cache
+def _decoder() -> Callable[[bytes], Any]:
+    return need("msgspec", "tables").json.Decoder().decode  # type: ignore[no-any-return]

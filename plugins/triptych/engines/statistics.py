@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from operator import mul
 from typing import Any
 
 _MOST_TERMS = 1024
@@ -25,14 +26,16 @@ class Total:
         self._lost: Any = None
 
     def add(self, value: Any) -> None:
-        if isinstance(value, int):
-            self._whole += value
-        elif isinstance(value, float):
-            self._terms.append(value)
-            if len(self._terms) >= _MOST_TERMS:
-                self._terms = _expansion(self._terms)
+        if isinstance(value, int | float):
+            self.add_numbers([value])
         else:
             self._add_array(value)
+
+    def add_numbers(self, values: Sequence[float]) -> None:
+        self._whole += sum(value for value in values if isinstance(value, int))
+        self._terms += [value for value in values if isinstance(value, float)]
+        if len(self._terms) >= _MOST_TERMS:
+            self._terms = _expansion(self._terms)
 
     def read(self) -> Any:
         """An int, a float or an array."""
@@ -97,6 +100,20 @@ class Statistics:
         if self._edges is not None:
             self._add_to_bins(value)
 
+    def add_numbers(self, values: Sequence[float], weights: Sequence[float] | None) -> None:
+        """Finite numbers, at least one."""
+        self.shape = ()
+        self._count += len(values)
+        if {"sum", "mean"} & {*self._operations}:
+            self._total.add_numbers(values)
+        if weights is not None:
+            self._weighted.add_numbers(list(map(mul, values, weights)))
+            self._weights.add_numbers(weights)
+        self._low = min(values) if self._low is None else min(self._low, min(values))
+        self._high = max(values) if self._high is None else max(self._high, max(values))
+        if self._edges is not None:
+            self._add_to_bins(values)
+
     def read(self) -> dict[str, Any]:
         values: Mapping[str, Any] = {
             "count": self._count,
@@ -127,6 +144,12 @@ class Statistics:
             return None
         counts = plain(self._bins)
         return {"below": counts[0], "counts": counts[1:-1], "above": counts[-1]}
+
+
+def all_finite(values: Sequence[Any]) -> bool:
+    """Whether all are numbers (truth values are none), and none is infinite."""
+    kinds = set(map(type, values))
+    return kinds <= {int, float} and (float not in kinds or all(map(math.isfinite, values)))
 
 
 def plain(value: Any) -> Any:

@@ -59,7 +59,7 @@ def _judged(found: Mapping[str, bytes]) -> None:
     refused = [json.loads(line) for line in found["quarantine.jsonl"].splitlines()]
     assert valid == [1, 3, 4, 6]
     assert [(each["chunk"], each["place"]) for each in refused] == [(0, "line 2"), (1, "item 1"), (3, "line 1")]
-    assert "'two' is not of type 'integer'" in refused[0]["reasons"][0]
+    assert '"two" is not of type "integer"' in refused[0]["reasons"][0]
     assert json.loads(found["validation.json"])["invalid"] == 3
 
 

@@ -1,19 +1,15 @@
-"""Statistics over the numbers in all results; one record in memory at a time."""
+"""Statistics over the numbers in all results; a batch of records in memory at a time."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.json_records import json_records, pick
-from triptych.engines.statistics import Statistics
-from triptych.engines.streams import BlockReader
+from triptych.engines.columns import Columns, csv_columns, json_columns
+from triptych.engines.statistics import Statistics, all_finite
 from triptych.errors import EngineError, JobSpecError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -21,22 +17,53 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     """An object with one object per field: `{"score": {"count": 3, "sum": 6.0}}`."""
-    edges = _edges(params)
-    fields: list[str] | None = params["fields"]
-    weight = params["weight"] if "weighted_mean" in params["operations"] else None
-    found: dict[str, Statistics] = {}
+    reduction = Reduction(params)
     for result in results:
-        for record, place in _records(result, params["format"]):
-            where = f"chunk {result.chunk}, {result.name!r}, {place}"
-            if fields is None:
-                fields = [name for name in _numeric(record) if name != weight]
-            weighs = None if weight is None else _number(_value(record, weight, where), weight, where)
-            for name in fields:
-                statistics = found.setdefault(name, Statistics(params["operations"], edges))
-                statistics.add(_reducible(_value(record, name, where), statistics, name, where), weighs)
+        for columns in reduction.columns(result):
+            reduction.add(columns, f"chunk {result.chunk}, {result.name!r}")
     with output.open(params["name"]) as out:
-        reduced = {name: statistics.read() for name, statistics in found.items()}
-        out.write(json.dumps(reduced, ensure_ascii=False, indent=1).encode() + b"\n")
+        out.write(json.dumps(reduction.read(), ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+class Reduction:
+    """The statistics of each field; the first record names the fields when the parameters do not."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+        self._edges = _edges(params)
+        self._weight: str | None = params["weight"] if "weighted_mean" in params["operations"] else None
+        self._fields: Sequence[str] | None = params["fields"]
+        self._found: dict[str, Statistics] = {}
+
+    def columns(self, result: Result) -> Iterator[Columns]:
+        suffix = PurePosixPath(result.name).suffix.lower()
+        form = self._params["format"]
+        if form == "csv" or (form == "auto" and suffix in DELIMITERS):
+            return csv_columns(result, self._names, DELIMITERS.get(suffix, ","))
+        return json_columns(result, self._names)
+
+    def _names(self, first: Any) -> Sequence[str]:
+        if self._fields is None:
+            self._fields = [name for name in _numeric(first) if name != self._weight]
+        return [*self._fields, *([self._weight] if self._weight else [])]
+
+    def add(self, columns: Columns, what: str) -> None:
+        weights = columns.values[self._weight] if self._weight else None
+        if weights is not None and not all_finite(weights):
+            for index, value in enumerate(weights):
+                _number(value, str(self._weight), f"{what}, {columns.place(index)}")
+        for name in self._fields or ():
+            statistics = self._found.setdefault(name, Statistics(self._params["operations"], self._edges))
+            values = columns.values[name]
+            if statistics.shape in (None, ()) and all_finite(values):
+                statistics.add_numbers(values, weights)
+                continue
+            for index, value in enumerate(values):
+                number = _reducible(value, statistics, name, f"{what}, {columns.place(index)}")
+                statistics.add(number, None if weights is None else weights[index])
+
+    def read(self) -> dict[str, Any]:
+        return {name: statistics.read() for name, statistics in self._found.items()}
 
 
 def _edges(params: Mapping[str, Any]) -> tuple[float, float, int] | None:
@@ -48,40 +75,6 @@ def _edges(params: Mapping[str, Any]) -> tuple[float, float, int] | None:
     return params["low"], params["high"], params["bins"]
 
 
-def _records(result: Result, form: str) -> Iterator[tuple[Any, str]]:
-    suffix = PurePosixPath(result.name).suffix.lower()
-    if form == "csv" or (form == "auto" and suffix in DELIMITERS):
-        yield from _rows(result, DELIMITERS.get(suffix, ","))
-        return
-    for record in json_records(result):
-        if record.fault:
-            msg = f"chunk {result.chunk}, {result.name!r}, {record.place}: {record.fault}. Correct what the app writes."
-            raise EngineError(msg)
-        yield record.value, record.place
-
-
-def _rows(result: Result, delimiter: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each row by column; what reads as a number is one."""
-    raw = io.BufferedReader(BlockReader(result.stream()))
-    with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-        table = csv.DictReader(text, delimiter=delimiter)
-        try:
-            for row in table:
-                yield {name: _parsed(value) for name, value in row.items()}, f"line {table.line_num}"
-        except (csv.Error, UnicodeDecodeError) as error:
-            msg = f"chunk {result.chunk}, {result.name!r}, after line {table.line_num}: {error}."
-            raise EngineError(msg) from error
-
-
-def _parsed(text: Any) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except (TypeError, ValueError):
-            continue
-    return text
-
-
 def _numeric(record: Any, prefix: str = "") -> Iterator[str]:
     """The dotted names of all numbers and lists in a record; nothing when it is no object."""
     for name, value in record.items() if isinstance(record, dict) else ():
@@ -91,19 +84,11 @@ def _numeric(record: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def _value(record: Any, name: str, where: str) -> Any:
-    try:
-        return pick(record, name)
-    except KeyError:
-        msg = f"{where}: there is no field {name!r}. Name the fields that every record has."
-        raise EngineError(msg) from None
-
-
 def _number(value: Any, name: str, where: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not all_finite([value]):
         msg = f"{where}: {name!r} is {str(value)[:40]!r}, which is no finite number."
         raise EngineError(msg)
-    return value
+    return value  # type: ignore[no-any-return]  # `all_finite` has looked.
 
 
 def _reducible(value: Any, statistics: Statistics, name: str, where: str) -> Any:

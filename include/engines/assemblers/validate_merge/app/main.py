@@ -1,18 +1,15 @@
-"""Records of all results in one file, each judged by a JSON Schema; one record in memory at a time."""
+"""Records of all results in one file, each judged by a JSON Schema; a batch of records in memory at a time."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from jsonschema import SchemaError
-from jsonschema.validators import Draft202012Validator, validator_for
-
-from triptych.engines import Output, Result
-from triptych.engines.json_records import Record, json_records
+from triptych.engines import Output, Result, need
+from triptych.engines.json_records import Batch, json_batches
 from triptych.errors import EngineError, JobSpecError
 from triptych.storage import Writer
 
@@ -20,26 +17,27 @@ SHOWN = 5
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    """`name` has the valid records in order of chunk; `report_name` their counts."""
-    judge = _judge(params["schema"])
+    """`name` has the valid records, in the words of the results, in order of chunk; `report_name` their counts."""
+    validator = _validator(params["schema"])
     valid: Counter[int] = Counter()
     invalid: Counter[int] = Counter()
     shown: list[str] = []
     with ExitStack() as files:
         merged = Merged(files.enter_context(output.open(params["name"])), params["name"])
         quarantine = None
-        for result, record in _records(results):
-            reasons = [record.fault] if record.fault else judge(record.value)
-            if not reasons:
-                valid[result.chunk] += 1
-                merged.add(record.value)
+        for result, batch in _batches(results):
+            refused = _judged(batch, validator)
+            valid[result.chunk] += len(batch.values) - len(refused)
+            merged.add(batch, refused)
+            if not refused:
                 continue
-            invalid[result.chunk] += 1
+            invalid[result.chunk] += len(refused)
             if params["invalid"] == "quarantine":
                 quarantine = quarantine or files.enter_context(output.open(params["quarantine_name"]))
-                quarantine.write(_dump(_refused(result, record, reasons)) + b"\n")
-            elif params["invalid"] == "fail" and len(shown) < SHOWN:
-                shown.append(f"chunk {result.chunk}, {result.name!r}, {record.place}: {'; '.join(reasons)}")
+                quarantine.write(b"".join(_refused(result, batch, refused)))
+            elif params["invalid"] == "fail":
+                for index, reasons in [*refused.items()][: SHOWN - len(shown)]:
+                    shown.append(f"chunk {result.chunk}, {result.name!r}, {batch.place(index)}: {'; '.join(reasons)}")
         merged.end()
     if shown:
         remedy = "Correct the app, or set invalid to quarantine or drop."
@@ -56,41 +54,55 @@ class Merged:
         self._is_array = name.lower().endswith(".json")
         self._any = False
 
-    def add(self, value: Any) -> None:
-        before = (b",\n" if self._any else b"[\n") if self._is_array else b""
-        self._out.write(before + _dump(value) + (b"" if self._is_array else b"\n"))
-        self._any = True
+    def add(self, batch: Batch, refused: Mapping[int, Sequence[str]]) -> None:
+        lines = batch.lines()
+        if refused:
+            lines = b"".join(text + b"\n" for index, text in enumerate(batch.texts()) if index not in refused)
+        if self._is_array and lines:
+            lines = (b",\n" if self._any else b"[\n") + lines.removesuffix(b"\n").replace(b"\n", b",\n")
+        self._out.write(lines)
+        self._any |= bool(lines)
 
     def end(self) -> None:
         if self._is_array:
             self._out.write(b"\n]\n" if self._any else b"[]\n")
 
 
-def _records(results: Sequence[Result]) -> Iterator[tuple[Result, Record]]:
+def _batches(results: Sequence[Result]) -> Iterator[tuple[Result, Batch]]:
     for result in results:
-        for record in json_records(result):
-            yield result, record
+        for batch in json_batches(result):
+            yield result, batch
 
 
-def _judge(schema: Any) -> Callable[[Any], list[str]]:
-    """What a record's faults are; JobSpecError when the schema is none."""
-    kind = validator_for(schema, Draft202012Validator)
+def _validator(schema: Any) -> Any:
+    """JobSpecError when the schema is none. What it refers to must be in it: nothing is fetched."""
     try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        msg = f"params.assembler.schema: is no JSON Schema: {error.message}."
+        return need("jsonschema_rs", "tables").validator_for(schema, validate_formats=False, offline=True)
+    except ValueError as error:
+        msg = f"params.assembler.schema: is no JSON Schema: {str(error).splitlines()[0]}."
         raise JobSpecError(msg) from error
-    validator = kind(schema)
-
-    def faults(value: Any) -> list[str]:
-        return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
-
-    return faults
 
 
-def _refused(result: Result, record: Record, reasons: Sequence[str]) -> dict[str, Any]:
-    about = {"chunk": result.chunk, "file": result.name, "place": record.place, "reasons": list(reasons)}
-    return {**about, "record": record.value}
+def _judged(batch: Batch, validator: Any) -> dict[int, list[str]]:
+    """Which records are refused, and why."""
+    refused = {index: [fault] for index, fault in batch.faults.items()}
+    for index, good in enumerate(map(validator.is_valid, batch.values)):
+        if not good and index not in refused:
+            refused[index] = [_reason(error) for error in validator.iter_errors(batch.values[index])]
+    return dict(sorted(refused.items()))
+
+
+def _reason(error: Any) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
+    return f"${path}: {error.message}"
+
+
+def _refused(result: Result, batch: Batch, refused: Mapping[int, Sequence[str]]) -> Iterator[bytes]:
+    texts = batch.texts()
+    for index, reasons in refused.items():
+        about = {"chunk": result.chunk, "file": result.name, "place": batch.place(index), "reasons": reasons}
+        record = _dump(batch.values[index]) if index in batch.faults else texts[index].strip()
+        yield _dump(about).removesuffix(b"}") + b', "record": ' + record + b"}\n"
 
 
 def _counts(valid: Counter[int], invalid: Counter[int]) -> dict[str, Any]:
