@@ -6,23 +6,27 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from triptych.engines.api import Result
 from triptych.engines.json_records import Batch, json_batches, pick
-from triptych.engines.records import split_fields
+from triptych.engines.resources import need
+from triptych.engines.statistics import vector
+from triptych.engines.streams import BlockReader
 from triptych.errors import EngineError
 
+CSV_BLOCK_BYTES = 1024 * 1024
 Choose = Callable[[Any], Sequence[str]]
 """The fields that are wanted, as the first record of a batch shows."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """`values` has a list per field, all of one length; `place` says where in its result a record stands."""
+    """`values` has a list or a vector per field, of one length; `place` says where in its result a record stands."""
 
-    values: dict[str, list[Any]]
+    values: dict[str, Any]
     place: Callable[[int], str]
 
 
@@ -31,7 +35,7 @@ def json_columns(result: Result, choose: Choose) -> Iterator[Columns]:
         for index, fault in batch.faults.items():
             msg = f"chunk {result.chunk}, {result.name!r}, {batch.place(index)}: {fault}. Correct what the app writes."
             raise EngineError(msg)
-        values = {name: _column(batch, name, result) for name in choose(batch.values[0])}
+        values = {name: vector(_column(batch, name, result)) for name in choose(batch.values[0])}
         yield Columns(values, batch.place)
 
 
@@ -57,29 +61,59 @@ def csv_columns(result: Result, choose: Choose, delimiter: str) -> Iterator[Colu
     """What reads as a number is one. A record's place is its row, from 1, the header and empty lines not counted."""
     what = f"chunk {result.chunk}, {result.name!r}"
     header, blocks = _first_row(result.stream(), delimiter, what)
-    first, blocks = _first_row(blocks, delimiter, what, keep=True)
+    first, blocks = _first_row(blocks, delimiter, what)
     if not first:
         return
-    columns = {name: place for place, name in enumerate(header)}
-    names = choose({name: _parsed(value.encode()) for name, value in zip(header, first, strict=False)})
+    names = choose({name: _parsed(value) for name, value in zip(header, first, strict=False)})
     for name in names:
-        if name not in columns:
+        if name not in header:
             msg = f"{what}: there is no column {name!r}; it has {', '.join(header)}."
             raise EngineError(msg)
+    count = 0
+    for batch in _arrow_batches(result.stream(), what, delimiter, names):
+        values = {name: _numbers(batch.column(name)) for name in names}
+        yield Columns(values, partial(_row, count))
+        count += batch.num_rows
+
+
+def _row(before: int, index: int) -> str:
+    return f"row {before + index + 1}"
+
+
+def _arrow_batches(blocks: Iterator[bytes], what: str, delimiter: str, names: Sequence[str]) -> Iterator[Any]:
+    """Batches with the named columns as text."""
     if not names:
         return
-    count = 0
-    for records, fields in split_fields(blocks, what, delimiter.encode(), [columns[name] for name in names]):
-        values = {name: _numbers(texts) for name, texts in zip(names, fields, strict=True)}
-        yield Columns(values, lambda index, before=count: f"row {before + index + 1}")  # type: ignore[misc]
-        count += len(records)
+    arrow, reader = need("pyarrow", "tables"), need("pyarrow.csv", "tables")
+    source = arrow.PythonFile(BlockReader(blocks), mode="r")
+    try:
+        yield from reader.open_csv(
+            source,
+            reader.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),
+            reader.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            reader.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, arrow.string())),
+        )
+    except arrow.ArrowInvalid as error:
+        msg = f"{what}: {error}. Correct what the app writes."
+        raise EngineError(msg) from error
 
 
-def _first_row(
-    blocks: Iterator[bytes], delimiter: str, what: str, *, keep: bool = False
-) -> tuple[list[str], Iterator[bytes]]:
-    """The first record's fields, none at the end, and the blocks behind it; or with it, to `keep` it."""
-    blocks, head, end = iter(blocks), b"", 0
+def _numbers(texts: Any) -> Any:
+    """As vectors where all are whole, or all have a decimal point; else each by itself."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    try:
+        if not pc.any(pc.match_substring(texts, ".")).as_py():
+            return texts.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        if pc.all(pc.match_substring(texts, ".")).as_py():
+            return texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        pass  # Arrow knows fewer forms, and no whole numbers beyond 64 bits.
+    return vector([_parsed(text) for text in texts.to_pylist()])
+
+
+def _first_row(blocks: Iterator[bytes], delimiter: str, what: str) -> tuple[list[str], Iterator[bytes]]:
+    """The first record's fields, none at the end, and the blocks behind it."""
+    head, end = b"", 0
     for block in blocks:
         head = (head + block).lstrip(b"\r\n")
         if end := _record_end(head):
@@ -91,7 +125,7 @@ def _first_row(
     except (csv.Error, UnicodeDecodeError) as error:
         msg = f"{what}, row 1: {error}."
         raise EngineError(msg) from error
-    return row, chain([head if keep else head[end:]], blocks)
+    return row, chain([head[end:]], blocks)
 
 
 def _record_end(data: bytes) -> int:
@@ -102,20 +136,11 @@ def _record_end(data: bytes) -> int:
     return end
 
 
-def _numbers(texts: list[bytes]) -> list[Any]:
-    try:
-        return list(map(int, texts))
-    except ValueError:
-        return [_parsed(text) for text in texts]
-
-
-def _parsed(text: bytes) -> Any:
-    """An int, a float, or text."""
-    for kind in (float,) if b"." in text else (int, float):
+def _parsed(text: str) -> Any:
+    """An int, a float, or the text."""
+    for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    if text.startswith(b'"') and len(text) > 1:
-        return _parsed(text[1:-1].replace(b'""', b'"'))
-    return text.decode(errors="replace")
+    return text

@@ -13,39 +13,45 @@ from fractions import Fraction
 from operator import mul
 from typing import Any
 
-_MOST_TERMS = 1024
+_UNIT_EXPONENT = -1126
+"""Every float is a whole number of 2 to this: the smallest is 0.5 * 2 ** -1073, and fractions have 53 bits."""
+_FRACTION_BITS, _LOW_BITS = 53, 26
 
 
 class Total:
     """A sum of numbers, or of arrays."""
 
     def __init__(self) -> None:
-        self._whole = 0
-        self._terms: list[float] = []
+        self._whole = self._units = 0
+        self._has_floats = False
         self._sum: Any = None
         self._lost: Any = None
 
-    def add(self, value: Any) -> None:
-        if isinstance(value, int | float):
-            self.add_numbers([value])
+    def add_numbers(self, values: Any) -> None:
+        """Ints and floats in a list, or an int64 or float64 vector."""
+        if not hasattr(values, "dtype"):
+            self._whole += sum(value for value in values if isinstance(value, int))
+            self._add_floats([value for value in values if isinstance(value, float)])
+        elif values.dtype.kind == "i":
+            low = values & 0xFFFFFFFF
+            self._whole += (int((values >> 32).sum()) << 32) + int(low.sum())
         else:
-            self._add_array(value)
+            self._add_floats(values)
 
-    def add_numbers(self, values: Sequence[float]) -> None:
-        self._whole += sum(value for value in values if isinstance(value, int))
-        self._terms += [value for value in values if isinstance(value, float)]
-        if len(self._terms) >= _MOST_TERMS:
-            self._terms = _expansion(self._terms)
+    def _add_floats(self, values: Any) -> None:
+        if len(values):
+            self._units += _units(values)
+            self._has_floats = True
 
     def read(self) -> Any:
         """An int, a float or an array."""
         if self._sum is not None:
             return self._sum + self._lost
-        return float(self.exact()) if self._terms else self._whole
+        return float(self.exact()) if self._has_floats else self._whole
 
     def exact(self) -> Fraction:
         """Of single numbers."""
-        return self._whole + sum(map(Fraction, self._terms), Fraction(0))
+        return self._whole + Fraction(self._units, 1 << -_UNIT_EXPONENT)
 
     def over(self, divisor: Fraction) -> Any:
         """The sum divided, rounded once; None when there is nothing to divide by."""
@@ -53,7 +59,7 @@ class Total:
             return None
         return self.read() / float(divisor) if self._sum is not None else float(self.exact() / divisor)
 
-    def _add_array(self, value: Any) -> None:
+    def add_array(self, value: Any) -> None:
         import numpy as np
 
         if self._sum is None:
@@ -64,12 +70,24 @@ class Total:
         self._sum = total
 
 
-def _expansion(terms: Sequence[float]) -> list[float]:
-    """A few numbers with exactly the same sum: each is what rounding the sum has left so far."""
-    found: list[float] = []
-    while rest := math.fsum([*terms, *(-each for each in found)]):
-        found.append(rest)
-    return found
+def _units(values: Any) -> int:
+    """The exact sum of finite floats, fewer than 2 ** 26 of them, in units of 2 ** _UNIT_EXPONENT.
+
+    Their fractions are whole numbers of 53 bits, which are added by exponent, in two halves: no sum needs more bits
+    than a float has.
+    """
+    import numpy as np
+
+    fractions, exponents = np.frexp(np.asarray(values, np.float64))
+    whole = np.ldexp(fractions, _FRACTION_BITS)
+    high = np.floor(np.ldexp(whole, -_LOW_BITS))
+    low = whole - np.ldexp(high, _LOW_BITS)
+    least = int(exponents.min())
+    places = exponents - least
+    highs, lows = np.bincount(places, high), np.bincount(places, low)
+    shift = least - _FRACTION_BITS - _UNIT_EXPONENT
+    used = np.flatnonzero((highs != 0) | (lows != 0)).tolist()
+    return sum(((int(highs[place]) << _LOW_BITS) + int(lows[place])) << (place + shift) for place in used)
 
 
 class Statistics:
@@ -84,33 +102,31 @@ class Statistics:
         self._high: Any = None
         self._bins: Any = None
 
-    def add(self, value: Any, weight: float | None) -> None:
-        """A number, or a float64 array of the shape of those before."""
+    def add_array(self, value: Any, weight: float | None) -> None:
+        """A float64 array of the shape of those before."""
         import numpy as np
 
         self._count += 1
-        if {"sum", "mean"} & {*self._operations}:
-            self._total.add(value)
+        self._total.add_array(value)
         if weight is not None:
-            self._weighted.add(value * weight)
-            self._weights.add(weight)
-        low, high = (np.minimum, np.maximum) if self.shape else (min, max)
-        self._low = value if self._low is None else low(self._low, value)
-        self._high = value if self._high is None else high(self._high, value)
+            self._weighted.add_array(value * weight)
+            self._weights.add_numbers([weight])
+        self._low = value if self._low is None else np.minimum(self._low, value)
+        self._high = value if self._high is None else np.maximum(self._high, value)
         if self._edges is not None:
             self._add_to_bins(value)
 
-    def add_numbers(self, values: Sequence[float], weights: Sequence[float] | None) -> None:
-        """Finite numbers, at least one."""
+    def add_numbers(self, values: Any, weights: Any) -> None:
+        """Finite numbers, at least one, and as many weights or None; lists or vectors, as `vector` makes them."""
         self.shape = ()
         self._count += len(values)
-        if {"sum", "mean"} & {*self._operations}:
-            self._total.add_numbers(values)
+        self._total.add_numbers(values)
         if weights is not None:
-            self._weighted.add_numbers(list(map(mul, values, weights)))
+            self._weighted.add_numbers(list(map(mul, plain(values), plain(weights))))
             self._weights.add_numbers(weights)
-        self._low = min(values) if self._low is None else min(self._low, min(values))
-        self._high = max(values) if self._high is None else max(self._high, max(values))
+        low, high = (plain(values.min()), plain(values.max())) if hasattr(values, "min") else (min(values), max(values))
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
         if self._edges is not None:
             self._add_to_bins(values)
 
@@ -146,8 +162,27 @@ class Statistics:
         return {"below": counts[0], "counts": counts[1:-1], "above": counts[-1]}
 
 
-def all_finite(values: Sequence[Any]) -> bool:
+def vector(values: list[Any]) -> Any:
+    """Numbers of one kind as an int64 or float64 vector; others, and whole numbers too large for it, as they are."""
+    import numpy as np
+
+    kinds = set(map(type, values))
+    if kinds == {float}:
+        return np.array(values, np.float64)
+    if kinds == {int}:
+        try:
+            return np.array(values, np.int64)
+        except OverflowError:
+            return values
+    return values
+
+
+def all_finite(values: Any) -> bool:
     """Whether all are numbers (truth values are none), and none is infinite."""
+    import numpy as np
+
+    if hasattr(values, "dtype"):
+        return bool(np.isfinite(values).all())
     kinds = set(map(type, values))
     return kinds <= {int, float} and (float not in kinds or all(map(math.isfinite, values)))
 

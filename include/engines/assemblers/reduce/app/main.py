@@ -9,7 +9,7 @@ from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.columns import Columns, csv_columns, json_columns
-from triptych.engines.statistics import Statistics, all_finite
+from triptych.engines.statistics import Statistics, all_finite, plain
 from triptych.errors import EngineError, JobSpecError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -59,8 +59,8 @@ class Reduction:
                 statistics.add_numbers(values, weights)
                 continue
             for index, value in enumerate(values):
-                number = _reducible(value, statistics, name, f"{what}, {columns.place(index)}")
-                statistics.add(number, None if weights is None else weights[index])
+                array = _array(value, statistics, name, f"{what}, {columns.place(index)}")
+                statistics.add_array(array, None if weights is None else plain(weights[index]))
 
     def read(self) -> dict[str, Any]:
         return {name: statistics.read() for name, statistics in self._found.items()}
@@ -84,29 +84,25 @@ def _numeric(record: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def _number(value: Any, name: str, where: str) -> int | float:
+def _number(value: Any, name: str, where: str) -> None:
     if not all_finite([value]):
         msg = f"{where}: {name!r} is {str(value)[:40]!r}, which is no finite number."
         raise EngineError(msg)
-    return value  # type: ignore[no-any-return]  # `all_finite` has looked.
 
 
-def _reducible(value: Any, statistics: Statistics, name: str, where: str) -> Any:
-    """A number, or a float64 array of the shape that the first record had."""
-    shape: tuple[int, ...] = ()
-    if isinstance(value, list):
-        import numpy as np
+def _array(value: Any, statistics: Statistics, name: str, where: str) -> Any:
+    """A float64 array of the shape that the first record had; EngineError for what is none, and for a number."""
+    import numpy as np
 
-        try:
-            value = np.array(value, np.float64)
-        except (TypeError, ValueError) as error:
-            msg = f"{where}: {name!r} is no array of numbers with rows of one length ({error})."
-            raise EngineError(msg) from error
-        shape = value.shape
-    else:
-        value = _number(value, name, where)
-    if statistics.shape not in (None, shape):
-        msg = f"{where}: {name!r} has the shape {list(shape)}, and had {list(statistics.shape or ())} before."
+    if not isinstance(value, list):
+        _number(value, name, where)
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{where}: {name!r} is no array of numbers with rows of one length ({error})."
+        raise EngineError(msg) from error
+    if statistics.shape not in (None, array.shape):
+        msg = f"{where}: {name!r} has the shape {list(array.shape)}, and had {list(statistics.shape or ())} before."
         raise EngineError(msg)
-    statistics.shape = shape
-    return value
+    statistics.shape = array.shape
+    return array
