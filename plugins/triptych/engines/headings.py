@@ -1,19 +1,14 @@
-"""Where the headings of Markdown, HTML, reStructuredText and plain text are, in bytes; read as a stream."""
+"""Where the headings of HTML, reStructuredText and plain text are, in bytes; read as a stream."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
-from triptych.engines.resources import need, resources
-from triptych.errors import SourceError
-
-WINDOW_BYTES = 512 * 1024
 MAX_LINE_BYTES = 4096
 """Of a line that may be a heading; what is behind it is not looked at."""
 LOOKAHEAD_BYTES = 64 * 1024
@@ -26,73 +21,6 @@ class Heading:
     offset: int
     level: int
     title: str
-
-
-def markdown_headings(blocks: Iterable[bytes], uri: str) -> Iterator[Heading]:
-    """Top-level headings by CommonMark, behind a YAML front matter.
-
-    Parsed window by window; each ends before its last top-level block, which the next one begins with, as a block may
-    go on. Raises SourceError for bytes that are not UTF-8, and for one block larger than 1/16 of the memory.
-    """
-    parser = need("markdown_it", "documents").MarkdownIt("commonmark")
-    parser.core.ruler.enableOnly(["normalize", "block"])
-    base, buffer, wanted = 0, b"", WINDOW_BYTES
-    for block in blocks:
-        buffer += block
-        if len(buffer) < wanted:
-            continue
-        window = _Window(parser, buffer[: buffer.rfind(b"\n") + 1], base, uri)
-        if not window.last_offset:
-            if len(buffer) > resources().memory_bytes // 16:
-                msg = f"{uri}: one block of Markdown from byte {base} is longer than {len(buffer) >> 20} MiB. Use rows."
-                raise SourceError(msg)
-            wanted = len(buffer) * 2
-            continue
-        yield from window.headings(before=window.last_offset)
-        base, buffer, wanted = base + window.last_offset, buffer[window.last_offset :], WINDOW_BYTES
-    yield from _Window(parser, buffer, base, uri).headings(before=len(buffer))
-
-
-class _Window:
-    """Whole lines of Markdown from byte `base`; `last_offset` is where its last top-level block begins."""
-
-    def __init__(self, parser: Any, data: bytes, base: int, uri: str) -> None:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as error:
-            msg = f"{uri}: byte {base + error.start} is not UTF-8 ({error.reason}). Convert the file first."
-            raise SourceError(msg) from error
-        if base == 0:
-            text = _without_front_matter(text.removeprefix("\ufeff"))
-        self._base = base
-        self._tokens = parser.parse(text)
-        self._starts = [0, *(found.end() for found in re.finditer(rb"\r\n?|\n", data))]
-        tops = [token.map[0] for token in self._tokens if token.level == 0 and token.map]
-        self.last_offset = self._starts[tops[-1]] if tops else 0
-
-    def headings(self, before: int) -> Iterator[Heading]:
-        for token, inline in zip(self._tokens, self._tokens[1:], strict=False):
-            if token.type == "heading_open" and token.level == 0 and self._starts[token.map[0]] < before:
-                title = re.sub(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])", r"\1", inline.content)
-                title = re.sub(r"<[^>]*>|`|\*\*", "", title)
-                yield Heading(self._base + self._starts[token.map[0]], int(token.tag[1]), plain(title))
-
-
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=\w)(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
-
-
-def _without_front_matter(text: str) -> str:
-    """Its lines made empty, so that the others keep their numbers."""
-    found = _FRONT_MATTER.match(text)
-    return "\n" * found[0].count("\n") + text[found.end() :] if found else text
-
-
-def text_start(head: bytes) -> int:
-    """Where the text begins, behind a byte-order mark and a YAML front matter."""
-    text = head.decode("utf-8", "replace")
-    mark = text.startswith("\ufeff")
-    found = _FRONT_MATTER.match(text, int(mark))
-    return len(text[: found.end() if found else int(mark)].encode())
 
 
 _TAG = re.compile(rb"<!--|<([A-Za-z][^\s/>]*)(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+>")
@@ -217,19 +145,3 @@ def _text(line: bytes) -> str:
 def plain(text: str) -> str:
     """On one line, with single spaces, at most 200 characters."""
     return " ".join(text.split())[:200]
-
-
-HEADINGS: dict[str, Callable[[Iterable[bytes], str], Iterator[Heading]]] = {
-    "markdown": markdown_headings,
-    "html": html_headings,
-    "rst": rst_headings,
-    "text": text_headings,
-}
-EXTENSIONS = {
-    **dict.fromkeys((".md", ".markdown", ".mdx"), "markdown"),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
-    **dict.fromkeys((".rst", ".rest"), "rst"),
-    ".docx": "docx",
-    ".pdf": "pdf",
-}
-"""Anything else is plain text."""
