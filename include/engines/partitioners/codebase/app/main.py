@@ -14,6 +14,8 @@ from triptych.engines.trees import LANGUAGES, Ignored, TreeFile, in_version_cont
 
 MAX_LISTED_BYTES = 64 * 1024
 """Of paths in the metadata, which an app gets as an environment variable (at most 128 KiB)."""
+IN_MEMORY_BYTES = 1024 * 1024
+"""A chunk of at most that many needs no file in scratch."""
 LANGUAGE_OF = {extension: name for name, extensions in LANGUAGES.items() for extension in extensions}
 
 
@@ -71,6 +73,9 @@ def _plain(file: TreeFile) -> Iterator[Chunk]:
     if file.offset is not None:
         runs = [(file.offset, file.size)] if file.size else []
         yield Chunk.of_ranges(file.source, runs, name=file.path, items=1, metadata=about)
+        return
+    if file.size <= IN_MEMORY_BYTES:
+        yield Chunk.of_bytes(b"".join(file.blocks()), name=file.path, items=1, metadata=about)
         return
     path = resources().new_folder() / "file"
     with path.open("wb") as out:
