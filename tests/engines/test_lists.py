@@ -93,3 +93,52 @@ def test_chunks_go_with_no_other_limit(settings: Settings, tmp_path: Path) -> No
     path.write_text("x\n")
     with pytest.raises(JobSpecError, match="goes with neither"):
         split(settings, "rows", [path], {"chunks": 2, "rows": 5})
+
+
+def test_chunks_are_the_words_of_the_source(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"x": [1.10, 1e2,\n {"a":\n\t1}, "\\u00fc"], "y": {"k":\r\n0, "k": [] }}')
+    for params, expected in [
+        ({"path": "x", "count": 3}, [b'[1.10, 1e2,\n {"a":\n\t1}]', b'["\\u00fc"]']),
+        ({"path": "x"}, [b"1.10", b"1e2", b'{"a":\n\t1}', b'"\\u00fc"']),
+        ({"path": "x", "count": 3, "layout": "jsonl"}, [b'1.10\n1e2\n{"a": \t1}\n', b'"\\u00fc"\n']),
+        ({"path": "y"}, [b'{"k":\r\n0}', b'{"k": []}']),
+        ({"path": "y", "count": 9, "layout": "jsonl"}, [b'{"k":  0}\n{"k": []}\n']),
+    ]:
+        pieces = split(settings, "json_keys", [path], params)
+        assert [piece.data for piece in pieces] == expected
+        assert [piece.copied for piece in pieces] == ["layout" in params] * len(expected)
+
+
+def test_arrays_in_an_array_each_have_chunks_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"pages": [{"rows": [1, 2, 3]}, {"rows": []}, {"rows": [4]}]}')
+    pieces = split(settings, "json_keys", [path], {"path": "pages.item.rows", "count": 2})
+    assert [json.loads(piece.data) for piece in pieces] == [[1, 2], [3], [4]]
+    assert [piece.metadata["first"] for piece in pieces] == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("engine", "text", "chunk"),
+    [
+        ("json_keys", '{"one": 1}', '{"one": 1}'),
+        ("json_keys", '[ "one" ]', '"one"'),
+        ("urls", "https://one.example", "https://one.example\n"),
+    ],
+)
+def test_one_item_is_one_chunk_and_fewer_than_fit_too(
+    settings: Settings, tmp_path: Path, engine: str, text: str, chunk: str
+) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text(text)
+    (one,) = split(settings, engine, [path], {"count": 1})
+    assert (one.data.decode(), one.items) == (chunk, 1)
+    (fewer,) = split(settings, engine, [path], {"count": 100})
+    assert fewer.items == 1
+
+
+@pytest.mark.parametrize("text", ["[]", " {} \n", '{"items": [ ]}'])
+def test_nothing_to_take_apart_is_no_chunk(settings: Settings, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "none.json"
+    path.write_text(text)
+    assert split(settings, "json_keys", [path], {"path": "items" if "items" in text else ""}) == []

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import random
+import struct
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema.validators import Draft202012Validator
 
 from engines.harness import Results, join
 from triptych.errors import EngineError, JobSpecError
@@ -40,6 +46,47 @@ def test_sums_of_many_floats_are_exact(settings: Settings) -> None:
     # 0.1 added 30,000 times in turn is not 3000.
     found = _reduce(settings, [[{"v": 0.1}] * 30_000, [{"v": 1e300}, {"v": -1e300}]], operations=["sum"])
     assert found["v"]["sum"] == 0.1 * 30_000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_are_those_of_fractions(settings: Settings, seed: int) -> None:
+    draw = random.Random(seed)
+    bits = (draw.getrandbits(64) for _ in range(400))
+    floats = [
+        value for value in (struct.unpack("<d", struct.pack("<Q", each))[0] for each in bits) if abs(value) < 1e300
+    ]
+    tiny = [draw.choice([-1, 1]) * draw.randrange(1, 2**60) * 5e-324 for _ in range(50)]
+    whole = [draw.randrange(-(2**63), 2**63) for _ in range(100)]
+    for values in (floats, floats + tiny, tiny, whole, [*whole, *floats], [*whole, 2**70], [-1, 2**63], [-0.0, 0.0]):
+        parts = [[{"v": value} for value in values[start::3]] for start in range(3)]
+        found = _reduce(settings, parts, operations=["sum", "mean"])
+        total = sum(map(Fraction, values))
+        assert found["v"]["sum"] == (int(total) if set(map(type, values)) == {int} else float(total))
+        assert found["v"]["mean"] == float(total / len(values))
+
+
+@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings, suffix: str, delimiter: str) -> None:
+    draw = random.Random(1)
+    forms = [
+        lambda: draw.randrange(100),
+        lambda: f" {draw.randrange(9)}",
+        lambda: f"{draw.random():.3f}",
+        lambda: "1e3",
+    ]
+    for columns in (forms[:1], forms[2:3], forms, [lambda: 2**65 + draw.randrange(5)]):
+        rows = [{"x y": draw.choice(columns)(), "t": draw.choice(['a"b', "c,d", "e\nf", ""])} for _ in range(300)]
+        text = io.StringIO()
+        table = csv.DictWriter(text, ["x y", "t"], delimiter=delimiter)
+        table.writeheader()
+        table.writerows(rows)
+        data = ("\ufeff" + text.getvalue()).encode()
+        name = f"r.{suffix}"
+        found = json.loads(join(settings, "reduce", [Results({name: data})] * 2, {})["reduced.json"])["x y"]
+        values = [float(row["x y"]) if "." in (x := str(row["x y"])) or "e" in x else int(x) for row in rows]
+        assert (found["count"], found["min"], found["max"]) == (600, min(values), max(values))
+        total = 2 * sum(map(Fraction, values))
+        assert found["sum"] == (int(total) if set(map(type, values)) == {int} else float(total))
 
 
 @pytest.mark.parametrize(
@@ -85,3 +132,26 @@ def test_without_a_quorum_the_report_says_so(settings: Settings) -> None:
 def test_a_schema_that_is_none_is_refused_before_anything_is_read(settings: Settings) -> None:
     with pytest.raises(JobSpecError, match="is no JSON Schema"):
         join(settings, "validate_merge", [], {"schema": {"type": "thing"}})
+
+
+def test_a_schema_cannot_reach_the_network(settings: Settings) -> None:
+    with pytest.raises(JobSpecError, match=r"is no JSON Schema: .*http://127\.0\.0\.1:9/x"):
+        join(settings, "validate_merge", [], {"schema": {"$ref": "http://127.0.0.1:9/x"}})
+
+
+def test_reasons_are_those_of_another_validator(settings: Settings) -> None:
+    schema = {
+        "properties": {"a": {"items": {"maximum": 3}}, "b": {"pattern": "^x"}, "c": {"$ref": "#/$defs/c"}},
+        "required": ["a"],
+        "$defs": {"c": {"enum": [1, None]}},
+    }
+    records = [{"a": [1, 5, 9]}, {"a": [], "b": "y"}, {}, {"a": 1, "c": 2}, {"a": [3], "b": "xy", "c": None}]
+    lines = "".join(json.dumps(record) + "\n" for record in records).encode()
+    found = join(settings, "validate_merge", [Results({"r.jsonl": lines})], {"schema": schema, "invalid": "quarantine"})
+    refused = [json.loads(line) for line in found["quarantine.jsonl"].splitlines()]
+    truth = [sorted(error.json_path for error in Draft202012Validator(schema).iter_errors(each)) for each in records]
+    assert [sorted(reason.partition(": ")[0] for reason in each["reasons"]) for each in refused] == list(
+        filter(None, truth)
+    )
+    assert [each["record"] for each in refused] == records[:4]
+    assert found["merged.jsonl"] == lines.splitlines(keepends=True)[4]

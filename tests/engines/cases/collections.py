@@ -61,7 +61,9 @@ CASES = [
     Join("tar", {}, _files, _packed, bad={"compression": "lzma"}, grow=_large),
     Join("tar", {"compression": "gzip"}, _files, _listed_by_tar, bad={"level": 12}, grow=_large),
     Join("tar", {"compression": "none"}, _files, _packed, bad={"level": 0}),
-    Join("indexed", {"prefix": "f_", "digits": 3, "expected": 4}, _with_gap, _numbered, bad={"prefix": "a/"}),
+    Join(
+        "indexed", {"prefix": "f_", "digits": 3, "expected": 4}, _with_gap, _numbered, bad={"prefix": "a/"}, grow=_large
+    ),
     Join(
         "indexed",
         {"index": "place.row"},

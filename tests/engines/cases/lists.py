@@ -58,6 +58,14 @@ def _no_url(folder: Path) -> Path:
     return path
 
 
+def _many_urls(folder: Path, factor: int) -> Path:
+    path = folder / f"many{factor}.txt"
+    with path.open("w") as out:
+        for number in range(factor * 10_000):
+            out.write(f"https://{number % 40}.example/{number}?q={'x' * 800}\n")
+    return path
+
+
 def _documents(folder: Path) -> list[Path]:
     paths = [folder / "a.json", folder / "b.json"]
     for at, path in enumerate(paths):
@@ -100,6 +108,17 @@ def _numbered(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
         list(range(500, 1000)),
         list(range(1000, 1200)),
     ]
+
+
+def _numbered_lines(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    found = [[int(line) for line in piece.data.splitlines()] for piece in pieces]
+    assert found == [list(range(900)), list(range(900, 1200))]
+
+
+def _bad_item(folder: Path) -> Path:
+    path = folder / "bad.json"
+    path.write_text('{"data": {"items": [1, {"n": two}]}}')
+    return path
 
 
 def _cut_off(folder: Path) -> Path:
@@ -161,8 +180,24 @@ def _four(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 CASES = [
     Split("sweep", {"space": SPACE, "replicates": 2, "seed": 7}, None, _grid, bad={"replicates": 0}),
-    Split("urls", {"count": 3}, _url_text, _in_order, bad={"count": 0}, corrupt=_no_url, says="line 2: 'no url'"),
-    Split("urls", {"by_host": True, "count": 1, "drop_duplicates": True}, _url_tables, _by_host, bad={"urls": [1]}),
+    Split(
+        "urls",
+        {"count": 3},
+        _url_text,
+        _in_order,
+        bad={"count": 0},
+        corrupt=_no_url,
+        says="line 2: 'no url'",
+        grow=_many_urls,
+    ),
+    Split(
+        "urls",
+        {"by_host": True, "count": 1, "drop_duplicates": True},
+        _url_tables,
+        _by_host,
+        bad={"urls": [1]},
+        grow=_many_urls,
+    ),
     Split(
         "json_keys",
         {"path": "data.items", "count": 3},
@@ -170,10 +205,20 @@ CASES = [
         _items,
         bad={"count": 0},
         corrupt=_cut_off,
-        says="is no JSON",
+        says="is no JSON: it ends at byte 37",
     ),
     Split("json_keys", {"path": "data.items", "count": 500}, _many, _numbered, bad={"path": 1}, grow=_large_json),
     Split("json_keys", {"layout": "jsonl", "count": 2}, _objects, _keys, bad={"layout": "xml"}),
+    Split(
+        "json_keys",
+        {"path": "data.items", "count": 900, "layout": "jsonl"},
+        _many,
+        _numbered_lines,
+        bad={"count": "x"},
+        corrupt=_bad_item,
+        says="byte 30: ",
+        grow=_large_json,
+    ),
     Split("rows", {}, _parquet, _row_groups, bad={"rows": 0}, corrupt=_no_parquet, says="Parquet", grow=_large_parquet),
     Split("rows", {"rows": 77}, _parquet, _rows, bad={"rows": -1}),
     Split("rows", {"chunks": 4}, _lines, _four, bad={"chunks": 0}),

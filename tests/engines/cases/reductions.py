@@ -24,6 +24,10 @@ def _reduced(found: Mapping[str, bytes]) -> None:
     assert (score["count"], score["min"], score["max"]) == (7, -1e16, 1e16)
 
 
+def _broken_array() -> list[Results]:
+    return [Results({"r.json": b'[{"a": 1, "b": 2}, {"a": five, "b": 3}]'})]
+
+
 def _no_number() -> list[Results]:
     return [*_scores(), Results({"r.json": b'{"score": "high"}'})]
 
@@ -31,6 +35,20 @@ def _no_number() -> list[Results]:
 def _many_rows(factor: int) -> list[Results]:
     table = b"a,b,note\n" + b"1,2.5,%s\n" % (b"x" * 400) * 20_000
     return [Results({"r.csv": table}) for _ in range(factor)]
+
+
+def _many_objects(factor: int) -> list[Results]:
+    item = b'{"a": 1, "b": 2.5, "note": "%s"}' % (b"x" * 400)
+    return [Results({"r.json": b"[" + b",".join([item] * (20_000 * factor)) + b"]"})]
+
+
+def _no_number_in_csv() -> list[Results]:
+    return [Results({"r.csv": b"a,b\n1,x\n2,y\n"}), Results({"r.csv": b'a,b\n3,"z\nz"\n\nthree,z\n'})]
+
+
+def _many_answers(factor: int) -> list[Results]:
+    answer = json.dumps({"answer": 1.5, "why": "x" * 1_000_000}).encode()
+    return [Results({"r.json": answer}) for _ in range(8 * factor)]
 
 
 def _answers() -> list[Results]:
@@ -87,7 +105,31 @@ CASES = [
         lambda: [Results({"r.csv": b"a,b\n1,x\n2,y\n"}), Results({"r.csv": b"a,b\n3,z\n"})],
         lambda found: _same(json.loads(found["reduced.json"]), {"a": {"sum": 6}}),
         bad={"operations": ["median"]},
+        corrupt=_no_number_in_csv,
+        says="chunk 1, 'r.csv', row 2: 'a' is 'three'",
         grow=_many_rows,
+    ),
+    Join(
+        "reduce",
+        {"fields": ["b", "a"], "operations": ["count", "max"]},
+        lambda: [Results({"r.json": b'[{"a": 1, "b": 2}, {"a": 5, "b": -1.5}]'}), Results({"r.json": b""})],
+        lambda found: _same(
+            json.loads(found["reduced.json"]), {"b": {"count": 2, "max": 2}, "a": {"count": 2, "max": 5}}
+        ),
+        bad={"bins": 0},
+        corrupt=_broken_array,
+        says="chunk 0, 'r.json', after item 0: is no JSON: byte 26",
+        grow=_many_objects,
+    ),
+    Join(
+        "vote",
+        {"by": "number", "field": "answer"},
+        lambda: [Results({"r.json": b'{"answer": %d}' % n}) for n in (1, 2, 2)],
+        lambda found: _same(found["r.json"], b'{"answer": 2}'),
+        bad={"tolerance": -1},
+        corrupt=lambda: [Results({"r.json": b'{"answer": 1}'}), Results({"r.json": b"{"})],
+        says="chunk 1, 'r.json': no JSON with a field 'answer'",
+        grow=_many_answers,
     ),
     Join("vote", {"quorum": 0.75}, _answers, _elected, bad={"quorum": 0}, corrupt=_tie, says="1 of 2 agree"),
     Join(
@@ -97,6 +139,19 @@ CASES = [
         _judged,
         bad={"invalid": "ignore"},
         grow=_many_records,
+    ),
+    Join(
+        "validate_merge",
+        {"schema": {"type": "object"}},
+        lambda: [
+            Results({"r.json": b'[{"a": 1.10}, {"b":\n12345678901234567890123}]'}),
+            Results({"r.jsonl": b"{}\r\n{}"}),
+        ],
+        lambda found: _same(found["merged.jsonl"], b'{"a": 1.10}\n{"b": 12345678901234567890123}\n{}\n{}\n'),
+        bad={"schema": 3},
+        corrupt=_broken_array,
+        says="chunk 0, 'r.json', after item 0: is no JSON: byte 26",
+        grow=_many_objects,
     ),
     Join(
         "validate_merge",
