@@ -22,11 +22,14 @@ from itertools import pairwise
 from typing import Any
 
 from triptych.engines.headings import Heading, plain
+from triptych.engines.markdown_blocks import html_end, list_width
 from triptych.engines.resources import need, resources
 from triptych.errors import SourceError
 
 WINDOW_BYTES = 512 * 1024
 MEMORY_SHARE = 16
+NEAR_BYTES, FAR_BYTES = 1024, 64 * 1024
+"""To call the parser takes as long as to parse 1 KiB: what is nearer is parsed in one go, up to the larger size."""
 _LETTER, _BLANK, _END, _DASH, _MARKER = range(1, 6)
 _NO_LETTERS = bytes(range(32)) + b"\x7f 0123456789#*+-_><`~=["
 """What may begin more than a paragraph, and control characters; any other counts as a letter."""
@@ -91,8 +94,9 @@ class _Scan:
     """`data` is what may be looked at again, from byte `base` of the source; other places count from its beginning.
 
     On `top` a block begins on the top level (None: too far back); up to `done` all is decided; `borders` are such if no
-    fence and no HTML is open there; `fence` is what ends the open one; `undecided` a line that needs more text than
-    there is, up to `tried` in vain.
+    fence and no HTML is open there; `odd` are lines that may need the parser; `fence` is what ends the open one;
+    `undecided` is a line that needs more text than there is, up to `tried` in vain; `listed` one in a list, with the
+    width of its widest marker.
     """
 
     def __init__(self, uri: str) -> None:
@@ -102,8 +106,10 @@ class _Scan:
         self._data, self._base, self._done, self._tried = b"", 0, 0, 0
         self._top: int | None = None
         self._borders: list[int] = []
+        self._odd: list[int] = []
         self._fence: tuple[bytes, re.Pattern[bytes]] | None = None
         self._undecided: int | None = None
+        self._listed: tuple[int, int] | None = None
 
     def over(self, lines: bytes) -> Iterator[Heading]:
         """Takes whole lines; yields the headings that are certain by then."""
@@ -114,6 +120,7 @@ class _Scan:
         self._data += lines
         marked, borders = _beginnings(lines, old)
         self._borders += borders
+        self._odd += [place for place in marked if self._data[place] in b"< "]
         if self._undecided is not None:
             yield from self._window(self._undecided)
         elif self._fence:
@@ -144,6 +151,11 @@ class _Scan:
         if sign in b"`~":
             self._begin_fence(at)
             return ()
+        if sign == b"<":
+            return self._html(at)
+        if sign == b" " and (width := list_width(self._data, at, -1 if self._top is None else self._top, self._listed)):
+            self._listed = at, width
+            return ()
         if underline := _UNDERLINE.match(self._data, at):
             start = self._paragraph(at)
             if start == at:
@@ -153,6 +165,14 @@ class _Scan:
         elif sign in b"=-" or self._data[at : at + 4].lstrip(b" ")[:1] in (b"=", b"-"):
             return ()
         return self._window(at)
+
+    def _html(self, at: int) -> Iterable[Heading]:
+        end = html_end(self._data, at, starts_block=self._paragraph(at) == at)
+        if end is None:
+            return self._window(at)
+        if end > at:
+            self._top = self._done = end
+        return ()
 
     def _atx(self, at: int) -> Iterator[Heading]:
         if found := _ATX.match(self._data, at):
@@ -206,18 +226,36 @@ class _Scan:
     def _window(self, at: int) -> Iterable[Heading]:
         """Those up to the next border that the parser finds to be one; nothing yet when there is none."""
         start = self._window_start(at)
-        place = bisect_left(self._borders, max(self._data.index(b"\n", at), 2 * self._tried - start))
-        while place < len(self._borders):
-            border = self._borders[place]
+        for border in self._candidates(at, start):
             found = self._parsed(start, border)
             if found is not None:
                 self._top = self._done = border
                 self._undecided, self._tried = None, 0
                 return found
-            self._tried = border
-            place = bisect_left(self._borders, max(border + 1, 2 * border - start))
         self._undecided = at
         return ()
+
+    def _candidates(self, at: int, start: int) -> Iterator[int]:
+        """Borders behind the line `at`: one that spares the next calls, then those near by, at growing distance."""
+        place = bisect_left(self._borders, max(self._data.index(b"\n", at), 2 * self._tried - start))
+        further = self._further(place, start)
+        if further > place:
+            yield self._borders[further]
+        while place < len(self._borders):
+            self._tried = self._borders[place]
+            yield self._tried
+            place = bisect_left(self._borders, max(self._tried + 1, 2 * self._tried - start))
+
+    def _further(self, place: int, start: int) -> int:
+        """A border, by its place, behind which no line is near that needs the parser."""
+        further = place
+        while further < len(self._borders) and self._borders[further] - start < FAR_BYTES:
+            place, border = further, self._borders[further]
+            odd = bisect_left(self._odd, border)
+            if odd == len(self._odd) or self._odd[odd] - border > NEAR_BYTES:
+                break
+            further = bisect_left(self._borders, self._data.index(b"\n", self._odd[odd]))
+        return place
 
     def _window_start(self, at: int) -> int:
         """The last place up to `at` that is on the top level."""
@@ -256,7 +294,10 @@ class _Scan:
             keep, self._top = len(self._data), None
         self._data, self._base, self._done = self._data[keep:], self._base + keep, max(self._done - keep, 0)
         self._borders = [place - keep for place in self._borders[bisect_left(self._borders, keep) :]]
+        self._odd = [place - keep for place in self._odd[bisect_left(self._odd, keep) :]]
         self._tried = max(self._tried - keep, 0)
+        if self._listed:
+            self._listed = (self._listed[0] - keep, self._listed[1]) if self._listed[0] >= keep else None
         if self._undecided is not None:
             self._undecided -= keep
 
