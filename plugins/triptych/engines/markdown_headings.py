@@ -101,8 +101,6 @@ class _Scan:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._parser = need("markdown_it", "documents").MarkdownIt("commonmark")
-        self._parser.core.ruler.enableOnly(["normalize", "block"])
         self._data, self._base, self._done, self._tried = b"", 0, 0, 0
         self._top: int | None = None
         self._borders: list[int] = []
@@ -270,7 +268,7 @@ class _Scan:
         """The headings from `start` to the border, or to the end; None when a fence or HTML is open at the border."""
         end = len(self._data) if border is None else self._data.index(b"\n", border) + 1
         data = self._data[start:end]
-        tokens = self._parser.parse(data.decode())
+        tokens = _parser().parse(data.decode())
         starts = [0, *(found.end() for found in re.finditer(rb"\n", data))]
         tops = [token for token in tokens if token.level == 0 and token.map]
         last = len(starts) if border is None else bisect_left(starts, border - start)
@@ -300,6 +298,13 @@ class _Scan:
             self._listed = (self._listed[0] - keep, self._listed[1]) if self._listed[0] >= keep else None
         if self._undecided is not None:
             self._undecided -= keep
+
+
+@cache
+def _parser() -> Any:
+    parser = need("markdown_it", "documents").MarkdownIt("commonmark")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
 
 
 def _beginnings(lines: bytes, offset: int) -> tuple[list[int], list[int]]:
