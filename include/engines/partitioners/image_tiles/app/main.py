@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
-from triptych.engines import Chunk, Source, resources
-from triptych.engines.images import open_image, source_fault, vips
+from triptych.engines import Chunk, Source
+from triptych.engines.images import Look, open_image, side_by_side, source_fault, strips, vips
 from triptych.errors import JobSpecError, SourceError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}
@@ -28,40 +29,36 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 
 def _tiles(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    # Unpacked once, in tiles, so that any part can be had again: formats are read from the top down only.
-    unpacked = resources().new_folder() / "unpacked.tif"
     with source.open() as data:
-        whole = open_image(data, sequential=True)
-        whole.tiffsave(str(unpacked), tile=True, tile_width=256, tile_height=256, bigtiff=True)
-    image = vips().Image.new_from_file(str(unpacked))
-    # A pipeline per tile would keep memory for each; one region does not.
-    region = vips().Region.new(image)
-    across = _spans(image.width, params)
-    down = _spans(image.height, params)
-    about = {"source": source.name, "columns": len(across), "rows": len(down), "overlap": params["overlap"]}
-    about |= {"image_width": image.width, "image_height": image.height}
-    for row, (y, height) in enumerate(down):
-        for column, (x, width) in enumerate(across):
-            pixels = region.fetch(x, y, width, height)
-            tile = vips().Image.new_from_memory(pixels, width, height, image.bands, image.format)
-            tile = _like(image, tile)
-            if params["edge"] == "pad":
-                tile = tile.embed(0, 0, params["size"], params["size"], extend="copy")
-            place = {"row": row, "column": column, "x": x, "y": y, "width": width, "height": height}
-            place |= {"tile_width": tile.width, "tile_height": tile.height}
-            extension = PurePosixPath(SAVERS[params["format"]].partition("[")[0]).suffix
-            name = f"{source.name}_{row}_{column}{extension}"
-            data = tile.write_to_buffer(SAVERS[params["format"]], keep="icc")
-            yield Chunk.of_bytes(data, name=name, items=1, metadata={**about, **place})
-    unpacked.unlink()
+        image = open_image(data, sequential=True)
+        look, across, down = Look.of(image), _spans(image.width, params), _spans(image.height, params)
+        about = {"source": source.name, "columns": len(across), "rows": len(down), "overlap": params["overlap"]}
+        about |= {"image_width": image.width, "image_height": image.height}
+        cut = (
+            # A copy: the strip is written over while tiles wait to be packed.
+            ({"row": row, "column": column, "x": x, "y": y}, strip[:, x : x + width].copy())
+            for row, ((y, _), strip) in enumerate(zip(down, strips(image, down, source), strict=True))
+            for column, (x, width) in enumerate(across)
+        )
+        tile_bytes = across[0][1] * down[0][1] * look.pixel_bytes
+        yield from side_by_side(partial(_packed, vips(), look, about, params), cut, tile_bytes)
 
 
-def _like(image: Any, tile: Any) -> Any:
-    """The tile with the image's colour space and profile."""
-    tile = tile.copy(interpretation=image.interpretation)
-    if "icc-profile-data" in image.get_fields():
-        tile.set_type(vips().GValue.blob_type, "icc-profile-data", image.get("icc-profile-data"))
-    return tile
+def _packed(
+    library: Any, look: Look, about: Mapping[str, Any], params: Mapping[str, Any], cut: tuple[Mapping[str, Any], Any]
+) -> Chunk:
+    """A chunk of a tile's place and pixels."""
+    place, pixels = cut
+    height, width, bands = pixels.shape
+    tile = look.on(library.Image.new_from_memory(pixels, width, height, bands, look.format), library)
+    if params["edge"] == "pad":
+        tile = tile.embed(0, 0, params["size"], params["size"], extend="copy")
+    saver = SAVERS[params["format"]]
+    extension = PurePosixPath(saver.partition("[")[0]).suffix
+    name = f"{about['source']}_{place['row']}_{place['column']}{extension}"
+    size = {"width": width, "height": height, "tile_width": tile.width, "tile_height": tile.height}
+    data = tile.write_to_buffer(saver, keep="icc")
+    return Chunk.of_bytes(data, name=name, items=1, metadata={**about, **place, **size})
 
 
 def _spans(length: int, params: Mapping[str, Any]) -> list[tuple[int, int]]:
