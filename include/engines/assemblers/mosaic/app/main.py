@@ -1,14 +1,15 @@
-"""Mosaics, a row of tiles at a time: memory holds the pixels of one row of tiles, whatever the image's height."""
+"""Mosaics, a row of tiles at a time: memory holds the rows of tiles that overlap, whatever the image's height."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.images import open_image, result_fault, vips
+from triptych.engines.images import NUMBERS, ROWS_AT_ONCE, Look, result_fault, room, side_by_side, vips
 from triptych.errors import EngineError
 
 SAVERS = {
@@ -24,10 +25,25 @@ class Shape:
     """What all tiles of one image share; `scale` is new pixels per old one."""
 
     scale: float
-    bands: int
-    format: str
-    interpretation: str
-    profile: bytes | None
+    look: Look
+
+
+@dataclass(frozen=True)
+class Band:
+    """A row or a column of tiles: its new pixels [begin, end), and how much each counts where tiles overlap."""
+
+    begin: int
+    end: int
+    weight: Any
+
+
+@dataclass(frozen=True)
+class Cell:
+    """New pixels [begin, end) along one side, and the bands, by number, that all of them lie in."""
+
+    begin: int
+    end: int
+    bands: list[int]
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
@@ -57,13 +73,10 @@ def _mosaic(source: str, tiles: Sequence[Result], *, blend: bool) -> Any:
     path = resources().new_folder() / "rows.raw"
     with path.open("wb") as out:
         for rows in _rows(grid, shape, width, height, blend=blend):
-            out.write(rows.tobytes())
-    image = vips().Image.rawload(str(path), width, height, shape.bands, format=shape.format, access="sequential")
-    image = image.copy(interpretation=shape.interpretation)
-    if shape.profile:
-        image = image.copy()
-        image.set_type(vips().GValue.blob_type, "icc-profile-data", shape.profile)
-    return image
+            out.write(rows)
+    look = shape.look
+    image = vips().Image.rawload(str(path), width, height, look.bands, format=look.format, access="sequential")
+    return look.on(image, vips())
 
 
 def _grid(source: str, tiles: Sequence[Result]) -> list[list[Result]]:
@@ -79,17 +92,15 @@ def _grid(source: str, tiles: Sequence[Result]) -> list[list[Result]]:
 
 
 def _shape(tile: Result) -> Shape:
-    image = _read(tile)
-    profile = image.get("icc-profile-data") if "icc-profile-data" in image.get_fields() else None
-    scale = image.width / tile.metadata["tile_width"]
-    return Shape(scale, image.bands, image.format, image.interpretation, profile)
+    image = _read(vips(), tile)
+    return Shape(image.width / tile.metadata["tile_width"], Look.of(image))
 
 
-def _read(tile: Result) -> Any:
+def _read(library: Any, tile: Result) -> Any:
+    data = b"".join(tile.stream())
     try:
-        with tile.open() as data:
-            return open_image(data, sequential=True).copy_memory()
-    except vips().Error as error:
+        return library.Image.new_from_buffer(data, "", access="sequential", fail_on="truncated")
+    except library.Error as error:
         raise result_fault(tile, error) from error
 
 
@@ -97,47 +108,85 @@ def _rows(grid: Sequence[Sequence[Result]], shape: Shape, width: int, height: in
     """Arrays of finished rows (rows, width, bands), from the top down."""
     import numpy as np
 
-    top = 0
-    pixels, weights = np.zeros((0, width, shape.bands)), np.zeros((0, width, 1))
-    for number, row in enumerate(grid):
-        spans = [_span(tile.metadata, "y", "height", shape.scale) for tile in row]
-        bottom = max(end for _, end in spans)
-        more = bottom - top - len(pixels)
-        pixels = np.concatenate([pixels, np.zeros((more, width, shape.bands))])
-        weights = np.concatenate([weights, np.zeros((more, width, 1))])
-        for tile in row:
-            _add(tile, shape, pixels, weights, top, blend=blend)
-        last = number == len(grid) - 1
-        done = height if last else _span(grid[number + 1][0].metadata, "y", "height", shape.scale)[0]
-        yield _rounded(pixels[: done - top] / np.maximum(weights[: done - top], 1e-9), shape)
-        pixels, weights, top = pixels[done - top :], weights[done - top :], done
+    columns = [_band(tile.metadata, "x", "width", shape.scale, blend=blend) for tile in grid[0]]
+    rows = [_band(row[0].metadata, "y", "height", shape.scale, blend=blend) for row in grid]
+    across = list(_cells(columns, width, width))
+    pixels: dict[int, Any] = {}
+    for cell in _cells(rows, height, ROWS_AT_ONCE):
+        for number in [number for number in pixels if number not in cell.bands]:
+            del pixels[number]
+        for number in cell.bands:
+            if number not in pixels:
+                pixels[number] = _pixels(grid[number], shape)
+        made = np.zeros((cell.end - cell.begin, width, shape.look.bands), NUMBERS[shape.look.format])
+        for column in across:
+            parts = [
+                _part(pixels[row][number], rows[row], columns[number], cell, column)
+                for row in cell.bands
+                for number in column.bands
+            ]
+            made[:, column.begin : column.end] = _woven(parts, made.dtype)
+        yield made
 
 
-def _rounded(values: Any, shape: Shape) -> Any:
+def _cells(bands: Sequence[Band], end: int, most: int) -> Iterator[Cell]:
+    """Cover [0, end), in order, with cells of at most so many pixels, each in the same bands from edge to edge."""
+    edges = {0, end, *(band.begin for band in bands), *(band.end for band in bands), *range(0, end, most)}
+    ordered = sorted(edge for edge in edges if edge <= end)
+    for begin, stop in zip(ordered, ordered[1:], strict=False):
+        yield Cell(begin, stop, [n for n, band in enumerate(bands) if band.begin <= begin < band.end])
+
+
+def _pixels(tiles: Sequence[Result], shape: Shape) -> Any:
+    """Those of a row of tiles: (tiles, height, width, bands), as large as the largest."""
+    height, width = (
+        max(round(tile.metadata[key] * shape.scale) for tile in tiles) for key in ("tile_height", "tile_width")
+    )
+    row = room((len(tiles), height, width, shape.look.bands), NUMBERS[shape.look.format])
+    tile_bytes = height * width * shape.look.pixel_bytes
+    for number, tile in enumerate(side_by_side(partial(_unpacked, vips(), shape), tiles, 2 * tile_bytes)):
+        row[number, : tile.shape[0], : tile.shape[1]] = tile
+    return row
+
+
+def _unpacked(library: Any, shape: Shape, tile: Result) -> Any:
+    """The tile's pixels (height, width, bands); EngineError when it is not like the others."""
     import numpy as np
 
-    kind = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float64}[shape.format]
-    return values.astype(kind) if np.issubdtype(kind, np.floating) else np.rint(values).astype(kind)
-
-
-def _add(tile: Result, shape: Shape, pixels: Any, weights: Any, top: int, *, blend: bool) -> None:
-    """The tile's pixels, weighted, into the rows that begin at `top`."""
-    about = tile.metadata
-    image = _read(tile)
+    image, about, look = _read(library, tile), tile.metadata, shape.look
     expected = (round(about["tile_width"] * shape.scale), round(about["tile_height"] * shape.scale))
-    if (image.width, image.height) != expected or (image.bands, image.format) != (shape.bands, shape.format):
+    if (image.width, image.height) != expected or (image.bands, image.format) != (look.bands, look.format):
         found = f"{image.width} x {image.height}, {image.bands} bands, {image.format}"
-        wanted = f"{expected[0]} x {expected[1]}, {shape.bands} bands, {shape.format}"
+        wanted = f"{expected[0]} x {expected[1]}, {look.bands} bands, {look.format}"
         msg = f"chunk {tile.chunk}, {tile.name!r}: is {found}, and the other tiles make it {wanted}."
         raise EngineError(msg)
-    (left, right), (upper, lower) = (
-        _span(about, side, length, shape.scale) for side, length in (("x", "width"), ("y", "height"))
-    )
-    content = image.numpy().reshape(image.height, image.width, shape.bands)[: lower - upper, : right - left]
-    weight = _ramp(about, "y", "height", shape.scale, blend=blend)[:, None, None]
-    weight = weight * _ramp(about, "x", "width", shape.scale, blend=blend)[None, :, None]
-    pixels[upper - top : lower - top, left:right] += content * weight
-    weights[upper - top : lower - top, left:right] += weight
+    try:
+        data = image.write_to_memory()
+    except library.Error as error:
+        raise result_fault(tile, error) from error
+    return np.frombuffer(data, NUMBERS[look.format]).reshape(image.height, image.width, look.bands)
+
+
+def _part(tile: Any, row: Band, column: Band, down: Cell, across: Cell) -> tuple[Any, Any]:
+    """The tile's pixels in a cell, and their weights (height, width, 1)."""
+    rows = slice(down.begin - row.begin, down.end - row.begin)
+    columns = slice(across.begin - column.begin, across.end - column.begin)
+    return tile[rows, columns], row.weight[rows, None, None] * column.weight[None, columns, None]
+
+
+def _woven(parts: Sequence[tuple[Any, Any]], kind: Any) -> Any:
+    """The weighted mean of these pixels; as they are when there is one part."""
+    import numpy as np
+
+    if len(parts) == 1:
+        return parts[0][0]
+    mean = sum(pixels * weight for pixels, weight in parts) / sum(weight for _, weight in parts)
+    return mean.astype(kind) if np.issubdtype(kind, np.floating) else np.rint(mean).astype(kind)
+
+
+def _band(about: Mapping[str, Any], start: str, length: str, scale: float, *, blend: bool) -> Band:
+    begin, end = _span(about, start, length, scale)
+    return Band(begin, end, _ramp(about, start, length, scale, blend=blend))
 
 
 def _span(about: Mapping[str, Any], start: str, length: str, scale: float) -> tuple[int, int]:
