@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from triptych.engines.api import Result, Source
 from triptych.engines.resources import need, resources
@@ -26,9 +22,6 @@ NUMBERS = {
 }
 """libvips's formats as NumPy names them; complex ones are in no image file."""
 PROFILE = "icc-profile-data"
-ROWS_AT_ONCE = 64
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 def vips() -> Any:
@@ -78,68 +71,15 @@ class Look:
         return image
 
 
-def strips(image: Any, spans: Sequence[tuple[int, int]], source: Source) -> Iterator[Any]:
-    """The rows (start, count) of each span, as an array (rows, width, bands) that the next one overwrites.
-
-    Spans follow each other or overlap; the image is read once, from the top down. SourceError says in which rows it
-    cannot be read.
-    """
-    import numpy as np
-
-    # A pipeline per strip would keep memory for each; one region does not.
-    region, kind = vips().Region.new(image), NUMBERS[image.format]
-    held = room((max(count for _, count in spans), image.width, image.bands), kind)
-    begun = done = 0
-    for start, count in spans:
-        held[: done - start] = held[start - begun : done - begun]
-        begun = start
-        while done < start + count:
-            rows = min(ROWS_AT_ONCE, start + count - done)
-            try:
-                data = region.fetch(0, done, image.width, rows)
-            except vips().Error as error:
-                raise source_fault(source, error, f" in rows {done} to {done + rows - 1} of {image.height}") from error
-            held[done - start : done - start + rows] = np.frombuffer(data, kind).reshape(rows, *held.shape[1:])
-            done += rows
-        yield held[:count]
-
-
-def room(shape: tuple[int, ...], kind: str) -> Any:
-    """An array of zeros: in memory, or in a scratch file where that would be more than a quarter of what is allowed."""
-    import numpy as np
-
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
-    if size <= resources().memory_bytes // 4:
-        return np.zeros(shape, kind)
-    return np.memmap(resources().new_folder() / "pixels", kind, "w+", shape=shape)
-
-
-def side_by_side(work: Callable[[In], Out], items: Iterable[In], item_bytes: int) -> Iterator[Out]:
-    """`work` of each item, in order, on every processor; what is begun is bounded by what engines may use.
-
-    `work` runs in threads: it must not ask for `resources()`.
-    """
-    threads = len(os.sched_getaffinity(0))
-    most = max(threads, min(8 * threads, resources().memory_bytes // 4 // max(1, item_bytes)))
-    waiting: deque[Future[Out]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def source_fault(source: Source, error: Exception, where: str = "") -> SourceError:
-    msg = f"{source.uri}: cannot be read as an image{where}: {_reason(error)}. Correct or remove the file."
+    msg = f"{source.uri}: cannot be read as an image{where}: {reason(error)}. Correct or remove the file."
     return SourceError(msg)
 
 
 def result_fault(result: Result, error: Exception) -> EngineError:
-    return EngineError(f"chunk {result.chunk}, {result.name!r}: cannot be read as an image: {_reason(error)}.")
+    return EngineError(f"chunk {result.chunk}, {result.name!r}: cannot be read as an image: {reason(error)}.")
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.images import NUMBERS, ROWS_AT_ONCE, Look, result_fault, room, side_by_side, vips
+from triptych.engines.images import NUMBERS, Look, result_fault, vips
+from triptych.engines.pixels import ROWS_AT_ONCE, room, save_rows, side_by_side
 from triptych.errors import EngineError
 
 SAVERS = {
@@ -59,24 +60,17 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         extension, options = SAVERS[params["format"]]
         options = options | ({"Q": params["quality"]} if params["format"] == "jpeg" else {})
         path = resources().new_folder() / f"mosaic{extension}"
-        _mosaic(source, tiles, blend=params["overlaps"] == "blend").write_to_file(str(path), **options)
+        _save(source, tiles, path, options, blend=params["overlaps"] == "blend")
         output.put_file(path, f"{PurePosixPath(source).stem}{params['suffix']}{extension}")
         path.unlink()
 
 
-def _mosaic(source: str, tiles: Sequence[Result], *, blend: bool) -> Any:
-    """The image, read from a scratch file of its rows."""
+def _save(source: str, tiles: Sequence[Result], path: Path, options: Mapping[str, Any], *, blend: bool) -> None:
     grid = _grid(source, tiles)
     first = tiles[0].metadata
     shape = _shape(tiles[0])
     width, height = (round(first[key] * shape.scale) for key in ("image_width", "image_height"))
-    path = resources().new_folder() / "rows.raw"
-    with path.open("wb") as out:
-        for rows in _rows(grid, shape, width, height, blend=blend):
-            out.write(rows)
-    look = shape.look
-    image = vips().Image.rawload(str(path), width, height, look.bands, format=look.format, access="sequential")
-    return look.on(image, vips())
+    save_rows(_rows(grid, shape, width, height, blend=blend), (width, height), shape.look, path, options)
 
 
 def _grid(source: str, tiles: Sequence[Result]) -> list[list[Result]]:
