@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
-from engines.cases.genomics import fasta, fastq, read
+from engines.cases.genomics import fasta, fastq, read, wrapped
 from engines.harness import join, split, untouched
 from triptych.engines.sequences import fasta_records, fastq_records
 from triptych.errors import JobSpecError, SourceError
@@ -26,6 +27,32 @@ def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: objec
         total += len(sequence)
         assert bases == total
         start = int(end)
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1000, 1 << 20])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_wrapped_records_end_where_qualities_are_as_many_as_bases(block: int, line_end: str) -> None:
+    records = [*wrapped(30, 1, line_end), (b"@s\nACG\n+\n@@@\n", 3), *wrapped(30, 2, line_end)]
+    data = b"".join(record for record, _ in records)
+    blocks = [data[at : at + block] for at in range(0, len(data), block)]
+    found = list(fastq_records(blocks, "memory:"))
+    ends = itertools.accumulate(len(record) for record, _ in records)
+    assert [int(end) for each in found for end in each.ends] == list(ends)
+    bases = itertools.accumulate(bases for _, bases in records)
+    assert [int(total) for each in found for total in each.bases] == list(bases)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"@a\nAC\nGT\n+\nIII\nII\n@b\nA\n+\nI\n", "at byte 0 is no FASTQ: it has 4 bases and 5 qualities"),
+        (b"@a\nAC\nGT\n+\nIIII\nAC\n", "at byte 16 is no FASTQ: its first line"),
+        (b"@a\nA\n+\nI\n@b\nAC\nGT\n+\nII\n", "at byte 9, ends after 4 bases and 2 qualities. Is the file cut off"),
+    ],
+)
+def test_a_record_that_is_none_is_named_by_its_byte(data: bytes, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        list(fastq_records([data], "memory:"))
 
 
 def test_split_and_joined_is_the_source(settings: Settings, tmp_path: Path) -> None:

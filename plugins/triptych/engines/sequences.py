@@ -23,53 +23,140 @@ class Records:
 
 
 def fastq_records(blocks: Iterable[bytes], uri: str) -> Iterator[Records]:
-    """Four lines each (Cock et al. 2010, without wrapped lines); SourceError names the byte where one is not so."""
-    import numpy as np
+    """Records of FASTQ (Cock et al. 2010); SourceError names the byte where one is none.
 
-    rest, offset, bases = b"", 0, 0
+    Those of four lines are found all at once; where sequence or qualities are wrapped, a block is read line by line.
+    """
+    scan = _Fastq(uri)
     for block in blocks:
-        data = rest + block
+        yield from scan.take(block)
+    yield from scan.finish()
+
+
+class _Fastq:
+    """Between blocks it keeps what is not whole yet: of a wrapped record the last line only."""
+
+    def __init__(self, uri: str) -> None:
+        self._lines = _Lines(uri)
+        self._rest, self._offset, self._bases = b"", 0, 0
+
+    def take(self, block: bytes) -> Iterator[Records]:
+        import numpy as np
+
+        data = self._rest + block
         codes = np.frombuffer(data, np.uint8)
-        lines = np.flatnonzero(codes == _NEWLINE)
-        count = len(lines) // 4
-        if count:
-            found = _whole_fastq(codes, lines[: 4 * count].reshape(-1, 4), offset, uri)
-            yield Records(found.ends + offset, found.bases + bases)
-            bases += int(found.bases[-1])
-            rest = data[int(found.ends[-1]) :]
-            offset += int(found.ends[-1])
-        else:
-            rest = data
-    if not rest.strip():
-        return
-    whole = rest if rest.endswith(b"\n") else rest + b"\n"
-    lines = np.flatnonzero(np.frombuffer(whole, np.uint8) == _NEWLINE)
-    if len(lines) != 4:
-        msg = f"{uri}: the last record, at byte {offset}, has {len(lines)} of 4 lines. Is the file cut off?"
-        raise SourceError(msg)
-    found = _whole_fastq(np.frombuffer(whole, np.uint8), lines.reshape(1, 4), offset, uri)
-    yield Records(np.array([offset + len(rest)]), found.bases + bases)
+        breaks = np.flatnonzero(codes == _NEWLINE)
+        used = 0
+        if self._lines.between_records:
+            ends, lengths = _four_lines(codes, breaks)
+            yield from self._records(ends, lengths)
+            used = 4 * len(ends)
+        if not self._lines.between_records or len(breaks) - used >= 4:
+            yield from self._records(*self._lines.read(codes, breaks, used, self._offset))
+            used = len(breaks)
+        end = int(breaks[used - 1]) + 1 if used else 0
+        self._rest, self._offset = data[end:], self._offset + end
+
+    def finish(self) -> Iterator[Records]:
+        import numpy as np
+
+        # The last line may lack its end.
+        whole = self._rest + b"\n" * (not self._rest.endswith(b"\n"))
+        codes = np.frombuffer(whole if self._rest else b"", np.uint8)
+        breaks = np.flatnonzero(codes == _NEWLINE)
+        ends, lengths = self._lines.read(codes, breaks, 0, self._offset)
+        self._lines.check_whole()
+        yield from self._records(np.minimum(ends, len(self._rest)), lengths)
+
+    def _records(self, ends: Any, lengths: Any) -> Iterator[Records]:
+        if len(ends):
+            yield Records(ends + self._offset, self._bases + lengths.cumsum())
+            self._bases += int(lengths.sum())
 
 
-def _whole_fastq(codes: Any, lines: Any, offset: int, uri: str) -> Records:
-    """Records that lie in `codes`, given the newline at the end of each of their four lines."""
+def _four_lines(codes: Any, breaks: Any) -> tuple[Any, Any]:
+    """Ends and bases of the records in `codes`, as long as they are of four lines; `breaks` are the lines' ends."""
     import numpy as np
 
+    lines = breaks[: len(breaks) // 4 * 4].reshape(-1, 4)
     ends = lines[:, 3] + 1
-    starts = np.concatenate(([0], ends[:-1]))
-    wrong = (codes[starts] != _FASTQ) | (codes[lines[:, 1] + 1] != _PLUS)
+    starts = np.concatenate(([0], ends[:-1]))[: len(ends)]
     returns = (codes[np.maximum(lines[:, 1] - 1, 0)] == _RETURN).astype(np.int64)
     lengths = lines[:, 1] - lines[:, 0] - 1 - returns
     last_returns = (codes[np.maximum(lines[:, 3] - 1, 0)] == _RETURN).astype(np.int64)
+    wrong = (codes[starts] != _FASTQ) | (codes[lines[:, 1] + 1] != _PLUS)
     wrong |= lengths != lines[:, 3] - lines[:, 2] - 1 - last_returns
-    if wrong.any():
-        at = offset + int(starts[int(wrong.argmax())])
-        msg = (
-            f"{uri}: the record at byte {at} is no FASTQ: four lines, the first with @, the third with +, "
-            "and as many qualities as bases."
-        )
-        raise SourceError(msg)
-    return Records(ends, np.cumsum(lengths))
+    sound = int(wrong.argmax()) if wrong.any() else len(ends)
+    return ends[:sound], lengths[:sound]
+
+
+class _Lines:
+    """Reads FASTQ line by line. Qualities end when they are as many as the bases: they may begin with @ or +, too."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri, self._start, self._bases, self._qualities = uri, 0, 0, 0
+        self._take = self._header
+
+    @property
+    def between_records(self) -> bool:
+        return self._take == self._header
+
+    def read(self, codes: Any, breaks: Any, skipped: int, offset: int) -> tuple[Any, Any]:
+        """Ends, in `codes`, and bases of the records that end in these lines, the first `skipped` left out."""
+        import numpy as np
+
+        starts = np.concatenate(([0], breaks + 1))[skipped:-1]
+        returns = (codes[np.maximum(breaks - 1, 0)] == _RETURN)[skipped:]
+        lengths = np.maximum(breaks[skipped:] - starts - returns, 0)
+        ended = [
+            (end, self._bases)
+            for start, first, length, end in zip(
+                starts.tolist(), codes[starts].tolist(), lengths.tolist(), breaks[skipped:].tolist(), strict=True
+            )
+            if self._take(first, length, offset + start)
+        ]
+        found = np.array(ended, np.int64).reshape(-1, 2)
+        return found[:, 0] + 1, found[:, 1]
+
+    def check_whole(self) -> None:
+        if not self.between_records:
+            msg = (
+                f"{self._uri}: the last record, at byte {self._start}, ends after {self._bases} bases and "
+                f"{self._qualities} qualities. Is the file cut off?"
+            )
+            raise SourceError(msg)
+
+    def _header(self, first: int, length: int, at: int) -> bool:
+        """Take one line; true when it ends a record. The same holds for `_sequence` and `_quality`."""
+        if length:
+            self._start, self._bases, self._qualities = at, 0, 0
+            self._take = self._sequence
+            if first != _FASTQ:
+                why = "its first line does not begin with @"
+                raise self._fault(why)
+        return False
+
+    def _sequence(self, first: int, length: int, at: int) -> bool:
+        if first == _FASTQ:
+            why = "no line with + follows its sequence"
+            raise self._fault(why)
+        if first == _PLUS:
+            self._take = self._quality
+        else:
+            self._bases += length
+        return False
+
+    def _quality(self, first: int, length: int, at: int) -> bool:
+        self._qualities += length
+        if self._qualities > self._bases:
+            why = f"it has {self._bases} bases and {self._qualities} qualities"
+            raise self._fault(why)
+        if self._qualities == self._bases:
+            self._take = self._header
+        return self.between_records
+
+    def _fault(self, why: str) -> SourceError:
+        return SourceError(f"{self._uri}: the record at byte {self._start} is no FASTQ: {why}.")
 
 
 def fasta_records(blocks: Iterable[bytes], uri: str) -> Iterator[Records]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -127,7 +128,7 @@ def _cells(bands: Sequence[Band], end: int, most: int) -> Iterator[Cell]:
     """Cover [0, end), in order, with cells of at most so many pixels, each in the same bands from edge to edge."""
     edges = {0, end, *(band.begin for band in bands), *(band.end for band in bands), *range(0, end, most)}
     ordered = sorted(edge for edge in edges if edge <= end)
-    for begin, stop in zip(ordered, ordered[1:], strict=False):
+    for begin, stop in pairwise(ordered):
         yield Cell(begin, stop, [n for n, band in enumerate(bands) if band.begin <= begin < band.end])
 
 
