@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines.cases.images import FLOWER, as_png, members, picture, tile_results
-from engines.harness import Results, join, split, untouched
+from engines.cases.images import FLOWER, as_png, cut_off, members, picture, tile_results
+from engines.harness import Results, join, join_peak_mib, peak_mib, split, untouched
+from engines.large_pictures import Untouched, differing_values, write_picture
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
@@ -111,3 +112,30 @@ def test_what_is_no_image_is_refused(settings: Settings, tmp_path: Path) -> None
         split(settings, "image_batches", [path], {})
     with pytest.raises(JobSpecError, match="overlap"):
         split(settings, "image_tiles", [path], {"size": 20, "overlap": 20})
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_an_image_that_is_cut_off_is_refused_with_its_place(settings: Settings, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut.{kind.lower()}"
+    path.write_bytes(cut_off(kind))
+    with pytest.raises(SourceError, match=rf"{path.name}: cannot be read as an image in rows \d+ to \d+ of 280"):
+        split(settings, "image_tiles", [path], {"size": 64})
+    with pytest.raises(SourceError, match=f"{path.name}: cannot be read as an image"):
+        split(settings, "image_batches", [path], {"max_height": 100})
+    tile = Results({f"t.{kind.lower()}": cut_off(kind)}, metadata=tile_results(picture(300, 280), 300)[0].metadata)
+    with pytest.raises(EngineError, match=r"chunk 0, 't\.\w+': cannot be read as an image"):
+        join(settings, "mosaic", [tile])
+    for params in ({"contact_sheet": False}, {"package": "tar"}, {"package": "tiff", "contact_sheet": False}):
+        with pytest.raises(EngineError, match=r"chunk 0, 't\.\w+': cannot be read as an image"):
+            join(settings, "image_package", [tile], params)
+
+
+def test_20000_by_20000_pixels_take_a_part_of_their_size(settings: Settings, tmp_path: Path) -> None:
+    side, path = 20_000, tmp_path / "large.tif"
+    write_picture(path, side, 1, bigtiff=True)
+    most_mib = side * side / 3 / 2**20
+    assert peak_mib("image_tiles", [path], {"format": "tiff"}, settings) < most_mib
+    tiles = Untouched(tmp_path / "workspace", "output.tif")
+    assert join_peak_mib("mosaic", tiles, {"format": "tiff"}, settings) < most_mib
+    (mosaic,) = (tmp_path / "workspace").rglob("output/large.tif")
+    assert differing_values(mosaic, side, 1) == 0

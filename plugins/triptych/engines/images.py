@@ -21,6 +21,8 @@ NUMBERS = {
     "double": "float64",
 }
 """libvips's formats as NumPy names them; complex ones are in no image file."""
+FAIL_ON = "error"
+"""At `truncated`, libvips gives the rows that a TIFF has not as grey."""
 PROFILE = "icc-profile-data"
 
 
@@ -38,9 +40,7 @@ def open_image(data: BinaryIO, *, sequential: bool) -> Any:
     source = library.SourceCustom()
     source.on_read(data.read)
     source.on_seek(data.seek)
-    return library.Image.new_from_source(
-        source, "", access="sequential" if sequential else "random", fail_on="truncated"
-    )
+    return library.Image.new_from_source(source, "", access="sequential" if sequential else "random", fail_on=FAIL_ON)
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Look:
 
 
 def source_fault(source: Source, error: Exception, where: str = "") -> SourceError:
+    """`where` begins with a space."""
     msg = f"{source.uri}: cannot be read as an image{where}: {reason(error)}. Correct or remove the file."
     return SourceError(msg)
 

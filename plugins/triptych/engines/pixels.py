@@ -62,7 +62,7 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In], item_bytes: int
     `work` runs in threads: it must not ask for `resources()`.
     """
     threads = len(os.sched_getaffinity(0))
-    most = max(threads, min(8 * threads, resources().memory_bytes // 4 // max(1, item_bytes)))
+    most = max(threads, min(4 * threads, resources().memory_bytes // 8 // max(1, item_bytes)))
     waiting: deque[Future[Out]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:

@@ -122,6 +122,13 @@ def _originals(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert [name for piece in pieces for name in piece.metadata["images"]] == list(found)
 
 
+def _made_smaller(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    found = [data for piece in pieces for data in members(piece.data).values()]
+    sizes = [Image.open(io.BytesIO(data)).size for data in found]
+    assert sizes == [(40, 26), (33, 90), (40, 27), (40, 26), (33, 90)]
+    assert found[1] == found[4] == sources[1].read_bytes()
+
+
 def _bad_zip(folder: Path) -> Path:
     path = folder / "bad.zip"
     path.write_bytes(b"PK\x03\x04 and no more")
@@ -168,6 +175,16 @@ def _large_left(factor: int) -> list[Results]:
     return [Results({"a.png": as_png(picture(900, 900))}) for _ in range(4 * factor)]
 
 
+def cut_off(kind: str, compression: str | None = None) -> bytes:
+    """The first three quarters of a picture's file, whose directory is there where a TIFF has it in front."""
+    data = io.BytesIO()
+    if kind == "TIFF" and compression:
+        picture(300, 280).save(data, kind, compression=compression)
+    else:
+        picture(300, 280).save(data, kind)
+    return data.getvalue()[: 3 * len(data.getvalue()) // 4]
+
+
 def _no_image() -> list[Results]:
     return [Results({"a.png": b"no image"})]
 
@@ -192,6 +209,17 @@ CASES = [
         bad={"count": 0},
         corrupt=_bad_zip,
         says="zip",
+        grow=_many_images,
+        empty="refused",
+    ),
+    Split(
+        "image_batches",
+        {"count": 2, "max_width": 40},
+        _archives,
+        _made_smaller,
+        bad={"max_width": 0},
+        corrupt=_broken,
+        says="cannot be read as an image",
         grow=_many_images,
         empty="refused",
     ),
@@ -221,5 +249,8 @@ CASES = [
         _left,
         _pages,
         bad={"thumbnail": 1},
+        corrupt=lambda: [Results({"a.png": cut_off("PNG")})],
+        says="chunk 0, 'a.png': cannot be read as an image",
+        grow=_large_left,
     ),
 ]

@@ -9,6 +9,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -25,7 +26,8 @@ ON_A_SHEET, ACROSS, MARGIN_PX = 100, 10, 8
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    entries = [_entry(name, data, result) for name, data, result in _images(results)]
+    is_unpacked_later = params["contact_sheet"] or params["package"] == "tiff"
+    entries = [_entry(name, data, result, whole=not is_unpacked_later) for name, data, result in _images(results)]
     {"zip": _zip, "tar": _tar, "tiff": _tiff}[params["package"]](results, output, params["name"])
     if params["index"] == "csv":
         with output.open(f"{params['name']}.csv") as out:
@@ -62,8 +64,11 @@ def _files(result: Result) -> Iterator[tuple[str, bytes]]:
             yield member.name, member.data.read()
 
 
-def _entry(name: str, data: bytes, result: Result) -> dict[str, Any]:
-    with _opened(data, result) as image:
+def _entry(name: str, data: bytes, result: Result, *, whole: bool) -> dict[str, Any]:
+    """The image's line in the index; with `whole` EngineError when its pixels are not all there."""
+    with _opened(data, result) as image, _readable(result):
+        if whole:
+            image.load()
         about = {"width": image.width, "height": image.height, "format": image.format}
     digest = hashlib.sha256(data).hexdigest()
     return {"name": name, "chunk": result.chunk, **about, "bytes": len(data), "sha256": digest}
@@ -93,13 +98,27 @@ def _tar(results: Sequence[Result], output: Output, name: str) -> None:
 
 
 def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
-    pages = (_opened(data, result) for _, data, result in _images(results))
-    first = next(pages, None)
-    if first is None:
-        return
-    path = resources().new_folder() / "pages.tif"
-    first.save(path, "TIFF", save_all=True, append_images=pages, compression="tiff_deflate")
-    output.put_file(path, f"{name}.tif")
+    writer = need("PIL.TiffImagePlugin", "images").AppendingTiffWriter
+    path, is_empty = resources().new_folder() / "pages.tif", True
+    # Not save_all: that opens every image before it writes the first.
+    with writer(path, new=True) as pages:
+        for _, data, result in _images(results):
+            with _opened(data, result) as image, _readable(result):
+                for number in range(getattr(image, "n_frames", 1)):
+                    image.seek(number)
+                    image.save(pages, "TIFF", compression="tiff_deflate")
+                    pages.newFrame()
+            is_empty = False
+    if not is_empty:
+        output.put_file(path, f"{name}.tif")
+
+
+@contextmanager
+def _readable(result: Result) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SyntaxError) as error:
+        raise result_fault(result, error) from error
 
 
 def _contact_sheets(results: Sequence[Result], output: Output, side: int) -> None:
@@ -121,12 +140,9 @@ def _sheet(images: Iterator[tuple[str, bytes, Result]], side: int) -> bytes:
     count = 0
     for name, data, result in images:
         x, y = count % ACROSS * width + MARGIN_PX, count // ACROSS * height + MARGIN_PX
-        try:
-            with _opened(data, result) as image:
-                image.thumbnail((side, side))
-                sheet.paste(image.convert("RGB"), (x, y))
-        except OSError as error:
-            raise result_fault(result, error) from error
+        with _opened(data, result) as image, _readable(result):
+            image.thumbnail((side, side))
+            sheet.paste(image.convert("RGB"), (x, y))
         # The built-in font has Latin letters only.
         pen.text((x, y + side), name.encode("ascii", "replace").decode()[: side // 6], "black")
         count += 1

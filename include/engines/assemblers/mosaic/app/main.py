@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.images import NUMBERS, Look, result_fault, vips
+from triptych.engines.images import FAIL_ON, NUMBERS, Look, result_fault, vips
 from triptych.engines.pixels import ROWS_AT_ONCE, room, save_rows, side_by_side
 from triptych.errors import EngineError
 
@@ -94,7 +94,7 @@ def _shape(tile: Result) -> Shape:
 def _read(library: Any, tile: Result) -> Any:
     data = b"".join(tile.stream())
     try:
-        return library.Image.new_from_buffer(data, "", access="sequential", fail_on="truncated")
+        return library.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
     except library.Error as error:
         raise result_fault(tile, error) from error
 

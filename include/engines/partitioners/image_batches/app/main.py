@@ -10,7 +10,7 @@ from typing import Any
 
 from triptych.engines import Chunk, Source, resources
 from triptych.engines.archives import read_tar, safe_name, write_tar
-from triptych.engines.images import EXTENSIONS, source_fault, vips
+from triptych.engines.images import EXTENSIONS, FAIL_ON, source_fault, vips
 from triptych.errors import SourceError
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
@@ -95,10 +95,16 @@ def _fitting(source: Source, name: str, data: bytes, params: Mapping[str, Any]) 
     width, height = params["max_width"] or UNLIMITED_PX, params["max_height"] or UNLIMITED_PX
     library = vips()
     try:
-        image = library.Image.new_from_buffer(data, "", access="sequential")
+        image = library.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
         if image.width <= width and image.height <= height:
             return data
-        smaller = library.Image.thumbnail_buffer(data, width, height=height, size="down")
+        if image.get("vips-loader").startswith("jpegload"):
+            # Read small, which is quick, but it takes cut off images: they are looked through first.
+            library.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8).avg()
+            smaller = library.Image.thumbnail_buffer(data, width, height=height, size="down")
+        else:
+            smaller = image.thumbnail_image(width, height=height, size="down")
         return bytes(smaller.write_to_buffer(PurePosixPath(name).suffix.lower(), keep="icc"))
     except library.Error as error:
-        raise source_fault(source, error) from error
+        where = "" if name == source.name else f", {name!r} in it,"
+        raise source_fault(source, error, where) from error
