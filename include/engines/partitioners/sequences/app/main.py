@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych.engines import Chunk, Source, resources
+from triptych.engines import Chunk, Source, need, resources
 from triptych.engines.api import SourceRange
 from triptych.engines.sequences import Records, fasta_records, fastq_records
 from triptych.errors import JobSpecError, SourceError
@@ -197,12 +195,14 @@ def _joined(parts: Sequence[tuple[Reads, Cut]], pieces: Sequence[Path | SourceRa
 
 
 def _unpacked(source: Source) -> Path:
+    # dnaio brings it; it takes half the time of the standard library.
+    igzip, isal_zlib = need("isal.igzip", "genomics"), need("isal.isal_zlib", "genomics")
     path = resources().new_folder() / "unpacked"
     try:
-        with source.open() as packed, gzip.GzipFile(fileobj=packed) as data, path.open("wb") as out:
+        with source.open() as packed, igzip.IGzipFile(fileobj=packed) as data, path.open("wb") as out:
             while block := data.read(BLOCK_BYTES):
                 out.write(block)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:
         msg = f"{source.uri}: the gzip file cannot be unpacked after {path.stat().st_size} bytes: {error}."
         raise SourceError(msg) from error
     return path
