@@ -1,112 +1,165 @@
-"""Sorting and merging more records than memory holds: sorted runs in scratch files, merged a bounded number at once."""
+"""Sorting and merging more records than memory holds: sorted runs in scratch files, merged a bounded number at once.
+
+A batch is a pyarrow RecordBatch: first the columns that order it, last `record`; what is between them goes along.
+"""
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from triptych.engines.resources import resources
+from triptych.engines.ordering import Order
+from triptych.engines.resources import need, resources
 from triptych.errors import EngineError
-from triptych.storage.base import BLOCK_BYTES
 
-RECORD_OVERHEAD_BYTES = 400
-"""What a record takes in memory beside its bytes: two objects, its key, and its place in a list."""
-
-Blocks: TypeAlias = Callable[[], Iterable[bytes]]
+PIECE_SHARE = 128
+"""What is written and read back at once; there is one of each run that is merged."""
+RUN_MEMORY_BYTES = 8 * 1024 * 1024
+"""What one run takes while it is merged: its batch, as it is read, cut and put in order."""
+SORTED_SHARE = 8
+"""What is sorted at once is there twice, beside its order and what is being read."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stream of records that can be read again; `what` names it in messages."""
+    """A stream of batches that can be read again; `what` names it in messages."""
 
-    blocks: Blocks
+    batches: Callable[[], Iterable[Any]]
     what: str
 
 
-@dataclass(frozen=True)
-class Order:
-    """How to find records in a run's blocks, and what to compare of a record of that run."""
-
-    split: Callable[[Run], Iterator[bytes]]
-    key: Callable[[bytes, str], Any]
+def keyed(keys: Sequence[Any], records: Any, **along: Any) -> Any:
+    """A batch of these arrays."""
+    arrays = {**{f"key{at}": key for at, key in enumerate(keys)}, **along, "record": records}
+    return need("pyarrow", "tables").record_batch(list(arrays.values()), list(arrays))
 
 
-def merged(runs: Sequence[Run], order: Order, *, in_order: bool | None = None) -> Iterator[tuple[Any, bytes]]:
-    """All records in order, each with its key; equal ones keep the order of the runs, and their order inside one.
+def record_bytes(batch: Any) -> bytes:
+    """Its records back to back."""
+    import numpy as np
+
+    records = batch.column("record")
+    _, offsets, data = records.buffers()
+    if not len(records):
+        return b""
+    ends = np.frombuffer(offsets, np.int64)[[records.offset, records.offset + len(records)]].tolist()
+    return data[ends[0] : ends[1]].to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types.
+
+
+def merged(runs: Iterable[Run], order: Order, *, in_order: bool | None = None) -> Iterator[Any]:
+    """All records in order, in batches; equal ones keep the order of the runs, and their order inside one.
 
     With `in_order` None each run is looked through first, and only those that are not in order are sorted. With True
     EngineError names the first run that is not.
     """
-    ready: list[Run] = []
-    for run in runs:
-        if in_order or (in_order is None and _is_in_order(run, order)):
-            ready.append(run)
-        else:
-            ready += _sorted_runs(run, order)
-    at_once = max(2, resources().memory_bytes // (8 * BLOCK_BYTES))
+    ready = list(_ready(runs, order, in_order))
+    at_once = max(2, resources().memory_bytes // RUN_MEMORY_BYTES)
     while len(ready) > at_once:
         groups = [ready[at : at + at_once] for at in range(0, len(ready), at_once)]
-        ready = [_spilled((record for _, record in _merge(group, order)), group[0].what) for group in groups]
+        ready = [_spilled(_merge(group, order), group[0].what) for group in groups]
     yield from _merge(ready, order)
 
 
-def _merge(runs: Sequence[Run], order: Order) -> Iterator[tuple[Any, bytes]]:
-    return heapq.merge(*(_keyed(run, order) for run in runs), key=lambda pair: pair[0])
+def _ready(runs: Iterable[Run], order: Order, in_order: bool | None) -> Iterator[Run]:
+    """Runs in order; those that were not are gathered, across their borders, to as much as is sorted at once."""
+    gathered: list[Any] = []
+    size, what = 0, ""
+    for run in runs:
+        if in_order:
+            yield Run(partial(_held_to_order, run, order), run.what)
+        elif in_order is None and not any(fault is not None for _, fault in _faults(run, order)):
+            if gathered:
+                yield _spilled(_sorted_pieces(gathered, order), what)
+            size = 0
+            yield run
+        else:
+            for batch in run.batches():
+                gathered.append(batch)
+                size, what = size + batch.nbytes, run.what
+                if size > resources().memory_bytes // SORTED_SHARE:
+                    yield _spilled(_sorted_pieces(gathered, order), what)
+                    size = 0
+    if gathered:
+        # The last ones need no file.
+        yield Run(partial(_sorted_pieces, gathered, order), what)
 
 
-def _keyed(run: Run, order: Order) -> Iterator[tuple[Any, bytes]]:
+def _faults(run: Run, order: Order) -> Iterator[tuple[Any, int | None]]:
+    """Each batch, with the number of its first record that ought to be before the one in front of it."""
     last: Any = None
-    for record in order.split(run):
-        key = order.key(record, run.what)
-        if last is not None and key < last:
+    for batch in run.batches():
+        if len(batch):
+            falls = order.falls(batch)
+            if last is not None and order.key(batch, 0) < last:
+                yield batch, 0
+            else:
+                yield batch, int(falls.argmax()) + 1 if falls.any() else None
+            last = order.key(batch, len(batch) - 1)
+
+
+def _held_to_order(run: Run, order: Order) -> Iterator[Any]:
+    for batch, fault in _faults(run, order):
+        if fault is not None:
+            record = batch.column("record")[fault].as_py()
             msg = f"{run.what}: is not in order at {record[:60]!r}. Let the engine find out which results are."
             raise EngineError(msg)
-        last = key
-        yield key, record
+        yield batch
 
 
-def _is_in_order(run: Run, order: Order) -> bool:
-    last: Any = None
-    for record in order.split(run):
-        key = order.key(record, run.what)
-        if last is not None and key < last:
-            return False
-        last = key
-    return True
+def _sorted_pieces(gathered: list[Any], order: Order) -> Iterator[Any]:
+    """The batches, which are taken out of the list, in order and in small pieces."""
+    whole = need("pyarrow", "tables").concat_batches(gathered)
+    gathered.clear()
+    places = order.sorted_places(whole)
+    wanted = resources().memory_bytes // PIECE_SHARE
+    step = max(1, len(whole) * wanted // max(1, whole.nbytes))
+    for start in range(0, len(whole), step):
+        piece = slice(start, start + step)
+        yield whole[piece] if places is None else whole.take(places[piece])
 
 
-def _sorted_runs(run: Run, order: Order) -> Iterator[Run]:
-    """The run in pieces that fit into memory, each sorted."""
-    records = order.split(run)
-    while batch := list(_batch(records)):
-        batch.sort(key=lambda record: order.key(record, run.what))
-        yield _spilled(iter(batch), run.what)
-
-
-def _batch(records: Iterator[bytes]) -> Iterator[bytes]:
-    """Records up to a quarter of the memory: the batch before is still there while the next is read."""
-    room = resources().memory_bytes // 4
-    while room > 0:
-        (record,) = tuple(islice(records, 1)) or (None,)
-        if record is None:
-            return
-        room -= len(record) + RECORD_OVERHEAD_BYTES
-        yield record
-
-
-def _spilled(records: Iterator[bytes], what: str) -> Run:
+def _spilled(batches: Iterator[Any], what: str) -> Run:
+    """In a file, which is removed when it has been read."""
+    pa = need("pyarrow", "tables")
     path = resources().new_folder() / "run"
-    with path.open("wb", BLOCK_BYTES) as out:
-        for record in records:
-            out.write(record if record.endswith(b"\n") else record + b"\n")
-    return Run(lambda: _blocks(path), what)
+    first = next(batches)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, first.schema) as out:
+        out.write_batch(first)
+        for batch in batches:
+            out.write_batch(batch)
+    return Run(partial(_read_back, path), what)
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as source:
-        while block := source.read(BLOCK_BYTES):
-            yield block
+def _read_back(path: Path) -> Iterator[Any]:
+    pa = need("pyarrow", "tables")
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as batches:
+        yield from batches
+    path.unlink()
+
+
+def _merge(runs: Sequence[Run], order: Order) -> Iterator[Any]:
+    """Window by window: what cannot have anything before it in the batches that are still to be read."""
+    sources = [iter(run.batches()) for run in runs]
+    heads = {place: head for place, source in enumerate(sources) if (head := _next(source)) is not None}
+    while len(heads) > 1:
+        bound, bounding = min((order.key(head, len(head) - 1), place) for place, head in heads.items())
+        window = []
+        for place, head in list(heads.items()):
+            # The batch behind the bounding one may begin with its key: equal records of later runs wait.
+            bisect = bisect_right if place <= bounding else bisect_left
+            count = bisect(range(len(head)), bound, key=partial(order.key, head))
+            window.append(head[:count])
+            heads[place] = head[count:] if count < len(head) else _next(sources[place])
+        heads = {place: head for place, head in heads.items() if head is not None}
+        yield from _sorted_pieces(window, order)
+    for place, head in heads.items():
+        yield head
+        yield from sources[place]
+
+
+def _next(source: Iterator[Any]) -> Any:
+    return next((batch for batch in source if len(batch)), None)

@@ -1,0 +1,78 @@
+"""Raw values of CSV and JSON as text and back, a column at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+from triptych.engines.resources import need
+
+WHOLLY_QUOTED = r'(?s)^"([^"]|"")*"$'
+
+
+def unquoted(raw: Any, delimiter: str) -> Any:
+    """CSV's values, bytes, as large strings. ValueError for one that is no UTF-8, or is not right in its quotes."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    texts = raw.cast(pa.large_string())
+    has_quotes = pc.match_substring(texts, '"')
+    if not _any(has_quotes):
+        return texts
+    quoted = pc.match_substring_regex(texts, WHOLLY_QUOTED)
+    inner = pc.binary_slice(raw.filter(quoted), 1, -1).cast(pa.large_string())
+    texts = pc.replace_with_mask(texts, quoted, pc.replace_substring(inner, '""', '"'))
+    return _where(pc.and_not(has_quotes, quoted), texts, lambda text: _parsed(text, delimiter))
+
+
+def quoted(texts: Any, delimiter: str) -> Any:
+    """As the csv module writes them: in quotes only where they need it."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    needy = pc.match_substring_regex(texts, f'[{delimiter}"\r\n]')
+    if not _any(needy):
+        return texts
+    inner = pc.replace_substring(texts.filter(needy), '"', '""')
+    mark, nothing = (pa.scalar(text, pa.large_string()) for text in ('"', ""))
+    return pc.replace_with_mask(texts, needy, pc.binary_join_element_wise(mark, inner, mark, nothing))
+
+
+def json_text(raw: Any) -> Any:
+    """JSON's values, large strings, as what a string's characters are, else as they are; null is null."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    raw = pc.if_else(pc.equal(raw, "null"), None, raw)
+    strings = pc.starts_with(raw, '"').fill_null(False)
+    inner = pc.binary_slice(raw.filter(strings).cast(pa.large_binary()), 1, -1).cast(pa.large_string())
+    return _where(
+        pc.and_(strings, pc.match_substring(raw, "\\").fill_null(False)),
+        pc.replace_with_mask(raw, strings, inner),
+        lambda text: json.loads(f'"{text}"'),
+    )
+
+
+def by_unique(values: Any, work: Callable[[Any], Any], kind: Any = None) -> Any:
+    """What `work` makes of each value, asked once for equal ones; null stays null. Large strings unless `kind` says."""
+    pa = need("pyarrow", "tables")
+    coded = values.dictionary_encode()
+    made = [None if value is None else work(value) for value in coded.dictionary.to_pylist()]
+    return pa.array(made, kind or pa.large_string()).take(coded.indices)
+
+
+def _where(mask: Any, texts: Any, work: Callable[[str], str]) -> Any:
+    """`work` done where the mask is true."""
+    if not _any(mask):
+        return texts
+    return need("pyarrow.compute", "tables").replace_with_mask(texts, mask, by_unique(texts.filter(mask), work))
+
+
+def _any(mask: Any) -> bool:
+    return bool(need("pyarrow.compute", "tables").any(mask).as_py())
+
+
+def _parsed(text: str, delimiter: str) -> str:
+    try:
+        ((value,),) = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    except csv.Error as error:
+        msg = f"{text[:60]!r}: {error}"
+        raise ValueError(msg) from error
+    return value
