@@ -34,7 +34,7 @@ def _no_number() -> list[Results]:
 
 def _large(factor: int) -> list[Results]:
     source = random.Random(5)
-    rows = [b"%d,%d,%s\n" % (n, source.randrange(10**6), b"x" * 400) for n in range(20_000)]
+    rows = [b"%d,%d,%s\n" % (n, source.randrange(10**6), b"x" * 400) for n in range(60_000)]
     return [Results({"t.csv": b"id,amount,note\n" + b"".join(rows)}) for _ in range(factor)]
 
 
