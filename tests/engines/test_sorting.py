@@ -20,6 +20,7 @@ import pytest
 from engines.harness import Results, join
 from triptych.engines.merging import Run, keyed, merged, record_bytes
 from triptych.engines.ordering import Order
+from triptych.engines.sort_keys import Column
 from triptych.engines.resources import Resources, using
 from triptych.errors import EngineError
 from triptych.settings import Settings
@@ -104,6 +105,19 @@ def test_any_mix_of_values_is_in_the_order_of_python(small: Settings, seed: int)
     lines = [Results({"t.jsonl": _json([names, *part])}) for part in parts if part]
     found = join(small, "sorted_concat", lines, {"by": by, "missing": missing}) if lines else {"sorted.jsonl": b""}
     assert [json.loads(line) for line in found["sorted.jsonl"].splitlines()] == _objects([names, *expected])
+
+
+@pytest.mark.parametrize("bits", [8, 53, 54, 60, 63, 64, 65, 90, 140, 1024, 1100])
+def test_integers_of_any_size_are_in_order(bits: int) -> None:
+    source = random.Random(bits)
+    # So near to each other that as floats most are equal.
+    near = [2**bits - 1 - 2 ** source.randrange(max(1, bits - 50)) - source.randrange(3) for _ in range(200)]
+    numbers = near + [-n for n in near]
+    texts = pa.array(map(str, numbers), pa.large_string())
+    column = Column.of("n:number")
+    batch = keyed(column.keys(texts, "", "last"), texts.cast(pa.large_binary()))
+    places = Order(column.directions).sorted_places(batch)
+    assert [int(record) for record in batch.take(places).column("record").to_pylist()] == sorted(numbers)
 
 
 def _csv(rows: list[list[str]], ends: str) -> bytes:
