@@ -6,19 +6,16 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 
-from triptych.engines.values import by_unique
+from triptych.engines.instants import of_iso
 from triptych.engines.ordering import Direction
 from triptych.engines.resources import need
+from triptych.engines.values import by_unique
 from triptych.errors import EngineError
 
 WHOLE = r"^-?[0-9]+$"
-ZONED = r"[T ].*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-YEAR_1 = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 LARGEST = int(sys.float_info.max)
 BEYOND = 10**4300
 """Python reads no integer of more than 4300 digits."""
@@ -149,27 +146,11 @@ def _digits(rest: int) -> bytes:
 
 def _dates(texts: Any) -> list[Any]:
     """Microseconds since 1970; ISO 8601, in UTC where it names no zone."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    zoned = pc.match_substring_regex(texts, ZONED)
-    try:
-        moments = pc.coalesce(
-            pc.if_else(zoned, None, texts).cast(pa.timestamp("us")).cast(pa.int64()),
-            pc.if_else(zoned, texts, None).cast(pa.timestamp("us", "UTC")).cast(pa.int64()),
-        )
-        # Arrow reads a year 0 too.
-        if not pc.any(pc.less(moments, YEAR_1)).as_py():
-            return [moments]
-    except pa.ArrowInvalid:
-        pass
-    return [by_unique(texts, _moment, pa.int64())]
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _UnfitError(text) from error
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
+    found = of_iso(texts, UTC)
+    if found.null_count > texts.null_count:
+        pc = need("pyarrow.compute", "tables")
+        raise _UnfitError(texts.filter(pc.and_(found.is_null(), texts.is_valid()))[0].as_py())
+    return [found]
 
 
 KINDS: Mapping[str, tuple[Callable[[Any], list[Any]], int]] = {

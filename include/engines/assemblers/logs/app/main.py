@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.merging import merged
-from triptych.engines.timestamps import log_runs
+from triptych.engines.log_runs import BY_TIME, log_runs
+from triptych.engines.merging import merged, record_bytes
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     names = [f"chunk {result.chunk}, {result.name!r}" for result in results]
-    runs, order = log_runs(results, names, params)
     with output.open(params["name"]) as out:
-        for _, entry in merged(runs, order):
-            out.write(entry)
+        for batch in merged(log_runs(results, names, params), BY_TIME):
+            out.write(record_bytes(batch))

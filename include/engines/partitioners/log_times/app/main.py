@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.merging import merged
-from triptych.engines.timestamps import log_runs
+from triptych.engines.instants import SECOND
+from triptych.engines.log_runs import BY_TIME, log_runs
+from triptych.engines.merging import merged, record_bytes
 from triptych.errors import EngineError, SourceError
 
 
@@ -22,15 +23,26 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 
 def _windows(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    runs, order = log_runs(sources, [source.uri for source in sources], params)
     path, length = resources().new_folder() / "window.log", params["window_s"]
-    for number, entries in groupby(merged(runs, order), key=lambda pair: int(pair[0] // length)):
+    entries = merged(log_runs(sources, [source.uri for source in sources], params), BY_TIME)
+    for number, pieces in groupby(_pieces(entries, length * SECOND), key=lambda piece: piece[0]):
         count = 0
         with path.open("wb") as out:
-            for _, entry in entries:
-                out.write(entry)
-                count += 1
+            for _, piece in pieces:
+                out.write(record_bytes(piece))
+                count += len(piece)
         start, end = (datetime.fromtimestamp(each * length, UTC) for each in (number, number + 1))
         about = {"start": start.isoformat(), "end": end.isoformat(), "entries": count}
         yield Chunk.of_file(path, name=f"{start:%Y-%m-%dT%H%M%SZ}.log", items=count, metadata=about)
         path.unlink()
+
+
+def _pieces(batches: Iterator[Any], length: int) -> Iterator[tuple[int, Any]]:
+    """Batches of entries of one window each, with its number."""
+    import numpy as np
+
+    for batch in batches:
+        windows = batch.column(0).to_numpy() // length
+        begins = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist()]
+        for begin, end in zip(begins, [*begins[1:], len(batch)], strict=True):
+            yield int(windows[begin]), batch[begin:end]
