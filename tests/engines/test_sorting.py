@@ -165,7 +165,7 @@ def _batches(part: list[int], number: int, size: int) -> Iterator[Any]:
 
 def test_a_result_in_order_is_not_sorted_again(tmp_path: Path) -> None:
     runs = [Run(partial(_batches, list(range(at, 4000, 7)), at, 50), "") for at in range(7)]
-    with using(Resources(tmp_path, 64 << 20)):
+    with using(Resources(tmp_path, 256 << 20)):
         found = [n for batch in merged(runs, Order(["ascending"])) for n in batch.column(0).to_pylist()]
     assert found == list(range(4000))
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -22,16 +23,33 @@ ZONED = r"[T ].*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 def of_iso(texts: Any, zone: tzinfo) -> Any:
     """ISO 8601, as large strings; a time that names no zone is in `zone`."""
     pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    for work in (_walls, _fixed):
+        with suppress(pa.ArrowInvalid):
+            return work(texts, zone)
     zoned = pc.match_substring_regex(texts, ZONED)
-    try:
-        walls = pc.if_else(zoned, None, texts).cast(pa.timestamp("us")).cast(pa.int64())
-        fixed = pc.if_else(zoned, texts, None).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-        # Arrow reads a year 0 too.
-        if not pc.any(pc.less(walls, YEAR_1)).as_py() and not pc.any(pc.less(fixed, YEAR_1)).as_py():
-            return pc.coalesce(fixed, _in_zone(walls, zone))
-    except pa.ArrowInvalid:
-        pass
+    with suppress(pa.ArrowInvalid):
+        return pc.coalesce(
+            _fixed(pc.if_else(zoned, texts, None), zone), _walls(pc.if_else(zoned, None, texts), zone)
+        )
     return by_reader(texts, datetime.fromisoformat, zone)
+
+
+def _walls(texts: Any, zone: tzinfo) -> Any:
+    return _in_zone(_microseconds(texts, None), zone)
+
+
+def _fixed(texts: Any, _: tzinfo) -> Any:
+    return _microseconds(texts, "UTC")
+
+
+def _microseconds(texts: Any, zone: str | None) -> Any:
+    """ArrowInvalid for what does not name a zone, if there is one here, or names one, if there is none."""
+    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    found = texts.cast(pa.timestamp("us", zone)).cast(pa.int64())
+    if pc.any(pc.less(found, YEAR_1)).as_py():
+        # Arrow reads a year 0 too.
+        raise pa.ArrowInvalid
+    return found
 
 
 def by_reader(texts: Any, read: Callable[[str], datetime], zone: tzinfo) -> Any:

@@ -31,14 +31,16 @@ BY_TIME = Order(["ascending"])
 
 @dataclass(frozen=True)
 class _Clock:
-    """How times of a file are read: null where a line has none."""
+    """How times of a file are read."""
 
     stamp: Stamp
     zone: tzinfo
     year: int
 
-    def instants(self, lines: Any) -> Any:
-        return self.stamp.instants(lines, self.zone, self.year)
+    def times(self, lines: Any) -> tuple[Any, Any]:
+        """Which lines have a timestamp, as a mask; and what it says, null where it is no time after all."""
+        texts = self.stamp.texts(lines)
+        return texts.is_valid(), self.stamp.read(texts.drop_null(), self.zone, self.year)
 
 
 def log_runs(files: Sequence[Source | Result], names: Sequence[str], params: Any) -> Iterator[Run]:
@@ -86,8 +88,8 @@ def _found(file: Source | Result, name: str, clocks: Sequence[_Clock]) -> _Clock
 
 
 def _count(clock: _Clock, lines: Any) -> int:
-    stamped = lines.filter(clock.stamp.stamped(lines))
-    return len(stamped) - int(clock.instants(stamped).null_count)
+    _, keys = clock.times(lines)
+    return len(keys) - int(keys.null_count)
 
 
 def _entries(file: Source | Result, name: str, clock: _Clock) -> Iterator[Any]:
@@ -102,22 +104,25 @@ def _entries(file: Source | Result, name: str, clock: _Clock) -> Iterator[Any]:
             open_entry.add(batch.data)
             continue
         open_entry.add(batch.data[: begins[0]])
-        entries = [open_entry.taken(), slices(batch.data, begins[:-1], begins[1:])]
-        yield keyed([pa.concat_arrays([its_key, keys[:-1]])], pa.concat_arrays(entries))
+        yield _ended(batch, begins, open_entry.taken(), pa.concat_arrays([its_key, keys[:-1]]))
         its_key = keys[-1:]
         open_entry.add(batch.data[begins[-1] :])
     if len(its_key):
         yield keyed([its_key], open_entry.taken())
 
 
+def _ended(batch: Batch, begins: Any, first: Any, keys: Any) -> Any:
+    """The first entry, and those that begin here but for the last."""
+    entries = [first, slices(batch.data, begins[:-1], begins[1:])]
+    return keyed([keys], need("pyarrow", "tables").concat_arrays(entries))
+
+
 def _stamped(batch: Batch, name: str, clock: _Clock) -> tuple[Any, Any]:
     """Where lines with a timestamp begin, and what it says."""
     lines = batch.records()
-    mask = clock.stamp.stamped(lines)
-    stamped = lines.filter(mask)
-    keys = clock.instants(stamped)
+    mask, keys = clock.times(lines)
     if keys.null_count:
-        line = stamped.filter(keys.is_null())[0].as_py()
+        line = lines.filter(mask).filter(keys.is_null())[0].as_py()
         msg = f"{name}: {line[:80]!r} has no timestamp of the form {clock.stamp.name}."
         raise EngineError(msg)
     return batch.starts[mask.to_numpy(zero_copy_only=False)], keys

@@ -18,8 +18,8 @@ from triptych.errors import EngineError
 
 PIECE_SHARE = 128
 """What is written and read back at once; there is one of each run that is merged."""
-RUN_MEMORY_BYTES = 8 * 1024 * 1024
-"""What one run takes while it is merged: its batch, as it is read, cut and put in order."""
+RUN_MEMORY_BYTES = 16 * 1024 * 1024
+"""What one run takes while it is merged: a batch, and what it was read from."""
 SORTED_SHARE = 8
 """What is sorted at once is there twice, beside its order and what is being read."""
 
@@ -115,8 +115,7 @@ def _sorted_pieces(gathered: list[Any], order: Order) -> Iterator[Any]:
     whole = need("pyarrow", "tables").concat_batches(gathered)
     gathered.clear()
     places = order.sorted_places(whole)
-    wanted = resources().memory_bytes // PIECE_SHARE
-    step = max(1, len(whole) * wanted // max(1, whole.nbytes))
+    step = _piece_length(whole)
     for start in range(0, len(whole), step):
         piece = slice(start, start + step)
         yield whole[piece] if places is None else whole.take(places[piece])
@@ -143,8 +142,8 @@ def _read_back(path: Path) -> Iterator[Any]:
 
 def _merge(runs: Sequence[Run], order: Order) -> Iterator[Any]:
     """Window by window: what cannot have anything before it in the batches that are still to be read."""
-    sources = [iter(run.batches()) for run in runs]
-    heads = {place: head for place, source in enumerate(sources) if (head := _next(source)) is not None}
+    sources = [_pieces(run.batches()) for run in runs]
+    heads = {place: head for place, source in enumerate(sources) if (head := next(source, None)) is not None}
     while len(heads) > 1:
         bound, bounding = min((order.key(head, len(head) - 1), place) for place, head in heads.items())
         window = []
@@ -153,7 +152,7 @@ def _merge(runs: Sequence[Run], order: Order) -> Iterator[Any]:
             bisect = bisect_right if place <= bounding else bisect_left
             count = bisect(range(len(head)), bound, key=partial(order.key, head))
             window.append(head[:count])
-            heads[place] = head[count:] if count < len(head) else _next(sources[place])
+            heads[place] = head[count:] if count < len(head) else next(sources[place], None)
         heads = {place: head for place, head in heads.items() if head is not None}
         yield from _sorted_pieces(window, order)
     for place, head in heads.items():
@@ -161,5 +160,15 @@ def _merge(runs: Sequence[Run], order: Order) -> Iterator[Any]:
         yield from sources[place]
 
 
-def _next(source: Iterator[Any]) -> Any:
-    return next((batch for batch in source if len(batch)), None)
+def _pieces(batches: Iterable[Any]) -> Iterator[Any]:
+    """What a window takes of a run is copied while it is put in order."""
+    for batch in batches:
+        step = _piece_length(batch)
+        for start in range(0, len(batch), step):
+            yield batch[start : start + step]
+
+
+def _piece_length(batch: Any) -> int:
+    wanted = resources().memory_bytes // PIECE_SHARE
+    return max(1, int(len(batch) * wanted // max(1, batch.nbytes)))
+

@@ -30,16 +30,20 @@ class Stamp:
     form: str
     read: Callable[[Any, tzinfo, int], Any]
 
-    def stamped(self, lines: Any) -> Any:
-        """Which lines have one."""
-        return need("pyarrow.compute", "tables").match_substring_regex(lines, self.before + self.form)
-
-    def instants(self, stamped: Any, zone: tzinfo, year: int) -> Any:
-        """Of lines that have one."""
+    def texts(self, lines: Any) -> Any:
+        """Of each line, as large strings; null where it has none."""
         pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-        # The first match is that behind `before`: to look for that alone is several times faster.
-        found = pc.extract_regex(stamped, self.form).field(0)
-        return self.read(found.cast(pa.large_string()), zone, year)
+        found = _first_match(lines, "^" + self.form)
+        if found.null_count:
+            # To look for `form` alone, where it is known to be, is several times faster than both at once.
+            others = pc.and_(found.is_null(), pc.match_substring_regex(lines, self.before + self.form))
+            found = pc.replace_with_mask(found, others, _first_match(lines.filter(others), self.form))
+        return found.cast(pa.large_string())
+
+
+def _first_match(lines: Any, pattern: str) -> Any:
+    pc = need("pyarrow.compute", "tables")
+    return pc.struct_field(pc.extract_regex(lines, pattern), [0])
 
 
 def time_zone(name: str) -> tzinfo:
@@ -76,7 +80,10 @@ def _by(form: str) -> Callable[[Any, tzinfo, int], Any]:
 
 
 def _iso(texts: Any, zone: tzinfo, year: int) -> Any:
-    return of_iso(need("pyarrow.compute", "tables").replace_substring(texts, ",", "."), zone)
+    if len(texts) and "," in texts[0].as_py():
+        # Both are ISO 8601, and Arrow reads points.
+        texts = need("pyarrow.compute", "tables").replace_substring(texts, ",", ".")
+    return of_iso(texts, zone)
 
 
 def _apache(texts: Any, zone: tzinfo, year: int) -> Any:

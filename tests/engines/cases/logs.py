@@ -81,8 +81,9 @@ def _merged(found: Mapping[str, bytes]) -> None:
 
 
 def _large_parts(factor: int) -> list[Results]:
-    lines = b"".join(b"%d some text %s\n" % (1_700_000_000 + n, b"x" * 100) for n in range(60_000))
-    return [Results({"o.log": lines}) for _ in range(factor)]
+    """As many as are merged at once, whatever the factor."""
+    lines = b"".join(b"%d some text %s\n" % (1_700_000_000 + n, b"x" * 100) for n in range(30_000))
+    return [Results({"o.log": lines}) for _ in range(4 * factor)]
 
 
 CASES = [
