@@ -40,13 +40,17 @@ def keyed(keys: Sequence[Any], records: Any, **along: Any) -> Any:
 
 def record_bytes(batch: Any) -> bytes:
     """Its records back to back."""
+    return joined_bytes(batch.column("record"))
+
+
+def joined_bytes(values: Any) -> bytes:
+    """An array of large binaries or strings, without nulls, back to back."""
     import numpy as np
 
-    records = batch.column("record")
-    _, offsets, data = records.buffers()
-    if not len(records):
+    if not len(values):
         return b""
-    ends = np.frombuffer(offsets, np.int64)[[records.offset, records.offset + len(records)]].tolist()
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int64)[[values.offset, values.offset + len(values)]].tolist()
     return data[ends[0] : ends[1]].to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types.
 
 

@@ -89,7 +89,8 @@ CASES = [
         bad={"conflicts": "sum"},
         corrupt=lambda: [Results({"s.csv": b"key\n1\n"})],
         says="chunk 0, 's.csv': there is no key column 'id'",
-        grow=_large,
+        # As many as are merged at once, whatever the factor.
+        grow=lambda factor: _large(4 * factor),
     ),
     Join(
         "parquet",

@@ -1,0 +1,106 @@
+"""Values of tables of any format in columns of text, so that they can be compared and written in another format.
+
+A cell is the text itself, or, for a JSON value that is no text, NUL and its JSON. Null is a value that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from triptych.engines.formats import DELIMITERS
+from triptych.engines.resources import need
+from triptych.engines.values import by_unique, quoted
+
+NUL = "\0"
+NULL_CELL = NUL + "null"
+
+
+def text_cells(texts: Any) -> Any:
+    """Of large strings."""
+    return _where_marked(texts, lambda text: NUL + json.dumps(text))
+
+
+def json_cell(value: Any) -> str:
+    """Of one JSON value."""
+    if isinstance(value, str) and not value.startswith(NUL):
+        return value
+    return NUL + json.dumps(value, ensure_ascii=False)
+
+
+def filled(cells: Any) -> Any:
+    """Which cells are there and are neither empty nor null."""
+    pc = need("pyarrow.compute", "tables")
+    return pc.and_(pc.not_equal(cells, ""), pc.not_equal(cells, NULL_CELL)).fill_null(False)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether the values are equal: 1 and 1.0 are, 1 and the text "1" are not."""
+    both_json = one.startswith(NUL) and other.startswith(NUL)
+    return one == other or (both_json and bool(value_of(one) == value_of(other)))
+
+
+def value_of(cell: str) -> Any:
+    return json.loads(cell[1:]) if cell.startswith(NUL) else cell
+
+
+def rows_writer(form: str, names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
+    """From columns of cells, as many as there are names, to rows as they are written, an array of large strings."""
+    if form == "jsonl":
+        return lambda cells: _json_rows([(name, cells[name]) for name in names])
+    return lambda cells: _csv_rows([cells[name] for name in names], DELIMITERS[form])
+
+
+def csv_header(names: Sequence[str], form: str) -> bytes:
+    pa = need("pyarrow", "tables")
+    row: str = _csv_rows([pa.array([name], pa.large_string()) for name in names], DELIMITERS[form])[0].as_py()
+    return row.encode()
+
+
+def _csv_rows(columns: Sequence[Any], delimiter: str) -> Any:
+    pc = need("pyarrow.compute", "tables")
+    texts = [quoted(_where_marked(cells.fill_null(""), _csv_text), delimiter) for cells in columns]
+    if len(texts) == 1:
+        # An empty line would be no row.
+        texts = [pc.if_else(pc.equal(texts[0], ""), '""', texts[0])]
+    rows = pc.binary_join_element_wise(*texts, _text(delimiter))
+    return pc.binary_join_element_wise(rows, _text(""), _text("\n"))
+
+
+def _csv_text(cell: str) -> str:
+    value = value_of(cell)
+    return "" if value is None else str(value)
+
+
+def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
+    pc = need("pyarrow.compute", "tables")
+    members = [
+        pc.binary_join_element_wise(_text(json.dumps(name, ensure_ascii=False)), _json_values(cells), _text(": "))
+        for name, cells in columns
+    ]
+    inner = pc.binary_join_element_wise(*members, _text(", "), null_handling="skip")
+    return pc.binary_join_element_wise(_text("{"), inner, _text("}\n"), _text(""))
+
+
+def _json_values(cells: Any) -> Any:
+    pc = need("pyarrow.compute", "tables")
+    simple = pc.binary_join_element_wise(_text('"'), cells, _text('"'), _text(""))
+    special = pc.match_substring_regex(cells, r'["\\\x00-\x1f]').fill_null(False)
+    if not pc.any(special).as_py():
+        return simple
+    written = by_unique(cells.filter(special), lambda cell: json.dumps(value_of(cell), ensure_ascii=False))
+    return pc.replace_with_mask(simple, special, written)
+
+
+def _where_marked(cells: Any, work: Callable[[str], str]) -> Any:
+    pc = need("pyarrow.compute", "tables")
+    marked = pc.starts_with(cells, NUL).fill_null(False)
+    if not pc.any(marked).as_py():
+        return cells
+    return pc.replace_with_mask(cells, marked, by_unique(cells.filter(marked), work))
+
+
+def _text(text: str) -> Any:
+    pa = need("pyarrow", "tables")
+    return pa.scalar(text, pa.large_string())

@@ -1,0 +1,153 @@
+"""Results with columns of keys: their records as runs, and later the cells of some of these records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, Protocol
+
+from triptych.engines.api import Result
+from triptych.engines.batches import Batch, Table, csv_table
+from triptych.engines.cells import json_cell, text_cells
+from triptych.engines.formats import DELIMITERS
+from triptych.engines.json_records import json_records
+from triptych.engines.merging import joined_bytes, keyed
+from triptych.engines.resources import need
+from triptych.engines.values import unquoted
+from triptych.errors import EngineError
+
+ROWS = 20_000
+"""As many JSON objects are looked at at once."""
+
+
+class KeyedTable(Protocol):
+    """One result, number `index` of those that are not empty."""
+
+    index: int
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def names(self) -> Sequence[str]:
+        """All columns, each once."""
+
+    def batches(self) -> Iterator[Any]:
+        """Batches by the text of the keys, as bytes; `table` is the index."""
+
+    def cells(self, records: Any) -> Mapping[str, Any]:
+        """Of some of its records, as a batch has them: columns by name."""
+
+
+def keyed_table(index: int, result: Result, form: str, keys: Sequence[str]) -> KeyedTable:
+    """EngineError when one of the keys is not among its columns."""
+    table: KeyedTable = (_CsvTable if form in DELIMITERS else _JsonTable)(index, result, form, keys)
+    missing = [key for key in keys if key not in table.names]
+    if table.names and missing:
+        msg = f"{table.what}: there is no key column {missing[0]!r}; it has {', '.join(table.names)}."
+        raise EngineError(msg)
+    return table
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    index: int
+    result: Result
+    form: str
+    keys: Sequence[str]
+
+    @property
+    def what(self) -> str:
+        return f"chunk {self.result.chunk}, {self.result.name!r}"
+
+    def _batch(self, keys: Sequence[Any], records: Any) -> Any:
+        import numpy as np
+
+        pa = need("pyarrow", "tables")
+        table = pa.array(np.full(len(records), self.index, np.int32))
+        return keyed([key.cast(pa.large_binary()) for key in keys], records, table=table)
+
+
+class _CsvTable(_Keyed):
+    @cached_property
+    def _table(self) -> Table:
+        return csv_table(self.result.stream, self.what, self._delimiter)
+
+    @property
+    def _delimiter(self) -> str:
+        return DELIMITERS[self.form]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        return list(dict.fromkeys(self._table.names))
+
+    def batches(self) -> Iterator[Any]:
+        for batch, raws in self._table.batches(self.keys):
+            yield self._batch([self._texts(raw) for raw in raws], batch.records())
+
+    def cells(self, records: Any) -> Mapping[str, Any]:
+        pa = need("pyarrow", "tables")
+        blocks = [self._table.header.rstrip(b"\r\n") + b"\n", joined_bytes(records)]
+        columns: list[list[Any]] = [[] for _ in self._table.names]
+        for batch, raws in csv_table(lambda: blocks, self.what, self._delimiter).batches(self._table.names):
+            self._check_width(batch, raws)
+            for column, raw in zip(columns, raws, strict=True):
+                column.append(text_cells(self._texts(raw)))
+        return dict(zip(self._table.names, map(pa.concat_arrays, columns), strict=True))
+
+    def _texts(self, raw: Any) -> Any:
+        try:
+            return unquoted(raw, self._delimiter)
+        except ValueError as error:
+            msg = f"{self.what}: a value cannot be read: {error}."
+            raise EngineError(msg) from error
+
+    def _check_width(self, batch: Batch, raws: Sequence[Any]) -> None:
+        """A record is its values, what is between them, and its line end."""
+        import numpy as np
+
+        pc = need("pyarrow.compute", "tables")
+        known = sum(pc.binary_length(raw).to_numpy() for raw in raws) + len(raws) - 1
+        longer = batch.ends - batch.starts - known > 2
+        if longer.any():
+            record = batch.data[batch.starts[at := int(np.argmax(longer))] : batch.ends[at]]
+            msg = f"{self.what}: the record {record[:80]!r} has more values than its header."
+            raise EngineError(msg)
+
+
+class _JsonTable(_Keyed):
+    @cached_property
+    def names(self) -> Sequence[str]:
+        return list(dict.fromkeys(name for row in self._rows() for name in row))
+
+    def batches(self) -> Iterator[Any]:
+        pa = need("pyarrow", "tables")
+        rows = self._rows()
+        while some := list(islice(rows, ROWS)):
+            keys = [pa.array([self._key(row, name) for row in some], pa.large_string()) for name in self.keys]
+            lines = [json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in some]
+            yield self._batch(keys, pa.array(lines, pa.large_binary()))
+
+    def cells(self, records: Any) -> Mapping[str, Any]:
+        pa = need("pyarrow", "tables")
+        rows = [json.loads(record) for record in records.to_pylist()]
+        return {
+            name: pa.array([json_cell(row[name]) if name in row else None for row in rows], pa.large_string())
+            for name in self.names
+        }
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for record in json_records(self.result):
+            if record.fault or not isinstance(record.value, dict):
+                msg = f"{self.what}, {record.place}: {record.fault or 'is no JSON object'}."
+                raise EngineError(msg)
+            yield record.value
+
+    def _key(self, row: Mapping[str, Any], name: str) -> str:
+        if name not in row:
+            msg = f"{self.what}: a row has no key {name!r}: {str(row)[:100]}."
+            raise EngineError(msg)
+        value = row[name]
+        return value if isinstance(value, str) else json.dumps(value)
