@@ -8,64 +8,75 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from triptych.engines import Chunk, Source
 from triptych.engines.json_records import json_records, pick
-from triptych.engines.merging import Order, Run, merged
+from triptych.engines.merging import Run, keyed, merged
+from triptych.engines.ordering import Order
 from triptych.engines.records import split_records
+from triptych.engines.resources import need
 from triptych.engines.streams import BlockReader
 from triptych.errors import SourceError
 
+SORTED_URLS = 10_000
+"""As many go into one batch."""
 BY_EXTENSION = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     """Chunks in order of the list; by host in order of hosts, each host's URLs in order of the list."""
-
-    def lines() -> Iterator[bytes]:
-        for number, (url, where) in enumerate(_urls(sources, params)):
-            yield json.dumps([_host(url, where), url, number], ensure_ascii=False).encode() + b"\n"
-
-    entries: Callable[[], Iterator[bytes]] = lines
+    entries = _entries(sources, params)
     if params["drop_duplicates"]:
         entries = _once(entries)
     if params["by_host"]:
-        for host, group in groupby(_sorted(entries, lambda entry: (entry[0], entry[2])), key=lambda entry: entry[0]):
+        for host, group in groupby(_sorted(entries, lambda entry: (entry.host, entry.number)), lambda entry: entry.host):
             yield from _chunks(group, params["count"], {"host": host})
     else:
-        yield from _chunks((json.loads(line) for line in entries()), params["count"], {})
+        yield from _chunks(entries, params["count"], {})
 
 
-def _chunks(entries: Iterator[Any], count: int, about: dict[str, Any]) -> Iterator[Chunk]:
+class Entry(NamedTuple):
+    """One URL; `number` is its place in the list, from 0."""
+
+    host: str
+    url: str
+    number: int
+
+
+def _entries(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Entry]:
+    for number, (url, where) in enumerate(_urls(sources, params)):
+        yield Entry(_host(url, where), url, number)
+
+
+def _chunks(entries: Iterator[Entry], count: int, about: dict[str, Any]) -> Iterator[Chunk]:
     number = 0
     while batch := list(islice(entries, count)):
         name = f"{about.get('host', 'urls')}_{number:06d}.txt".replace(":", "_")
-        data = "".join(f"{url}\n" for _, url, _ in batch).encode()
-        yield Chunk.of_bytes(data, name=name, items=len(batch), metadata={**about, "first": batch[0][2]})
+        data = "".join(f"{entry.url}\n" for entry in batch).encode()
+        yield Chunk.of_bytes(data, name=name, items=len(batch), metadata={**about, "first": batch[0].number})
         number += 1
 
 
-def _once(lines: Callable[[], Iterator[bytes]]) -> Callable[[], Iterator[bytes]]:
+def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
     """Without the second and later of equal URLs, in the order that was."""
-
-    def first_of_each() -> Iterator[bytes]:
-        for _, group in groupby(_sorted(lines, lambda entry: (entry[1], entry[2])), key=lambda entry: entry[1]):
-            yield json.dumps(next(group), ensure_ascii=False).encode() + b"\n"
-
-    def in_order() -> Iterator[bytes]:
-        for entry in _sorted(first_of_each, lambda entry: entry[2]):
-            yield json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-
-    return in_order
+    by_url = _sorted(entries, lambda entry: (entry.url, entry.number))
+    firsts = (next(group) for _, group in groupby(by_url, lambda entry: entry.url))
+    return _sorted(firsts, lambda entry: (entry.number,))
 
 
-def _sorted(lines: Callable[[], Iterator[bytes]], key: Callable[[Any], Any]) -> Iterator[Any]:
-    order = Order(
-        lambda run: split_records(run.blocks(), run.what, quoted=False), lambda line, _: key(json.loads(line))
-    )
-    return (json.loads(line) for _, line in merged([Run(lines, "the list of URLs")], order, in_order=False))
+def _sorted(entries: Iterator[Entry], key: Callable[[Entry], tuple[Any, ...]]) -> Iterator[Entry]:
+    def batches() -> Iterator[Any]:
+        while some := list(islice(entries, SORTED_URLS)):
+            lines = [json.dumps(entry, ensure_ascii=False).encode() for entry in some]
+            yield keyed(list(map(pa.array, zip(*map(key, some), strict=True))), pa.array(lines, pa.large_binary()))
+
+    pa = need("pyarrow", "tables")
+    order = Order(["ascending"] * len(key(Entry("", "", 0))))
+    for batch in merged([Run(batches, "the list of URLs")], order, in_order=False):
+        for line in batch.column("record").to_pylist():
+            yield Entry(*json.loads(line))
 
 
 def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
