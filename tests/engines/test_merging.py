@@ -50,3 +50,27 @@ def test_row_groups_and_order(settings: Settings) -> None:
     file = pq.ParquetFile(io.BytesIO(found["data.parquet"]))
     assert file.metadata.num_row_groups == 3
     assert file.read().column("n").to_pylist() == list(range(10_000))
+
+
+def test_what_only_the_last_rows_have_is_not_lost(settings: Settings) -> None:
+    """DuckDB would take the types and fields of the first 20,480 rows."""
+    rows = pd.DataFrame({"n": [1] * 30_000, "none": [""] * 30_000})
+    last = pd.DataFrame({"n": [1.5], "none": ["2026-01-02"]})
+    text = rows.to_csv(index=False) + last.to_csv(index=False, header=False)
+    lines = rows[["n"]].to_json(orient="records", lines=True) + '{"n": 2.5, "late": "x"}\n'
+    found = join(settings, "parquet", [Results({"t.csv": text.encode()}), Results({"t.jsonl": lines.encode()})])
+    table = pq.read_table(io.BytesIO(found["data.parquet"])).to_pydict()
+    assert sum(table["n"]) == pytest.approx(60_004)
+    assert [str(day) for day in table["none"] if day] == ["2026-01-02"]
+    assert table["late"] == [None] * 60_001 + ["x"]
+
+
+def test_columns_of_any_name_and_values_of_any_form(settings: Settings) -> None:
+    frame = pd.DataFrame(
+        {"it's": ["a", 'say "x"', "two\r\nlines"], 'a "b", ü': [1, 2, 3], "day": ["13/01/2026", "02/03/2026", ""]}
+    )
+    found = join(settings, "parquet", [Results({"t.csv": frame.to_csv(index=False, lineterminator="\r\n").encode()})])
+    table = pq.read_table(io.BytesIO(found["data.parquet"])).to_pydict()
+    assert table["it's"] == frame["it's"].to_list()
+    assert table['a "b", ü'] == [1, 2, 3]
+    assert list(map(str, table["day"])) == ["2026-01-13", "2026-03-02", "None"]
