@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+import random
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -32,6 +37,86 @@ def test_all_keeps_rows_side_by_side(settings: Settings) -> None:
     results = [Results({"t.csv": b"k,v\na,1\nb,2\n"}), Results({"t.csv": b"k,v\nb,3\na,1\n"})]
     found = join(settings, "merge_keys", results, {"keys": ["k"], "conflicts": "all", "name": "m.tsv"})
     assert found["m.tsv"] == b"k\tv\na\t1\na\t1\nb\t2\nb\t3\n"
+
+
+VALUES = ["", "", "1", "1.0", "ä", 'say "x"', "a,b", "two\nlines", "\r\n", "\x00", "\\", "\U0001f600", " "]
+JSON_VALUES = [*VALUES, None, 1, 1.0, True, 2**70, 0.5, [1, "ü"], {"b": None, "a": 2}]
+
+
+def _expected(parts: list[list[dict[str, Any]]], keys: list[str], kind: str, conflicts: str) -> list[dict[str, Any]]:
+    groups: dict[tuple[str, ...], list[tuple[int, dict[str, Any]]]] = {}
+    for number, rows in enumerate(parts):
+        for row in rows:
+            key = tuple(value if isinstance(value := row[name], str) else json.dumps(value) for name in keys)
+            groups.setdefault(key, []).append((number, row))
+    found = []
+    for key in sorted(groups):
+        there = {number for number, _ in groups[key]}
+        if (kind == "left" and 0 not in there) or (kind == "inner" and len(there) < len(parts)):
+            continue
+        if conflicts == "all":
+            found += [row for _, row in groups[key]]
+            continue
+        rows = [{name: value for name, value in row.items() if value not in (None, "")} for _, row in groups[key]]
+        one: dict[str, Any] = {}
+        for row in rows if conflicts == "last" else reversed(rows):
+            one.update(row)
+        found.append(one)
+    return found
+
+
+@pytest.mark.parametrize("memory", [30_000, 512 << 20])
+@pytest.mark.parametrize("seed", range(10))
+def test_any_tables_are_joined_as_their_rows_say(settings: Settings, seed: int, memory: int) -> None:
+    source = random.Random(seed)
+    keys = source.choice([["k"], ["k", "n"]])
+    kind, conflicts = source.choice(["full", "left", "inner"]), source.choice(["first", "last", "all"])
+    parts, results = [], []
+    for _ in range(source.randrange(1, 6)):
+        form = source.choice(["csv", "tsv", "jsonl"])
+        names = ["k", "n", *source.sample("abcd", source.randrange(4))]
+        source.shuffle(names)
+        values = JSON_VALUES if form == "jsonl" else VALUES
+        rows = [{name: source.choice(values) for name in names} for _ in range(source.randrange(1, 120))]
+        for row in rows:
+            row["k"] = str(source.randrange(40))
+            if form == "jsonl":
+                row.pop(source.choice("abcd"), None)
+        if source.random() < 0.5:
+            rows.sort(key=lambda row: [str(row[name]) for name in keys])
+        parts.append(rows)
+        results.append(Results({f"t.{form}": _table(rows, names, form)}))
+    params = {"keys": keys, "join": kind, "conflicts": conflicts}
+    expected = _expected(parts, keys, kind, conflicts)
+    settings = replace(settings, engine_memory_bytes=memory)
+    (lines,) = join(settings, "merge_keys", results, {**params, "name": "m.jsonl"}).values()
+    assert [json.loads(line) for line in lines.split(b"\n")[:-1]] == expected
+    (table,) = join(settings, "merge_keys", results, {**params, "name": "m.tsv"}).values()
+    header, *found = csv.reader(io.StringIO(table.decode(), newline=""), delimiter="\t")
+    assert found == [["" if row.get(name) is None else str(row[name]) for name in header] for row in expected]
+
+
+def _table(rows: list[dict[str, Any]], names: list[str], form: str) -> bytes:
+    if form == "jsonl":
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names, delimiter="," if form == "csv" else "\t")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def test_one_and_one_point_zero_are_no_conflict(settings: Settings) -> None:
+    parts = [b'{"k": "a", "v": 1}\n', b'{"k": "a", "v": 1.0}\n', b'{"k": "a", "v": "1"}\n']
+    results = [Results({"t.jsonl": part}) for part in parts]
+    assert join(settings, "merge_keys", results[:2], {"keys": ["k"]}) == {"merged.csv": b"k,v\na,1\n"}
+    with pytest.raises(EngineError, match=r"k=a: 'v' is 1 in chunk 0, .* and '1' in chunk 2"):
+        join(settings, "merge_keys", results, {"keys": ["k"]})
+
+
+def test_a_row_with_more_values_than_the_header_is_refused(settings: Settings) -> None:
+    with pytest.raises(EngineError, match=r"chunk 0, 't.csv': the record b'2,3,4.*' has more values"):
+        join(settings, "merge_keys", [Results({"t.csv": b"k,v\n1,2\n2,3,4\n"})], {"keys": ["k"]})
 
 
 def test_an_ending_that_cannot_be_written_is_refused(settings: Settings) -> None:
