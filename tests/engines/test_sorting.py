@@ -20,8 +20,8 @@ import pytest
 from engines.harness import Results, join
 from triptych.engines.merging import Run, keyed, merged, record_bytes
 from triptych.engines.ordering import Order
-from triptych.engines.sort_keys import Column
 from triptych.engines.resources import Resources, using
+from triptych.engines.sort_keys import Column
 from triptych.errors import EngineError
 from triptych.settings import Settings
 
@@ -86,9 +86,7 @@ def _by_python(rows: list[list[str]], columns: list[tuple[int, str, bool]], miss
 def test_any_mix_of_values_is_in_the_order_of_python(small: Settings, seed: int) -> None:
     source = random.Random(seed)
     names = ["text", "number", "date", "id"]
-    columns = [
-        (at, names[at], source.random() < 0.5) for at in source.sample(range(3), source.randrange(1, 4))
-    ]
+    columns = [(at, names[at], source.random() < 0.5) for at in source.sample(range(3), source.randrange(1, 4))]
     missing = source.choice(["first", "last"])
     by = [f"{kind}:{kind}:{'desc' if descending else 'asc'}" for _, kind, descending in columns]
     few = [source.sample(values, source.choice([2, len(values)])) for values in (TEXTS, NUMBERS, DATES)]

@@ -28,9 +28,7 @@ def of_iso(texts: Any, zone: tzinfo) -> Any:
             return work(texts, zone)
     zoned = pc.match_substring_regex(texts, ZONED)
     with suppress(pa.ArrowInvalid):
-        return pc.coalesce(
-            _fixed(pc.if_else(zoned, texts, None), zone), _walls(pc.if_else(zoned, None, texts), zone)
-        )
+        return pc.coalesce(_fixed(pc.if_else(zoned, texts, None), zone), _walls(pc.if_else(zoned, None, texts), zone))
     return by_reader(texts, datetime.fromisoformat, zone)
 
 

@@ -156,5 +156,3 @@ def _spread(values: Any, places: Any, count: int) -> Any:
 
 def _array(values: Any) -> Any:
     return need("pyarrow", "tables").array(values)
-
-

@@ -24,9 +24,7 @@ ROWS = 20_000
 
 
 class KeyedTable(Protocol):
-    """One result, number `index` of those that are not empty."""
-
-    index: int
+    """One result."""
 
     @property
     def what(self) -> str: ...

@@ -175,4 +175,3 @@ def _pieces(batches: Iterable[Any]) -> Iterator[Any]:
 def _piece_length(batch: Any) -> int:
     wanted = resources().memory_bytes // PIECE_SHARE
     return max(1, int(len(batch) * wanted // max(1, batch.nbytes)))
-

@@ -92,7 +92,8 @@ class Order:
         if len(telling) == 1 and _is_plain(column := batch.column(telling[0])):
             # NumPy's stable sort is faster, the more so when whole stretches are in order.
             values = column.to_numpy()
-            return pa.array(np.argsort(values if self.directions[telling[0]] == "ascending" else -values, kind="stable"))
+            rising = values if self.directions[telling[0]] == "ascending" else -values
+            return pa.array(np.argsort(rising, kind="stable"))
         keys = pa.table([batch.column(at) for at in telling], names=[str(at) for at in telling])
         sort_keys = [(str(at), self.directions[at], self.nulls) for at in telling]
         return pc.sort_indices(keys, sort_keys=sort_keys)
@@ -107,7 +108,8 @@ def _tells(column: Any) -> bool:
 
 def _is_plain(column: Any) -> bool:
     pa = need("pyarrow", "tables")
-    return column.null_count == 0 and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
+    number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    return bool(number and column.null_count == 0)
 
 
 def _mask(values: Any) -> Any:

@@ -53,8 +53,7 @@ class Column:
             return KINDS[self.kind][0](texts)
         except _UnfitError as error:
             msg = (
-                f"{what}: {str(error)[:60]!r} in {self.name!r} is no {self.kind}. "
-                "Order it as text, or correct the app."
+                f"{what}: {str(error)[:60]!r} in {self.name!r} is no {self.kind}. Order it as text, or correct the app."
             )
             raise EngineError(msg) from error
 

@@ -14,7 +14,7 @@ from triptych.engines.resources import need
 from triptych.engines.values import by_unique
 from triptych.errors import JobSpecError
 
-MONTHS = {name: f"{number:02}" for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def _iso(texts: Any, zone: tzinfo, year: int) -> Any:
 
 def _apache(texts: Any, zone: tzinfo, year: int) -> Any:
     """24/Nov/2026:07:07:08 +0100"""
-    return of_iso(_joined(_cut(texts, 7, 11), _cut(texts, 3, 6), _cut(texts, 0, 2), _cut(texts, 12, 20), _cut(texts, 21, 26)), zone)
+    year_text, month, day = _cut(texts, 7, 11), _cut(texts, 3, 6), _cut(texts, 0, 2)
+    return of_iso(_joined(year_text, month, day, _cut(texts, 12, 20), _cut(texts, 21, 26)), zone)
 
 
 def _nginx(texts: Any, zone: tzinfo, year: int) -> Any:
@@ -113,9 +114,13 @@ def _epoch(texts: Any, zone: tzinfo, year: int) -> Any:
 def _joined(year: Any, month: Any, day: Any, clock: Any, zone: Any) -> Any:
     """As ISO 8601; a month that has no such name makes it none."""
     pc = need("pyarrow.compute", "tables")
-    date = pc.binary_join_element_wise(year, by_unique(month, lambda name: MONTHS.get(name, "")), day, _text("-"))
+    date = pc.binary_join_element_wise(year, by_unique(month, _month), day, _text("-"))
     moment = pc.binary_join_element_wise(date, clock, _text("T"))
     return pc.binary_join_element_wise(moment, zone, _text(""))
+
+
+def _month(name: str) -> str:
+    return f"{MONTHS.index(name) + 1:02}" if name in MONTHS else ""
 
 
 def _cut(texts: Any, start: int, stop: int) -> Any:

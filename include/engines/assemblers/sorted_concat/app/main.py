@@ -59,8 +59,12 @@ class _Part:
 
     def batches(self) -> Iterator[Any]:
         for batch, texts in self._csv() if self.kind in DELIMITERS else self._json():
-            keys = [column.keys(text, self.what, self.missing) for column, text in zip(self.columns, texts, strict=True)]
-            yield keyed([key for each in keys for key in each], batch.records())
+            keys = [
+                key
+                for column, text in zip(self.columns, texts, strict=True)
+                for key in column.keys(text, self.what, self.missing)
+            ]
+            yield keyed(keys, batch.records())
 
     def _csv(self) -> Iterator[tuple[Batch, list[Any]]]:
         for batch, raws in self.table.batches([column.name for column in self.columns]):

@@ -31,7 +31,8 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     if params["drop_duplicates"]:
         entries = _once(entries)
     if params["by_host"]:
-        for host, group in groupby(_sorted(entries, lambda entry: (entry.host, entry.number)), lambda entry: entry.host):
+        by_host = _sorted(entries, lambda entry: (entry.host, entry.number))
+        for host, group in groupby(by_host, lambda entry: entry.host):
             yield from _chunks(group, params["count"], {"host": host})
     else:
         yield from _chunks(entries, params["count"], {})
