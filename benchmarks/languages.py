@@ -85,7 +85,8 @@ def _segments(paths: list[Path]) -> Iterator[np.ndarray]:
 def _samples(path: Path) -> np.ndarray:
     """As the engine gives them to a detector: float32, one channel, SPEECH_RATE."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE)
-    with av.open(str(path)) as container:
+    # A GSM file has no header to tell it by.
+    with av.open(str(path), format="gsm" if path.suffix == ".gsm" else None) as container:
         frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
         frames += resampler.resample(None)
     return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames] or [np.zeros(0, np.float32)])
