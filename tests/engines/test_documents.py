@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import random
 import re
 import subprocess
 import tarfile
@@ -443,6 +445,13 @@ def test_headings_of_restructured_text(settings: Settings, tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize("name", ["one.md", "one.rst", "one.html", "one.txt"])
+@pytest.mark.parametrize("text", ["x", "One\n===\n", "<h1>One</h1>"])
+def test_a_text_of_one_section_is_one_chunk(settings: Settings, tmp_path: Path, name: str, text: str) -> None:
+    (piece,) = _cut(settings, tmp_path, name, text)
+    assert piece.data.decode() == text
+
+
 def test_headings_of_plain_text(settings: Settings, tmp_path: Path) -> None:
     text = "Preface\n\nCHAPTER I\n\ntext.\n\n1.2 A part\n\n2. It is a sentence.\n\nEND\nof\n\nUnder\n=====\n"
     assert _paths(_cut(settings, tmp_path, "book.txt", text)) == [
@@ -679,6 +688,21 @@ def test_pages_of_a_pdf_come_back_with_bookmarks(settings: Settings, tmp_path: P
     pieces = split(settings, "sections", [tmp_path / "a.pdf"], {"pages": 7})
     again = PdfReader(io.BytesIO(join(settings, "documents", untouched(pieces))["document.pdf"]))
     assert [page.mediabox.width for page in again.pages] == list(range(100, 130))
+
+
+def test_pdfs_are_joined_as_far_as_the_memory_goes(settings: Settings) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    little = dataclasses.replace(settings, engine_memory_bytes=4 << 20)
+    writer = PdfWriter()
+    writer.add_blank_page(100, 200)
+    writer.add_attachment("noise", random.Random(0).randbytes(1 << 20))
+    data = io.BytesIO()
+    writer.write(data)
+    found = join(little, "documents", [Results({"a.pdf": data.getvalue()})] * 3)["document.pdf"]
+    assert len(PdfReader(io.BytesIO(found)).pages) == 3
+    with pytest.raises(EngineError, match=r"chunk 1 .*'a\.pdf': .* takes more than 4 MiB of memory"):
+        join(little, "documents", [Results({"a.pdf": pdf_of(100)}), Results({"a.pdf": pdf_of(*range(100, 1500))})])
 
 
 def test_results_of_several_formats_are_refused(settings: Settings) -> None:
