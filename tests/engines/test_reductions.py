@@ -74,7 +74,13 @@ def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings,
         lambda: f"{draw.random():.3f}",
         lambda: "1e3",
     ]
-    for columns in (forms[:1], forms[2:3], forms, [lambda: 2**65 + draw.randrange(5)]):
+    for columns in (
+        forms[:1],
+        forms[2:3],
+        forms,
+        [lambda: 2**65 + draw.randrange(5)],
+        [lambda: 2**60 + 1, lambda: 0.5],
+    ):
         rows = [{"x y": draw.choice(columns)(), "t": draw.choice(['a"b', "c,d", "e\nf", ""])} for _ in range(300)]
         text = io.StringIO()
         table = csv.DictWriter(text, ["x y", "t"], delimiter=delimiter)
@@ -84,7 +90,7 @@ def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings,
         name = f"r.{suffix}"
         found = json.loads(join(settings, "reduce", [Results({name: data})] * 2, {})["reduced.json"])["x y"]
         values = [float(row["x y"]) if "." in (x := str(row["x y"])) or "e" in x else int(x) for row in rows]
-        assert (found["count"], found["min"], found["max"]) == (600, min(values), max(values))
+        assert [found["count"], found["min"], found["max"]] == [600, min(values), max(values)]
         total = 2 * sum(map(Fraction, values))
         assert found["sum"] == (int(total) if set(map(type, values)) == {int} else float(total))
 

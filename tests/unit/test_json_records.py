@@ -58,6 +58,10 @@ def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
+def _found(file: File) -> list[tuple[str, Any]]:
+    return [(each.place, ... if each.fault else each.value) for each in json_records(file)]  # type: ignore[arg-type]
+
+
 def _truth(lines: list[bytes]) -> list[tuple[str, Any]]:
     """(place, value), a value of ... for no JSON."""
     found: list[tuple[str, Any]] = []
@@ -77,10 +81,18 @@ def test_odd_lines(seed: int) -> None:
     lines = [b'{"first": 0}', *(draw.choice(some) for _ in range(draw.randrange(20)))]
     data = draw.choice([b"\n", b"\r\n"]).join(lines) + draw.choice([b"", b"\n"])
     file = File(data, draw.choice([1, 9, 1000]))
-    found = [(each.place, ... if each.fault else each.value) for each in json_records(file)]  # type: ignore[arg-type]
-    assert found == _truth(lines)
+    assert _found(file) == _truth(lines)
     texts = [text for batch in json_batches(file) for text in batch.texts()]  # type: ignore[arg-type]
     assert [text.strip() for text in texts] == [line.strip() for line in lines if line.strip()]
+
+
+def test_lines_that_make_one_array_together_are_none() -> None:
+    lines = [b"0", b'["x"', b'"y"]', b"1,2,3"]
+    assert (
+        _found(File(b"\n".join(lines), 99))
+        == _truth(lines)
+        == [("line 1", 0), ("line 2", ...), ("line 3", ...), ("line 4", ...)]
+    )
 
 
 @pytest.mark.parametrize("block_bytes", [1, 10, 100])

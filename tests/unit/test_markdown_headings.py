@@ -143,6 +143,12 @@ LINES = [
     "a\x00b",
     "a\x0cb",
 ]
+CLOSE_CALLS = [
+    "¦¦text¦- item¦10. ten¦2. two¦ # one¦  # two¦   # three¦  ```¦```¦  more¦    more¦- - -¦- ¦-",
+    "¦¦text¦<div>¦<a>¦<a> x¦<!--¦--> x¦# one¦ # two¦<script>¦</script>¦</div>¦> <div>¦- <!--¦  <p>",
+    "¦text¦```¦````¦~~~¦```a`b¦ ```¦# one¦> ```¦- ```¦  ```¦``` x¦    ```",
+    "¦text¦===¦---¦- ¦  ===¦> text¦- item¦[a]: /u¦    ===¦2. two¦***¦-x",
+]
 ENDS = ["\n", "\n", "\n", "\n", "\n", "\n", "\r\n", "\r"]
 
 
@@ -169,6 +175,17 @@ def _found(data: bytes, block_bytes: int) -> list[tuple[int, int, str]]:
 
 def _bare(found: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
     return [(offset, level) for offset, level, _ in found]
+
+
+@pytest.mark.parametrize("lines", CLOSE_CALLS)
+@pytest.mark.parametrize("seed", range(30))
+def test_lines_that_depend_on_each_other(seed: int, lines: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(seed)
+    for _ in range(20):
+        monkeypatch.setattr(scan, "WINDOW_BYTES", draw.choice([1, 40, 1000]))
+        data = "".join(f"{draw.choice(lines.split('¦'))}\n" for _ in range(draw.randrange(2, 20))).encode()
+        if not data.startswith(b"---"):
+            assert _bare(_found(data, 50)) == _bare(_truth(data)), data
 
 
 @pytest.mark.parametrize("window_bytes", [1, 40, 1000, 1 << 20])
