@@ -88,11 +88,8 @@ def test_odd_lines(seed: int) -> None:
 
 def test_lines_that_make_one_array_together_are_none() -> None:
     lines = [b"0", b'["x"', b'"y"]', b"1,2,3"]
-    assert (
-        _found(File(b"\n".join(lines), 99))
-        == _truth(lines)
-        == [("line 1", 0), ("line 2", ...), ("line 3", ...), ("line 4", ...)]
-    )
+    assert [value for _, value in _truth(lines)] == [0, ..., ..., ...]
+    assert _found(File(b"\n".join([*lines, b""]), 99)) == _truth(lines)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 10, 100])
