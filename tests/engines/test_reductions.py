@@ -7,7 +7,7 @@ import io
 import json
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_sums_are_those_of_fractions(settings: Settings, seed: int) -> None:
 @pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("tsv", "\t")])
 def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings, suffix: str, delimiter: str) -> None:
     draw = random.Random(1)
-    forms = [
+    forms: list[Callable[[], Any]] = [
         lambda: draw.randrange(100),
         lambda: f" {draw.randrange(9)}",
         lambda: f"{draw.random():.3f}",
@@ -89,7 +89,7 @@ def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings,
         data = ("\ufeff" + text.getvalue()).encode()
         name = f"r.{suffix}"
         found = json.loads(join(settings, "reduce", [Results({name: data})] * 2, {})["reduced.json"])["x y"]
-        values = [float(row["x y"]) if "." in (x := str(row["x y"])) or "e" in x else int(x) for row in rows]
+        values = [float(x) if "." in x or "e" in x else int(x) for x in (str(row["x y"]) for row in rows)]
         assert [found["count"], found["min"], found["max"]] == [600, min(values), max(values)]
         total = 2 * sum(map(Fraction, values))
         assert found["sum"] == (int(total) if set(map(type, values)) == {int} else float(total))

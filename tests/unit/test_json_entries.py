@@ -32,7 +32,7 @@ STRINGS = [
     '"' * 9,
     "\\" * 65,
 ]
-SCALARS = [*STRINGS, 0, -1.5e300, 12345678901234567890123, True, False, None, [], {}]
+SCALARS: list[Any] = [*STRINGS, 0, -1.5e300, 12345678901234567890123, True, False, None, [], {}]
 
 
 @pytest.fixture(autouse=True)
