@@ -134,6 +134,7 @@ def _spilled(batches: Iterator[Any], what: str) -> Run:
         out.write_batch(first)
         for batch in batches:
             out.write_batch(batch)
+    pa.default_memory_pool().release_unused()
     return Run(partial(_read_back, path), what)
 
 
