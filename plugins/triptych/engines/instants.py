@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -23,9 +24,10 @@ ZONED = r"[T ].*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 def of_iso(texts: Any, zone: tzinfo) -> Any:
     """ISO 8601, as large strings; a time that names no zone is in `zone`."""
     pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    for work in (_walls, _fixed):
-        with suppress(pa.ArrowInvalid):
-            return work(texts, zone)
+    # Most often all are as the first is; one that is not costs a failure for each value.
+    first = next((text for text in texts[:1].to_pylist() if text), "")
+    with suppress(pa.ArrowInvalid):
+        return (_fixed if re.search(ZONED, first) else _walls)(texts, zone)
     zoned = pc.match_substring_regex(texts, ZONED)
     with suppress(pa.ArrowInvalid):
         return pc.coalesce(_fixed(pc.if_else(zoned, texts, None), zone), _walls(pc.if_else(zoned, None, texts), zone))
