@@ -169,6 +169,12 @@ def test_a_result_in_order_is_not_sorted_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_blank_lines_of_json_are_no_records(settings: Settings) -> None:
+    results = [Results({"t.jsonl": b'  {"n": 2}\n \t\n\n\r\n{"n": 1}\r\n  '})]
+    found = join(settings, "sorted_concat", results, {"by": ["n:number"]})
+    assert found["sorted.jsonl"] == b'{"n": 1}\r\n  {"n": 2}\n'
+
+
 def test_results_that_are_said_to_be_sorted_are_held_to_it(settings: Settings) -> None:
     results = [Results({"t.csv": b"n\n2\n1\n"})]
     with pytest.raises(EngineError, match=r"chunk 0, 't.csv': is not in order"):
