@@ -19,8 +19,6 @@ SPLITS = [case for case in all_cases() if isinstance(case, Split)]
 JOINS = [case for case in all_cases() if isinstance(case, Join)]
 GROWTH_MIB = 24
 """What four times the input may add to the peak: noise of the allocator, not a share of the input."""
-MANY_OF_ONE = {"replicate", "video_renditions"}
-"""Engines that make several chunks of one item: that is what they are for."""
 WHOLE_ONLY = (".docx",)
 """Formats that can only be read as a local file: a zip of parts that refer to each other."""
 
@@ -76,10 +74,6 @@ def test_one_item_smaller_than_a_chunk_is_one_chunk(case: Split, settings: Setti
     pieces = split(settings, case.engine, sources, case.params)
     assert len(pieces) == 1
     case.check(pieces, sources)
-
-
-def test_every_partitioner_of_data_is_shown_one_item() -> None:
-    assert {case.engine for case in SPLITS if case.write} - {case.engine for case in SPLITS if case.one} == MANY_OF_ONE
 
 
 @pytest.mark.parametrize("case", [case for case in SPLITS if case.write], ids=_id)
