@@ -32,6 +32,9 @@ from triptych.settings import PROJECT, Settings, read_settings
 sys.path.insert(0, str(PROJECT / "tests"))
 from engines import harness
 
+MOST_SHOWN = 100
+"""Characters of an engine's parameters."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -82,7 +85,7 @@ def _measure(row: Cut | Join, folder: Path, size: int) -> None:
     command = [sys.executable, __file__, "--child", json.dumps(given)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     first, again, peak_mib = map(float, done.stdout.split()[-3:])
-    params = json.dumps(row.params) if row.params else ""
+    params = json.dumps(row.params)[:MOST_SHOWN] if row.params else ""
     _print(f"`{row.engine}` {params}", "", megabytes, f"{first:.2f}", again, f"{peak_mib:.0f}")
     for beside in row.beside:
         _beside(beside, source, folder, megabytes)
@@ -196,6 +199,18 @@ TILES = (
     "python -c \"import os, pyvips; pyvips.Image.new_from_file(os.environ['IN'], access='sequential')"
     ".dzsave(os.environ['OUT'] + '/d', tile_size=512, overlap=0, depth='one', suffix='.png')\""
 )
+SEGMENTS = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -reset_timestamps 1 -c copy o%05d'
+COUNTED = (
+    SEGMENTS + ".mp4 && for f in o*.mp4; do ffprobe -v error -count_packets -select_streams v"
+    " -show_entries stream=nb_read_packets $f; done > count"
+)
+ENCODED = 'ffmpeg -v error -i "$IN" -c:v libx264 -preset ultrafast -crf 16 -c:a copy o.mp4'
+CHANGES = 'ffmpeg -v error -i "$IN" -an -vf "select=\'gt(scene,0.3)\'" -f null -'
+LISTED = """printf "file '%s'\\n" "$IN"/* > list && ffmpeg -v error -f concat -safe 0 -i list -c copy o"""
+SILENCES = 'ffmpeg -v error -i "$IN" -af silencedetect=noise=-40dB:d=0.3 -f null -'
+FLAC = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c:a flac o%05d.flac'
+LADDER = [{"height": 360, "bitrate_kbps": 800}]
+TILED = ("image_tiles", {"size": 1024})
 ROWS = (
     Cut("bytes", {"size_mib": 16}, inputs.table, ('split -b 16M "$IN"',)),
     Cut("rows", {"rows": 100_000}, inputs.table, ('wc -l "$IN" > "$OUT"', 'split -l 100000 "$IN"')),
@@ -203,6 +218,49 @@ ROWS = (
     Cut("keys", {"columns": ["key"]}, inputs.many_keys, (POLARS,)),
     Cut("keys", {"columns": ["id"], "buckets": 64}, inputs.lines),
     Cut("dates", {"column": "at", "unit": "month"}, inputs.table),
+    Cut("json_keys", {"path": "items", "count": 10_000}, inputs.document),
+    Cut("log_times", {"window_s": 3600}, inputs.log),
+    Cut("sections", {}, inputs.markdown, ("csplit -sz -n7 \"$IN\" '/^# /' '{*}'",)),
+    Cut("text_size", {"size": 2000}, inputs.markdown, ('split -C 2000 -a 6 "$IN"',)),
+    Cut("codebase", {}, inputs.sources, ('unzip -q "$IN"',)),
+    Cut("urls", {"count": 1000}, inputs.urls, ('split -l 1000 -a 5 "$IN"',)),
+    Cut("sweep", {"space": {"a": list(range(500)), "b": list(range(200))}}, None),
+    Cut("sequences", {"records": 100_000}, inputs.reads, ('split -l 400000 "$IN"',)),
+    Cut("sequences", {"records": 10_000}, inputs.genome),
+    Cut("sequences", {"records": 100_000}, inputs.packed_reads, ('gzip -dc "$IN" | split -l 400000 -',)),
+    Cut("image_tiles", {"size": 512}, inputs.picture, (TILES,)),
+    Cut("image_batches", {}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
+    Cut("audio_time", {"seconds": 10}, inputs.sound, (SEGMENTS + ".wav",)),
+    Cut("audio_time", {"seconds": 10}, inputs.flac, (FLAC,)),
+    Cut("audio_silence", {"gap_ms": 300}, inputs.sound, (SILENCES,)),
+    Cut("audio_language", {}, inputs.speech),
+    Cut("video_frames", {"seconds": 10}, inputs.video, (SEGMENTS + ".mp4", COUNTED)),
+    Cut("video_frames", {"frames": 240, "crf": 16}, inputs.video, (ENCODED,)),
+    Cut("video_scenes", {}, inputs.video, (CHANGES,)),
+    Cut("video_renditions", {"slice_seconds": 10, "ladder": LADDER}, inputs.video, (SEGMENTS + ".mp4",)),
+    Join("concat", {"header": False}, inputs.bare_table, ('cat "$IN"/* > "$OUT"',)),
+    Join("tar", {}, inputs.bare_table, ('tar -C "$IN" -c . | zstd -q > "$OUT"',)),
+    Join("zip", {}, inputs.bare_table, ('zip -q -r - "$IN" > "$OUT"',)),
+    Join("indexed", {}, inputs.bare_table, ('cp "$IN"/* "$OUT"',)),
+    Join("sorted_concat", {"by": ["id:number"]}, inputs.tables, ('LC_ALL=C sort -t, -k1,1n -o "$OUT" "$IN"/*',)),
+    Join(
+        "sorted_concat",
+        {"by": ["id:number"]},
+        inputs.tables_in_order,
+        ('LC_ALL=C sort -m -t, -k1,1n -o "$OUT" "$IN"/*',),
+    ),
+    Join("merge_keys", {"keys": ["id"], "conflicts": "first"}, inputs.tables),
+    Join("logs", {}, inputs.log, ('LC_ALL=C sort -m -s -k1,1 -o "$OUT" "$IN"/*',)),
+    Join("validate_merge", {"schema": {"type": "object", "required": ["id"]}}, inputs.lines),
+    Join("reduce", {}, inputs.lines),
+    Join("parquet", {}, inputs.tables, (DUCK,)),
+    Join("documents", {}, inputs.markdown, ('cat "$IN"/* > "$OUT"',)),
+    Join("codebase", {"format": "tar"}, inputs.sources, after=("codebase", {})),
+    Join("mosaic", {"format": "tiff"}, inputs.picture, after=TILED),
+    Join("image_package", {"contact_sheet": False}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
+    Join("audio_concat", {}, inputs.sound, (LISTED + ".wav",), after=("audio_time", {"seconds": 10})),
+    Join("video_concat", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
+    Join("video_scenes", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
 )
 
 
