@@ -59,9 +59,10 @@ def _no_url(folder: Path) -> Path:
 
 
 def _many_urls(folder: Path, factor: int) -> Path:
+    """So many that even the smallest input is more than is sorted in memory at once."""
     path = folder / f"many{factor}.txt"
     with path.open("w") as out:
-        for number in range(factor * 10_000):
+        for number in range(factor * 30_000):
             out.write(f"https://{number % 40}.example/{number}?q={'x' * 800}\n")
     return path
 
