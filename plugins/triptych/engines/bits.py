@@ -17,6 +17,7 @@ def places(bits: Any) -> Any:
     """Where bits are set, ascending, as an int64 array."""
     import numpy as np
 
+    # As booleans: NumPy finds those several times faster than numbers that are not zero.
     return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little").view(bool))
 
 

@@ -22,8 +22,8 @@ Detector = Callable[[Any], tuple[str, float]]
 GROUP = "triptych.language_detectors"
 ENGLISH, UNDETERMINED = "en", "und"
 ENGLISH_FROM = 0.48
-"""The mean posterior of the words that the English model heard, from which speech was English. Of English it was 0.51
-to 0.76, of other languages 0.17 to 0.45: docs/explanation/benchmarks.md says of which recordings."""
+"""The mean posterior of the words that the English model heard, from which speech was English. Of English it was 0.33
+to 0.69, of other languages 0.11 to 0.63, so they overlap: docs/explanation/benchmarks.md says of which recordings."""
 SURE_WITHIN = 0.1
 """A mean this far from ENGLISH_FROM, or farther, is sure."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from triptych.engines.bits import odd_so_far, words
+from triptych.engines.bits import places as set_places
 from triptych.errors import SourceError
 
 SCANNED_BYTES = 256 * 1024
@@ -100,8 +102,8 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
             if inside and odd:
                 opened = offset + block.rindex(QUOTE)
         else:
-            newlines = _words(np.frombuffer(block, np.uint8) == NEWLINE)
-        offsets = partial(_offsets, newlines, offset)
+            newlines = words(np.frombuffer(block, np.uint8) == NEWLINE)
+        offsets = partial(_behind, newlines, offset)
         offset += len(block)
         last = block[-1]
         if count := int(np.bitwise_count(newlines).sum()):
@@ -113,56 +115,34 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
         yield Ends(1, offset, lambda: np.array([offset]))
 
 
+def _behind(bits: Any, offset: int) -> Any:
+    """Behind each byte whose bit is set, from `offset` on."""
+    return set_places(bits) + (offset + 1)
+
+
 def _outside_quotes(block: bytes, inside: bool) -> tuple[Any, bool]:
     """The newlines outside quotes, bit i of word w for byte 64 w + i; and whether the number of quotes is odd."""
     import numpy as np
 
     data = np.frombuffer(block, np.uint8)
     within, odd = _within_quotes(data)
-    return _words(data == NEWLINE) & (within if inside else ~within), odd
+    return words(data == NEWLINE) & (within if inside else ~within), odd
 
 
 def _within_quotes(data: Any) -> tuple[Any, bool]:
     """The bytes behind an odd number of quotes, as bits; and whether the number of quotes in all is odd.
 
-    Bit i of the running exclusive or says whether bytes up to i hold an odd number of quotes (Langdale and Lemire,
-    "Parsing Gigabytes of JSON per Second", 3.1.1); "" inside quotes counts twice, so it changes nothing.
+    A quote that is doubled inside quotes counts twice, so it changes nothing.
     """
-    import numpy as np
-
-    within = _words(data == QUOTE)
-    for shift in (1, 2, 4, 8, 16, 32):
-        within ^= within << np.uint64(shift)
-    # Each word's last bit is its own parity: what came before it flips the whole word.
-    parity = np.bitwise_xor.accumulate(within >> np.uint64(63))
-    within[1:] ^= np.negative(parity[:-1])
-    return within, bool(parity[-1])
-
-
-def _words(mask: Any) -> Any:
-    """A mask of bytes as bits in 64-bit words, least significant first, zeros at the end."""
-    import numpy as np
-
-    packed = np.packbits(mask, bitorder="little")
-    return np.pad(packed, (0, -len(packed) % 8)).view("<u8")
-
-
-def _offsets(words: Any, offset: int) -> Any:
-    """Behind each byte whose bit is set, from `offset` on."""
-    return _set_bits(words) + (offset + 1)
-
-
-def _set_bits(words: Any) -> Any:
-    import numpy as np
-
-    # As booleans: NumPy finds those several times faster than numbers that are not zero.
-    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(bool))
+    within = odd_so_far(words(data == QUOTE))
+    # What is behind the end has the parity of all.
+    return within, bool(within[-1] >> 63)
 
 
 def places(mask: Any, among: Any) -> Any:
     """Where a mask of bytes is true and the bit of `among` is set, ascending."""
-    words = _words(mask)
-    return _set_bits(words & among[: len(words)])
+    bits = words(mask)
+    return set_places(bits & among[: len(bits)])
 
 
 def outside_quotes(codes: Any) -> Any:

@@ -7,20 +7,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
+from triptych.engines.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.parquet_rows import parquet_chunks
 from triptych.engines.records import Limit, record_runs
 from triptych.errors import JobSpecError
 
 DEFAULT_ROWS = 1000
-BY_EXTENSION = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-QUOTED = ("csv", "tsv")
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -28,7 +20,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     for source in sources:
         kind = params["format"]
         if kind == "auto":
-            kind = BY_EXTENSION.get(PurePosixPath(source.name).suffix.lower(), "lines")
+            kind = EXTENSIONS.get(PurePosixPath(source.name).suffix.lower(), "lines")
         if kind == "parquet":
             yield from parquet_chunks(source, Limit(params["rows"], target))
         else:
@@ -47,9 +39,9 @@ def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int |
 
 
 def _of_text(source: Source, kind: str, with_header: bool | None, limit: Limit) -> Iterator[Chunk]:
-    header = kind in QUOTED if with_header is None else with_header
+    header = kind in DELIMITERS if with_header is None else with_header
     first_row = 0
-    for run in record_runs(source.stream(), source.uri, limit, quoted=kind in QUOTED, header=header):
+    for run in record_runs(source.stream(), source.uri, limit, quoted=kind in DELIMITERS, header=header):
         ranges = [(0, run.header_bytes), (run.offset, run.length)] if run.header_bytes else [(run.offset, run.length)]
         about = {"source": source.name, "first_row": first_row, "rows": run.records}
         yield Chunk.of_ranges(source, ranges, name=f"{source.name}:{first_row}", items=run.records, metadata=about)
