@@ -119,6 +119,13 @@ def test_a_faulty_record_is_named_with_its_place(
         split(settings, "keys", [tmp_path / name], {"columns": ["key"]})
 
 
+def test_lines_of_white_space_are_no_records(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"key": 1}\n \t\n\n  {"key": 2}\n   \r\n')
+    pieces = split(settings, "keys", [path], {"columns": ["key"]})
+    assert [piece.data for piece in pieces] == [b'{"key": 1}\n', b'  {"key": 2}\n']
+
+
 def test_json_values_are_text_as_json_writes_it(settings: Settings, tmp_path: Path) -> None:
     values = [1, "1", 1.5, True, None, "a\tb", 'q"', {"b": [1, 2]}, "é", 10**30, 1e5]
     path = tmp_path / "t.jsonl"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines.api import Chunk, Source
-from triptych.engines.batches import Batch, csv_table, line_batches
+from triptych.engines.batches import Batch, csv_table
 from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.groups import Group, Groups
-from triptych.engines.json_columns import json_columns
+from triptych.engines.json_columns import json_batches, json_columns
 from triptych.engines.labels import Label, Labels, csv_texts, json_texts
 from triptych.engines.parquet_rows import open_parquet
 from triptych.engines.resources import need, resources
@@ -92,7 +92,7 @@ class _Text:
 
     def _batches(self, source: Source, columns: Sequence[str]) -> Iterator[tuple[Batch, Sequence[Any]]]:
         if self._form == "jsonl":
-            for batch in line_batches(source.stream(), source.uri):
+            for batch in json_batches(source.stream(), source.uri):
                 yield batch, _all_there(json_columns(batch, columns, source.uri), columns, batch, source.uri)
             return
         table = csv_table(source.stream, source.uri, DELIMITERS[self._form])

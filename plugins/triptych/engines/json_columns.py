@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from triptych.engines.batches import Batch
+from triptych.engines.batches import Batch, line_batches
 from triptych.engines.duck import literal
 from triptych.engines.resources import need
 from triptych.errors import SourceError
 
 EXTRA = "tables"
+
+
+def json_batches(blocks: Iterable[bytes], uri: str) -> Iterator[Batch]:
+    """The records of JSON Lines: its lines, but those of white space."""
+    import numpy as np
+
+    for batch in line_batches(blocks, uri):
+        indented = np.flatnonzero(np.frombuffer(batch.data, np.uint8)[batch.starts] <= ord(" ")).tolist()
+        blank = [at for at in indented if not batch.data[batch.starts[at] : batch.ends[at]].strip()]
+        yield replace(batch, starts=np.delete(batch.starts, blank), ends=np.delete(batch.ends, blank))
 
 
 def json_columns(batch: Batch, names: Sequence[str], uri: str) -> list[Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from triptych.engines import Output, Result
-from triptych.engines.batches import Batch, Table, csv_table, line_batches
+from triptych.engines.batches import Batch, Table, csv_table
 from triptych.engines.formats import DELIMITERS, table_format
-from triptych.engines.json_columns import json_columns
+from triptych.engines.json_columns import json_batches, json_columns
 from triptych.engines.merging import Run, keyed, merged, record_bytes
 from triptych.engines.ordering import Order
 from triptych.engines.sort_keys import Column, directions
@@ -75,18 +75,9 @@ class _Part:
                 raise EngineError(msg) from error
 
     def _json(self) -> Iterator[tuple[Batch, list[Any]]]:
-        for batch in map(_without_blanks, line_batches(self.result.stream(), self.what)):
+        for batch in json_batches(self.result.stream(), self.what):
             raws = json_columns(batch, [column.name for column in self.columns], self.what)
             yield batch, [json_text(raw) for raw in raws]
-
-
-def _without_blanks(batch: Batch) -> Batch:
-    """Lines of white space are no records of JSON Lines."""
-    import numpy as np
-
-    indented = np.flatnonzero(np.frombuffer(batch.data, np.uint8)[batch.starts] <= ord(" ")).tolist()
-    blank = [at for at in indented if not batch.data[batch.starts[at] : batch.ends[at]].strip()]
-    return replace(batch, starts=np.delete(batch.starts, blank), ends=np.delete(batch.ends, blank)) if blank else batch
 
 
 def _header(parts: Sequence[_Part]) -> bytes:
