@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from triptych.engines.resources import need
+from triptych.engines.values import json_text, replaced
 from triptych.errors import SourceError
 
 Label: TypeAlias = Callable[[Sequence[Any]], Any]
@@ -86,33 +87,24 @@ def csv_texts(delimiter: str) -> Texts:
     """What raw values of CSV mean: without their quotes."""
 
     def texts(raws: Any) -> Any:
-        pc = need("pyarrow.compute", "tables")
-        return _replaced(raws, raws, pc.match_substring(raws, '"'), lambda raw: _unquoted(raw, delimiter))
+        pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+        try:
+            found = raws.cast(pa.large_string())
+        except pa.ArrowInvalid as error:
+            raise _no_utf8(raws) from error
+        has_quotes = pc.match_substring(found, '"')
+        return replaced(found, has_quotes, lambda raw: next(csv.reader([raw], delimiter=delimiter))[0])
 
     return texts
 
 
 def json_texts(raws: Any) -> Any:
     """What JSON values mean as text: a string's characters, else its JSON as Python writes it; null is `null`."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    quoted = pc.starts_with(raws, '"')
-    inner = pc.binary_slice(raws.cast(pa.large_binary()), 1, -1)
-    plain = pc.if_else(quoted, inner, raws.cast(pa.large_binary()))
-    complex_ = pc.if_else(quoted, pc.match_substring(raws, "\\"), pc.match_substring_regex(raws, r"[.eE{\[]"))
-    return _replaced(plain, raws, complex_, _json_text)
-
-
-def _replaced(plain: Any, raws: Any, mask: Any, text: Callable[[Any], str]) -> Any:
-    """`plain` as text, but where the mask is true what `text` makes of the raw value."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    try:
-        found = plain.cast(pa.large_string())
-    except pa.ArrowInvalid as error:
-        raise _no_utf8(plain) from error
-    if not pc.any(mask).as_py():
-        return found
-    others = [text(raw) for raw in raws.filter(mask).to_pylist()]
-    return pc.replace_with_mask(found, mask, pa.array(others, pa.large_string()))
+    pc = need("pyarrow.compute", "tables")
+    # DuckDB writes whole numbers and words as Python does, but not fractions and containers.
+    rewritten = pc.match_substring_regex(raws, r"^(?:-?\d.*[.eE]|[{\[])")
+    texts = json_text(raws).fill_null("null")
+    return replaced(texts, rewritten, lambda text: json.dumps(json.loads(text), ensure_ascii=False))
 
 
 def _no_utf8(values: Any) -> SourceError:
@@ -122,12 +114,3 @@ def _no_utf8(values: Any) -> SourceError:
         except UnicodeDecodeError as error:
             return FaultyValueError(f"{value[:60]!r} is no UTF-8: {error.reason}. Convert the file first.", at)
     return SourceError("A value is no UTF-8. Convert the file first.")
-
-
-def _unquoted(raw: bytes, delimiter: str) -> str:
-    return next(csv.reader([raw.decode()], delimiter=delimiter))[0]
-
-
-def _json_text(raw: str) -> str:
-    value = json.loads(raw)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

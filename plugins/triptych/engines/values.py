@@ -23,7 +23,7 @@ def unquoted(raw: Any, delimiter: str) -> Any:
     quoted = pc.match_substring_regex(texts, WHOLLY_QUOTED)
     inner = pc.binary_slice(raw.filter(quoted), 1, -1).cast(pa.large_string())
     texts = pc.replace_with_mask(texts, quoted, pc.replace_substring(inner, '""', '"'))
-    return _where(pc.and_not(has_quotes, quoted), texts, lambda text: _parsed(text, delimiter))
+    return replaced(texts, pc.and_not(has_quotes, quoted), lambda text: _parsed(text, delimiter))
 
 
 def quoted(texts: Any, delimiter: str) -> Any:
@@ -43,9 +43,9 @@ def json_text(raw: Any) -> Any:
     raw = pc.if_else(pc.equal(raw, "null"), None, raw)
     strings = pc.starts_with(raw, '"').fill_null(False)
     inner = pc.binary_slice(raw.filter(strings).cast(pa.large_binary()), 1, -1).cast(pa.large_string())
-    return _where(
-        pc.and_(strings, pc.match_substring(raw, "\\").fill_null(False)),
+    return replaced(
         pc.replace_with_mask(raw, strings, inner),
+        pc.and_(strings, pc.match_substring(raw, "\\").fill_null(False)),
         lambda text: json.loads(f'"{text}"'),
     )
 
@@ -58,8 +58,8 @@ def by_unique(values: Any, work: Callable[[Any], Any], kind: Any = None) -> Any:
     return pa.array(made, kind or pa.large_string()).take(coded.indices)
 
 
-def _where(mask: Any, texts: Any, work: Callable[[str], str]) -> Any:
-    """`work` done where the mask is true."""
+def replaced(texts: Any, mask: Any, work: Callable[[str], str]) -> Any:
+    """`texts`, but where the mask is true what `work` makes of them; it is asked once for equal ones."""
     if not _any(mask):
         return texts
     return need("pyarrow.compute", "tables").replace_with_mask(texts, mask, by_unique(texts.filter(mask), work))
