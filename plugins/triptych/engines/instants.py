@@ -73,10 +73,20 @@ def _in_zone(walls: Any, zone: tzinfo) -> Any:
 
     pa = need("pyarrow", "tables")
     shown = walls.fill_null(0).to_numpy(zero_copy_only=False)
-    step = np.where(shown < QUARTERS_SINCE, SECOND, QUARTER)
-    begins, places = np.unique(shown // step * step, return_inverse=True)
+    begins, places = quarters(shown)
     offsets = np.array([_offset(begin, zone) for begin in begins.tolist()], np.int64)
     return pa.array(shown - offsets[places], mask=walls.is_null().to_numpy(zero_copy_only=False))
+
+
+def quarters(times: Any) -> tuple[Any, Any]:
+    """When the quarters of an hour begin (seconds, before 1972) that these times (int64) are in, each once; and of each
+    time which of them it is.
+    """
+    import numpy as np
+
+    step = np.where(times < QUARTERS_SINCE, SECOND, QUARTER)
+    begins, places = np.unique(times // step * step, return_inverse=True)
+    return begins, places
 
 
 def _offset(shown: int, zone: tzinfo) -> int:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
+from triptych.engines.instants import EPOCH, MICROSECOND, SECOND, quarters
 from triptych.engines.resources import need
 
 LATEST_S = 100_000_000_000
 """Larger numbers (beyond the year 5138) are milliseconds."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-QUARTER_S = 900
-QUARTERS_SINCE_S = 63_072_000
-"""From 1972 on all zones' offsets are whole quarters of an hour (IANA's tz database; Liberia was the last)."""
 _CLOCK = r"[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?"
 _NUMBER = r"^-?(?:\d{1,7}|\d{9,15})(?:\.\d*)?$"
 """Eight digits are a date of ISO 8601's basic format."""
@@ -32,62 +29,59 @@ def local_moments(texts: Any, formats: Sequence[str], zone: tzinfo) -> tuple[lis
     moments: list[datetime | None] = []
     codes = np.empty(len(texts), np.int64)
     rest = np.ones(len(texts), bool)
-    for form, seconds, moment in () if formats else _READERS:
+    for form, read, moment in () if formats else _READERS:
         mask = pc.match_substring_regex(texts, form).to_numpy(zero_copy_only=False)
         try:
-            found = seconds(texts.filter(pa.array(mask)))
+            begins, places = quarters(read(texts.filter(pa.array(mask))))
         except pa.ArrowInvalid:
             continue  # One of them is none, such as the 30th of February: all are looked at one by one.
-        step = np.where(found < QUARTERS_SINCE_S, 1, QUARTER_S)
-        unique, places = np.unique(found // step * step, return_inverse=True)
         codes[mask] = places + len(moments)
-        moments += [_within_calendar(moment, second, zone) for second in unique.tolist()]
+        moments += [_within_calendar(moment, begin, zone) for begin in begins.tolist()]
         rest &= ~mask
     others = texts.filter(pa.array(rest)).to_pylist()
     codes[rest] = np.arange(len(others)) + len(moments)
     return moments + [_parsed(text, tuple(formats), zone) for text in others], codes
 
 
-def _iso_seconds(texts: Any) -> Any:
-    return _whole_seconds(texts, need("pyarrow", "tables").timestamp("us"))
+def _walls(texts: Any) -> Any:
+    return _cast(texts, None)
 
 
-def _zoned_seconds(texts: Any) -> Any:
-    return _whole_seconds(texts, need("pyarrow", "tables").timestamp("us", "UTC"))
+def _instants(texts: Any) -> Any:
+    return _cast(texts, "UTC")
 
 
-def _whole_seconds(texts: Any, kind: Any) -> Any:
-    import numpy as np
+def _cast(texts: Any, zone: str | None) -> Any:
+    pa = need("pyarrow", "tables")
+    return texts.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
 
-    return texts.cast(kind).to_numpy(zero_copy_only=False).astype("datetime64[us]").astype(np.int64) // 1_000_000
 
-
-def _epoch_seconds(texts: Any) -> Any:
+def _numbers(texts: Any) -> Any:
     import numpy as np
 
     numbers = texts.cast(need("pyarrow", "tables").float64()).to_numpy()
-    return np.floor(np.where(np.abs(numbers) < LATEST_S, numbers, numbers / 1000)).astype(np.int64)
+    return np.floor(np.where(np.abs(numbers) < LATEST_S, numbers, numbers / 1000)).astype(np.int64) * SECOND
 
 
-def _of_wall_clock(second: int, zone: tzinfo) -> datetime:
-    return (EPOCH + timedelta(seconds=second)).replace(tzinfo=zone)
+def _of_wall_clock(time: int, zone: tzinfo) -> datetime:
+    return (EPOCH + time * MICROSECOND).replace(tzinfo=zone)
 
 
-def _of_instant(second: int, zone: tzinfo) -> datetime:
-    return (EPOCH + timedelta(seconds=second)).astimezone(zone)
+def _of_instant(time: int, zone: tzinfo) -> datetime:
+    return (EPOCH + time * MICROSECOND).astimezone(zone)
 
 
 _READERS: tuple[tuple[str, Callable[[Any], Any], Callable[[int, tzinfo], datetime]], ...] = (
-    (rf"^\d{{4}}-\d\d-\d\d(?:{_CLOCK})?$", _iso_seconds, _of_wall_clock),
-    (rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(?:Z|[+-]\d\d:?\d\d)$", _zoned_seconds, _of_instant),
-    (_NUMBER, _epoch_seconds, _of_instant),
+    (rf"^\d{{4}}-\d\d-\d\d(?:{_CLOCK})?$", _walls, _of_wall_clock),
+    (rf"^\d{{4}}-\d\d-\d\d{_CLOCK}(?:Z|[+-]\d\d:?\d\d)$", _instants, _of_instant),
+    (_NUMBER, _numbers, _of_instant),
 )
-"""Of each common form: what it looks like, its seconds since 1970, and what such a second means."""
+"""Of each common form: what it looks like, its microseconds since 1970, and what such a time means."""
 
 
-def _within_calendar(moment: Callable[[int, tzinfo], datetime], second: int, zone: tzinfo) -> datetime | None:
+def _within_calendar(moment: Callable[[int, tzinfo], datetime], time: int, zone: tzinfo) -> datetime | None:
     try:
-        return moment(second, zone)
+        return moment(time, zone)
     except OverflowError:
         return None
 
