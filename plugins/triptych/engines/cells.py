@@ -11,7 +11,7 @@ from typing import Any
 
 from triptych.engines.formats import DELIMITERS
 from triptych.engines.resources import need
-from triptych.engines.values import by_unique, quoted
+from triptych.engines.values import by_unique, quoted, replaced, scalar
 
 NUL = "\0"
 NULL_CELL = NUL + "null"
@@ -64,8 +64,8 @@ def _csv_rows(columns: Sequence[Any], delimiter: str) -> Any:
     if len(texts) == 1:
         # An empty line would be no row.
         texts = [pc.if_else(pc.equal(texts[0], ""), '""', texts[0])]
-    rows = pc.binary_join_element_wise(*texts, _text(delimiter))
-    return pc.binary_join_element_wise(rows, _text(""), _text("\n"))
+    rows = pc.binary_join_element_wise(*texts, scalar(delimiter))
+    return pc.binary_join_element_wise(rows, scalar(""), scalar("\n"))
 
 
 def _csv_text(cell: str) -> str:
@@ -76,16 +76,16 @@ def _csv_text(cell: str) -> str:
 def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
     pc = need("pyarrow.compute", "tables")
     members = [
-        pc.binary_join_element_wise(_text(json.dumps(name, ensure_ascii=False)), _json_values(cells), _text(": "))
+        pc.binary_join_element_wise(scalar(json.dumps(name, ensure_ascii=False)), _json_values(cells), scalar(": "))
         for name, cells in columns
     ]
-    inner = pc.binary_join_element_wise(*members, _text(", "), null_handling="skip")
-    return pc.binary_join_element_wise(_text("{"), inner, _text("}\n"), _text(""))
+    inner = pc.binary_join_element_wise(*members, scalar(", "), null_handling="skip")
+    return pc.binary_join_element_wise(scalar("{"), inner, scalar("}\n"), scalar(""))
 
 
 def _json_values(cells: Any) -> Any:
     pc = need("pyarrow.compute", "tables")
-    simple = pc.binary_join_element_wise(_text('"'), cells, _text('"'), _text(""))
+    simple = pc.binary_join_element_wise(scalar('"'), cells, scalar('"'), scalar(""))
     special = pc.match_substring_regex(cells, r'["\\\x00-\x1f]').fill_null(False)
     if not pc.any(special).as_py():
         return simple
@@ -94,13 +94,4 @@ def _json_values(cells: Any) -> Any:
 
 
 def _where_marked(cells: Any, work: Callable[[str], str]) -> Any:
-    pc = need("pyarrow.compute", "tables")
-    marked = pc.starts_with(cells, NUL).fill_null(False)
-    if not pc.any(marked).as_py():
-        return cells
-    return pc.replace_with_mask(cells, marked, by_unique(cells.filter(marked), work))
-
-
-def _text(text: str) -> Any:
-    pa = need("pyarrow", "tables")
-    return pa.scalar(text, pa.large_string())
+    return replaced(cells, need("pyarrow.compute", "tables").starts_with(cells, NUL).fill_null(False), work)

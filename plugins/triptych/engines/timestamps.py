@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from triptych.engines.instants import SECOND, by_reader, of_iso
 from triptych.engines.resources import need
-from triptych.engines.values import by_unique
+from triptych.engines.values import by_unique, scalar
 from triptych.errors import JobSpecError
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -100,7 +100,7 @@ def _nginx(texts: Any, zone: tzinfo, year: int) -> Any:
 def _syslog(texts: Any, zone: tzinfo, year: int) -> Any:
     """Nov 24 06:07:08, and a space in place of a day's leading zero."""
     day = need("pyarrow.compute", "tables").replace_substring(_cut(texts, 4, 6), " ", "0")
-    return of_iso(_joined(_text(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), _text("")), zone)
+    return of_iso(_joined(scalar(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), scalar("")), zone)
 
 
 def _epoch(texts: Any, zone: tzinfo, year: int) -> Any:
@@ -114,9 +114,9 @@ def _epoch(texts: Any, zone: tzinfo, year: int) -> Any:
 def _joined(year: Any, month: Any, day: Any, clock: Any, zone: Any) -> Any:
     """As ISO 8601; a month that has no such name makes it none."""
     pc = need("pyarrow.compute", "tables")
-    date = pc.binary_join_element_wise(year, by_unique(month, _month), day, _text("-"))
-    moment = pc.binary_join_element_wise(date, clock, _text("T"))
-    return pc.binary_join_element_wise(moment, zone, _text(""))
+    date = pc.binary_join_element_wise(year, by_unique(month, _month), day, scalar("-"))
+    moment = pc.binary_join_element_wise(date, clock, scalar("T"))
+    return pc.binary_join_element_wise(moment, zone, scalar(""))
 
 
 def _month(name: str) -> str:
@@ -125,11 +125,6 @@ def _month(name: str) -> str:
 
 def _cut(texts: Any, start: int, stop: int) -> Any:
     return need("pyarrow.compute", "tables").utf8_slice_codeunits(texts, start, stop)
-
-
-def _text(text: str) -> Any:
-    pa = need("pyarrow", "tables")
-    return pa.scalar(text, pa.large_string())
 
 
 _DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"

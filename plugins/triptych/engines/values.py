@@ -28,13 +28,12 @@ def unquoted(raw: Any, delimiter: str) -> Any:
 
 def quoted(texts: Any, delimiter: str) -> Any:
     """As the csv module writes them: in quotes only where they need it."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
+    pc = need("pyarrow.compute", "tables")
     needy = pc.match_substring_regex(texts, f'[{delimiter}"\r\n]')
     if not _any(needy):
         return texts
     inner = pc.replace_substring(texts.filter(needy), '"', '""')
-    mark, nothing = (pa.scalar(text, pa.large_string()) for text in ('"', ""))
-    return pc.replace_with_mask(texts, needy, pc.binary_join_element_wise(mark, inner, mark, nothing))
+    return pc.replace_with_mask(texts, needy, pc.binary_join_element_wise(scalar('"'), inner, scalar('"'), scalar("")))
 
 
 def json_text(raw: Any) -> Any:
@@ -48,6 +47,12 @@ def json_text(raw: Any) -> Any:
         pc.and_(strings, pc.match_substring(raw, "\\").fill_null(False)),
         lambda text: json.loads(f'"{text}"'),
     )
+
+
+def scalar(text: str) -> Any:
+    """One large string, to be joined with columns of them."""
+    pa = need("pyarrow", "tables")
+    return pa.scalar(text, pa.large_string())
 
 
 def by_unique(values: Any, work: Callable[[Any], Any], kind: Any = None) -> Any:

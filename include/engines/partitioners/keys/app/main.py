@@ -9,6 +9,7 @@ from typing import Any
 from triptych.engines import Chunk, Source, need
 from triptych.engines.grouping import grouped
 from triptych.engines.hashing import fnv1a
+from triptych.engines.values import scalar
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -38,9 +39,7 @@ def _keys(values: Sequence[Any]) -> Any:
 def _buckets(values: Sequence[Any], buckets: int) -> Any:
     """By a hash of the values with a unit separator (U+001F) between them."""
     pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    texts = (
-        values[0] if len(values) == 1 else pc.binary_join_element_wise(*values, pa.scalar("\x1f", pa.large_string()))
-    )
+    texts = values[0] if len(values) == 1 else pc.binary_join_element_wise(*values, scalar("\x1f"))
     found = pa.array(fnv1a(texts) % buckets).dictionary_encode()
     digits = len(str(buckets - 1))
     names = pa.array(f"bucket_{bucket:0{digits}d}" for bucket in found.dictionary.to_pylist())
