@@ -32,7 +32,7 @@ class Source(Protocol):
         """All bytes once, in order, in blocks; faster than `open` for a full scan."""
 
     def local_path(self) -> Path:
-        """The object as a local file: downloaded once, only when asked; a `file://` source is its own path."""
+        """The object as a local file of the job's own: copied once, only when asked."""
 
 
 @dataclass(frozen=True)

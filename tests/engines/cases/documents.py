@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import re
 import tarfile
@@ -21,6 +22,12 @@ def write_essays(folder: Path) -> list[Path]:
     for number, path in enumerate(paths):
         path.write_bytes("".join(f"{n}. {ESSAY}" for n in range(8 + number)).encode())
     return paths
+
+
+def _one_sentence(folder: Path) -> list[Path]:
+    path = folder / "one.txt"
+    path.write_text("Ünder the hill")
+    return [path]
 
 
 def _latin_1(folder: Path) -> Path:
@@ -53,6 +60,10 @@ def _sources_of_code(folder: Path) -> list[Path]:
     return paths
 
 
+def _one_source_of_code(folder: Path) -> list[Path]:
+    return _sources_of_code(folder)[:1]
+
+
 def _each_source(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert {piece.metadata["path"]: piece.data for piece in pieces} == {p.name: p.read_bytes() for p in sources}
     assert len(pieces) == len(sources)
@@ -64,6 +75,13 @@ def write_zip(folder: Path) -> list[Path]:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("b/x.py", "a/y.py", "top.md", "a/deep/z.py", "a/ü 1.py"):
             archive.writestr(name, f"# {name}\n" * 50)
+    return [path]
+
+
+def _zip_of_one(folder: Path) -> list[Path]:
+    path = folder / "one.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/b.py", "# one\n")
     return [path]
 
 
@@ -102,6 +120,12 @@ def write_markdown(folder: Path) -> list[Path]:
     return paths
 
 
+def _no_heading(folder: Path) -> list[Path]:
+    path = folder / "note.md"
+    path.write_text("only\n\n```\n# no heading\n```")
+    return [path]
+
+
 def _whole_documents(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     for path in sources:
         mine = [piece for piece in pieces if piece.metadata["source"] == path.name]
@@ -125,22 +149,38 @@ def _large_markdown(folder: Path, factor: int) -> Path:
     return path
 
 
-def write_pdf(folder: Path) -> list[Path]:
-    """Page n is 100 + n points wide."""
+def pdf_of(*widths: int) -> bytes:
+    """Pages of these widths in points."""
     from pypdf import PdfWriter
 
-    path = folder / "pages.pdf"
+    data = io.BytesIO()
     writer = PdfWriter()
-    for number in range(5):
-        writer.add_blank_page(100 + number, 200)
-    writer.write(path)
+    for width in widths:
+        writer.add_blank_page(width, 200)
+    writer.write(data)
+    return data.getvalue()
+
+
+def page_widths(pdf: bytes) -> list[int]:
+    return [int(found) for found in re.findall(rb"/MediaBox \[ *[\d.]+ +[\d.]+ +(\d+)", pdf)]
+
+
+def write_pdf(folder: Path) -> list[Path]:
+    path = folder / "pages.pdf"
+    path.write_bytes(pdf_of(*range(100, 105)))
+    return [path]
+
+
+def _one_page(folder: Path) -> list[Path]:
+    path = folder / "page.pdf"
+    path.write_bytes(pdf_of(100))
     return [path]
 
 
 def _each_page(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert all(piece.data.startswith(b"%PDF-") for piece in pieces)
-    widths = [re.findall(rb"/MediaBox \[ *[\d.]+ +[\d.]+ +(\d+)", piece.data) for piece in pieces]
-    assert widths == [[b"100", b"101"], [b"102", b"103"], [b"104"]]
+    pages = page_widths(sources[0].read_bytes())
+    assert [page_widths(piece.data) for piece in pieces] == [pages[at : at + 2] for at in range(0, len(pages), 2)]
 
 
 def _cut_pdf(folder: Path) -> Path:
@@ -163,12 +203,28 @@ def write_word(folder: Path) -> list[Path]:
     return [path]
 
 
+def _word_of_one(folder: Path) -> list[Path]:
+    import docx
+
+    path = folder / "note.docx"
+    document = docx.Document()
+    document.add_paragraph("only")
+    document.save(str(path))
+    return [path]
+
+
+def _word_texts(document: bytes) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        return re.findall(r"<w:t>([^<]*)</w:t>", archive.read("word/document.xml").decode())
+
+
 def _each_part(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
-    texts = []
-    for piece in pieces:
-        with zipfile.ZipFile(io.BytesIO(piece.data)) as archive:
-            texts.append(re.findall(r"<w:t>([^<]*)</w:t>", archive.read("word/document.xml").decode()))
-    assert texts == [["before"], *([f"Part {n}", f"text {n}", "Deep"] for n in range(3))]
+    texts = [_word_texts(piece.data) for piece in pieces]
+    whole = _word_texts(sources[0].read_bytes())
+    assert [text for part in texts for text in part] == whole
+    assert [at for at, text in enumerate(whole) if text.startswith("Part")] == list(
+        itertools.accumulate(map(len, texts[:-1]))
+    )
 
 
 def _cut_word(folder: Path) -> Path:
@@ -245,24 +301,13 @@ def _large_chapters(factor: int) -> list[Results]:
     return [Results({"a.md": b"# Chapter\n\n" + (b"words and words\n" * 2000 + b"\n") * 40}) for _ in range(4 * factor)]
 
 
-def pdf_of(*widths: int) -> bytes:
-    from pypdf import PdfWriter
-
-    data = io.BytesIO()
-    writer = PdfWriter()
-    for width in widths:
-        writer.add_blank_page(width, 200)
-    writer.write(data)
-    return data.getvalue()
-
-
 def _pdf_results() -> list[Results]:
     return [Results({"output.bin": pdf_of(101, 102)}), Results({"x.pdf": pdf_of(103)})]
 
 
 def _one_pdf(found: Mapping[str, bytes]) -> None:
     assert set(found) == {"all.pdf"}
-    assert re.findall(rb"/MediaBox \[ *[\d.]+ +[\d.]+ +(\d+)", found["all.pdf"]) == [b"101", b"102", b"103"]
+    assert page_widths(found["all.pdf"]) == [101, 102, 103]
 
 
 def _bad_pdf() -> list[Results]:
@@ -279,8 +324,17 @@ CASES: list[Split | Join] = [
         corrupt=_latin_1,
         says="byte 1 is not UTF-8",
         grow=_large_text,
+        one=_one_sentence,
     ),
-    Split("codebase", {}, _sources_of_code, _each_source, bad={"unit": "line"}, empty="one chunk"),
+    Split(
+        "codebase",
+        {},
+        _sources_of_code,
+        _each_source,
+        bad={"unit": "line"},
+        empty="one chunk",
+        one=_one_source_of_code,
+    ),
     Split(
         "codebase",
         {"unit": "folder"},
@@ -290,6 +344,7 @@ CASES: list[Split | Join] = [
         corrupt=_cut_zip,
         says="cannot be read as a zip",
         grow=_large_zip,
+        one=_zip_of_one,
     ),
     Split(
         "sections",
@@ -300,6 +355,7 @@ CASES: list[Split | Join] = [
         corrupt=_bad_markdown,
         says="byte 8 is not UTF-8",
         grow=_large_markdown,
+        one=_no_heading,
     ),
     Split(
         "sections",
@@ -310,6 +366,7 @@ CASES: list[Split | Join] = [
         corrupt=_cut_pdf,
         says="cannot be read as a PDF",
         empty="refused",
+        one=_one_page,
     ),
     Split(
         "sections",
@@ -320,6 +377,7 @@ CASES: list[Split | Join] = [
         corrupt=_cut_word,
         says="cannot be read as a .docx",
         empty="refused",
+        one=_word_of_one,
     ),
     Join(
         "codebase",

@@ -59,6 +59,12 @@ def _reads(folder: Path) -> list[Path]:
     return [path]
 
 
+def _one_read(folder: Path) -> list[Path]:
+    path = folder / "read.fastq"
+    path.write_bytes(fastq(1, 1).removesuffix(b"\n"))
+    return [path]
+
+
 def _wrapped_reads(folder: Path) -> list[Path]:
     path = folder / "wrapped.fastq"
     path.write_bytes(fastq(30, 1) + b"".join(record for record, _ in wrapped(60, 2)) + fastq(30, 3))
@@ -85,11 +91,31 @@ def _two_genomes(folder: Path) -> list[Path]:
     return paths
 
 
-def _packed_pair(folder: Path) -> list[Path]:
+def _one_sequence(folder: Path) -> list[Path]:
+    path = folder / "one.fasta"
+    path.write_bytes(fasta(1, 1))
+    return [path]
+
+
+def _two_sequences(folder: Path) -> list[Path]:
+    path = folder / "pair.fasta"
+    path.write_bytes(fasta(2, 1))
+    return [path]
+
+
+def _packed_pair(folder: Path, count: int = 50) -> list[Path]:
     paths = [folder / f"{name}.fastq.gz" for name in ("1", "2")]
     for seed, path in enumerate(paths):
-        path.write_bytes(gzip.compress(fastq(50, seed, f"/{seed + 1}"), mtime=0))
+        path.write_bytes(gzip.compress(fastq(count, seed, f"/{seed + 1}"), mtime=0))
     return paths
+
+
+def _one_pair(folder: Path) -> list[Path]:
+    return _packed_pair(folder, 1)
+
+
+def _packed_two(folder: Path) -> list[Path]:
+    return _packed_pair(folder, 2)[:1]
 
 
 def _all_records(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
@@ -171,7 +197,16 @@ def _large(folder: Path, factor: int) -> Path:
 
 
 CASES = [
-    Split("sequences", {"records": 10}, _reads, _all_records, bad={"records": 0}, corrupt=_cut_off, says="cut off"),
+    Split(
+        "sequences",
+        {"records": 10},
+        _reads,
+        _all_records,
+        bad={"records": 0},
+        corrupt=_cut_off,
+        says="cut off",
+        one=_one_read,
+    ),
     Split(
         "sequences",
         {"records": 10, "format": "fastq"},
@@ -191,6 +226,7 @@ CASES = [
         corrupt=_no_quality,
         says="at byte 11",
         grow=_large,
+        one=_one_sequence,
     ),
     Split(
         "sequences",
@@ -198,6 +234,7 @@ CASES = [
         _packed_pair,
         _all_pairs,
         bad={"paired": "yes"},
+        one=_one_pair,
     ),
     Split(
         "sequences",
@@ -207,6 +244,7 @@ CASES = [
         bad={"format": "sam"},
         corrupt=_cut_gzip,
         says="cannot be unpacked",
+        one=_two_sequences,
     ),
     Split(
         "sequences",
@@ -215,5 +253,6 @@ CASES = [
         _whole_pairs,
         bad={"records": 0},
         grow=_large_gzip,
+        one=_packed_two,
     ),
 ]

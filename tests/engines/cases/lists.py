@@ -33,6 +33,12 @@ def _url_text(folder: Path) -> list[Path]:
     return [path]
 
 
+def _one_url(folder: Path) -> list[Path]:
+    path = folder / "one.txt"
+    path.write_text(URLS[0])
+    return [path]
+
+
 def _url_tables(folder: Path) -> list[Path]:
     table, document = folder / "list.csv", folder / "list.json"
     pd.DataFrame({"id": range(4), "url": URLS}).to_csv(table, index=False)
@@ -41,8 +47,10 @@ def _url_tables(folder: Path) -> list[Path]:
 
 
 def _in_order(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
-    assert [line for piece in pieces for line in piece.data.decode().splitlines()] == URLS
-    assert [piece.items for piece in pieces] == [3, 1]
+    listed = [line for line in sources[0].read_text().split() if line.startswith("http")]
+    assert [piece.data.decode().splitlines() for piece in pieces] == [
+        listed[at : at + 3] for at in range(0, len(listed), 3)
+    ]
 
 
 def _by_host(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
@@ -76,16 +84,29 @@ def _documents(folder: Path) -> list[Path]:
     return paths
 
 
+def _one_item(folder: Path) -> list[Path]:
+    path = folder / "one.json"
+    path.write_text('{"data": {"items": [{"n": 1}]}}')
+    return [path]
+
+
 def _objects(folder: Path) -> list[Path]:
     path = folder / "o.json"
     path.write_text(json.dumps({f"k{n} ä": {"n": [n, 1.5, None]} for n in range(5)}))
     return [path]
 
 
+def _one_object(folder: Path) -> list[Path]:
+    path = folder / "one.json"
+    path.write_text('{"k0 ä": {"n": 1}}')
+    return [path]
+
+
 def _items(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
-    truth = [item for path in sources for item in json.loads(path.read_text())["data"]["items"]]
-    assert [item for piece in pieces for item in json.loads(piece.data)] == truth
-    assert [piece.items for piece in pieces] == [3, 3, 1, 3, 3]
+    wholes = [json.loads(path.read_text())["data"]["items"] for path in sources]
+    truth = [whole[at : at + 3] for whole in wholes for at in range(0, len(whole), 3)]
+    assert [json.loads(piece.data) for piece in pieces] == truth
+    assert [piece.items for piece in pieces] == list(map(len, truth))
 
 
 def _keys(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
@@ -94,7 +115,7 @@ def _keys(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
         for line in piece.data.splitlines():
             found |= json.loads(line)
     assert found == json.loads(sources[0].read_text())
-    assert [piece.metadata["key"] for piece in pieces] == ["k0 ä", "k2 ä", "k4 ä"]
+    assert [piece.metadata["key"] for piece in pieces] == list(found)[::2]
 
 
 def _many(folder: Path) -> list[Path]:
@@ -143,6 +164,12 @@ def _parquet(folder: Path) -> list[Path]:
     return [path]
 
 
+def _one_row(folder: Path) -> list[Path]:
+    path = folder / "one.parquet"
+    pd.DataFrame({"n": [1], "s": ["ä"]}).to_parquet(path)
+    return [path]
+
+
 def _rows(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     found = pd.concat([pd.read_parquet(io.BytesIO(piece.data)) for piece in pieces], ignore_index=True)
     pd.testing.assert_frame_equal(found, pd.read_parquet(sources[0]))
@@ -151,7 +178,8 @@ def _rows(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 def _row_groups(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     _rows(pieces, sources)
-    assert [piece.items for piece in pieces] == [300, 300, 300, 100]
+    about = pq.read_metadata(sources[0])
+    assert [piece.items for piece in pieces] == [about.row_group(n).num_rows for n in range(about.num_row_groups)]
 
 
 def _no_parquet(folder: Path) -> Path:
@@ -190,6 +218,7 @@ CASES = [
         corrupt=_no_url,
         says="line 2: 'no url'",
         grow=_many_urls,
+        one=_one_url,
     ),
     Split(
         "urls",
@@ -207,9 +236,10 @@ CASES = [
         bad={"count": 0},
         corrupt=_cut_off,
         says="is no JSON: it ends at byte 37",
+        one=_one_item,
     ),
     Split("json_keys", {"path": "data.items", "count": 500}, _many, _numbered, bad={"path": 1}, grow=_large_json),
-    Split("json_keys", {"layout": "jsonl", "count": 2}, _objects, _keys, bad={"layout": "xml"}),
+    Split("json_keys", {"layout": "jsonl", "count": 2}, _objects, _keys, bad={"layout": "xml"}, one=_one_object),
     Split(
         "json_keys",
         {"path": "data.items", "count": 900, "layout": "jsonl"},
@@ -220,7 +250,17 @@ CASES = [
         says="byte 30: ",
         grow=_large_json,
     ),
-    Split("rows", {}, _parquet, _row_groups, bad={"rows": 0}, corrupt=_no_parquet, says="Parquet", grow=_large_parquet),
-    Split("rows", {"rows": 77}, _parquet, _rows, bad={"rows": -1}),
+    Split(
+        "rows",
+        {},
+        _parquet,
+        _row_groups,
+        bad={"rows": 0},
+        corrupt=_no_parquet,
+        says="Parquet",
+        grow=_large_parquet,
+        one=_one_row,
+    ),
+    Split("rows", {"rows": 77}, _parquet, _rows, bad={"rows": -1}, one=_one_row),
     Split("rows", {"chunks": 4}, _lines, _four, bad={"chunks": 0}),
 ]

@@ -38,6 +38,12 @@ def _logs(folder: Path) -> list[Path]:
     return paths
 
 
+def _one_entry(folder: Path) -> list[Path]:
+    path = folder / "one.log"
+    path.write_bytes(python_log(1, 1))
+    return [path]
+
+
 def _read(path: Path) -> bytes:
     data = path.read_bytes()
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
@@ -96,6 +102,7 @@ CASES = [
         corrupt=_no_stamps,
         says="has a timestamp",
         grow=_large,
+        one=_one_entry,
     ),
     Join(
         "logs",

@@ -35,11 +35,23 @@ def _one_row(folder: Path) -> list[Path]:
     return [path]
 
 
+def _one_event(folder: Path) -> list[Path]:
+    path = folder / "event.jsonl"
+    path.write_text('{"n": 0, "who": {"country": "é"}}')
+    return [path]
+
+
 def _lines(folder: Path) -> list[Path]:
     path = folder / "events.jsonl"
     source = random.Random(2)
     rows = [{"n": n, "who": {"country": source.choice([1, "1", None, "é"])}} for n in range(200)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
+    return [path]
+
+
+def _one_group(folder: Path) -> list[Path]:
+    path = folder / "group.parquet"
+    pd.DataFrame({"n": [1], "key": ["k"]}).to_parquet(path)
     return [path]
 
 
@@ -84,7 +96,7 @@ def _buckets(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 def _by_json_value(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     rows = [json.loads(line) for piece in pieces for line in piece.data.splitlines()]
-    assert sorted(row["n"] for row in rows) == list(range(200))
+    assert sorted(row["n"] for row in rows) == list(range(len(sources[0].read_text().splitlines())))
     for piece in pieces:
         assert len({str(json.loads(line)["who"]["country"]) for line in piece.data.splitlines()}) == 1
 
@@ -144,7 +156,7 @@ CASES = [
         one=_one_row,
     ),
     Split("keys", {"columns": ["country"], "buckets": 3}, _table, _buckets, bad={"buckets": 0}, grow=_large),
-    Split("keys", {"columns": ["who.country"]}, _lines, _by_json_value, bad={"format": "xml"}),
+    Split("keys", {"columns": ["who.country"]}, _lines, _by_json_value, bad={"format": "xml"}, one=_one_event),
     Split(
         "keys",
         {"columns": ["key"]},
@@ -153,6 +165,7 @@ CASES = [
         bad={"columns": ""},
         corrupt=_no_parquet,
         says="Parquet",
+        one=_one_group,
     ),
     Split(
         "dates",
