@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.cases import Join, Split, all_cases
-from engines.harness import engines, join, join_peak_mib, left_behind, peak_mib, split
+from engines.harness import Piece, engines, join, join_peak_mib, left_behind, peak_mib, split
 from servers import Server, moto_server, s3_client
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
@@ -19,12 +21,24 @@ SPLITS = [case for case in all_cases() if isinstance(case, Split)]
 JOINS = [case for case in all_cases() if isinstance(case, Join)]
 GROWTH_MIB = 24
 """What four times the input may add to the peak: noise of the allocator, not a share of the input."""
+MANY = 40
 WHOLE_ONLY = (".docx",)
 """Formats that can only be read as a local file: a zip of parts that refer to each other."""
 
 
 def _id(case: Split | Join) -> str:
     return f"{case.engine}-{'-'.join(map(str, case.params.values()))}"[:60]
+
+
+@contextmanager
+def few_open_files(more: int) -> Iterator[None]:
+    """No more than so many beyond those that are open now."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/dev/fd").iterdir())) + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 splits = pytest.mark.parametrize("case", SPLITS, ids=_id)
@@ -58,6 +72,26 @@ def test_names_with_spaces_and_other_letters(case: Split, settings: Settings, so
         path.rename(path.with_name(f"{n} ein Näme 報告 #%41{''.join(path.suffixes)}")) for n, path in enumerate(sources)
     ]
     case.check(split(settings, case.engine, renamed, case.params), renamed)
+
+
+def _amount(pieces: Sequence[Piece]) -> int:
+    """Items, or bytes where there are none."""
+    return sum(piece.items or 0 for piece in pieces) or sum(len(piece.data) for piece in pieces)
+
+
+# The detector of languages takes four seconds a file; but for it, audio_language goes the way of audio_silence.
+@pytest.mark.parametrize("case", [case for case in SPLITS if case.write and case.engine != "audio_language"], ids=_id)
+def test_many_files_give_as_many_items_without_being_open_at_once(
+    case: Split, settings: Settings, sources: list[Path], tmp_path: Path
+) -> None:
+    once = split(settings, case.engine, sources, case.params)
+    copies = [tmp_path / f"{n:02d}_{path.name}" for n in range(MANY) for path in sources]
+    for at, copy in enumerate(copies):
+        copy.write_bytes(sources[at % len(sources)].read_bytes())
+    with few_open_files(MANY // 2):
+        pieces = split(settings, case.engine, copies, case.params)
+    times = 1 if case.params.get("drop_duplicates") else MANY
+    assert _amount(pieces) == times * _amount(once) > 0
 
 
 @splits
