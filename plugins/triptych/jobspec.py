@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from triptych.blocks import Template
 from triptych.errors import JobSpecError
+from triptych.schema_faults import did_you_mean, schema_faults
 
 ROLES = ("partitioner", "app", "assembler")
 """Whose parameters a job spec holds; also the prefixes of flat fields: `app.prompt`."""
@@ -137,12 +137,12 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     params = {role: _merge_params(template, role, conf, dates) for role in ROLES}
     config = _with_defaults(CONFIG_SCHEMA, {**template.config, **_flat(conf, "config"), **(conf.get("config") or {})})
     for role in ROLES:
-        problems += _faults(params[role], getattr(template, role).schema, f"params.{role}")
-    problems += _faults(config, CONFIG_SCHEMA, "config")
+        problems += schema_faults(params[role], getattr(template, role).schema, f"params.{role}")
+    problems += schema_faults(config, CONFIG_SCHEMA, "config")
     source = _first(conf.get("dataSource"), template.data_source)
     destination = _first(conf.get("dataDestination"), template.data_destination)
-    problems += _faults(source, SOURCE_SCHEMA, "dataSource")
-    problems += _faults(destination, DESTINATION_SCHEMA, "dataDestination")
+    problems += schema_faults(source, SOURCE_SCHEMA, "dataSource")
+    problems += schema_faults(destination, DESTINATION_SCHEMA, "dataDestination")
     if problems:
         raise JobSpecError("\n".join(problems))
     listed = source if isinstance(source, list) else [source] if source else []
@@ -175,8 +175,7 @@ def _unknown_keys(template: Template, conf: Mapping[str, Any]) -> list[str]:
 
 
 def _unknown(key: str, known: Any) -> str:
-    close = difflib.get_close_matches(key.removeprefix("params."), list(known), 1)
-    hint = f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(sorted(known))}."
+    hint = did_you_mean(key.removeprefix("params."), known) or f" Known: {', '.join(sorted(known))}."
     return f"{key}: no such key in a job spec.{hint}"
 
 
@@ -199,16 +198,6 @@ def _flat(conf: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _with_defaults(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     defaults = {key: leaf["default"] for key, leaf in leaves(schema).items() if "default" in leaf}
     return {**defaults, **given}
-
-
-def _faults(value: Any, schema: Mapping[str, Any], where: str) -> list[str]:
-    from jsonschema.validators import Draft202012Validator, validator_for
-
-    validator = validator_for(schema, Draft202012Validator)(schema)
-    return [
-        f"{'.'.join([where, *map(str, error.absolute_path)])}: {error.message}"
-        for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
-    ]
 
 
 def _first(*values: Any) -> Any:

@@ -40,8 +40,8 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
     [
         ({"dataSorce": "file:///a"}, "Did you mean 'dataSource'"),
         ({"partitioner.row": 1}, r"Did you mean 'partitioner.rows'"),
-        ({"params": {"partitioner": {"rows": 0}}}, "params.partitioner.rows: 0 is less than the minimum"),
-        ({"params": {"partitioner": {"wors": 1}}}, "wors"),
+        ({"params": {"partitioner": {"rows": 0}}}, "params.partitioner.rows: must be at least 1, and is 0"),
+        ({"params": {"partitioner": {"row": 1}}}, "partitioner.row: is unknown. Did you mean .rows."),
         ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
         ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
     ],

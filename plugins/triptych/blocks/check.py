@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.schema_faults import draft_of, placed_faults
 
 
 def check_blocks(catalog: Catalog) -> list[Problem]:
@@ -18,38 +18,29 @@ def check_blocks(catalog: Catalog) -> list[Problem]:
 def check_schema(block: Block) -> Iterator[Problem]:
     """Whether `schema.json` is a JSON Schema of its draft and its defaults hold against it."""
     from jsonschema import SchemaError
-    from jsonschema.validators import Draft202012Validator, validator_for
 
-    path = _schema_path(block)
-    draft = validator_for(block.schema, Draft202012Validator)
+    path = block.folder / "schema.json"
     try:
-        draft.check_schema(dict(block.schema))
+        draft_of(block.schema).check_schema(dict(block.schema))
     except SchemaError as error:
         yield Problem(path, error.json_path, f"is not valid JSON Schema: {error.message}.")
         return
     for name, leaf in block.schema.get("properties", {}).items():
         if isinstance(leaf, Mapping) and "default" in leaf:
             rooted = {key: value for key, value in block.schema.items() if key in ("$schema", "$defs", "definitions")}
-            for fault in draft({**rooted, **leaf}).iter_errors(leaf["default"]):
-                yield Problem(path, f"$.properties.{name}.default", f"breaks its own rule: {fault.message}.")
+            for place, fault in placed_faults(leaf["default"], {**rooted, **leaf}, f"$.properties.{name}.default"):
+                yield Problem(path, place, f"breaks its own rule: {fault}")
 
 
 def _check_params(template: Template, kind: str) -> Iterator[Problem]:
     """Faults of a template's own parameters; dates in `{{ }}` are filled later and are not judged here."""
     from jsonschema import SchemaError
-    from jsonschema.validators import Draft202012Validator, validator_for
 
     schema = {key: value for key, value in getattr(template, kind).schema.items() if key != "required"}
     given = {key: value for key, value in template.params.get(kind, {}).items() if "{{" not in str(value)}
-    draft = validator_for(schema, Draft202012Validator)
     try:
-        draft.check_schema(schema)
+        draft_of(schema).check_schema(schema)
     except SchemaError:
         return  # The schema's own fault says why.
-    for error in draft(schema).iter_errors(given):
-        place = ".".join(["$.params", kind, *map(str, error.absolute_path)])
-        yield Problem(template.path, place, f"{error.message}.")
-
-
-def _schema_path(block: Block) -> Path:
-    return block.folder / "schema.json"
+    for place, fault in placed_faults(given, schema, f"$.params.{kind}"):
+        yield Problem(template.path, place, fault)

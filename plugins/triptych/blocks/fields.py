@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.model import Problem
+from triptych.schema_faults import did_you_mean
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -59,10 +59,9 @@ class Fields:
     def only(self, known: Collection[str]) -> None:
         """Warn of every other key, with the nearest known one."""
         for key in self._data.keys() - set(known):
-            close = difflib.get_close_matches(key, list(known), 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+            hint = did_you_mean(key, known) or f" Known: {', '.join(sorted(known))}."
             place = f"{self.where}.{self._spelled[key]}"
-            self.warnings.append(Problem(self.path, place, f"unknown key, ignored. {hint}"))
+            self.warnings.append(Problem(self.path, place, f"unknown key, ignored.{hint}"))
 
     def keys(self) -> Collection[str]:
         return self._data.keys()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from triptych.blocks.versions import highest_match
 from triptych.errors import ManifestError
+from triptych.schema_faults import did_you_mean
 
 KINDS = ("app", "partitioner", "assembler")
 
@@ -103,18 +103,17 @@ class Catalog:
         version = highest_match(name, by_app)
         if version is not None:
             return by_app[version]
-        close = difflib.get_close_matches(name, list(by_id), 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         mine = [str(problem) for problem in self.problems if name_of(name) in problem.path.parts]
-        msg = f"There is no template or app {name!r}.{hint} `triptych template list` shows them all."
+        msg = (
+            f"There is no template or app {name!r}.{did_you_mean(name, by_id)} `triptych template list` shows them all."
+        )
         raise ManifestError([msg, *mine])
 
     def _missing(self, kind: str, tag: str, named: Mapping[str, Block]) -> str:
         if named:
             return f"{tag!r} is no version of {kind} {name_of(tag)!r} here; there are {', '.join(sorted(named))}."
         names = {block.name for block in self.blocks if block.kind == kind}
-        close = difflib.get_close_matches(name_of(tag), list(names), 1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name_of(tag), names)
         listing = "app" if kind == "app" else "engine"
         return f"{tag!r} is no {kind} here.{hint} `triptych {listing} list` shows them all."
 
