@@ -16,7 +16,7 @@ from typing import Any
 
 from triptych import stages
 from triptych.blocks import Template, read_catalog
-from triptych.job import Job, freeze, frozen_sources, open_job, thaw
+from triptych.job import Job, freeze, frozen_sources, open_job, resolve_sources, thaw
 from triptych.jobspec import build_job_spec
 from triptych.settings import PROJECT, Settings
 from triptych.transfer import ChunkReader
@@ -76,6 +76,17 @@ def split_only(
     job = _job(settings, _template(partitioner=engine), conf, params, run_id=run_id)
     stages.partition(job, print)
     return job
+
+
+def entries_in_scratch(
+    settings: Settings, engine: str, sources: Sequence[Path], params: Mapping[str, Any]
+) -> list[int]:
+    """How many files and folders lie in the scratch folder when each chunk has been made, and when the last is gone."""
+    conf = {"dataSource": [_uri(s) for s in sources] or None}
+    job = _job(settings, _template(partitioner=engine), conf, params)
+    with stages.cut(job, resolve_sources(job), print) as made:
+        counts = [sum(1 for _ in settings.scratch.rglob("*")) for _ in made]
+        return [*counts, sum(1 for _ in settings.scratch.rglob("*"))]
 
 
 def join(

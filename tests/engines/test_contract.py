@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engines.cases import Join, Split, all_cases
-from engines.harness import Piece, engines, join, join_peak_mib, left_behind, peak_mib, split
+from engines.harness import Piece, engines, entries_in_scratch, join, join_peak_mib, left_behind, peak_mib, split
 from servers import Server, moto_server, s3_client
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
@@ -92,6 +92,12 @@ def test_many_files_give_as_many_items_without_being_open_at_once(
         pieces = split(settings, case.engine, copies, case.params)
     times = 1 if case.params.get("drop_duplicates") else MANY
     assert _amount(pieces) == times * _amount(once) > 0
+
+
+@splits
+def test_what_is_done_with_leaves_the_scratch_folder(case: Split, settings: Settings, sources: list[Path]) -> None:
+    counts = entries_in_scratch(settings, case.engine, sources, case.params)
+    assert max(counts) <= counts[0] + len(sources)
 
 
 @splits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source, need, resources
 from triptych.engines.api import SourceRange
@@ -57,17 +57,16 @@ class Reads:
     def records(self) -> Iterator[Records]:
         return self._scan(self._blocks(), self.source.uri)
 
-    def piece(self, cut: Cut) -> Path | SourceRange:
-        """A range of the source, or a file of its own where the source is packed."""
-        if self._unpacked is None:
-            return SourceRange(self.source.index, cut.start, cut.end - cut.start)
-        path = resources().new_folder() / "piece"
-        with self._unpacked.open("rb") as data, path.open("wb") as out:
+    @property
+    def is_packed(self) -> bool:
+        return self._unpacked is not None
+
+    def copy(self, cut: Cut, out: BinaryIO) -> None:
+        with self.source.open() if self._unpacked is None else self._unpacked.open("rb") as data:
             data.seek(cut.start)
             left = cut.end - cut.start
             while left and (block := data.read(min(BLOCK_BYTES, left))):
                 left -= out.write(block)
-        return path
 
     def _blocks(self) -> Iterator[bytes]:
         if self._unpacked is None:
@@ -79,12 +78,20 @@ class Reads:
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    piece = resources().new_folder() / "piece"
+    for parts in _parts(sources, params):
+        yield _chunk(parts, piece)
+        piece.unlink(missing_ok=True)
+
+
+def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[list[tuple[Reads, Cut]]]:
+    """What each chunk is made of: a part of one source, or of two that are paired."""
     limits = _limits(params)
     if params["paired"] != "files":
         for source in sources:
             reads = Reads(source, params["format"])
             for cut in _cuts(reads, limits):
-                yield _chunk([(reads, cut)])
+                yield [(reads, cut)]
         return
     if len(sources) % 2:
         msg = f"dataSource: {len(sources)} files cannot be taken two by two. Give R1 and R2 of each pair, in order."
@@ -92,7 +99,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     for at in range(0, len(sources), 2):
         first, second = (Reads(source, params["format"]) for source in sources[at : at + 2])
         for one, other in zip(_cuts(first, limits), _mates(first, second, limits), strict=True):
-            yield _chunk([(first, one), (second, other)])
+            yield [(first, one), (second, other)]
 
 
 def _limits(params: Mapping[str, Any]) -> Limits:
@@ -163,35 +170,22 @@ def _mates(first: Reads, second: Reads, limits: Limits) -> Iterator[Cut]:
         raise SourceError(msg)
 
 
-def _chunk(parts: Sequence[tuple[Reads, Cut]]) -> Chunk:
+def _chunk(parts: Sequence[tuple[Reads, Cut]], piece: Path) -> Chunk:
+    """Ranges of the sources, or where one of these is packed, their bytes one after the other in the file `piece`."""
     reads, cut = parts[0]
     about: dict[str, Any] = {"source": reads.source.name, "first_record": cut.first, "records": cut.count}
     about["bases"] = sum(each.bases for _, each in parts)
     if len(parts) > 1:
-        # One after the other in the chunk.
-        about["files"] = [{"name": each.source.name, "size": piece.end - piece.start} for each, piece in parts]
+        about["files"] = [{"name": each.source.name, "size": part.end - part.start} for each, part in parts]
     name = f"{reads.source.name}_{cut.first:09d}.{reads.format}"
-    pieces = [each.piece(piece) for each, piece in parts]
     items = sum(each.count for _, each in parts)
-    if all(isinstance(piece, SourceRange) for piece in pieces):
-        ranges = tuple(piece for piece in pieces if isinstance(piece, SourceRange))
-        return Chunk(name=name, ranges=ranges, items=items, metadata=about)
-    return Chunk.of_file(_joined(parts, pieces), name=name, items=items, metadata=about)
-
-
-def _joined(parts: Sequence[tuple[Reads, Cut]], pieces: Sequence[Path | SourceRange]) -> Path:
-    """The pieces as one file: the first, with the others behind it."""
-    path = resources().new_folder() / "pair"
-    with path.open("wb") as out:
-        for (reads, _), piece in zip(parts, pieces, strict=True):
-            with reads.source.open() if isinstance(piece, SourceRange) else piece.open("rb") as data:
-                left = 2**63 if isinstance(piece, Path) else piece.length
-                data.seek(0 if isinstance(piece, Path) else piece.offset)
-                while left and (block := data.read(min(BLOCK_BYTES, left))):
-                    left -= out.write(block)
-            if isinstance(piece, Path):
-                piece.unlink()
-    return path
+    if any(each.is_packed for each, _ in parts):
+        with piece.open("wb") as out:
+            for each, part in parts:
+                each.copy(part, out)
+        return Chunk.of_file(piece, name=name, items=items, metadata=about)
+    ranges = tuple(SourceRange(each.source.index, part.start, part.end - part.start) for each, part in parts)
+    return Chunk(name=name, ranges=ranges, items=items, metadata=about)
 
 
 def _unpacked(source: Source) -> Path:
