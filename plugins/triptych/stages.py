@@ -106,8 +106,11 @@ def run_pack(
     when `stop` was asked for.
     """
     stop = stop or Stop()
-    listed = list(job.workspace.chunks())
-    todo = [entry for entry in listed[first : first + count] if job.workspace.read_commit(entry.number) is None]
+    total, mine = 0, []
+    for total, entry in enumerate(job.workspace.chunks(), 1):
+        if first < total <= first + count:
+            mine.append(entry)
+    todo = [entry for entry in mine if job.workspace.read_commit(entry.number) is None]
     if not todo:
         log("Every chunk of this pack is committed already.")
         return 0
@@ -121,7 +124,7 @@ def run_pack(
     ):
         for entry in todo:
             stop.check()
-            outcome = _run_chunk(job, reader, session, entry, len(listed), token, work)
+            outcome = _run_chunk(job, reader, session, entry, total, token, work)
             if outcome.error:
                 failures.append(outcome.error)
                 log(f"ERROR {outcome.error}")
