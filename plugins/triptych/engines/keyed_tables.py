@@ -14,9 +14,9 @@ from triptych.engines.batches import Batch, Table, csv_table
 from triptych.engines.cells import json_cell, text_cells
 from triptych.engines.formats import DELIMITERS
 from triptych.engines.json_records import json_records
-from triptych.engines.merging import joined_bytes, keyed
+from triptych.engines.merging import keyed
 from triptych.engines.resources import need
-from triptych.engines.values import unquoted
+from triptych.engines.values import joined_bytes, unquoted
 from triptych.errors import EngineError
 
 ROWS = 20_000

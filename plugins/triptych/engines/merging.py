@@ -14,6 +14,7 @@ from typing import Any
 
 from triptych.engines.ordering import Order
 from triptych.engines.resources import need, resources
+from triptych.engines.values import joined_bytes
 from triptych.errors import EngineError
 
 PIECE_SHARE = 128
@@ -41,17 +42,6 @@ def keyed(keys: Sequence[Any], records: Any, **along: Any) -> Any:
 def record_bytes(batch: Any) -> bytes:
     """Its records back to back."""
     return joined_bytes(batch.column("record"))
-
-
-def joined_bytes(values: Any) -> bytes:
-    """An array of large binaries or strings, without nulls, back to back."""
-    import numpy as np
-
-    if not len(values):
-        return b""
-    _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int64)[[values.offset, values.offset + len(values)]].tolist()
-    return data[ends[0] : ends[1]].to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types.
 
 
 def merged(runs: Iterable[Run], order: Order, *, in_order: bool | None = None) -> Iterator[Any]:

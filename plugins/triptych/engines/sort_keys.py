@@ -12,7 +12,7 @@ from typing import Any
 from triptych.engines.instants import of_iso
 from triptych.engines.ordering import Direction
 from triptych.engines.resources import need
-from triptych.engines.values import by_unique
+from triptych.engines.values import by_unique, holds
 from triptych.errors import EngineError
 
 WHOLE = r"^-?[0-9]+$"
@@ -76,7 +76,7 @@ def _numbers(texts: Any) -> list[Any]:
     try:
         integers = texts.cast(pa.int64())
         # Arrow reads hexadecimal numbers too.
-        if not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():
+        if not holds(texts, b"x", b"X"):
             return _of_integers(integers)
     except pa.ArrowInvalid:
         pass

@@ -17,9 +17,9 @@ def unquoted(raw: Any, delimiter: str) -> Any:
     """CSV's values, bytes, as large strings. ValueError for one that is no UTF-8, or is not right in its quotes."""
     pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
     texts = raw.cast(pa.large_string())
-    has_quotes = pc.match_substring(texts, '"')
-    if not _any(has_quotes):
+    if not holds(texts, b'"'):
         return texts
+    has_quotes = pc.match_substring(texts, '"')
     quoted = pc.match_substring_regex(texts, WHOLLY_QUOTED)
     inner = pc.binary_slice(raw.filter(quoted), 1, -1).cast(pa.large_string())
     texts = pc.replace_with_mask(texts, quoted, pc.replace_substring(inner, '""', '"'))
@@ -53,6 +53,23 @@ def scalar(text: str) -> Any:
     """One large string, to be joined with columns of them."""
     pa = need("pyarrow", "tables")
     return pa.scalar(text, pa.large_string())
+
+
+def joined_bytes(values: Any) -> bytes:
+    """An array of large binaries or strings, without nulls, back to back."""
+    import numpy as np
+
+    if not len(values):
+        return b""
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int64)[[values.offset, values.offset + len(values)]].tolist()
+    return data[ends[0] : ends[1]].to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types.
+
+
+def holds(values: Any, *parts: bytes) -> bool:
+    """Whether one of the bytes may be in large binaries or strings: no value by itself is looked at, nulls are too."""
+    data = joined_bytes(values)
+    return any(part in data for part in parts)
 
 
 def by_unique(values: Any, work: Callable[[Any], Any], kind: Any = None) -> Any:

@@ -11,8 +11,9 @@ from triptych.engines.cells import csv_header, rows_writer
 from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.joining import Join
 from triptych.engines.keyed_tables import keyed_table
-from triptych.engines.merging import Run, joined_bytes, merged
+from triptych.engines.merging import Run, merged
 from triptych.engines.ordering import Order
+from triptych.engines.values import joined_bytes
 from triptych.errors import EngineError, JobSpecError, SourceError
 
 WRITTEN = (".csv", ".tsv", ".jsonl")
