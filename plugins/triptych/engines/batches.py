@@ -52,6 +52,9 @@ def slices(data: bytes, begins: Any, ends: Any, order: Any = None) -> Any:
 
     pa = need("pyarrow", "tables")
     count = len(begins)
+    if count and order is None and (begins[1:] == ends[:-1]).all():
+        buffers = [None, pa.py_buffer(np.append(begins, ends[-1])), pa.py_buffer(data)]
+        return pa.Array.from_buffers(pa.large_binary(), count, buffers)
     # Every second element is what lies between two slices.
     offsets = np.empty(2 * count + 1, np.int64)
     offsets[0:-1:2], offsets[1::2], offsets[-1] = begins, ends, ends[-1] if count else 0
@@ -130,8 +133,9 @@ def _column(data: bytes, codes: Any, separators: Any, after: Any) -> Any:
 
     stops = separators[after]
     begins = np.where(after > 0, separators[after - 1] + 1, 0)
-    returns = (codes[stops] == NEWLINE) & (stops > begins) & (codes[np.maximum(stops - 1, 0)] == RETURN)
-    return slices(data, begins, stops - returns)
+    if RETURN in data:
+        stops = stops - ((codes[stops] == NEWLINE) & (stops > begins) & (codes[np.maximum(stops - 1, 0)] == RETURN))
+    return slices(data, begins, stops)
 
 
 def _filled(codes: Any, breaks: Any) -> tuple[Any, Any, Any]:
@@ -150,6 +154,8 @@ def _whole_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterat
 
     The last record always ends with a line end.
     """
+    import numpy as np
+
     most = max(BATCH_BYTES, resources().memory_bytes // MEMORY_SHARE)
     rest, offset, line = b"", 0, 0
     for block in gathered(blocks, BATCH_BYTES):
@@ -157,7 +163,7 @@ def _whole_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterat
         used, outside = _last_end(data, quoted=quoted)
         if used:
             yield data[:used], offset, line, outside
-            line += data.count(b"\n", 0, used)
+            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, used) == NEWLINE))
         rest, offset = data[used:], offset + used
         if len(rest) > most:
             msg = (

@@ -58,6 +58,8 @@ class Order:
             after, same = self._compared(batch.column(at), direction)
             falls |= equal & after
             equal &= same
+            if not equal.any():
+                break
         return falls
 
     def changes(self, batch: Any) -> Any:
