@@ -100,13 +100,18 @@ class Destination:
         self._store = job.store(job.destination)
         self._workspace_store = job.workspace.store
         self._names: set[str] = set()
+        self._taken: set[str] = set()
 
     @contextmanager
     def open(self, name: str) -> Iterator[Writer]:
         target = self._claim(name)
-        with self._store.writer(target) as out:
-            counted = _CountingWriter(out)
-            yield counted
+        try:
+            with self._store.writer(target) as out:
+                counted = _CountingWriter(out)
+                yield counted
+        except BaseException:
+            self._taken.remove(name)
+            raise
         self.files.append(FileEntry(name, counted.size, counted.digest.hexdigest()))
 
     def put_file(self, path: Path, name: str) -> None:
@@ -136,10 +141,11 @@ class Destination:
         if path.is_absolute() or ".." in path.parts or not path.parts or name == OUTPUT_LIST:
             msg = f"Output name {name!r} is not allowed: relative, without '..', and not {OUTPUT_LIST!r}."
             raise EngineError(msg)
-        if name in self._names:
+        if name in self._taken:
             msg = f"Output name {name!r} is written twice. Give each file its own name."
             raise EngineError(msg)
         self._names.add(name)
+        self._taken.add(name)
         return self.uri + quote(name)
 
 

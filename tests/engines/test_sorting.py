@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from engines.harness import Results, join
-from triptych.engines.merging import Run, keyed, merged, record_bytes
+from triptych.engines.merging import Run, keyed, merged, record_bytes, write_merged
 from triptych.engines.ordering import Order
 from triptych.engines.resources import Resources, using
 from triptych.engines.sort_keys import Column
@@ -167,6 +167,35 @@ def test_a_result_in_order_is_not_sorted_again(tmp_path: Path) -> None:
         found = [n for batch in merged(runs, Order(["ascending"])) for n in batch.column(0).to_pylist()]
     assert found == list(range(4000))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_out_of_order_only_at_its_end(tmp_path: Path) -> None:
+    """What was written by then is given up, with the files of that try."""
+    parts = [list(range(number, 1000, 9)) for number in range(9)]
+    parts[5].append(3)
+    runs = [Run(partial(_batches, part, number, 20), "") for number, part in enumerate(parts)]
+    tries: list[list[int]] = []
+
+    def write(batches: Iterator[Any]) -> None:
+        tries.append([])
+        for batch in batches:
+            tries[-1] += batch.column(0).to_pylist()
+
+    for memory in (1 << 30, 16_000):
+        with using(Resources(tmp_path, memory)):
+            write_merged(write, runs, Order(["ascending"]))
+        first, found = tries[-2:]
+        assert found == sorted(n for part in parts for n in part)
+        assert len(first) < len(found)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_output_is_written_again_from_its_beginning(settings: Settings) -> None:
+    """The fault is behind what is read at once."""
+    rows = [b"%07d,%s\n" % (n, b"x" * 40) for n in range(1, 100_000)]
+    results = [Results({"t.csv": b"".join([b"n,x\n", *rows, b"0000000,y\n"])})]
+    found = join(settings, "sorted_concat", results, {"by": ["n"]})
+    assert found["sorted.csv"] == b"".join([b"n,x\n", b"0000000,y\n", *rows])
 
 
 def test_blank_lines_of_json_are_no_records(settings: Settings) -> None:

@@ -115,7 +115,10 @@ class Output(Protocol):
     """The destination. Files become part of the output when their context ends; the whole when `assemble` returns."""
 
     def open(self, name: str) -> AbstractContextManager[Writer]:
-        """Stream one file; `name` is relative, with `/`. Two files of one name: EngineError."""
+        """Stream one file; `name` is relative, with `/`. Two files of one name: EngineError.
+
+        An error inside the context leaves no file, and the name free.
+        """
 
     def put_file(self, path: Path, name: str) -> None:
         """A local file as one output file; for libraries that cannot write a stream."""

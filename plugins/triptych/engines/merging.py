@@ -5,15 +5,17 @@ A batch is a pyarrow RecordBatch: first the columns that order it, last `record`
 
 from __future__ import annotations
 
+import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from triptych.engines.ordering import Order
-from triptych.engines.resources import need, resources
+from triptych.engines.resources import need, resources, using
 from triptych.engines.values import joined_bytes
 from triptych.errors import EngineError
 
@@ -44,11 +46,28 @@ def record_bytes(batch: Any) -> bytes:
     return joined_bytes(batch.column("record"))
 
 
+class NotInOrderError(EngineError):
+    """A run that is taken to be in order is not."""
+
+
+def write_merged(write: Callable[[Iterator[Any]], None], runs: Sequence[Run], order: Order) -> None:
+    """write(all records in order), which is begun again when a run turns out not to be in order.
+
+    So runs that are in order are read once; most of those that are not show it at their beginning.
+    """
+    folder = resources().new_folder()
+    with suppress(NotInOrderError), using(replace(resources(), scratch=folder)):
+        write(merged(runs, order, in_order=True))
+        return
+    shutil.rmtree(folder)
+    write(merged(runs, order))
+
+
 def merged(runs: Iterable[Run], order: Order, *, in_order: bool | None = None) -> Iterator[Any]:
     """All records in order, in batches; equal ones keep the order of the runs, and their order inside one.
 
     With `in_order` None each run is looked through first, and only those that are not in order are sorted. With True
-    EngineError names the first run that is not.
+    NotInOrderError names the first run that is not.
     """
     ready = list(_ready(runs, order, in_order))
     at_once = max(2, resources().memory_bytes // RUN_MEMORY_BYTES)
@@ -100,7 +119,7 @@ def _held_to_order(run: Run, order: Order) -> Iterator[Any]:
         if fault is not None:
             record = batch.column("record")[fault].as_py()
             msg = f"{run.what}: is not in order at {record[:60]!r}. Let the engine find out which results are."
-            raise EngineError(msg)
+            raise NotInOrderError(msg)
         yield batch
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,7 +11,7 @@ from triptych.engines.cells import csv_header, rows_writer
 from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.joining import Join
 from triptych.engines.keyed_tables import keyed_table
-from triptych.engines.merging import Run, merged
+from triptych.engines.merging import Run, write_merged
 from triptych.engines.ordering import Order
 from triptych.engines.values import joined_bytes
 from triptych.errors import EngineError, JobSpecError, SourceError
@@ -38,10 +38,13 @@ def _assemble(results: Sequence[Result], output: Output, params: Mapping[str, An
     join = Join(tables, params["keys"], params["join"], params["conflicts"])
     names = join.names
     order = Order(["ascending"] * len(params["keys"]))
-    ordered = merged([Run(table.batches, table.what) for table in tables], order)
-    with output.open(params["name"]) as out:
-        if form in DELIMITERS and names:
-            out.write(csv_header(names, form))
-        rows = rows_writer(form, names)
-        for columns in join.columns(ordered, order):
-            out.write(joined_bytes(rows(columns)))
+    rows = rows_writer(form, names)
+
+    def write(ordered: Iterator[Any]) -> None:
+        with output.open(params["name"]) as out:
+            if form in DELIMITERS and names:
+                out.write(csv_header(names, form))
+            for columns in join.columns(ordered, order):
+                out.write(joined_bytes(rows(columns)))
+
+    write_merged(write, [Run(table.batches, table.what) for table in tables], order)

@@ -11,7 +11,7 @@ from triptych.engines import Output, Result
 from triptych.engines.batches import Batch, Table, csv_table
 from triptych.engines.formats import DELIMITERS, table_format
 from triptych.engines.json_columns import json_batches, json_columns
-from triptych.engines.merging import Run, keyed, merged, record_bytes
+from triptych.engines.merging import Run, keyed, merged, record_bytes, write_merged
 from triptych.engines.ordering import Order
 from triptych.engines.sort_keys import Column, directions
 from triptych.engines.values import json_text, unquoted
@@ -34,10 +34,18 @@ def _assemble(results: Sequence[Result], output: Output, params: Mapping[str, An
     parts = [_Part(result, kind, columns, params["missing"]) for result in results]
     header = _header(parts) if kind in DELIMITERS else b""
     order = Order(directions(columns), NULLS[params["missing"]])
-    with output.open(params["name"] or f"sorted.{kind}") as out:
-        out.write(header if header.endswith(b"\n") or not header else header + b"\n")
-        for batch in merged([Run(part.batches, part.what) for part in parts], order, in_order=params["sorted"]):
-            out.write(record_bytes(batch))
+    runs = [Run(part.batches, part.what) for part in parts]
+
+    def write(batches: Iterator[Any]) -> None:
+        with output.open(params["name"] or f"sorted.{kind}") as out:
+            out.write(header if header.endswith(b"\n") or not header else header + b"\n")
+            for batch in batches:
+                out.write(record_bytes(batch))
+
+    if params["sorted"] is None:
+        write_merged(write, runs, order)
+    else:
+        write(merged(runs, order, in_order=params["sorted"]))
 
 
 @dataclass(frozen=True)
