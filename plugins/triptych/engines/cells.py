@@ -11,22 +11,32 @@ from typing import Any
 
 from triptych.engines.formats import DELIMITERS
 from triptych.engines.resources import need
-from triptych.engines.values import by_unique, quoted, replaced, scalar
+from triptych.engines.values import by_unique, holds, quoted, replaced, scalar
 
 NUL = "\0"
 NULL_CELL = NUL + "null"
+NUMBER = r"^\x00-?[0-9]"
+_ABSENT = object()
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def text_cells(texts: Any) -> Any:
     """Of large strings."""
-    return _where_marked(texts, lambda text: NUL + json.dumps(text))
+    return _where_marked(texts, lambda text: NUL + _json(text))
 
 
-def json_cell(value: Any) -> str:
-    """Of one JSON value."""
-    if isinstance(value, str) and not value.startswith(NUL):
+def json_cells(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """Of the values of this name in JSON objects."""
+    values = [row.get(name, _ABSENT) for row in rows]
+    return need("pyarrow", "tables").array(map(_json_cell, values), need("pyarrow", "tables").large_string())
+
+
+def _json_cell(value: Any) -> str | None:
+    if type(value) is str and not value.startswith(NUL):
         return value
-    return NUL + json.dumps(value, ensure_ascii=False)
+    if type(value) is int:
+        return NUL + str(value)
+    return None if value is _ABSENT else NUL + _json(value)
 
 
 def filled(cells: Any) -> Any:
@@ -60,12 +70,21 @@ def csv_header(names: Sequence[str], form: str) -> bytes:
 
 def _csv_rows(columns: Sequence[Any], delimiter: str) -> Any:
     pc = need("pyarrow.compute", "tables")
-    texts = [quoted(_where_marked(cells.fill_null(""), _csv_text), delimiter) for cells in columns]
+    texts = [quoted(_csv_texts(cells.fill_null("")), delimiter) for cells in columns]
     if len(texts) == 1:
         # An empty line would be no row.
         texts = [pc.if_else(pc.equal(texts[0], ""), '""', texts[0])]
     rows = pc.binary_join_element_wise(*texts, scalar(delimiter))
     return pc.binary_join_element_wise(rows, scalar(""), scalar("\n"))
+
+
+def _csv_texts(cells: Any) -> Any:
+    if not holds(cells, NUL.encode()):
+        return cells
+    pc = need("pyarrow.compute", "tables")
+    # Python writes numbers as JSON does.
+    numbers = pc.match_substring_regex(cells, NUMBER)
+    return _where_marked(pc.replace_with_mask(cells, numbers, _json_of(cells.filter(numbers))), _csv_text)
 
 
 def _csv_text(cell: str) -> str:
@@ -85,13 +104,24 @@ def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
 
 def _json_values(cells: Any) -> Any:
     pc = need("pyarrow.compute", "tables")
-    simple = pc.binary_join_element_wise(scalar('"'), cells, scalar('"'), scalar(""))
+    texts = pc.binary_join_element_wise(scalar('"'), cells, scalar('"'), scalar(""))
     special = pc.match_substring_regex(cells, r'["\\\x00-\x1f]').fill_null(False)
     if not pc.any(special).as_py():
-        return simple
-    written = by_unique(cells.filter(special), lambda cell: json.dumps(value_of(cell), ensure_ascii=False))
-    return pc.replace_with_mask(simple, special, written)
+        return texts
+    marked = _marked(cells)
+    escaped = pc.and_not(special, marked)
+    texts = pc.replace_with_mask(texts, escaped, by_unique(cells.filter(escaped), _json))
+    return pc.replace_with_mask(texts, marked, _json_of(cells.filter(marked)))
+
+
+def _json_of(cells: Any) -> Any:
+    """Of cells that are marked."""
+    return need("pyarrow.compute", "tables").replace_substring(cells, NUL, "", max_replacements=1)
+
+
+def _marked(cells: Any) -> Any:
+    return need("pyarrow.compute", "tables").starts_with(cells, NUL).fill_null(False)
 
 
 def _where_marked(cells: Any, work: Callable[[str], str]) -> Any:
-    return replaced(cells, need("pyarrow.compute", "tables").starts_with(cells, NUL).fill_null(False), work)
+    return replaced(cells, _marked(cells), work)

@@ -211,9 +211,14 @@ def _is_json(data: bytes) -> bool:
 
 def decode(data: bytes) -> Any:
     """Whole numbers of any length are exact; NaN and numbers beyond a float's range are no JSON."""
-    return _decoder()(data)
+    return _decoder().decode(data)
+
+
+def decode_lines(data: bytes) -> list[Any]:
+    """Of lines that are known to be JSON, each."""
+    return _decoder().decode_lines(data)  # type: ignore[no-any-return]  # Of type Any.
 
 
 @cache
-def _decoder() -> Callable[[bytes], Any]:
-    return need("msgspec", "tables").json.Decoder().decode  # type: ignore[no-any-return]
+def _decoder() -> Any:
+    return need("msgspec", "tables").json.Decoder()

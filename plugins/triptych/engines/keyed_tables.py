@@ -6,21 +6,20 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain
 from typing import Any, Protocol
 
 from triptych.engines.api import Result
-from triptych.engines.batches import Batch, Table, csv_table
-from triptych.engines.cells import json_cell, text_cells
+from triptych.engines.batches import Batch, Table, csv_table, slices
+from triptych.engines.cells import json_cells, text_cells
 from triptych.engines.formats import DELIMITERS
-from triptych.engines.json_records import json_records
+from triptych.engines.json_records import Batch as JsonBatch
+from triptych.engines.json_records import decode_lines, json_batches
 from triptych.engines.merging import keyed
+from triptych.engines.records import NEWLINE
 from triptych.engines.resources import need
 from triptych.engines.values import joined_bytes, unquoted
 from triptych.errors import EngineError
-
-ROWS = 20_000
-"""As many JSON objects are looked at at once."""
 
 
 class KeyedTable(Protocol):
@@ -118,34 +117,40 @@ class _CsvTable(_Keyed):
 class _JsonTable(_Keyed):
     @cached_property
     def names(self) -> Sequence[str]:
-        return list(dict.fromkeys(name for row in self._rows() for name in row))
+        names: dict[str, None] = {}
+        for batch in self._batches():
+            # Most rows have the same names.
+            names.update(dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, batch.values)))))
+        return list(names)
 
     def batches(self) -> Iterator[Any]:
-        pa = need("pyarrow", "tables")
-        rows = self._rows()
-        while some := list(islice(rows, ROWS)):
-            keys = [pa.array([self._key(row, name) for row in some], pa.large_string()) for name in self.keys]
-            lines = [json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in some]
-            yield self._batch(keys, pa.array(lines, pa.large_binary()))
+        import numpy as np
+
+        for batch in self._batches():
+            lines = batch.lines()
+            ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == NEWLINE) + 1
+            records = slices(lines, np.append(0, ends[:-1]), ends)
+            yield self._batch([self._key(batch.values, name) for name in self.keys], records)
 
     def cells(self, records: Any) -> Mapping[str, Any]:
-        pa = need("pyarrow", "tables")
-        rows = [json.loads(record) for record in records.to_pylist()]
-        return {
-            name: pa.array([json_cell(row[name]) if name in row else None for row in rows], pa.large_string())
-            for name in self.names
-        }
+        rows = decode_lines(joined_bytes(records))
+        return {name: json_cells(rows, name) for name in self.names}
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        for record in json_records(self.result):
-            if record.fault or not isinstance(record.value, dict):
-                msg = f"{self.what}, {record.place}: {record.fault or 'is no JSON object'}."
+    def _batches(self) -> Iterator[JsonBatch]:
+        for batch in json_batches(self.result):
+            if batch.faults or set(map(type, batch.values)) != {dict}:
+                at = next(at for at, value in enumerate(batch.values) if at in batch.faults or type(value) is not dict)
+                msg = f"{self.what}, {batch.place(at)}: {batch.faults.get(at, 'is no JSON object')}."
                 raise EngineError(msg)
-            yield record.value
+            yield batch
 
-    def _key(self, row: Mapping[str, Any], name: str) -> str:
-        if name not in row:
+    def _key(self, rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+        pa = need("pyarrow", "tables")
+        try:
+            values = [row[name] for row in rows]
+        except KeyError:
+            row = next(row for row in rows if name not in row)
             msg = f"{self.what}: a row has no key {name!r}: {str(row)[:100]}."
-            raise EngineError(msg)
-        value = row[name]
-        return value if isinstance(value, str) else json.dumps(value)
+            raise EngineError(msg) from None
+        texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+        return pa.array(texts, pa.large_string())
