@@ -48,6 +48,7 @@ def test_columns_of_several_kinds_as_sqlite_orders_them(settings: Settings) -> N
 
 
 TEXTS = ["", "a", "a b", "aä", "äa", "B", "報", "\U0001f600", "\uffee", 'say "x"', "two\nlines", "x,y", "z\r\n", " "]
+TEXTS += ["a\0", "a\0b", "a\0\0", "long" * 2, "long" * 9]
 NUMBERS = ["", "0", "-0.0", "7", "007", "1e3", "1000", " 12 ", "1_0", "-inf", "inf", "2.5", str(2**53), str(2**53 + 1)]
 NUMBERS += [f"{2.0**53:.1f}", str(2**63 - 1), str(-(2**63)), str(2**63), f"{2.0**63}", str(-(2**64) - 1), "1e400"]
 NUMBERS += [str(10**25), str(10**25 + 1), "1e25", str(-(10**25)), str(10**320), str(10**320 + 1), str(-(10**320))]

@@ -17,12 +17,12 @@ NUL = "\0"
 NULL_CELL = NUL + "null"
 NUMBER = r"^\x00-?[0-9]"
 _ABSENT = object()
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def text_cells(texts: Any) -> Any:
     """Of large strings."""
-    return _where_marked(texts, lambda text: NUL + _json(text))
+    return _where_marked(texts, lambda text: NUL + _encoded(text))
 
 
 def json_cells(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
@@ -34,9 +34,12 @@ def json_cells(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
 def _json_cell(value: Any) -> str | None:
     if type(value) is str and not value.startswith(NUL):
         return value
-    if type(value) is int:
-        return NUL + str(value)
-    return None if value is _ABSENT else NUL + _json(value)
+    return None if value is _ABSENT else NUL + json_of(value)
+
+
+def json_of(value: Any) -> str:
+    # Numbers as the encoder writes them, but sooner.
+    return repr(value) if type(value) in (int, float) else _encoded(value)
 
 
 def filled(cells: Any) -> Any:
@@ -84,7 +87,7 @@ def _csv_texts(cells: Any) -> Any:
     pc = need("pyarrow.compute", "tables")
     # Python writes numbers as JSON does.
     numbers = pc.match_substring_regex(cells, NUMBER)
-    return _where_marked(pc.replace_with_mask(cells, numbers, _json_of(cells.filter(numbers))), _csv_text)
+    return _where_marked(pc.replace_with_mask(cells, numbers, _unmarked(cells.filter(numbers))), _csv_text)
 
 
 def _csv_text(cell: str) -> str:
@@ -110,12 +113,12 @@ def _json_values(cells: Any) -> Any:
         return texts
     marked = _marked(cells)
     escaped = pc.and_not(special, marked)
-    texts = pc.replace_with_mask(texts, escaped, by_unique(cells.filter(escaped), _json))
-    return pc.replace_with_mask(texts, marked, _json_of(cells.filter(marked)))
+    texts = pc.replace_with_mask(texts, escaped, by_unique(cells.filter(escaped), _encoded))
+    return pc.replace_with_mask(texts, marked, _unmarked(cells.filter(marked)))
 
 
-def _json_of(cells: Any) -> Any:
-    """Of cells that are marked."""
+def _unmarked(cells: Any) -> Any:
+    """The JSON in cells that are marked."""
     return need("pyarrow.compute", "tables").replace_substring(cells, NUL, "", max_replacements=1)
 
 

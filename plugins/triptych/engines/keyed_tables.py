@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 from triptych.engines.api import Result
 from triptych.engines.batches import Batch, Table, csv_table, slices
-from triptych.engines.cells import json_cells, text_cells
+from triptych.engines.cells import json_cells, json_of, text_cells
 from triptych.engines.formats import DELIMITERS
 from triptych.engines.json_records import Batch as JsonBatch
 from triptych.engines.json_records import decode_lines, json_batches
@@ -152,5 +151,5 @@ class _JsonTable(_Keyed):
             row = next(row for row in rows if name not in row)
             msg = f"{self.what}: a row has no key {name!r}: {str(row)[:100]}."
             raise EngineError(msg) from None
-        texts = [value if isinstance(value, str) else json.dumps(value) for value in values]
+        texts = [value if isinstance(value, str) else json_of(value) for value in values]
         return pa.array(texts, pa.large_string())

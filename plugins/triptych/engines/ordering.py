@@ -12,6 +12,11 @@ from triptych.engines.resources import need
 Direction = Literal["ascending", "descending"]
 
 
+WORD_BYTES = 8
+MOST_WORDS = 3
+"""Keys up to three words are ordered as numbers: more of them take as long as to compare bytes."""
+
+
 @total_ordering
 class _Descending:
     """Turns the order of what it holds around."""
@@ -91,11 +96,10 @@ class Order:
         if len(batch) < 2 or not self.falls(batch).any():
             return None
         telling = [at for at in range(len(self.directions)) if _tells(batch.column(at))]
-        if len(telling) == 1 and _is_plain(column := batch.column(telling[0])):
+        vectors = [_vectors(batch.column(at), self.directions[at]) for at in telling]
+        if all(vectors):
             # NumPy's stable sort is faster, the more so when whole stretches are in order.
-            values = column.to_numpy()
-            rising = values if self.directions[telling[0]] == "ascending" else -values
-            return pa.array(np.argsort(rising, kind="stable"))
+            return pa.array(np.lexsort([each for vector in reversed(vectors) for each in reversed(vector)]))
         keys = pa.table([batch.column(at) for at in telling], names=[str(at) for at in telling])
         sort_keys = [(str(at), self.directions[at], self.nulls) for at in telling]
         return pc.sort_indices(keys, sort_keys=sort_keys)
@@ -108,10 +112,31 @@ def _tells(column: Any) -> bool:
     return bool(ends["min"] != ends["max"] or 0 < column.null_count < len(column))
 
 
-def _is_plain(column: Any) -> bool:
+def _vectors(column: Any, direction: Direction) -> list[Any]:
+    """NumPy arrays that ascend, the first before the second, as these values are ordered; none for some values."""
     pa = need("pyarrow", "tables")
-    number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
-    return bool(number and column.null_count == 0)
+    if column.null_count:
+        return []
+    if pa.types.is_large_binary(column.type):
+        words = _words(column)
+        return words if direction == "ascending" else [~word for word in words]
+    values = column.to_numpy()
+    return [values if direction == "ascending" else -values]
+
+
+def _words(texts: Any) -> list[Any]:
+    """Bytes as big-endian numbers of 64 bits, with zeros at the end, then their lengths; none where some are long."""
+    import numpy as np
+
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(bounds)
+    width = -(-int(lengths.max()) // WORD_BYTES) * WORD_BYTES
+    if width > MOST_WORDS * WORD_BYTES:
+        return []
+    padded = np.zeros((len(texts), width), np.uint8)
+    padded[np.arange(width) < lengths[:, None]] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    return [*(word.astype(np.uint64) for word in padded.view(">u8").T), lengths]
 
 
 def _mask(values: Any) -> Any:
