@@ -10,7 +10,9 @@ def words(mask: Any) -> Any:
     import numpy as np
 
     packed = np.packbits(mask, bitorder="little")
-    return np.pad(packed, (0, -len(packed) % 8)).view("<u8")
+    if short := -len(packed) % 8:
+        packed = np.append(packed, np.zeros(short, np.uint8))
+    return packed.view("<u8")
 
 
 def places(bits: Any) -> Any:
@@ -27,8 +29,9 @@ def odd_so_far(bits: Any) -> Any:
     """
     import numpy as np
 
+    moved = np.empty_like(bits)
     for shift in (1, 2, 4, 8, 16, 32):
-        bits ^= bits << np.uint64(shift)
+        bits ^= np.left_shift(bits, np.uint64(shift), out=moved)
     # Each word's last bit is its own parity: what came before it flips the whole word.
     parity = np.bitwise_xor.accumulate(bits >> np.uint64(63))
     bits[1:] ^= np.negative(parity[:-1])
