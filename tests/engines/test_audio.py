@@ -251,6 +251,25 @@ def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path:
     np.testing.assert_allclose(found, truth, atol=1e-4)
 
 
+@ffmpeg
+@pytest.mark.parametrize(
+    ("extension", "options"), [("m4a", ""), ("mp3", "-write_xing 0"), ("flac", "-f flac"), ("ogg", "-c:a libvorbis")]
+)
+def test_coded_pieces_are_joined(settings: Settings, tmp_path: Path, extension: str, options: str) -> None:
+    """The FLAC is written into a pipe, and does not tell how long it is."""
+    path = tmp_path / f"a.{extension}"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=48000:a=0.1:seed=1", *options.split()]
+    if extension == "flac":
+        path.write_bytes(subprocess.run([*command, "-"], capture_output=True, check=True).stdout)
+    else:
+        subprocess.run([*command, str(path)], check=True)
+    (joined,) = join(settings, "audio_concat", [Results({path.name: path.read_bytes()})] * 2).values()
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
+    truth = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    found, _ = soundfile.read(io.BytesIO(joined), dtype="float32")
+    np.testing.assert_allclose(found, np.tile(truth, 2), atol=1e-4)
+
+
 def test_audio_without_speech_is_one_chunk_that_says_so(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     path.write_bytes((SAMPLES / "tone.wav").read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -30,3 +31,10 @@ def test_no_more_than_a_few_are_made_ahead() -> None:
     items.close()
     assert next(made) <= 1 + AHEAD
     assert threading.active_count() == threads
+
+
+def test_items_are_made_in_the_context_of_their_user() -> None:
+    mark: ContextVar[str] = ContextVar("mark")
+    token = mark.set("mine")
+    assert list(read_ahead(mark.get() for _ in range(AHEAD + 1))) == ["mine"] * (AHEAD + 1)
+    mark.reset(token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 AHEAD = 2
@@ -13,9 +14,13 @@ T = TypeVar("T")
 
 def read_ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, of which up to AHEAD are made in a thread while earlier ones are used; errors in their place."""
-    ended = object()
+    ended, context = object(), copy_context()  # The thread, too, is to see the stage's resources.
+
+    def following() -> object:
+        return next(items, ended)
+
     with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(next, items, ended) for _ in range(AHEAD))
+        coming = deque(pool.submit(context.run, following) for _ in range(AHEAD))
         while (item := coming.popleft().result()) is not ended:
-            coming.append(pool.submit(next, items, ended))
+            coming.append(pool.submit(context.run, following))
             yield item  # type: ignore[misc]  # not `ended`
