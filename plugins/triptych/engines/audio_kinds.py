@@ -1,6 +1,6 @@
 """What audio is to the engines: frames (samples of all channels at one time) in arrays, and a kind to write them as.
 
-Whole-number samples are taken as 32-bit integers, which holds 8 to 32 bits exactly; others as 64-bit floats.
+Whole-number samples are taken as 32-bit integers, which holds 8 to 32 bits exactly; others as the floats they are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 BLOCK_FRAMES = 1 << 16
-FLOATS = ("FLOAT", "DOUBLE")
+FLOATS = {"FLOAT": "float32", "DOUBLE": "float64"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Kind:
 
     @property
     def dtype(self) -> str:
-        return "float64" if self.subtype in FLOATS else "int32"
+        return FLOATS.get(self.subtype, "int32")
 
 
 class Audio(Protocol):
@@ -40,18 +40,19 @@ class Audio(Protocol):
     frames: int
 
     def blocks(self, dtype: str) -> Iterator[Any]:
-        """All frames in order, in arrays (frames, channels) of "int32" or "float64", of BLOCK_FRAMES at most."""
+        """All frames in order, in arrays (frames, channels) of int32 or of floats, of BLOCK_FRAMES at most."""
 
 
 def converted(block: Any, dtype: str) -> Any:
-    """An array of int32 or float64 as the other, or as it is: full scale of one is full scale of the other.
+    """An array of int32 or floats as another, or as it is: full scale of one is full scale of the other.
 
     What is louder than that is clipped: libsndfile wraps it, or does not scale floats at all.
     """
     import numpy as np
 
-    if block.dtype == dtype:
-        return block
-    if dtype == "float64":
-        return block * 2.0**-31
-    return np.clip(np.rint(block * 2.0**31), -(2**31), 2**31 - 1).astype(np.int32)
+    if dtype == "int32" and block.dtype != dtype:
+        scaled = np.multiply(block, 2.0**31, dtype=np.float64)
+        return np.clip(np.rint(scaled, out=scaled), -(2**31), 2**31 - 1, out=scaled).astype(np.int32)
+    if block.dtype == np.int32 and dtype != "int32":
+        return np.multiply(block, 2.0**-31, dtype=dtype)
+    return block.astype(dtype, copy=False)

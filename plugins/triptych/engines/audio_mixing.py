@@ -61,7 +61,7 @@ def _faded(before: Any, after: Any) -> Any:
         return before
     share = ((np.arange(len(before)) + 0.5) / len(before))[:, None]
     mixed = before * (1 - share) + after * share
-    return mixed if before.dtype.kind == "f" else np.rint(mixed).astype(before.dtype)
+    return (mixed if before.dtype.kind == "f" else np.rint(mixed)).astype(before.dtype)
 
 
 def _blocks(piece: Result, target: Target) -> Iterator[Any]:
@@ -94,7 +94,7 @@ def _resampled(blocks: Iterator[Any], rate: int, target: int, dtype: str) -> Ite
     import numpy as np
 
     av = need("av", "media")
-    form = "dblp" if dtype == "float64" else "s32p"
+    form = {"float64": "dblp", "float32": "fltp", "int32": "s32p"}[dtype]
     resampler: Any = None
     for block in blocks:
         layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(block.shape[1], f"{block.shape[1]}C")

@@ -28,7 +28,7 @@ class CodedAudio:
         # Else soundfile seeks after each read to where it is, and libsndfile decodes a frame of FLAC again.
         audio.seekable = lambda: False
         self._audio, self._data, self._place = audio, data, 0
-        self._dtype = "int32" if audio.subtype.startswith("PCM_") else "float64"
+        self._dtype = "int32" if audio.subtype.startswith("PCM_") else FLOATS.get(audio.subtype, "float32")
         self.kind = _kind_of(audio)
         self.rate, self.channels, self.frames = audio.samplerate, audio.channels, audio.frames
 

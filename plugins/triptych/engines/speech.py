@@ -73,8 +73,8 @@ def _resampled(audio: Audio) -> Iterator[Any]:
 
     av = need("av", "media")
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE)
-    for block in audio.blocks("float64"):
-        mono = np.clip(block.mean(axis=1), -1, 1).astype(np.float32)
+    for block in audio.blocks("float32"):
+        mono = np.clip(block.mean(axis=1), -1, 1)
         frame = av.AudioFrame.from_ndarray(mono[np.newaxis], format="flt", layout="mono")
         frame.sample_rate = audio.rate
         for piece in resampler.resample(frame):

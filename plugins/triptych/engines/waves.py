@@ -51,7 +51,7 @@ def wave_chunk(source: Source, header: WaveHeader, start: int, end: int, **about
 
 
 def wave_samples(blocks: Iterable[Any], subtype: str) -> Iterator[bytes]:
-    """Arrays of int32 or float64 as the bytes of a WAV; what a sample type has no bits for is cut off."""
+    """Arrays of int32 or floats as the bytes of a WAV; what a sample type has no bits for is cut off."""
     for block in blocks:
         if subtype == "PCM_24":
             yield block.astype("<i4").view("u1").reshape(-1, 4)[:, 1:].tobytes()
@@ -62,7 +62,7 @@ def wave_samples(blocks: Iterable[Any], subtype: str) -> Iterator[bytes]:
 
 
 def _samples(data: bytes, subtype: str) -> Any:
-    """As int32 whose highest bits are the sample, or as float64."""
+    """As int32 whose highest bits are the sample, or as the floats they are."""
     import numpy as np
 
     stored = np.frombuffer(data, STORED[subtype])
@@ -71,6 +71,6 @@ def _samples(data: bytes, subtype: str) -> Any:
         wide[:, 1:] = stored.reshape(-1, 3)
         return wide.view("<i4").reshape(-1)
     if stored.dtype.kind == "f":
-        return stored.astype(np.float64)
+        return stored
     samples = stored.astype(np.int32)
     return (samples - 128 if subtype == "PCM_U8" else samples) << 32 - stored.itemsize * 8

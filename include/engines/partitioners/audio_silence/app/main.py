@@ -56,8 +56,8 @@ def _powers(audio: Audio, size: int) -> Iterator[Any]:
     """The mean square of each window of `size` frames, over all channels, in arrays; the last window may be shorter."""
     import numpy as np
 
-    rest = np.zeros((0, audio.channels))
-    for block in read_ahead(audio.blocks("float64")):
+    rest = np.zeros((0, audio.channels), np.float32)
+    for block in read_ahead(audio.blocks("float32")):
         rest = np.concatenate([rest, block])
         whole = len(rest) - len(rest) % size
         if whole:
