@@ -150,6 +150,16 @@ def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path
     assert found == pytest.approx(middles, abs=0.01)
 
 
+@pytest.mark.parametrize("extension", ["aiff", "wav", "ogg"])
+def test_a_file_without_a_frame(settings: Settings, tmp_path: Path, extension: str) -> None:
+    path = tmp_path / f"a.{extension}"
+    soundfile.write(path, np.zeros((0, 2)), RATE)
+    assert split(settings, "audio_silence", [path], {}) == []
+    for engine in ("audio_time", "audio_language"):
+        (piece,) = split(settings, engine, [path], {})
+        assert len(soundfile.read(io.BytesIO(piece.data))[0]) == piece.metadata["frames"] == 0
+
+
 def test_a_piece_without_a_gap_is_cut_at_its_longest(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(as_wav(speech(2.5)))

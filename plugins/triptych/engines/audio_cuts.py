@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -49,23 +52,20 @@ def audio_chunks(
 
 
 def _of_source(source: Source, params: Mapping[str, Any], spans: Spans, overlap: int) -> Iterator[Chunk]:
-    path = resources().new_folder() / "piece"
     with open_audio(source) as audio:
-        for index, span in enumerate(spans(audio, params)):
-            about = _about(source, audio, index, span)
-            if overlap:
-                about["overlap_frames"] = overlap * audio.rate // 1000 if index else 0
-            name = f"{source.name}_{span.start / audio.rate:012.3f}.{audio.kind.extension}"
-            if isinstance(audio, WaveAudio):
-                yield wave_chunk(source, audio.header, span.start, span.end, name=name, metadata=about)
-            else:
-                _write(path, audio, span)
-                yield Chunk.of_file(path, name=name, metadata=about)
-                path.unlink()
+        numbered = enumerate(spans(audio, params))
+        if isinstance(audio, WaveAudio):
+            for index, span in numbered:
+                about = _about(source, audio, index, span, overlap)
+                yield wave_chunk(source, audio.header, span.start, span.end, **about)
+            return
+        for index, span, path in _written(audio, numbered):
+            yield Chunk.of_file(path, **_about(source, audio, index, span, overlap))
+            path.unlink()
 
 
-def _about(source: Source, audio: Audio, index: int, span: Span) -> dict[str, Any]:
-    return {
+def _about(source: Source, audio: Audio, index: int, span: Span, overlap: int) -> dict[str, Any]:
+    metadata = {
         "source": source.name,
         "sample_rate": audio.rate,
         "channels": audio.channels,
@@ -75,15 +75,25 @@ def _about(source: Source, audio: Audio, index: int, span: Span) -> dict[str, An
         "frames": span.end - span.start,
         "span": {"start_s": span.start / audio.rate, "end_s": span.end / audio.rate},
     }
+    if overlap:
+        metadata["overlap_frames"] = overlap * audio.rate // 1000 if index else 0
+    return {"name": f"{source.name}_{span.start / audio.rate:012.3f}.{audio.kind.extension}", "metadata": metadata}
 
 
-def _write(path: Path, audio: CodedAudio, span: Span) -> None:
-    blocks = read_ahead(audio.run(span.start, span.end, audio.kind.dtype))
+def _written(audio: CodedAudio, numbered: Iterable[tuple[int, Span]]) -> Iterator[tuple[int, Span, Path]]:
+    """Each piece as a scratch file, always the same; the next piece is decoded while one is written and used."""
+    path = resources().new_folder() / "piece"
+    blocks = ((piece, block) for piece in numbered for block in audio.run(piece[1].start, piece[1].end))
+    with closing(read_ahead(blocks)) as ahead:
+        for (index, span), group in groupby(ahead, itemgetter(0)):
+            _write(path, audio, span.end - span.start, (block for _, block in group))
+            yield index, span, path
+
+
+def _write(path: Path, audio: CodedAudio, frames: int, blocks: Iterable[Any]) -> None:
     if audio.kind.format != "WAV":
         write_coded(path, audio.kind, audio.rate, audio.channels, blocks)
         return
     form = wave_form(audio.kind.subtype, audio.rate, audio.channels)
     with path.open("wb") as out:
-        out.writelines(
-            wave_file(form, (span.end - span.start) * frame_bytes(form), wave_samples(blocks, audio.kind.subtype))
-        )
+        out.writelines(wave_file(form, frames * frame_bytes(form), wave_samples(blocks, audio.kind.subtype)))

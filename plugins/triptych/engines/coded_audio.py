@@ -33,12 +33,15 @@ class CodedAudio:
         self.rate, self.channels, self.frames = audio.samplerate, audio.channels, audio.frames
 
     def blocks(self, dtype: str) -> Iterator[Any]:
-        return self.run(0, self.frames, dtype)
+        return (converted(block, dtype) for block in self.run(0, self.frames) if len(block))
 
-    def run(self, start: int, end: int, dtype: str) -> Iterator[Any]:
-        """The blocks of the frames from `start` to before `end`. Raises DamagedAudioError when there are fewer."""
-        for place in range(start, end, BLOCK_FRAMES):
-            yield converted(self._read(place, min(BLOCK_FRAMES, end - place)), dtype)
+    def run(self, start: int, end: int) -> Iterator[Any]:
+        """The frames from `start` to before `end` for `kind`, in blocks, of which there is at least one.
+
+        Raises DamagedAudioError when there are fewer.
+        """
+        for place in range(start, max(end, start + 1), BLOCK_FRAMES):
+            yield converted(self._read(place, min(BLOCK_FRAMES, end - place)), self.kind.dtype)
 
     def _read(self, place: int, count: int) -> Any:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -12,7 +12,7 @@ AHEAD = 2
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T]) -> Iterator[T]:
+def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The same items, of which up to AHEAD are made in a thread while earlier ones are used; errors in their place."""
     ended, context = object(), copy_context()  # The thread, too, is to see the stage's resources.
 
