@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 
 from engines.cases.video import clip, frame_count
 from engines.harness import Piece, Results, join, left_behind, split, untouched
+from triptych.engines.video import read_frames
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
@@ -184,6 +186,39 @@ def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: 
     files = _written(pieces, tmp_path / "pieces", ".webm")
     assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
     assert sum(piece.items or 0 for piece in pieces) == 150
+
+
+class _Counted(io.FileIO):
+    """A file that counts the bytes that are read."""
+
+    taken = 0
+
+    def readinto(self, into: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        count = super().readinto(into)
+        self.taken += count
+        return count
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", "-c:v libx264 -bf 3"),
+        ("a.mp4", "-c:v libx264 -bf 3 -movflags negative_cts_offsets -c:a libopus"),
+        ("a.mp4", "-c:v libx264 -bf 0 -c:a flac -strict -2"),
+        ("a.mp4", "-c:v libx265 -x265-params log-level=none:open-gop=1 -c:a alac"),
+        ("a.mp4", "-c:v libx264 -bf 3 -vf setpts=PTS*(1.5+0.2*sin(N)) -fps_mode vfr"),
+        ("a.mov", "-c:v libx264 -bf 3 -output_ts_offset 0.7 -c:a pcm_s16le"),
+        ("a.mov", "-c:v prores -c:a pcm_s24le"),
+    ],
+)
+def test_the_tables_of_a_film_tell_when_its_frames_are_shown(tmp_path: Path, name: str, options: str) -> None:
+    path = clip(tmp_path / name, 20, f"-g 25 {options}")
+    with _Counted(path) as file, io.BufferedReader(file, 1) as data:
+        frames = read_frames(data)
+    shown = json.loads(_probed(path, "-show_packets -show_entries packet=codec_type,pts -of json"))["packets"]
+    assert list(frames.times) == sorted(each["pts"] for each in shown if each["codec_type"] == "video")
+    assert frames.sounds == sum(each["codec_type"] == "audio" for each in shown)
+    assert file.taken < path.stat().st_size / 2
 
 
 def _late(folder: Path) -> Path:

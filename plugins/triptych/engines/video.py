@@ -6,15 +6,19 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines.resources import need
+from triptych.engines.video_tables import delays
 from triptych.engines.video_whole import DamagedError
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"}
 """Codecs whose packets are frames, but for what `scan` finds: VP8's may hold one that is not shown, MPEG-4's two."""
+PACKET_PER_ENTRY = {"aac", "alac", "flac", "opus", "pcm_s16le", "pcm_s24le"}
+"""Audio of which FFmpeg reads one packet for each entry of the index: of MP3 it finds the frames itself."""
 LEAD_FRAMES = 4
 """How many frames are decoded to see that nothing is missing after a cut, and that no two packets are one frame."""
 
@@ -41,6 +45,7 @@ class Frames:
 class Scan:
     """The video packets of a file as they are stored, and the times of the first frames that a decoder gives."""
 
+    time_base: Fraction
     is_plain: bool
     """Whether no packet says of itself that it is not one frame."""
     times: array[int] = field(default_factory=lambda: array("q"))
@@ -50,8 +55,13 @@ class Scan:
 
     def is_by_frame(self) -> bool:
         """Whether each packet is a frame, shown at a time of its own, and the first are as the packets promise."""
-        times = sorted(self.times)
-        return self.is_plain and len(set(times)) == len(times) and self.lead == times[: max(1, len(self.lead))]
+        times = self.shown()
+        is_each_alone = all(before < after for before, after in pairwise(times))
+        return self.is_plain and is_each_alone and self.lead == list(times[: max(1, len(self.lead))])
+
+    def shown(self) -> array[int]:
+        """The times in order."""
+        return array("q", sorted(self.times))
 
     def clean_keys(self) -> frozenset[int]:
         """See `Frames`. In an open group of pictures a frame is stored behind its keyframe but shown before it."""
@@ -84,17 +94,61 @@ def carried(container: Any) -> list[Any]:
     return [container.streams.video[0], *container.streams.audio[:1]]
 
 
-def scan(container: Any, streams: Sequence[Any]) -> Scan:
-    """Read all packets of the video, the first of `streams`, count the others, and decode up to `LEAD_FRAMES`.
+def scan(data: BinaryIO) -> Scan:
+    """By the file's tables where these tell all, else by reading all packets; up to `LEAD_FRAMES` are decoded.
 
-    Raises DamagedError when one of these cannot be decoded, and when the file's index promises more packets.
+    Raises av.FFmpegError, IndexError when there is no video, and DamagedError when one of these frames cannot be
+    decoded, and when the file's index promises more packets than there are.
     """
+    size, late = data.seek(0, 2), delays(data)
+    with open_video(data) as container:
+        streams = carried(container)
+        video = streams[0]
+        # More threads would hold the first frames back.
+        video.codec_context.thread_count = 1
+        found = Scan(video.time_base, video.codec_context.codec.canonical_name in FRAME_PER_PACKET)
+        if video.id in late and _is_listed(streams, late[video.id]):
+            _scan_tables(container, streams, late[video.id], size, found)
+        else:
+            _scan_packets(container, streams, found)
+    return found
+
+
+def _is_listed(streams: Sequence[Any], runs: Any) -> bool:
+    """Whether the index of each stream has all of its packets, and `runs` tell of all of the video."""
+    video, *audio = streams
+    count = len(video.index_entries)
+    is_known = all(sound.codec_context.name in PACKET_PER_ENTRY for sound in audio)
+    return is_known and count == video.frames and int(runs["samples"].sum()) in ({count} if len(runs) else {0})
+
+
+def _scan_tables(container: Any, streams: Sequence[Any], runs: Any, size: int, found: Scan) -> None:
+    import numpy as np
+
+    video, *audio = streams
+    first, missing = None, 0
+    for packet in container.demux(video):
+        first = packet.pts if first is None else first
+        found.lead += [frame.pts for frame in decode(packet)]
+        if len(found.lead) >= LEAD_FRAMES:
+            break
+    for entry in video.index_entries:
+        found.times.append(entry.timestamp)
+        found.key_flags.append(entry.is_keyframe)
+        found.is_plain = found.is_plain and not entry.is_discard
+        missing += entry.pos + entry.size > size
+    _require_all(len(found.times) - missing, video)
+    times = np.frombuffer(found.times, np.int64)
+    if len(runs):
+        times += np.repeat(runs["delay"], runs["samples"])
+    if first is not None:
+        times += first - times[0]
+    found.sounds = sum(len(sound.index_entries) for sound in audio)
+
+
+def _scan_packets(container: Any, streams: Sequence[Any], found: Scan) -> None:
     video = streams[0]
-    context, index = video.codec_context, video.index
-    # More threads would hold the first frames back.
-    context.thread_count = 1
-    found = Scan(context.codec.canonical_name in FRAME_PER_PACKET)
-    count = 0
+    index, count = video.index, 0
     for packet in container.demux(streams):
         if packet.stream_index != index:
             found.sounds += packet.size > 0
@@ -110,36 +164,32 @@ def scan(container: Any, streams: Sequence[Any]) -> Scan:
         elif packet.size:
             count += 1
             found.is_plain = False
+    _require_all(count, video)
+
+
+def _require_all(count: int, video: Any) -> None:
     if count < len(video.index_entries):
         msg = f"has {count} of the {len(video.index_entries)} video packets in its index"
         raise DamagedError(msg)
-    return found
 
 
 def read_frames(data: BinaryIO) -> Frames:
-    """From the packets where they are frames, else by decoding; a few bytes of memory per frame.
+    """From the tables or packets where these are frames, else by decoding; a few bytes of memory per frame.
 
     Raises av.FFmpegError, IndexError when there is no video, and DamagedError.
     """
-    with open_video(data) as container:
-        found = scan(container, carried(container))
-        base = container.streams.video[0].time_base
-    keys = found.clean_keys()
+    found = scan(data)
     if found.is_by_frame():
-        return Frames(array("q", sorted(found.times)), keys, base, found.sounds)
+        return Frames(found.shown(), found.clean_keys(), found.time_base, found.sounds)
     with open_video(data) as container:
-        times = sorted(frame.pts for frame in decoded_frames(container))
-    return Frames(array("q", times), keys & set(times), base, found.sounds)
+        times = array("q", sorted(frame.pts for frame in decoded_frames(container)))
+    return Frames(times, found.clean_keys() & set(times), found.time_base, found.sounds)
 
 
 def count_frames(path: Path) -> int:
-    """By packets where these are frames that can be decoded from the first on, else by decoding all."""
-    with open_video(path) as container:
-        found = scan(container, container.streams.video[:1])
-    if found.is_by_frame():
-        return len(found.times)
-    with open_video(path) as container:
-        return sum(1 for _ in decoded_frames(container))
+    """By tables or packets where these are frames that can be decoded from the first on, else by decoding all."""
+    with path.open("rb") as data:
+        return len(read_frames(data).times)
 
 
 def decode(packet: Any) -> Any:
