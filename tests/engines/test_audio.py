@@ -229,6 +229,18 @@ def test_audio_that_was_cut_off_is_refused(
         join(settings, "audio_concat", [Results({name: path.read_bytes()})])
 
 
+def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp_path: Path) -> None:
+    """libsndfile would read the first and leave the others out."""
+    parts = []
+    for channels in (1, 2):
+        soundfile.write(tmp_path / "part", noise(1, channels), RATE, "VORBIS", format="OGG")
+        parts.append((tmp_path / "part").read_bytes())
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(SourceError, match=r"a\.ogg: .*several recordings"):
+        split(settings, "audio_time", [path], {})
+
+
 def test_a_flac_that_was_cut_off_tells_where(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     soundfile.write(path, noise(60), RATE, "PCM_16")

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 LONGEST_OGG_PAGE = 27 + 255 + 255 * 255
+OGG_FIRST = 2
+"""Of a page's flags: it begins its stream."""
 OPEN_SIZE = 0x7F000000
 """From here a 32-bit size is what a program writes that cannot go back to correct it, as into a pipe; so is 0."""
 
@@ -76,16 +78,37 @@ def _w64_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _check_pages(file: BinaryIO, size: int) -> None:
-    """The last page must be whole."""
+    """The last page must be whole, and of a stream that begins with the file.
+
+    That it is the last of its stream is not asked: FFmpeg leaves the mark out of the segments that it cuts.
+    """
     start = max(0, size - LONGEST_OGG_PAGE)
     file.seek(start)
     tail = file.read()
     at = tail.rfind(b"OggS")
     if at < 0:
         return  # Something else stands behind the pages.
-    page = io.BytesIO(tail[at:])
-    head = page.read(27)
-    lengths = page.read(head[26]) if len(head) == 27 else b""
-    whole = 27 + (head[26] if len(head) == 27 else 0) + sum(lengths)
-    if at + whole > len(tail):
-        raise ends_early(size, at + whole - len(tail))
+    head, length = _page(io.BytesIO(tail[at:]))
+    if at + length > len(tail):
+        raise ends_early(size, at + length - len(tail))
+    if head[14:18] not in _streams(file):
+        msg = f"several recordings stand one behind the other, to byte {size}; write each as a file of its own."
+        raise DamagedAudioError(msg)
+
+
+def _page(file: BinaryIO) -> tuple[bytes, int]:
+    """The header of the page that begins here, of 27 bytes, and the length of the page; `file` is behind its table."""
+    head = file.read(27).ljust(27, b"\0")
+    return head, 27 + head[26] + sum(file.read(head[26]))
+
+
+def _streams(file: BinaryIO) -> set[bytes]:
+    """The serial numbers of the streams that begin with the file."""
+    found, place = set(), 0
+    while file.seek(place) == place:
+        head, length = _page(file)
+        if not head[5] & OGG_FIRST:
+            break
+        found.add(head[14:18])
+        place += length
+    return found
