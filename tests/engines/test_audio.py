@@ -229,6 +229,22 @@ def test_audio_that_was_cut_off_is_refused(
         join(settings, "audio_concat", [Results({name: path.read_bytes()})])
 
 
+@ffmpeg
+@pytest.mark.parametrize(("codec", "atol"), [("libvorbis", 1e-6), ("libopus", 0.02)])
+def test_an_ogg_that_begins_in_the_middle_of_its_stream(
+    settings: Settings, tmp_path: Path, codec: str, atol: float
+) -> None:
+    whole, path = tmp_path / "whole.ogg", tmp_path / "late.ogg"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.1:seed=1"]
+    subprocess.run([*command, "-c:a", codec, str(whole)], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "7", "-i", str(whole), "-c", "copy", str(path)], check=True)
+    (piece,) = split(settings, "audio_time", [path], {"seconds": 100})
+    found, truth = soundfile.read(io.BytesIO(piece.data))[0], soundfile.read(whole)[0]
+    assert len(found) == 13 * 48_000
+    # A decoder needs some packets before it is right.
+    np.testing.assert_allclose(found[5000:], truth[7 * 48_000 + 5000 :], atol=atol)
+
+
 def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp_path: Path) -> None:
     """libsndfile would read the first and leave the others out."""
     parts = []
@@ -238,6 +254,33 @@ def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp
     path = tmp_path / "a.ogg"
     path.write_bytes(b"".join(parts))
     with pytest.raises(SourceError, match=r"a\.ogg: .*several recordings"):
+        split(settings, "audio_time", [path], {})
+
+
+@ffmpeg
+@pytest.mark.parametrize("options", ["", "-frag_duration 500000"])
+def test_an_m4a_without_its_last_bytes_is_refused(settings: Settings, tmp_path: Path, options: str) -> None:
+    path = tmp_path / "a.m4a"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=5:r=48000:a=0.1", "-movflags"]
+    flags = "+frag_keyframe+empty_moov" if options else "+faststart"
+    subprocess.run([*command, flags, *options.split(), str(path)], check=True)
+    assert split(settings, "audio_time", [path], {})
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 500)
+    with pytest.raises(SourceError, match=r"a\.m4a: .* bytes that its header tells of are missing"):
+        split(settings, "audio_time", [path], {})
+
+
+@ffmpeg
+@pytest.mark.parametrize("counts", ["12", "21"])
+def test_audio_whose_channels_change_is_refused(settings: Settings, tmp_path: Path, counts: str) -> None:
+    parts = []
+    for channels in counts:
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=48000:a=0.1", "-ac", channels]
+        parts.append(subprocess.run([*command, "-f", "adts", "-"], capture_output=True, check=True).stdout)
+    path = tmp_path / "a.aac"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(SourceError, match=r"a\.aac: .*channels or sample type change behind frame \d+"):
         split(settings, "audio_time", [path], {})
 
 
