@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,7 +55,8 @@ def room(shape: tuple[int, ...], kind: str) -> Any:
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
     if size <= resources().memory_bytes // 4:
         return np.zeros(shape, kind)
-    return np.memmap(resources().new_folder() / "pixels", kind, "w+", shape=shape)
+    with tempfile.TemporaryFile(dir=resources().scratch) as data:
+        return np.memmap(data, kind, "w+", shape=shape)
 
 
 def side_by_side(work: Callable[[In], Out], items: Iterable[In], item_bytes: int) -> Iterator[Out]:
@@ -74,21 +77,57 @@ def side_by_side(work: Callable[[In], Out], items: Iterable[In], item_bytes: int
 
 
 def save_rows(rows: Iterable[Any], size: tuple[int, int], look: Look, path: Path, options: Mapping[str, Any]) -> None:
-    """Write arrays (rows, width, bands) as one image of `size` (width, height); EngineError when its format cannot."""
+    """Write arrays (rows, width, bands) as one image of `size` (width, height); EngineError when its format cannot.
+
+    The arrays are asked for, one after the other, by libvips's threads while earlier ones are being packed.
+    """
     library, (width, height) = vips(), size
-    unpacked = resources().new_folder() / "rows.tif"
-    with unpacked.open("wb") as out:
-        out.write(_tiff_header(width * look.pixel_bytes, height))
-        for block in rows:
-            out.write(block)
+    header = _tiff_header(width * look.pixel_bytes, height)
+    data = _Handed(header, rows, len(header) + width * look.pixel_bytes * height)
+    source = library.SourceCustom()
+    source.on_read(data.read)
+    source.on_seek(data.seek)
     try:
-        data = library.Image.tiffload(str(unpacked), access="sequential", fail_on="warning")
-        image = data.bandfold(factor=look.pixel_bytes).copy(bands=look.bands, format=look.format)
+        packed = library.Image.tiffload_source(source, access="sequential", fail_on="warning")
+        image = packed.bandfold(factor=look.pixel_bytes).copy(bands=look.bands, format=look.format)
         look.on(image, library).write_to_file(str(path), **options)
     except library.Error as error:
-        msg = f"{path.name}: {width} x {height} pixels cannot be written in this format: {reason(error)}."
-        raise EngineError(msg) from error
-    unpacked.unlink()
+        if data.error is None:
+            msg = f"{path.name}: {width} x {height} pixels cannot be written in this format: {reason(error)}."
+            raise EngineError(msg) from error
+    if data.error is not None:
+        raise data.error
+
+
+class _Handed:
+    """A header, which may be read again, and rows behind it, which are read once, in order.
+
+    libvips takes an exception for the end of its data: `error` keeps it.
+    """
+
+    def __init__(self, header: bytes, rows: Iterable[Any], size: int) -> None:
+        self._header, self._rows, self._size = header, iter(rows), size
+        self._place, self._rest = 0, memoryview(b"")
+        # Read in a thread of libvips, which has none of ours.
+        self._context = copy_context()
+        self.error: Exception | None = None
+
+    def read(self, size: int) -> bytes | memoryview:
+        data = self._header[self._place : self._place + size] or self._of_rows(size)
+        self._place += len(data)
+        return data
+
+    def _of_rows(self, size: int) -> memoryview:
+        try:
+            self._rest = self._rest or memoryview(self._context.run(next, self._rows, b"")).cast("B")
+        except Exception as error:
+            self.error = error
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def seek(self, offset: int, whence: int) -> int:
+        self._place = offset + (0, self._place, self._size)[whence]
+        return self._place
 
 
 def _tiff_header(width: int, height: int) -> bytes:

@@ -12,15 +12,15 @@ AHEAD = 2
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The same items, of which up to AHEAD are made in a thread while earlier ones are used; errors in their place."""
+def read_ahead(items: Iterator[T], ahead: int = AHEAD) -> Generator[T, None, None]:
+    """The same items, of which up to `ahead` are made in a thread while earlier ones are used; errors in place."""
     ended, context = object(), copy_context()  # The thread, too, is to see the stage's resources.
 
     def following() -> object:
         return next(items, ended)
 
     with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(context.run, following) for _ in range(AHEAD))
+        coming = deque(pool.submit(context.run, following) for _ in range(ahead))
         while (item := coming.popleft().result()) is not ended:
             coming.append(pool.submit(context.run, following))
             yield item  # type: ignore[misc]  # not `ended`

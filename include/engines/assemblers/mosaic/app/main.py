@@ -12,6 +12,7 @@ from typing import Any
 from triptych.engines import Output, Result, resources
 from triptych.engines.images import FAIL_ON, NUMBERS, Look, result_fault, vips
 from triptych.engines.pixels import ROWS_AT_ONCE, room, save_rows, side_by_side
+from triptych.engines.read_ahead import read_ahead
 from triptych.errors import EngineError
 
 SAVERS = {
@@ -100,20 +101,18 @@ def _read(library: Any, tile: Result) -> Any:
 
 
 def _rows(grid: Sequence[Sequence[Result]], shape: Shape, width: int, height: int, *, blend: bool) -> Iterator[Any]:
-    """Arrays of finished rows (rows, width, bands), from the top down."""
+    """Arrays of finished rows (rows, width, bands), from the top down; the next one overwrites the last."""
     import numpy as np
 
     columns = [_band(tile.metadata, "x", "width", shape.scale, blend=blend) for tile in grid[0]]
     rows = [_band(row[0].metadata, "y", "height", shape.scale, blend=blend) for row in grid]
     across = list(_cells(columns, width, width))
+    unpacked = read_ahead(map(partial(_pixels, shape), grid), 1)
+    strip = np.empty((ROWS_AT_ONCE, width, shape.look.bands), NUMBERS[shape.look.format])
     pixels: dict[int, Any] = {}
     for cell in _cells(rows, height, ROWS_AT_ONCE):
-        for number in [number for number in pixels if number not in cell.bands]:
-            del pixels[number]
-        for number in cell.bands:
-            if number not in pixels:
-                pixels[number] = _pixels(grid[number], shape)
-        made = np.zeros((cell.end - cell.begin, width, shape.look.bands), NUMBERS[shape.look.format])
+        pixels = {number: pixels[number] if number in pixels else next(unpacked) for number in cell.bands}
+        made = strip[: cell.end - cell.begin]
         for column in across:
             parts = [
                 _part(pixels[row][number], rows[row], columns[number], cell, column)
@@ -132,7 +131,7 @@ def _cells(bands: Sequence[Band], end: int, most: int) -> Iterator[Cell]:
         yield Cell(begin, stop, [n for n, band in enumerate(bands) if band.begin <= begin < band.end])
 
 
-def _pixels(tiles: Sequence[Result], shape: Shape) -> Any:
+def _pixels(shape: Shape, tiles: Sequence[Result]) -> Any:
     """Those of a row of tiles: (tiles, height, width, bands), as large as the largest."""
     height, width = (
         max(round(tile.metadata[key] * shape.scale) for tile in tiles) for key in ("tile_height", "tile_width")
