@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Self
 
-from triptych.engines.streams import BlockReader
 from triptych.errors import SourceError
 
 
@@ -35,14 +33,22 @@ class Member:
     data: MemberData
 
 
-def write_tar(path: Path, files: Iterable[tuple[str, int, Iterable[bytes]]]) -> None:
-    """(name, size, blocks) as an uncompressed tar; the same files give the same bytes."""
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
-        for name, size, blocks in files:
-            entry = tarfile.TarInfo(name)
-            entry.size = size
-            archive.addfile(entry, io.BufferedReader(BlockReader(blocks)))
-            archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
+def tar_of(files: Iterable[tuple[str, int, Iterable[bytes]]]) -> Iterator[bytes]:
+    """(name, size, blocks) as an uncompressed tar; the same files give the same bytes: no times, no owners.
+
+    The blocks must have this size together.
+    """
+    whole = 0
+    for name, size, blocks in files:
+        entry = tarfile.TarInfo(name)
+        entry.size = size
+        header, padding = entry.tobuf(tarfile.PAX_FORMAT), bytes(-size % tarfile.BLOCKSIZE)
+        yield header
+        yield from blocks
+        yield padding
+        whole += len(header) + size + len(padding)
+    end = 2 * tarfile.BLOCKSIZE
+    yield bytes(end + -(whole + end) % tarfile.RECORDSIZE)
 
 
 def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:

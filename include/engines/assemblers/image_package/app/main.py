@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, need, resources
-from triptych.engines.archives import read_tar
+from triptych.engines.archives import read_tar, tar_of
 from triptych.engines.images import result_fault
 from triptych.engines.streams import BlockReader, OutputFile
 
@@ -90,11 +89,9 @@ def _zip(results: Sequence[Result], output: Output, name: str) -> None:
 
 
 def _tar(results: Sequence[Result], output: Output, name: str) -> None:
-    with output.open(f"{name}.tar") as out, tarfile.open(fileobj=OutputFile(out), mode="w|") as archive:
-        for file, data, _ in _images(results):
-            entry = tarfile.TarInfo(file)
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
+    with output.open(f"{name}.tar") as out:
+        for block in tar_of((file, len(data), [data]) for file, data, _ in _images(results)):
+            out.write(block)
 
 
 def _tiff(results: Sequence[Result], output: Output, name: str) -> None:

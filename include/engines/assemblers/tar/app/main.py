@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from triptych.engines import Output, Result, need
-from triptych.engines.streams import BlockReader, OutputFile
+from triptych.engines.archives import tar_of
+from triptych.engines.streams import OutputFile
 from triptych.storage import Writer
 
 SUFFIXES = {"zstd": ".zst", "gzip": ".gz", "none": ""}
@@ -23,13 +22,9 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     with (
         output.open(params["name"] or f"output.tar{SUFFIXES[method]}") as out,
         _compressed(out, method, params["level"] or LEVELS[method]) as stream,
-        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for result in results:
-            entry = tarfile.TarInfo(result.flat_name)
-            entry.size = result.size
-            archive.addfile(entry, io.BufferedReader(BlockReader(result.stream())))
-            archive.members.clear()  # It remembers every file.
+        for block in tar_of((result.flat_name, result.size, result.stream()) for result in results):
+            stream.write(block)
 
 
 @contextmanager

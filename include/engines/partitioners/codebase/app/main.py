@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source, need, resources
-from triptych.engines.archives import write_tar
+from triptych.engines.archives import tar_of
 from triptych.engines.trees import LANGUAGES, Ignored, TreeFile, in_version_control, open_tree, unit_of
 
 MAX_LISTED_BYTES = 64 * 1024
@@ -88,7 +88,8 @@ def _tar(index: int, unit: str, batch: Sequence[TreeFile]) -> Iterator[Chunk]:
     listed = paths if len(json.dumps(paths, ensure_ascii=False).encode()) <= MAX_LISTED_BYTES else None
     about = {"unit": unit, "paths": listed, "files": len(paths), "packed": "tar"}
     path = resources().new_folder() / "tree.tar"
-    write_tar(path, ((file.path, file.size, file.blocks()) for file in batch))
+    with path.open("wb") as out:
+        out.writelines(tar_of((file.path, file.size, file.blocks()) for file in batch))
     yield from _file(path, f"{index:05d}_{unit.replace('/', '_') or 'root'}.tar", len(paths), about)
 
 

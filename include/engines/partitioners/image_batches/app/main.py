@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.archives import read_tar, safe_name, write_tar
+from triptych.engines.archives import read_tar, safe_name, tar_of
 from triptych.engines.images import EXTENSIONS, FAIL_ON, source_fault, vips
 from triptych.errors import SourceError
 
@@ -24,7 +24,8 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     path = folder / "batch.tar"
     for head in images:
         names: list[str] = []
-        write_tar(path, _files(chain([head], islice(images, params["count"] - 1)), names))
+        with path.open("wb") as out:
+            out.writelines(tar_of(_files(chain([head], islice(images, params["count"] - 1)), names)))
         about = {"images": names, "first": first}
         yield Chunk.of_file(path, name=f"images_{first:09d}.tar", items=len(names), metadata=about)
         path.unlink()
@@ -32,7 +33,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 
 def _files(images: Iterable[tuple[str, bytes]], names: list[str]) -> Iterator[tuple[str, int, list[bytes]]]:
-    """For write_tar; notes each name."""
+    """For tar_of; notes each name."""
     for name, data in images:
         names.append(name)
         yield name, len(data), [data]
