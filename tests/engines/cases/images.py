@@ -18,6 +18,7 @@ from engines.harness import Piece, Results
 from triptych.settings import PROJECT
 
 FLOWER = PROJECT / "include" / "apps" / "thumbnail" / "test" / "flower.jpg"
+TILE_PX, WIDEST_PX = 128, 150
 
 
 def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
@@ -29,14 +30,14 @@ def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.
 
 def _pictures(folder: Path) -> list[Path]:
     one, two = folder / "one.png", folder / "two.tif"
-    picture(70, 45).save(one)
-    picture(33, 90, "RGBA", 1).save(two)
+    picture(280, 180).save(one)
+    picture(132, 360, "RGBA", 1).save(two)
     return [one, two]
 
 
 def _one_picture(folder: Path) -> list[Path]:
     path = folder / "small.png"
-    picture(32, 20).save(path)
+    picture(128, 80).save(path)
     return [path]
 
 
@@ -56,7 +57,7 @@ def _tiles(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 def _broken(folder: Path) -> Path:
     path = folder / "broken.png"
-    picture(64, 64).save(path)
+    picture(200, 200).save(path)
     path.write_bytes(path.read_bytes()[:4000])
     return path
 
@@ -138,10 +139,10 @@ def _made_smaller(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     found = [data for piece in pieces for data in members(piece.data).values()]
     for made, original in zip(found, _in_sources(sources), strict=True):
         width, height = Image.open(io.BytesIO(original)).size
-        if width <= 40:
+        if width <= WIDEST_PX:
             assert made == original
         else:
-            assert Image.open(io.BytesIO(made)).size == (40, round(height * 40 / width))
+            assert Image.open(io.BytesIO(made)).size == (WIDEST_PX, round(height * WIDEST_PX / width))
 
 
 def _bad_zip(folder: Path) -> Path:
@@ -207,7 +208,7 @@ def _no_image() -> list[Results]:
 CASES = [
     Split(
         "image_tiles",
-        {"size": 32},
+        {"size": TILE_PX},
         _pictures,
         _tiles,
         bad={"size": 1},
@@ -231,7 +232,7 @@ CASES = [
     ),
     Split(
         "image_batches",
-        {"count": 2, "max_width": 40},
+        {"count": 2, "max_width": WIDEST_PX},
         _archives,
         _made_smaller,
         bad={"max_width": 0},
