@@ -120,8 +120,10 @@ def _vectors(column: Any, direction: Direction) -> list[Any]:
     if pa.types.is_large_binary(column.type):
         words = _words(column)
         return words if direction == "ascending" else [~word for word in words]
-    values = column.to_numpy()
-    return [values if direction == "ascending" else -values]
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        values = column.to_numpy()
+        return [values if direction == "ascending" else -values]
+    return []
 
 
 def _words(texts: Any) -> list[Any]:
