@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import json
@@ -12,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from engines.harness import Piece, join, split, untouched
-from triptych.errors import JobSpecError, SourceError
+from engines.harness import Piece, Results, join, split, untouched
+from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 TIMES = ["2026-03-29T00:30:00+01:00", "2026-03-28T23:30:00Z", "2026-12-31 12:00", "1767225600", "1767225600000"]
@@ -117,6 +118,29 @@ def test_a_faulty_record_is_named_with_its_place(
     (tmp_path / name).write_text(text, errors="surrogateescape")
     with pytest.raises(SourceError, match=says):
         split(settings, "keys", [tmp_path / name], {"columns": ["key"]})
+
+
+@pytest.mark.parametrize("raw", ['"a"', '"a ""b"""', 'a "b"', '"a,b"', '"two\nlines"', '""', "ä"])
+def test_quotes_mean_what_the_csv_module_says(settings: Settings, tmp_path: Path, raw: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"key,n\n{raw},1\n")
+    ((value, _),) = list(csv.reader(io.StringIO(path.read_text(), newline="")))[1:]
+    (piece,) = split(settings, "keys", [path], {"columns": ["key"]})
+    assert piece.metadata["key"] == {"key": value}
+    found = join(settings, "merge_keys", untouched([piece], "r.csv"), {"keys": ["key"], "name": "m.jsonl"})
+    assert json.loads(found["m.jsonl"]) == ({"key": value} if value else {}) | {"n": "1"}
+
+
+@pytest.mark.parametrize("raw", ['"a"b', '"a" ', 'a"b,c"'])
+def test_quotes_that_are_not_right_are_refused_everywhere(settings: Settings, tmp_path: Path, raw: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"key,n\nx,1\n{raw},2\n")
+    with pytest.raises(SourceError, match=r"t\.csv: the record at byte 10 \(line 3\): .* is not right in its quotes"):
+        split(settings, "keys", [path], {"columns": ["key"]})
+    results = [Results({"t.csv": path.read_bytes()})]
+    for engine, params in (("sorted_concat", {"by": ["key"]}), ("merge_keys", {"keys": ["key"]})):
+        with pytest.raises(EngineError, match=r"chunk 0, 't\.csv': .* is not right in its quotes"):
+            join(settings, engine, results, params)
 
 
 def test_lines_of_white_space_are_no_records(settings: Settings, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from triptych.engines.json_records import decode_lines, json_batches
 from triptych.engines.merging import keyed
 from triptych.engines.records import NEWLINE
 from triptych.engines.resources import need
-from triptych.engines.values import joined_bytes, unquoted
+from triptych.engines.values import NoTextError, joined_bytes, unquoted
 from triptych.errors import EngineError
 
 
@@ -96,8 +96,8 @@ class _CsvTable(_Keyed):
     def _texts(self, raw: Any) -> Any:
         try:
             return unquoted(raw, self._delimiter)
-        except ValueError as error:
-            msg = f"{self.what}: a value cannot be read: {error}."
+        except NoTextError as error:
+            msg = f"{self.what}: {error}"
             raise EngineError(msg) from error
 
     def _check_width(self, batch: Batch, raws: Sequence[Any]) -> None:

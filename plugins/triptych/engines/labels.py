@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from triptych.engines.resources import need
-from triptych.engines.values import json_text, replaced
+from triptych.engines.values import NoTextError, json_text, replaced, unquoted
 from triptych.errors import SourceError
 
 Label: TypeAlias = Callable[[Sequence[Any]], Any]
@@ -87,13 +86,10 @@ def csv_texts(delimiter: str) -> Texts:
     """What raw values of CSV mean: without their quotes."""
 
     def texts(raws: Any) -> Any:
-        pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
         try:
-            found = raws.cast(pa.large_string())
-        except pa.ArrowInvalid as error:
-            raise _no_utf8(raws) from error
-        has_quotes = pc.match_substring(found, '"')
-        return replaced(found, has_quotes, lambda raw: next(csv.reader([raw], delimiter=delimiter))[0])
+            return unquoted(raws, delimiter)
+        except NoTextError as error:
+            raise FaultyValueError(str(error), error.at) from error
 
     return texts
 
@@ -105,12 +101,3 @@ def json_texts(raws: Any) -> Any:
     rewritten = pc.match_substring_regex(raws, r"^(?:-?\d.*[.eE]|[{\[])")
     texts = json_text(raws).fill_null("null")
     return replaced(texts, rewritten, lambda text: json.dumps(json.loads(text), ensure_ascii=False))
-
-
-def _no_utf8(values: Any) -> SourceError:
-    for at, value in enumerate(values.to_pylist()):
-        try:
-            value.decode()
-        except UnicodeDecodeError as error:
-            return FaultyValueError(f"{value[:60]!r} is no UTF-8: {error.reason}. Convert the file first.", at)
-    return SourceError("A value is no UTF-8. Convert the file first.")

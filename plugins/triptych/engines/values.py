@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from triptych.engines.resources import need
@@ -13,8 +13,35 @@ from triptych.engines.resources import need
 WHOLLY_QUOTED = r'(?s)^"([^"]|"")*"$'
 
 
+class NoTextError(ValueError):
+    """The value number `at` of a column means no text."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
+
+
 def unquoted(raw: Any, delimiter: str) -> Any:
-    """CSV's values, bytes, as large strings. ValueError for one that is no UTF-8, or is not right in its quotes."""
+    """CSV's values, bytes, as large strings, strictly (RFC 4180): a quote that opens a value closes at its end.
+
+    NoTextError for one that does not, or is no UTF-8.
+    """
+    try:
+        return _unquoted(raw, delimiter)
+    except (ValueError, csv.Error) as error:
+        for at, value in enumerate(raw.to_pylist()):
+            try:
+                _parsed(value.decode(), delimiter)
+            except UnicodeDecodeError as fault:
+                msg = f"{value[:60]!r} is no UTF-8: {fault.reason}. Convert the file first."
+                raise NoTextError(msg, at) from error
+            except csv.Error as fault:
+                msg = f"{value[:60]!r} is not right in its quotes: {fault}. Correct it."
+                raise NoTextError(msg, at) from error
+        raise
+
+
+def _unquoted(raw: Any, delimiter: str) -> Any:
     pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
     texts = raw.cast(pa.large_string())
     if not holds(texts, b'"'):
@@ -23,7 +50,7 @@ def unquoted(raw: Any, delimiter: str) -> Any:
     quoted = pc.match_substring_regex(texts, WHOLLY_QUOTED)
     inner = pc.binary_slice(raw.filter(quoted), 1, -1).cast(pa.large_string())
     texts = pc.replace_with_mask(texts, quoted, pc.replace_substring(inner, '""', '"'))
-    return replaced(texts, pc.and_not(has_quotes, quoted), lambda text: _parsed(text, delimiter))
+    return replaced(texts, pc.and_not(has_quotes, quoted), partial(_parsed, delimiter=delimiter))
 
 
 def quoted(texts: Any, delimiter: str) -> Any:
@@ -92,9 +119,8 @@ def _any(mask: Any) -> bool:
 
 
 def _parsed(text: str, delimiter: str) -> str:
-    try:
-        ((value,),) = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    except csv.Error as error:
-        msg = f"{text[:60]!r}: {error}"
-        raise ValueError(msg) from error
-    return value
+    row = next(csv.reader([text], delimiter=delimiter, strict=True), [""])
+    if len(row) > 1:
+        msg = "a quote inside it holds a delimiter"
+        raise csv.Error(msg)
+    return row[0]

@@ -14,7 +14,7 @@ from triptych.engines.json_columns import json_batches, json_columns
 from triptych.engines.merging import Run, keyed, merged, record_bytes, write_merged
 from triptych.engines.ordering import Order
 from triptych.engines.sort_keys import Column, directions
-from triptych.engines.values import json_text, unquoted
+from triptych.engines.values import NoTextError, json_text, unquoted
 from triptych.errors import EngineError, SourceError
 
 NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last": "at_end", "fail": "at_end"}
@@ -78,8 +78,8 @@ class _Part:
         for batch, raws in self.table.batches([column.name for column in self.columns]):
             try:
                 yield batch, [unquoted(raw, DELIMITERS[self.kind]) for raw in raws]
-            except ValueError as error:
-                msg = f"{self.what}: in the records from {batch.place(0)} on, a value cannot be read: {error}."
+            except NoTextError as error:
+                msg = f"{self.what}: {batch.place(error.at)}: {error}"
                 raise EngineError(msg) from error
 
     def _json(self) -> Iterator[tuple[Batch, list[Any]]]:
