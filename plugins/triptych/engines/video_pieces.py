@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from triptych.engines.read_ahead import read_ahead
 from triptych.engines.resources import need
 from triptych.engines.video import Frames, carried, decode, open_video, packets
 from triptych.engines.video_writing import EncodedPiece, PieceWriter
@@ -39,13 +40,15 @@ def write_pieces(data: BinaryIO, frames: Frames, cuts: Sequence[int], form: Path
         with open_video(data) as source:
             work = _Pass(source, frames, _plan(frames, cuts, done, encode_from), form, crf)
             try:
-                for writer in work.pieces():
-                    first, end = cuts[done : done + 2]
-                    found = writer.frames()
-                    if found != end - first and encode_from != done:
-                        break
-                    yield Piece(first, end, writer.path, found, writer.is_copy)
-                    done += 1
+                # Pieces are counted, and used, while the next are written.
+                with closing(read_ahead(work.pieces())) as writers:
+                    for writer in writers:
+                        first, end = cuts[done : done + 2]
+                        found = writer.frames()
+                        if found != end - first and encode_from != done:
+                            break
+                        yield Piece(first, end, writer.path, found, writer.is_copy)
+                        done += 1
             except UnfitError:
                 pass
             finally:
