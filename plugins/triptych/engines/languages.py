@@ -7,13 +7,12 @@ job names it. Only declared ones can be named, as a caller must not choose what 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
-from triptych.engines.resources import need, resources
+from triptych.engines.resources import resources
 from triptych.engines.speech import Utterance
 from triptych.engines.whisper import Whisper
 from triptych.errors import EngineError, JobSpecError
@@ -21,12 +20,6 @@ from triptych.errors import EngineError, JobSpecError
 Detector = Callable[[Any], tuple[str, float]]
 
 GROUP = "triptych.language_detectors"
-ENGLISH, UNDETERMINED = "en", "und"
-ENGLISH_FROM = 0.48
-"""The mean posterior of the words that the English model heard, from which speech was English. Of English it was 0.33
-to 0.69, of other languages 0.11 to 0.63, so they overlap: docs/explanation/benchmarks.md says of which recordings."""
-SURE_WITHIN = 0.1
-"""A mean this far from ENGLISH_FROM, or farther, is sure."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +35,11 @@ class Run:
 
 def language_detector(name: str) -> Detector:
     """The detector of that name. Raises JobSpecError with the names there are."""
-    if name == "english":
-        return functools.partial(english, english_decoder())
     if name == "whisper":
         return Whisper(resources().new_folder())
     declared = {point.name: point for point in entry_points(group=GROUP)}
     if name not in declared:
-        known = ", ".join(sorted({"english", "whisper", *declared}))
+        known = ", ".join(sorted({"whisper", *declared}))
         msg = (
             f"params.partitioner.detector: there is no {name!r}; there are: {known}. "
             f"Install a package that declares it as an entry point {GROUP!r}."
@@ -56,30 +47,6 @@ def language_detector(name: str) -> Detector:
         raise JobSpecError(msg)
     detector: Detector = declared[name].load()
     return detector
-
-
-def english(decoder: Any, samples: Any) -> tuple[str, float]:
-    """English or not: transcribed as if it were, and judged by how likely the words are among all that it might be."""
-    mean = mean_posterior(decoder, samples)
-    if mean is None:
-        return UNDETERMINED, 0.0
-    return ENGLISH if mean >= ENGLISH_FROM else UNDETERMINED, min(1.0, abs(mean - ENGLISH_FROM) / SURE_WITHIN)
-
-
-def mean_posterior(decoder: Any, samples: Any) -> float | None:
-    """Of the English words that the decoder hears, 0 to 1; None when it hears none."""
-    import numpy as np
-
-    decoder.start_utt()
-    decoder.process_raw((samples * 32767).astype(np.int16).tobytes(), full_utt=True)
-    decoder.end_utt()
-    words = [segment.prob for segment in decoder.seg() or () if not segment.word.startswith(("<", "["))]
-    return sum(words) / len(words) if words else None
-
-
-def english_decoder() -> Any:
-    """PocketSphinx with the English model that it ships."""
-    return need("pocketsphinx", "media").Decoder(loglevel="FATAL")
 
 
 def runs(utterances: Iterable[Utterance], detect: Detector, min_confidence: float, min_seconds: float) -> Iterator[Run]:
