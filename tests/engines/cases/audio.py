@@ -111,8 +111,8 @@ def _one_language(folder: Path) -> list[Path]:
 
 def _by_language(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     seconds = _whole_of(sources[0], pieces)
-    # The English ends at 9 s, and a second of silence is behind it.
-    assert [piece.metadata["language"] for piece in pieces] == (["en", "und"] if seconds > 10 else ["en"])
+    # The English ends at 9 s; Spanish begins a second later.
+    assert [piece.metadata["language"] for piece in pieces] == (["en", "es"] if seconds > 10 else ["en"])
     assert all(8.5 < piece.metadata["span"]["start_s"] < 10.5 for piece in pieces[1:])
 
 
