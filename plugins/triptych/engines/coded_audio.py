@@ -67,11 +67,11 @@ def open_coded(file: Source | Result, data: BinaryIO) -> Iterator[CodedAudio]:
     try:
         audio = soundfile.SoundFile(data)
     except soundfile.LibsndfileError:
-        audio = soundfile.SoundFile(decoded(file))
+        audio = decoded(file)
     is_uncounted = audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted)
     if is_uncounted or audio.format == "OGG":  # FFmpeg decodes Vorbis in half the time.
         audio.close()
-        audio = soundfile.SoundFile(decoded(file, None if is_uncounted else audio.frames))
+        audio = decoded(file, None if is_uncounted else audio.frames)
     with audio:
         yield CodedAudio(audio, data)
 

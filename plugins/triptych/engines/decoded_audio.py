@@ -14,14 +14,14 @@ from triptych.engines.read_ahead import read_ahead
 from triptych.engines.resources import need, resources
 
 
-def decoded(file: Source | Result, told: int | None = None) -> str:
-    """A scratch WAV of 32-bit floats, which is what lossy formats decode to.
+def decoded(file: Source | Result, told: int | None = None) -> Any:
+    """A SoundFile of 32-bit floats, which is what lossy formats decode to; its scratch file goes when it is closed.
 
     Of `told` frames, where that is known: FFmpeg does not always leave out what the encoder put behind the end.
     Raises DamagedAudioError when there are fewer, or bytes that an index tells of are missing.
     """
     av, soundfile = need("av", "media"), need("soundfile", "media")
-    path = str(resources().new_folder() / "decoded.wav")
+    path = resources().new_folder() / "decoded.wav"
     with file.open() as data, av.open(data) as container:
         stream = container.streams.audio[0]
         _check_index(stream, file.size)
@@ -35,7 +35,9 @@ def decoded(file: Source | Result, told: int | None = None) -> str:
     if told is not None and count < told:
         msg = f"it ends or is damaged: there are {count} of {told} frames in its {file.size} bytes."
         raise DamagedAudioError(msg)
-    return path
+    audio = soundfile.SoundFile(path)
+    path.unlink()
+    return audio
 
 
 def _samples(container: Any, stream: Any) -> Iterator[Any]:
