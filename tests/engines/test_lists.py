@@ -65,6 +65,12 @@ def test_urls_from_the_parameters(settings: Settings) -> None:
     assert [piece.data.decode().split() for piece in pieces] == [urls[:2], urls[2:4], urls[4:]]
 
 
+def test_a_host_of_many_urls_has_several_chunks(settings: Settings) -> None:
+    urls = ["https://b.example/1", "https://a.example/2", "https://b.example/3", "https://b.example/4"]
+    pieces = split(settings, "urls", [], {"urls": urls, "by_host": True, "count": 2})
+    assert [piece.data.decode().split() for piece in pieces] == [[urls[1]], [urls[0], urls[2]], [urls[3]]]
+
+
 @pytest.mark.parametrize(
     "url", ["example.org/a", "https://", "https://a b.example", "http://[::1", "https://a.example:port"]
 )

@@ -66,6 +66,14 @@ def _no_url(folder: Path) -> Path:
     return path
 
 
+def _long_urls(folder: Path, factor: int) -> Path:
+    path = folder / f"long{factor}.txt"
+    with path.open("w") as out:
+        for number in range(factor * 3000):
+            out.write(f"https://a.example/{number}?q={'x' * 8000}\n")
+    return path
+
+
 def _many_urls(folder: Path, factor: int) -> Path:
     """So many that even the smallest input is more than is sorted in memory at once."""
     path = folder / f"many{factor}.txt"
@@ -217,12 +225,12 @@ CASES = [
         bad={"count": 0},
         corrupt=_no_url,
         says="line 2: 'no url'",
-        grow=_many_urls,
+        grow=_long_urls,
         one=_one_url,
     ),
     Split(
         "urls",
-        {"by_host": True, "count": 1, "drop_duplicates": True},
+        {"by_host": True, "count": 1000, "drop_duplicates": True},
         _url_tables,
         _by_host,
         bad={"urls": [1]},
