@@ -10,11 +10,14 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy
 import pytest
+import scenedetect
 
 from engines.cases.video import clip, frame_count
 from engines.harness import Piece, Results, join, left_behind, split, untouched
 from triptych.engines.video import read_frames
+from triptych.engines.video_changes import DETECTORS, detector
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
@@ -140,6 +143,16 @@ def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) 
     shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
     assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
     assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]
+
+
+@pytest.mark.parametrize("kind", ["content", "adaptive"])
+def test_changes_score_as_pyscenedetect_scores_them(kind: str) -> None:
+    random = numpy.random.default_rng(7)
+    pictures = [random.integers(0, most, (90, 160, 3), numpy.uint8) for most in (1, 2, 90, 256, 256, 17)]
+    own, theirs = detector(kind, 12, None), getattr(scenedetect, DETECTORS[kind])()
+    scores = [[each._calculate_frame_score(None, picture) for picture in pictures] for each in (own, theirs)]
+    assert scores[0] == scores[1]
+    assert len(set(scores[0])) == len(pictures)
 
 
 def _written(pieces: Sequence[Piece], folder: Path, suffix: str) -> list[Path]:

@@ -8,10 +8,9 @@ from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source, need
 from triptych.engines.video import Frames, decoded_frames, open_video
+from triptych.engines.video_changes import detector
 from triptych.engines.video_cuts import video_chunks
 
-DETECTORS = {"content": "ContentDetector", "adaptive": "AdaptiveDetector", "threshold": "ThresholdDetector"}
-THRESHOLDS = {"content": "threshold", "adaptive": "adaptive_threshold", "threshold": "threshold"}
 LOOK_PX = 256
 """The longer side of the pictures that are compared: PySceneDetect's own."""
 
@@ -21,15 +20,12 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 
 def _cuts(data: BinaryIO, frames: Frames, params: Mapping[str, Any]) -> list[int]:
-    detectors = need("scenedetect.detectors", "media")
-    kind = params["detector"]
-    given = {} if params["threshold"] is None else {THRESHOLDS[kind]: params["threshold"]}
-    detector = getattr(detectors, DETECTORS[kind])(min_scene_len=params["min_frames"], **given)
+    changes = _changes(data, frames, detector(params["detector"], params["min_frames"], params["threshold"]))
     count = len(frames.times)
-    return sorted({0, *(cut for cut in _changes(data, frames, detector) if cut < count), count})
+    return sorted({0, *(cut for cut in changes if cut < count), count})
 
 
-def _changes(data: BinaryIO, frames: Frames, detector: Any) -> Iterator[int]:
+def _changes(data: BinaryIO, frames: Frames, sought: Any) -> Iterator[int]:
     """The first frame of each scene but the first."""
     place = need("scenedetect", "media").FrameTimecode
     scaler = need("av.video.reformatter", "media").VideoReformatter()
@@ -38,8 +34,8 @@ def _changes(data: BinaryIO, frames: Frames, detector: Any) -> Iterator[int]:
     with open_video(data) as container:
         for frame in decoded_frames(container):
             at = place(bisect_left(frames.times, frame.pts), fps=25.0)
-            yield from (cut.frame_num for cut in detector.process_frame(at, _small(frame, scaler)))
-    yield from (cut.frame_num for cut in detector.post_process(at))
+            yield from (cut.frame_num for cut in sought.process_frame(at, _small(frame, scaler)))
+    yield from (cut.frame_num for cut in sought.post_process(at))
 
 
 def _small(frame: Any, scaler: Any) -> Any:
