@@ -2,7 +2,7 @@ PYTHON ?= python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := PYTHONPATH=plugins $(VENV)/bin/python
-STRICT := plugins/triptych
+STRICT := plugins/triptych include/engines
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up test lint bench lock

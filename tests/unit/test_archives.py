@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import io
 import tarfile
-from pathlib import Path
 
 import pytest
 
-from triptych.engines.archives import read_tar, write_tar
+from triptych.engines.archives import read_tar, tar_of
 from triptych.errors import SourceError
 
 
-def _tar(tmp_path: Path) -> bytes:
-    path = tmp_path / "a.tar"
-    write_tar(path, ((f"{n}.txt", 600, [b"x" * 300, b"y" * 300]) for n in range(4)))
-    return path.read_bytes()
+def _tar() -> bytes:
+    return b"".join(tar_of((f"{n}.txt", 600, [b"x" * 300, b"y" * 300]) for n in range(4)))
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    found = [(member.name, member.data.read()) for member in read_tar(io.BytesIO(_tar(tmp_path)), "a.tar")]
+def test_what_is_written_is_read() -> None:
+    found = [(member.name, member.data.read()) for member in read_tar(io.BytesIO(_tar()), "a.tar")]
     assert found == [(f"{n}.txt", b"x" * 300 + b"y" * 300) for n in range(4)]
 
 
 @pytest.mark.parametrize("damage", ["header", "cut at a header", "cut in a file"])
-def test_a_damaged_archive_does_not_end_early(tmp_path: Path, damage: str) -> None:
-    data = bytearray(_tar(tmp_path))
+def test_a_damaged_archive_does_not_end_early(damage: str) -> None:
+    data = bytearray(_tar())
     third = 2 * (512 + 1024)
     if damage == "header":
         data[third : third + 200] = b"?" * 200

@@ -1,14 +1,22 @@
-"""Tar archives of many files as one chunk, and safe reading of archives that somebody else wrote."""
+"""Archives of many files, written as a stream, and safe reading of tars that somebody else wrote."""
 
 from __future__ import annotations
 
 import tarfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Self
 
+from triptych.engines.streams import OutputFile
 from triptych.errors import SourceError
+from triptych.storage import Writer
+
+PackedFile = tuple[str, int, Iterable[bytes]]
+"""Its name, its size, and blocks that have this size together."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Of every file in a zip: the same files give the same archive."""
 
 
 class MemberData:
@@ -33,11 +41,8 @@ class Member:
     data: MemberData
 
 
-def tar_of(files: Iterable[tuple[str, int, Iterable[bytes]]]) -> Iterator[bytes]:
-    """(name, size, blocks) as an uncompressed tar; the same files give the same bytes: no times, no owners.
-
-    The blocks must have this size together.
-    """
+def tar_of(files: Iterable[PackedFile]) -> Iterator[bytes]:
+    """An uncompressed tar; the same files give the same bytes: no times, no owners."""
     whole = 0
     for name, size, blocks in files:
         entry = tarfile.TarInfo(name)
@@ -49,6 +54,18 @@ def tar_of(files: Iterable[tuple[str, int, Iterable[bytes]]]) -> Iterator[bytes]
         whole += len(header) + size + len(padding)
     end = 2 * tarfile.BLOCKSIZE
     yield bytes(end + -(whole + end) % tarfile.RECORDSIZE)
+
+
+def write_zip(out: Writer, files: Iterable[PackedFile], method: int = zipfile.ZIP_DEFLATED) -> None:
+    """Without seeking; as zip64 where a file or their number needs it."""
+    with zipfile.ZipFile(OutputFile(out), "w") as archive:
+        for name, size, blocks in files:
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.compress_type = method
+            entry.external_attr = 0o644 << 16
+            with archive.open(entry, "w", force_zip64=size > 2**31) as target:
+                for block in blocks:
+                    target.write(block)
 
 
 def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:

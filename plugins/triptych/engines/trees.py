@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import tarfile
 import zipfile
@@ -18,12 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from triptych.engines.api import Output, Source
+from triptych.engines.api import Source
 from triptych.engines.archives import safe_name
 from triptych.engines.resources import need, resources
-from triptych.engines.streams import BlockReader
 from triptych.errors import SourceError, StorageError
-from triptych.storage.base import Writer
 
 BLOCK_BYTES = 256 * 1024
 ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -317,59 +314,3 @@ def looks_like_tar(stream: BinaryIO) -> bool:
             return True
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
         return False
-
-
-Write = Callable[[str, int, Iterable[bytes]], None]
-
-
-@contextmanager
-def tree_writer(output: Output, kind: str, name: str) -> Iterator[Write]:
-    """Takes (path, size, blocks) into a "folder", or streams them into a "zip" or "tar" of this name.
-
-    The same files give the same archive: no clock inside.
-    """
-    if kind == "folder":
-        yield partial(_into_folder, output)
-        return
-    with output.open(name) as out, ExitStack() as stack:
-        stream: Any = _NoSeek(out)
-        if kind == "zip":
-            yield partial(_into_zip, stack.enter_context(zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)))
-        else:
-            archive = tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
-            yield partial(_into_tar, stack.enter_context(archive))
-
-
-def _into_folder(output: Output, path: str, size: int, blocks: Iterable[bytes]) -> None:
-    with output.open(path) as out:
-        for block in blocks:
-            out.write(block)
-
-
-def _into_zip(archive: zipfile.ZipFile, path: str, size: int, blocks: Iterable[bytes]) -> None:
-    entry = zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    with archive.open(entry, "w", force_zip64=size > 2**31) as target:
-        for block in blocks:
-            target.write(block)
-
-
-def _into_tar(archive: tarfile.TarFile, path: str, size: int, blocks: Iterable[bytes]) -> None:
-    entry = tarfile.TarInfo(path)
-    entry.size = size
-    archive.addfile(entry, io.BufferedReader(BlockReader(blocks)))
-    archive.members.clear()  # type: ignore[attr-defined]  # It would keep them all.
-
-
-class _NoSeek:
-    """What archive libraries need of a file that cannot seek."""
-
-    def __init__(self, out: Writer) -> None:
-        self._out = out
-
-    def write(self, data: bytes) -> int:
-        return self._out.write(bytes(data))
-
-    def flush(self) -> None:
-        pass

@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.archives import read_tar, safe_name
-from triptych.engines.trees import BLOCK_BYTES, looks_like_tar, tree_writer
+from triptych.engines.archives import PackedFile, read_tar, safe_name, tar_of, write_zip
+from triptych.engines.trees import BLOCK_BYTES, looks_like_tar
 from triptych.errors import EngineError, SourceError
+from triptych.storage import Writer
 
 NO_EXTENSION = ("", ".bin")
 MAX_NAMED = 10
@@ -30,10 +31,30 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     root = f"{safe_name(params['root'], 'root')}/" if params["root"] else ""
     winners = _winners(results, params["conflicts"])
     name = params["name"] if PurePosixPath(params["name"]).suffix else f"{params['name']}.{params['format']}"
-    with tree_writer(output, params["format"], name) as write:
-        for item, blocks in _contents(results):
-            if winners[item.path] == (item.result, item.member):
-                write(root + item.path, item.size, blocks)
+    files = (
+        (root + item.path, item.size, blocks)
+        for item, blocks in _contents(results)
+        if winners[item.path] == (item.result, item.member)
+    )
+    if params["format"] == "folder":
+        _write_folder(output, files)
+        return
+    with output.open(name) as out:
+        if params["format"] == "zip":
+            write_zip(out, files)
+        else:
+            _write_blocks(out, tar_of(files))
+
+
+def _write_folder(output: Output, files: Iterable[PackedFile]) -> None:
+    for path, _, blocks in files:
+        with output.open(path) as out:
+            _write_blocks(out, blocks)
+
+
+def _write_blocks(out: Writer, blocks: Iterable[bytes]) -> None:
+    for block in blocks:
+        out.write(block)
 
 
 def _winners(results: Sequence[Result], conflicts: str) -> dict[str, tuple[int, int]]:

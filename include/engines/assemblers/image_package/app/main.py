@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -14,12 +15,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, need, resources
-from triptych.engines.archives import read_tar, tar_of
+from triptych.engines.archives import PackedFile, read_tar, tar_of, write_zip
 from triptych.engines.images import result_fault
 from triptych.engines.streams import BlockReader, OutputFile
 
 COLUMNS = ("name", "chunk", "width", "height", "format", "bytes", "sha256")
-EPOCH = (1980, 1, 1, 0, 0, 0)
 TAR_MAGIC = (257, b"ustar")
 ON_A_SHEET, ACROSS, MARGIN_PX = 100, 10, 8
 
@@ -30,7 +30,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     {"zip": _zip, "tar": _tar, "tiff": _tiff}[params["package"]](results, output, params["name"])
     if params["index"] == "csv":
         with output.open(f"{params['name']}.csv") as out:
-            table = csv.DictWriter(io.TextIOWrapper(OutputFile(out), "utf-8", write_through=True, newline=""), COLUMNS)
+            table = csv.DictWriter(codecs.getwriter("utf-8")(OutputFile(out)), COLUMNS)
             table.writeheader()
             table.writerows(entries)
     elif params["index"] == "json":
@@ -82,16 +82,19 @@ def _opened(data: bytes, result: Result) -> Any:
 
 
 def _zip(results: Sequence[Result], output: Output, name: str) -> None:
-    with output.open(f"{name}.zip") as out, zipfile.ZipFile(OutputFile(out), "w") as archive:
-        for file, data, _ in _images(results):
-            # Images are compressed already.
-            archive.writestr(zipfile.ZipInfo(file, EPOCH), data, zipfile.ZIP_STORED)
+    with output.open(f"{name}.zip") as out:
+        # Images are compressed already.
+        write_zip(out, _packed(results), zipfile.ZIP_STORED)
 
 
 def _tar(results: Sequence[Result], output: Output, name: str) -> None:
     with output.open(f"{name}.tar") as out:
-        for block in tar_of((file, len(data), [data]) for file, data, _ in _images(results)):
+        for block in tar_of(_packed(results)):
             out.write(block)
+
+
+def _packed(results: Sequence[Result]) -> Iterator[PackedFile]:
+    return ((name, len(data), [data]) for name, data, _ in _images(results))
 
 
 def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
@@ -144,6 +147,6 @@ def _sheet(images: Iterator[tuple[str, bytes, Result]], side: int) -> bytes:
         pen.text((x, y + side), name.encode("ascii", "replace").decode()[: side // 6], "black")
         count += 1
     used = sheet.crop((0, 0, width * min(count, ACROSS), height * -(-count // ACROSS)))
-    data = io.BytesIO()
-    used.save(data, "JPEG", quality=85)
-    return data.getvalue()
+    written = io.BytesIO()
+    used.save(written, "JPEG", quality=85)
+    return written.getvalue()

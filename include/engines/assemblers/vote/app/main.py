@@ -98,7 +98,7 @@ def _windows(votes: Sequence[Vote], params: Mapping[str, Any]) -> Iterable[tuple
 
 def _agree(low: float, high: float, params: Mapping[str, Any]) -> bool:
     scale = max(abs(low), abs(high)) if params["relative"] else 1
-    return high - low <= params["tolerance"] * scale
+    return bool(high - low <= params["tolerance"] * scale)
 
 
 def _entry(name: str, camps: Sequence[Sequence[Vote]], replicas: int, *, decided: bool) -> dict[str, Any]:

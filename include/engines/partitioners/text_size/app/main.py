@@ -148,7 +148,7 @@ def _overlap_start(text: str, start: int, cut: int, params: Mapping[str, Any]) -
     if not params["overlap"]:
         return cut
     if params["unit"] == "characters":
-        begin = max(start, cut - params["overlap"])
+        begin = max(start, cut - int(params["overlap"]))
     else:
         last = deque(UNITS[params["unit"]].finditer(text, start, cut), params["overlap"])
         begin = last[0].start() if last else cut
