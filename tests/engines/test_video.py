@@ -346,6 +346,22 @@ def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Set
     assert found in places[60 : 61 + (os.cpu_count() or 1)]
 
 
+@pytest.mark.parametrize(("name", "options"), [("a.mkv", H264), ("a.webm", VP9)])
+def test_damage_that_hides_frames_is_refused_with_its_place(
+    settings: Settings, tmp_path: Path, name: str, options: str
+) -> None:
+    """FFmpeg goes on with the next cluster, and says nothing of the frames between."""
+    path = clip(tmp_path / name, 8, options)
+    data = bytearray(path.read_bytes())
+    middle, length = len(data) // 2, len(data) // 8
+    data[middle : middle + length] = b"\xaa" * length
+    path.write_bytes(data)
+    assert frame_count(path) < 200
+    with pytest.raises(SourceError, match=rf"{name}: is damaged at byte (\d+) or before") as caught:
+        split(settings, "video_frames", [path], {})
+    assert middle < int(re.findall(r"byte (\d+) or", str(caught.value))[0]) < middle + length * 2
+
+
 def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:
     data = clip(tmp_path / "a.mkv", 1).read_bytes()
     results = [Results({"o.mkv": each}, metadata={"source": "a.mkv"}) for each in (data, data[:-1000])]

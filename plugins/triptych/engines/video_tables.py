@@ -57,16 +57,22 @@ def _inside(data: BinaryIO, around: Box, *kinds: bytes) -> list[Box]:
 def _boxes(data: BinaryIO, around: Box) -> Iterator[Box]:
     at = around.start
     while at + 8 <= around.end:
-        data.seek(at)
-        head = data.read(16)
-        length, kind, start = int.from_bytes(head[:4], "big"), head[4:8], at + 8
-        if length == 1:
-            length, start = int.from_bytes(head[8:16], "big"), at + 16
+        kind, start, length = box_at(data, at)
         end = at + length if length else around.end
         if not start <= end <= around.end:
             return
         yield Box(kind, start, end)
         at = end
+
+
+def box_at(data: BinaryIO, at: int) -> tuple[bytes, int, int]:
+    """Its kind, where its content starts, and its length in bytes with the header; 0 when what holds it ends it."""
+    data.seek(at)
+    head = data.read(16)
+    length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    if length == 1:
+        return kind, at + 16, int.from_bytes(head[8:], "big")
+    return kind, at + 8, length
 
 
 def _read(data: BinaryIO, box: Box) -> bytes:
