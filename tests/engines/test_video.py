@@ -14,6 +14,7 @@ import numpy
 import pytest
 import scenedetect
 
+from engines import field_pictures
 from engines.cases.video import clip, frame_count
 from engines.harness import Piece, Results, join, left_behind, split, untouched
 from triptych.engines.video import read_frames
@@ -232,6 +233,22 @@ def test_the_tables_of_a_film_tell_when_its_frames_are_shown(tmp_path: Path, nam
     assert list(frames.times) == sorted(each["pts"] for each in shown if each["codec_type"] == "video")
     assert frames.sounds == sum(each["codec_type"] == "audio" for each in shown)
     assert file.taken < path.stat().st_size / 2
+
+
+@pytest.mark.parametrize("params", [{"frames": 7}, {"seconds": 0.2, "cut": "keyframes"}])
+@pytest.mark.parametrize("is_paired", [True, False])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_two_fields_are_one_frame(
+    settings: Settings, tmp_path: Path, name: str, is_paired: bool, params: dict[str, object]
+) -> None:
+    """Whether they come in one packet or in two."""
+    path = field_pictures.write(tmp_path / name, 20, is_paired)
+    pieces = split(settings, "video_frames", [path], {**params, "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", path.suffix)
+    assert sum(frame_count(file) for file in files) == sum(piece.items or 0 for piece in pieces) == 20
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert len(set(_pictures(path))) == 20
+    assert len(pieces) > 2
 
 
 def _late(folder: Path) -> Path:
