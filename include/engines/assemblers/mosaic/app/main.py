@@ -111,15 +111,19 @@ def _rows(grid: Sequence[Sequence[Result]], shape: Shape, width: int, height: in
     strip = np.empty((ROWS_AT_ONCE, width, shape.look.bands), NUMBERS[shape.look.format])
     pixels: dict[int, Any] = {}
     for cell in _cells(rows, height, ROWS_AT_ONCE):
-        pixels = {number: pixels[number] if number in pixels else next(unpacked) for number in cell.bands}
+        pixels = {number: row for number, row in pixels.items() if number in cell.bands}
+        # Only now: no row that is done with is kept while the next one comes.
+        pixels |= {number: next(unpacked) for number in cell.bands if number not in pixels}
         made = strip[: cell.end - cell.begin]
         for column in across:
-            parts = [
-                _part(pixels[row][number], rows[row], columns[number], cell, column)
-                for row in cell.bands
-                for number in column.bands
-            ]
-            made[:, column.begin : column.end] = _woven(parts, made.dtype)
+            made[:, column.begin : column.end] = _woven(
+                [
+                    _part(pixels[row][number], rows[row], columns[number], cell, column)
+                    for row in cell.bands
+                    for number in column.bands
+                ],
+                made.dtype,
+            )
         yield made
 
 
