@@ -283,11 +283,11 @@ def test_frames_that_an_edit_list_hides_stay_hidden(
     assert _pictures(again) == _pictures(path) * 2
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "ntsc.mp4"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "ntsc.mp4", "mp3.mp4"])
 def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_path: Path, name: str) -> None:
     """Also those before the first frame, with which a decoder warms up."""
-    rate = {"ntsc.mp4": " -r 30000/1001 -ar 44100"}.get(name, "")
-    path = clip(tmp_path / name, 4, (VP9 if name.endswith("webm") else f"{H264} -c:a aac") + rate)
+    more = {"ntsc.mp4": " -r 30000/1001 -ar 44100", "mp3.mp4": " -c:a libmp3lame"}.get(name, "")
+    path = clip(tmp_path / name, 4, (VP9 if name.endswith("webm") else f"{H264} -c:a aac") + more)
     pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes"})
     assert len(pieces) > 2
     assert all(piece.metadata["copied"] for piece in pieces)
