@@ -363,6 +363,25 @@ def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Set
     assert found in places[60 : 61 + (os.cpu_count() or 1)]
 
 
+@pytest.mark.parametrize("codec", [b"avc1", b"ac-3"])
+@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
+def test_a_codec_that_nobody_knows_is_refused(settings: Settings, tmp_path: Path, codec: bytes, engine: str) -> None:
+    path = clip(tmp_path / "a.mp4", 1, f"{H264} -c:a ac3")
+    head, data = path.read_bytes().split(b"moov")
+    path.write_bytes(head + b"moov" + data.replace(codec, b"zzzz"))
+    with pytest.raises(SourceError, match=r"a\.mp4: holds (video|audio) in a codec that FFmpeg cannot decode"):
+        split(settings, engine, [path], {})
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_names_in_another_encoding_do_no_harm(settings: Settings, tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, 1, f"{H264} -metadata title=Cafe")
+    path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
+    pieces = split(settings, "video_frames", [path], {"frames": 10})
+    assert sum(piece.items or 0 for piece in pieces) == 25
+    assert join(settings, "video_concat", untouched(pieces))
+
+
 @pytest.mark.parametrize(("name", "options"), [("a.mkv", H264), ("a.webm", VP9)])
 def test_damage_that_hides_frames_is_refused_with_its_place(
     settings: Settings, tmp_path: Path, name: str, options: str

@@ -81,17 +81,24 @@ def container_format(name: str) -> str:
     return FORMATS.get(PurePosixPath(name).suffix.lower(), "matroska")
 
 
-def open_video(data: BinaryIO | Path) -> Any:
+def open_video(data: BinaryIO) -> Any:
     """A container to read, from its beginning. Raises av.FFmpegError."""
-    if isinstance(data, Path):
-        return need("av", "media").open(str(data))
     data.seek(0)
-    return need("av", "media").open(data)
+    # Cameras write names in all encodings, and none of them is used.
+    return need("av", "media").open(data, metadata_errors="replace")
 
 
 def carried(container: Any) -> list[Any]:
-    """The streams that pieces have: the first of video, and the first of audio if there is one. Raises IndexError."""
-    return [container.streams.video[0], *container.streams.audio[:1]]
+    """The streams that pieces have: the first of video, and the first of audio if there is one.
+
+    Raises IndexError when there is no video, and DamagedError when FFmpeg cannot decode one of these.
+    """
+    streams = [container.streams.video[0], *container.streams.audio[:1]]
+    for stream in streams:
+        if stream.codec_context is None:
+            msg = f"holds {stream.type} in a codec that FFmpeg cannot decode"
+            raise DamagedError(msg)
+    return streams
 
 
 def scan(data: BinaryIO) -> Scan:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source
-from triptych.engines.video import open_video
+from triptych.engines.video import carried, open_video
 from triptych.engines.video_cuts import at_keyframes, cut_source, every_seconds, readable, source_frames
 
 CRF = 16
@@ -51,7 +51,8 @@ def _renditions(data: BinaryIO, params: Mapping[str, Any]) -> list[dict[str, Any
     Even widths, as most encoders want them, in the source's proportions.
     """
     with open_video(data) as container:
-        width, height = container.streams.video[0].width, container.streams.video[0].height
+        video = carried(container)[0]
+        width, height = video.width, video.height
     ladder: list[dict[str, int]] = params["ladder"]
     fitting = [step for step in ladder if step["height"] <= height]
     fitting = fitting or [{**min(ladder, key=lambda step: step["height"]), "height": height}]
