@@ -1,7 +1,5 @@
 """Every engine on a large input beside the obvious tool: seconds, MB/s, and the peak memory of a process.
 
-    python benchmarks/engines.py [MB [ENGINE ...]]
-
 The engine runs twice in a process of its own: "first" loads its libraries, too. MB/s are of the second run, and of the
 whole command for a tool. Partitioners are timed without the upload of their chunks, assemblers with the output
 written to a local folder. Tools that are not installed are left out.
@@ -9,6 +7,7 @@ written to a local folder. Tools that are not installed are left out.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -64,13 +63,18 @@ def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         _child(json.loads(sys.argv[2]))
         return
-    size = int(float(sys.argv[1]) * 1e6) if len(sys.argv) > 1 else 200_000_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("megabytes", nargs="?", type=float, default=200)
+    parser.add_argument("engines", nargs="*", metavar="engine", help="by default all")
+    given = parser.parse_args()
+    if unknown := set(given.engines) - {row.engine for row in ROWS}:
+        parser.error(f"no row for {', '.join(sorted(unknown))}")
     print("| engine | beside | MB | first s | seconds | MB/s | peak MiB |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for row in ROWS:
-        if not sys.argv[2:] or row.engine in sys.argv[2:]:
+        if not given.engines or row.engine in given.engines:
             with tempfile.TemporaryDirectory() as name:
-                _measure(row, Path(name), size)
+                _measure(row, Path(name), int(given.megabytes * 1e6))
 
 
 def _measure(row: Cut | Join, folder: Path, size: int) -> None:
@@ -195,6 +199,17 @@ DUCK = (
     "python -c \"import os, duckdb; duckdb.read_csv(os.environ['IN'] + '/*.csv').write_parquet("
     "os.environ['OUT'] + '/o.parquet')\""
 )
+MERGED = (
+    "python -c \"import os, duckdb; duckdb.read_csv(os.environ['IN'] + '/*.csv', all_varchar=True)"
+    ".query('t', 'select id, first(columns(* exclude id)) from t group by id order by id')"
+    ".write_csv(os.environ['OUT'] + '/o.csv')\""
+)
+JOINED = (
+    "python -c \"import os, pathlib, pyvips; tiles = sorted(pathlib.Path(os.environ['IN']).iterdir());"
+    "pyvips.Image.arrayjoin([pyvips.Image.new_from_file(str(t), access='sequential') for t in tiles],"
+    " across=round(len(tiles) ** 0.5)).tiffsave(os.environ['OUT'] + '/o.tif', tile=True, compression='deflate',"
+    " predictor='horizontal')\""
+)
 TILES = (
     "python -c \"import os, pyvips; pyvips.Image.new_from_file(os.environ['IN'], access='sequential')"
     ".dzsave(os.environ['OUT'] + '/d', tile_size=512, overlap=0, depth='one', suffix='.png')\""
@@ -233,6 +248,7 @@ ROWS = (
     Cut("audio_time", {"seconds": 10}, inputs.sound, (SEGMENTS + ".wav",)),
     Cut("audio_time", {"seconds": 10}, inputs.flac, (FLAC,)),
     Cut("audio_silence", {"gap_ms": 300}, inputs.sound, (SILENCES,)),
+    Cut("audio_silence", {"gap_ms": 300}, inputs.flac, (SILENCES, FLAC)),
     Cut("audio_language", {}, inputs.speech),
     Cut("video_frames", {"seconds": 10}, inputs.video, (SEGMENTS + ".mp4", COUNTED)),
     Cut("video_frames", {"frames": 240, "crf": 16}, inputs.video, (ENCODED,)),
@@ -249,14 +265,14 @@ ROWS = (
         inputs.tables_in_order,
         ('LC_ALL=C sort -m -t, -k1,1n -o "$OUT" "$IN"/*',),
     ),
-    Join("merge_keys", {"keys": ["id"], "conflicts": "first"}, inputs.tables),
+    Join("merge_keys", {"keys": ["id"], "conflicts": "first"}, inputs.tables, (MERGED,)),
     Join("logs", {}, inputs.log, ('LC_ALL=C sort -m -s -k1,1 -o "$OUT" "$IN"/*',)),
     Join("validate_merge", {"schema": {"type": "object", "required": ["id"]}}, inputs.lines),
     Join("reduce", {}, inputs.lines),
     Join("parquet", {}, inputs.tables, (DUCK,)),
     Join("documents", {}, inputs.markdown, ('cat "$IN"/* > "$OUT"',)),
     Join("codebase", {"format": "tar"}, inputs.sources, after=("codebase", {})),
-    Join("mosaic", {"format": "tiff"}, inputs.picture, after=TILED),
+    Join("mosaic", {"format": "tiff"}, inputs.picture, (JOINED,), after=TILED),
     Join("image_package", {"contact_sheet": False}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
     Join("audio_concat", {}, inputs.sound, (LISTED + ".wav",), after=("audio_time", {"seconds": 10})),
     Join("video_concat", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
