@@ -126,7 +126,7 @@ def _is_listed(streams: Sequence[Any], runs: Any) -> bool:
     video, *audio = streams
     count = len(video.index_entries)
     is_known = all(sound.codec_context.name in PACKET_PER_ENTRY for sound in audio)
-    return is_known and count == video.frames and int(runs["samples"].sum()) in ({count} if len(runs) else {0})
+    return is_known and 0 < count == video.frames and (not len(runs) or runs["samples"].sum() == count)
 
 
 def _scan_tables(container: Any, streams: Sequence[Any], runs: Any, size: int, found: Scan) -> None:
