@@ -178,6 +178,20 @@ def test_overlaps_that_differ_are_faded(settings: Settings) -> None:
     assert len(found) == 1596
 
 
+@pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("FLAC", "PCM_16"), ("WAV", "PCM_16")])
+def test_the_header_tells_the_length_without_the_overlaps(settings: Settings, form: str, subtype: str) -> None:
+    """The second piece is shorter than what the third shares with it."""
+    results = []
+    for overlap, frames in ((0, 70_000), (300, 400), (500, 70_000)):
+        data = io.BytesIO()
+        soundfile.write(data, np.sin(np.arange(frames) * 0.3) * 0.5, RATE, subtype, format=form)
+        about = {"source": "a", "sample_rate": RATE, "overlap_frames": overlap}
+        results.append(Results({"o": data.getvalue()}, metadata=about))
+    joined = join(settings, "audio_concat", results, {"format": "wav"})["a.wav"]
+    assert len(joined) == 8 + int.from_bytes(joined[4:8], "little")
+    assert soundfile.info(io.BytesIO(joined)).frames == 70_000 - 300 + 70_000
+
+
 def test_rates_and_channels_are_made_equal(settings: Settings) -> None:
     results = [Results({"a.wav": as_wav(noise(1))}), Results({"b.wav": as_wav(noise(1, 2), rate=RATE * 2)})]
     found = of_wav(join(settings, "audio_concat", results, {"sample_rate": 16000, "channels": 2})["audio.wav"])

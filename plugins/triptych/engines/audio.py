@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from triptych.engines.api import Result, Source
 from triptych.engines.audio_ends import DamagedAudioError, check_end
 from triptych.engines.coded_audio import CodedAudio, open_coded
+from triptych.engines.decoded_audio import DecodedAudio
 from triptych.engines.resources import need
 from triptych.engines.riff import read_wave_header
 from triptych.engines.waves import WaveAudio
@@ -15,7 +16,7 @@ from triptych.errors import EngineError, SourceError
 
 
 @contextmanager
-def open_audio(file: Source | Result) -> Iterator[WaveAudio | CodedAudio]:
+def open_audio(file: Source | Result) -> Iterator[WaveAudio | CodedAudio | DecodedAudio]:
     """A WaveAudio, which needs no closing, where the file's bytes are its samples. Raises `audio_errors`."""
     with file.open() as data:
         header = read_wave_header(data, file.size)
@@ -23,8 +24,19 @@ def open_audio(file: Source | Result) -> Iterator[WaveAudio | CodedAudio]:
             yield WaveAudio(file, header)
             return
         check_end(data, file.size)
-        with open_coded(file, data) as audio:
+        with open_coded(data, file.size) as audio:
             yield audio
+
+
+@contextmanager
+def open_to_cut(file: Source | Result) -> Iterator[WaveAudio | CodedAudio]:
+    """Like `open_audio`, and any frame can be gone to."""
+    with open_audio(file) as audio:
+        if not isinstance(audio, DecodedAudio):
+            yield audio
+            return
+        with audio.kept() as kept:
+            yield CodedAudio(*kept)
 
 
 def audio_errors() -> tuple[type[Exception], ...]:

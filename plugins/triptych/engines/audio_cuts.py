@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines.api import Chunk, Source
-from triptych.engines.audio import audio_errors, open_audio, source_fault
+from triptych.engines.audio import audio_errors, open_to_cut, source_fault
 from triptych.engines.audio_kinds import Audio
 from triptych.engines.coded_audio import CodedAudio, write_coded
 from triptych.engines.read_ahead import read_ahead
@@ -52,7 +52,7 @@ def audio_chunks(
 
 
 def _of_source(source: Source, params: Mapping[str, Any], spans: Spans, overlap: int) -> Iterator[Chunk]:
-    with open_audio(source) as audio:
+    with open_to_cut(source) as audio:
         numbered = enumerate(spans(audio, params))
         if isinstance(audio, WaveAudio):
             for index, span in numbered:

@@ -43,6 +43,7 @@ def mixed(pieces: Sequence[Result], target: Target) -> Iterator[Any]:
             if len(tail) > kept:
                 yield tail[: len(tail) - kept]
                 tail = tail[len(tail) - kept :]
+        kept = min(kept, len(tail))
         yield tail[: len(tail) - kept]
         held = tail[len(tail) - kept :]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from triptych.engines.api import Result, Source
 from triptych.engines.audio_ends import DamagedAudioError, is_counted_mp3
 from triptych.engines.audio_kinds import BLOCK_FRAMES, FLOATS, Kind, converted
-from triptych.engines.decoded_audio import decoded
+from triptych.engines.decoded_audio import DecodedAudio
 from triptych.engines.resources import need
 
 UNKNOWN_FRAMES = 1 << 62
@@ -59,21 +58,27 @@ class CodedAudio:
 
 
 @contextmanager
-def open_coded(file: Source | Result, data: BinaryIO) -> Iterator[CodedAudio]:
-    """`data` is the open file."""
-    soundfile = need("soundfile", "media")
+def open_coded(data: BinaryIO, size: int) -> Iterator[CodedAudio | DecodedAudio]:
+    """`data` is the open file, of `size` bytes."""
     is_counted = is_counted_mp3(data)
     data.seek(0)
+    with _known(data) as audio:
+        if audio is None or audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted):
+            yield DecodedAudio(data, size)
+        elif audio.format == "OGG":  # FFmpeg decodes Vorbis in half the time.
+            yield DecodedAudio(data, size, audio.frames)
+        else:
+            yield CodedAudio(audio, data)
+
+
+def _known(data: BinaryIO) -> AbstractContextManager[Any]:
+    """A SoundFile, or None of what libsndfile does not know."""
+    soundfile = need("soundfile", "media")
     try:
-        audio = soundfile.SoundFile(data)
+        audio: AbstractContextManager[Any] = soundfile.SoundFile(data)
     except soundfile.LibsndfileError:
-        audio = decoded(file)
-    is_uncounted = audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted)
-    if is_uncounted or audio.format == "OGG":  # FFmpeg decodes Vorbis in half the time.
-        audio.close()
-        audio = decoded(file, None if is_uncounted else audio.frames)
-    with audio:
-        yield CodedAudio(audio, data)
+        return nullcontext()
+    return audio
 
 
 def write_coded(path: Path, kind: Kind, rate: int, channels: int, blocks: Iterable[Any]) -> None:

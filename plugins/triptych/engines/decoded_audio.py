@@ -1,43 +1,65 @@
-"""Audio decoded by FFmpeg into a scratch file: what libsndfile does not know, or is slow to decode."""
+"""Audio decoded by FFmpeg: what libsndfile does not know, or is slow to decode."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain
-from typing import Any
+from typing import Any, BinaryIO
 
-from triptych.engines.api import Result, Source
 from triptych.engines.audio_ends import DamagedAudioError, ends_early
-from triptych.engines.audio_kinds import BLOCK_FRAMES
+from triptych.engines.audio_kinds import BLOCK_FRAMES, Kind, converted
 from triptych.engines.read_ahead import read_ahead
 from triptych.engines.resources import need, resources
 
 
-def decoded(file: Source | Result, told: int | None = None) -> Any:
-    """A SoundFile of 32-bit floats, which is what lossy formats decode to; its scratch file goes when it is closed.
+class DecodedAudio:
+    """What FFmpeg decodes from a file, as 32-bit floats, which is what lossy formats decode to.
 
-    Of `told` frames, where that is known: FFmpeg does not always leave out what the encoder put behind the end.
+    Of `frames`, where that is known: FFmpeg does not always leave out what the encoder put behind the end.
     Raises DamagedAudioError when there are fewer, or bytes that an index tells of are missing.
     """
-    av, soundfile = need("av", "media"), need("soundfile", "media")
-    path = resources().new_folder() / "decoded.wav"
-    with file.open() as data, av.open(data) as container:
-        stream = container.streams.audio[0]
-        _check_index(stream, file.size)
+
+    kind = Kind("WAV", "FLOAT", "wav")
+
+    def __init__(self, data: BinaryIO, size: int, frames: int | None = None) -> None:
+        """`data` is the open file, of `size` bytes."""
+        self._data, self._size, self.frames = data, size, frames
+        with self._opened() as container:
+            stream = container.streams.audio[0]
+            _check_index(stream, size)
+            self.rate, self.channels = stream.rate, stream.layout.nb_channels
+
+    def blocks(self, dtype: str) -> Iterator[Any]:
+        """All frames, decoded as they are asked for (`triptych.engines.audio_kinds.Audio`)."""
+        count = 0
+        with self._opened() as container:
+            for samples in _samples(container, container.streams.audio[0]):
+                block = samples if self.frames is None else samples[: self.frames - count]
+                count += len(block)
+                if len(block):
+                    yield converted(block, dtype)
+        if self.frames is not None and count < self.frames:
+            msg = f"it ends or is damaged: there are {count} of {self.frames} frames in its {self._size} bytes."
+            raise DamagedAudioError(msg)
+
+    @contextmanager
+    def kept(self) -> Iterator[tuple[Any, BinaryIO]]:
+        """All frames as a SoundFile in the scratch folder, in which any can be gone to; and the file it is of."""
+        soundfile, path = need("soundfile", "media"), resources().new_folder() / "decoded.wav"
         with (
-            soundfile.SoundFile(path, "w", stream.rate, stream.layout.nb_channels, "FLOAT", format="RF64") as out,
-            closing(read_ahead(_samples(container, stream))) as blocks,
+            soundfile.SoundFile(path, "w", self.rate, self.channels, self.kind.subtype, format="RF64") as out,
+            closing(read_ahead(self.blocks(self.kind.dtype))) as blocks,
         ):
             for block in blocks:
-                out.write(block if told is None else block[: told - out.frames])
-            count = out.frames
-    if told is not None and count < told:
-        msg = f"it ends or is damaged: there are {count} of {told} frames in its {file.size} bytes."
-        raise DamagedAudioError(msg)
-    audio = soundfile.SoundFile(path)
-    path.unlink()
-    return audio
+                out.write(block)
+        with soundfile.SoundFile(path) as audio:
+            path.unlink()
+            yield audio, self._data
+
+    def _opened(self) -> Any:
+        self._data.seek(0)
+        return need("av", "media").open(self._data)
 
 
 def _samples(container: Any, stream: Any) -> Iterator[Any]:

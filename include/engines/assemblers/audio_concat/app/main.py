@@ -10,13 +10,15 @@ from typing import Any
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.audio import audio_errors, open_audio, result_fault
-from triptych.engines.audio_kinds import Audio, Kind
+from triptych.engines.audio_kinds import Kind
 from triptych.engines.audio_mixing import Target, mixed, overlap_frames
-from triptych.engines.coded_audio import write_coded
+from triptych.engines.coded_audio import CodedAudio, write_coded
+from triptych.engines.decoded_audio import DecodedAudio
 from triptych.engines.read_ahead import read_ahead
-from triptych.engines.riff import wave_file, wave_form
+from triptych.engines.riff import frame_bytes, wave_file, wave_form
 from triptych.engines.waves import WaveAudio, wave_samples
 
+Opened = WaveAudio | CodedAudio | DecodedAudio
 BLOCK_BYTES = 1 << 20
 WRITTEN = {"flac": Kind("FLAC", "PCM_24", "flac"), "wav": Kind("WAV", "FLOAT", "wav")}
 
@@ -30,7 +32,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         _join(pieces, target, output, f"{PurePosixPath(source).stem}.{target.kind.extension}")
 
 
-def _opened(piece: Result) -> Audio:
+def _opened(piece: Result) -> Opened:
     """What the piece is; only a WaveAudio can still be read."""
     try:
         with open_audio(piece) as audio:
@@ -39,7 +41,7 @@ def _opened(piece: Result) -> Audio:
         raise result_fault(piece, error) from error
 
 
-def _target(first: Audio, params: Mapping[str, Any]) -> Target:
+def _target(first: Opened, params: Mapping[str, Any]) -> Target:
     kind = first.kind
     rate, channels = params["sample_rate"] or first.rate, params["channels"] or first.channels
     if (rate, channels) != (first.rate, first.channels):
@@ -52,42 +54,52 @@ def _target(first: Audio, params: Mapping[str, Any]) -> Target:
 
 
 def _join(pieces: Sequence[Result], target: Target, output: Output, name: str) -> None:
-    if waves := _unchanged(pieces, target):
+    if target.kind.format != "WAV":
+        path = resources().new_folder() / "joined"
+        write_coded(path, target.kind, target.rate, target.channels, read_ahead(mixed(pieces, target)))
+        output.put_file(path, name)
+        path.unlink()
+        return
+    parts = [_opened(piece) for piece in pieces]
+    overlaps = [overlap_frames(piece, target.rate) for piece in pieces[1:]]
+    waves = [part for part in parts if isinstance(part, WaveAudio) and _fits(part, target)]
+    if len(waves) == len(parts) and not any(overlaps):
         length = sum(wave.header.length for wave in waves)
         _put_wave(target, length, (data for wave in waves for data in wave.data()), output, name)
         return
-    path, blocks = resources().new_folder() / "joined", read_ahead(mixed(pieces, target))
-    if target.kind.format == "WAV":
-        with path.open("wb") as out:
-            out.writelines(wave_samples(blocks, target.kind.subtype))
-        with path.open("rb") as samples:
-            _put_wave(target, path.stat().st_size, iter(partial(samples.read, BLOCK_BYTES), b""), output, name)
-    else:
-        write_coded(path, target.kind, target.rate, target.channels, blocks)
-        output.put_file(path, name)
+    samples = wave_samples(mixed(pieces, target), target.kind.subtype)
+    frames = _frames(parts, overlaps, target.rate)
+    if frames is not None:
+        _put_wave(target, frames * frame_bytes(_form(target)), samples, output, name)
+        return
+    path = resources().new_folder() / "joined"
+    with path.open("wb") as out:
+        out.writelines(read_ahead(samples))
+    with path.open("rb") as joined:
+        _put_wave(target, path.stat().st_size, iter(partial(joined.read, BLOCK_BYTES), b""), output, name)
     path.unlink()
 
 
-def _unchanged(pieces: Sequence[Result], target: Target) -> list[WaveAudio]:
-    """The pieces as WAV when they all have the target's samples and do not overlap; else nothing."""
-    if target.kind.format != "WAV" or any(overlap_frames(piece, target.rate) for piece in pieces[1:]):
-        return []
-    waves = []
-    for piece in pieces:
-        audio = _opened(piece)
-        if not isinstance(audio, WaveAudio) or not _fits(audio, target):
-            return []
-        waves.append(audio)
-    return waves
+def _frames(parts: Sequence[Opened], overlaps: Sequence[int], rate: int) -> int | None:
+    """Of the whole; None where only decoding or resampling tells it."""
+    total = 0
+    for part, shared in zip(parts, [*overlaps, 0], strict=True):
+        if part.frames is None or part.rate != rate:
+            return None
+        total += part.frames - min(part.frames, shared)
+    return total
 
 
-def _fits(audio: Audio, target: Target) -> bool:
+def _fits(audio: Opened, target: Target) -> bool:
     found = (audio.kind.subtype, audio.rate, audio.channels)
     return found == (target.kind.subtype, target.rate, target.channels)
 
 
 def _put_wave(target: Target, length: int, samples: Iterable[bytes], output: Output, name: str) -> None:
-    form = target.kind.form or wave_form(target.kind.subtype, target.rate, target.channels)
     with output.open(name) as out:
-        for block in read_ahead(wave_file(form, length, samples)):
+        for block in read_ahead(wave_file(_form(target), length, samples)):
             out.write(block)
+
+
+def _form(target: Target) -> bytes:
+    return target.kind.form or wave_form(target.kind.subtype, target.rate, target.channels)
