@@ -271,6 +271,28 @@ def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp
         split(settings, "audio_time", [path], {})
 
 
+@pytest.mark.parametrize(("seconds", "says"), [(1, "several recordings"), (60, "two in one")])
+def test_an_ogg_behind_itself_is_refused(settings: Settings, tmp_path: Path, seconds: int, says: str) -> None:
+    """Its pages have the same serial number."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, noise(seconds), RATE, "VORBIS", format="OGG")
+    assert split(settings, "audio_time", [path], {})
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(SourceError, match=rf"a\.ogg: .*{says}"):
+        split(settings, "audio_time", [path], {})
+
+
+@pytest.mark.parametrize("behind", [1, 300])
+def test_an_ogg_whose_last_page_is_damaged_is_refused(settings: Settings, tmp_path: Path, behind: int) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, noise(5), RATE, "VORBIS", format="OGG")
+    data = bytearray(path.read_bytes())
+    data[-behind] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=rf"a\.ogg: .*last page, at byte {data.rfind(b'OggS')}, is damaged"):
+        split(settings, "audio_time", [path], {})
+
+
 @ffmpeg
 @pytest.mark.parametrize("options", ["", "-frag_duration 500000"])
 def test_an_m4a_without_its_last_bytes_is_refused(settings: Settings, tmp_path: Path, options: str) -> None:

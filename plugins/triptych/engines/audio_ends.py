@@ -7,13 +7,17 @@ Ogg: RFC 3533. MP3: an ID3v2 tag, then the first frame, which holds the count of
 from __future__ import annotations
 
 import io
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 LONGEST_OGG_PAGE = 27 + 255 + 255 * 255
 OGG_FIRST = 2
 """Of a page's flags: it begins its stream."""
+FIRST_OGG_PAGE = re.compile(rb"OggS\0[\2\3\6\7]")
+TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 OPEN_SIZE = 0x7F000000
 """From here a 32-bit size is what a program writes that cannot go back to correct it, as into a pipe; so is 0."""
 
@@ -91,9 +95,19 @@ def _check_pages(file: BinaryIO, size: int) -> None:
     head, length = _page(io.BytesIO(tail[at:]))
     if at + length > len(tail):
         raise ends_early(size, at + length - len(tail))
-    if head[14:18] not in _streams(file):
+    if head[22:26] != _checksum(head[:22] + bytes(4) + tail[at + 26 : at + length]):
+        msg = f"its last page, at byte {start + at}, is damaged."
+        raise DamagedAudioError(msg)
+    streams, end = _streams(file)
+    if head[14:18] not in streams or FIRST_OGG_PAGE.search(tail, max(0, end - start)):
         msg = f"several recordings stand one behind the other, to byte {size}; write each as a file of its own."
         raise DamagedAudioError(msg)
+
+
+def _checksum(page: bytes) -> bytes:
+    """CRC-32 with the highest bit first, from 0: zlib's is the same with the bits of all bytes turned round."""
+    crc = ~zlib.crc32(page.translate(TURNED), 0xFFFFFFFF) & 0xFFFFFFFF
+    return crc.to_bytes(4, "big").translate(TURNED)
 
 
 def _page(file: BinaryIO) -> tuple[bytes, int]:
@@ -102,8 +116,8 @@ def _page(file: BinaryIO) -> tuple[bytes, int]:
     return head, 27 + head[26] + sum(file.read(head[26]))
 
 
-def _streams(file: BinaryIO) -> set[bytes]:
-    """The serial numbers of the streams that begin with the file."""
+def _streams(file: BinaryIO) -> tuple[set[bytes], int]:
+    """The serial numbers of the streams that begin with the file, and the end of the pages that begin them."""
     found, place = set(), 0
     while file.seek(place) == place:
         head, length = _page(file)
@@ -111,4 +125,4 @@ def _streams(file: BinaryIO) -> set[bytes]:
             break
         found.add(head[14:18])
         place += length
-    return found
+    return found, place

@@ -12,12 +12,16 @@ from triptych.engines.audio_kinds import BLOCK_FRAMES, Kind, converted
 from triptych.engines.read_ahead import read_ahead
 from triptych.engines.resources import need, resources
 
+LONGEST_REST_S = 1
+"""As long as a page of Ogg is meant to be at most, in whose last the encoder's rest is."""
+
 
 class DecodedAudio:
     """What FFmpeg decodes from a file, as 32-bit floats, which is what lossy formats decode to.
 
     Of `frames`, where that is known: FFmpeg does not always leave out what the encoder put behind the end.
-    Raises DamagedAudioError when there are fewer, or bytes that an index tells of are missing.
+    Raises DamagedAudioError when there are fewer, or more than that explains, or bytes that an index tells of are
+    missing.
     """
 
     kind = Kind("WAV", "FLOAT", "wav")
@@ -35,12 +39,14 @@ class DecodedAudio:
         count = 0
         with self._opened() as container:
             for samples in _samples(container, container.streams.audio[0]):
-                block = samples if self.frames is None else samples[: self.frames - count]
-                count += len(block)
+                block = samples if self.frames is None else samples[: max(0, self.frames - count)]
+                count += len(samples)
                 if len(block):
                     yield converted(block, dtype)
-        if self.frames is not None and count < self.frames:
-            msg = f"it ends or is damaged: there are {count} of {self.frames} frames in its {self._size} bytes."
+        if self.frames is not None and not self.frames <= count <= self.frames + LONGEST_REST_S * self.rate:
+            msg = (
+                f"it is damaged, or two in one: there are {count}, not {self.frames} frames in its {self._size} bytes."
+            )
             raise DamagedAudioError(msg)
 
     @contextmanager
