@@ -84,8 +84,11 @@ def _measure(row: Cut | Join, folder: Path, size: int) -> None:
         source = _results(row, settings, _files(source), folder)
     files = _files(source)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    given = {"engine": row.engine, "params": row.params, "folder": str(folder), "sources": list(map(str, files))}
-    given["runs"] = json.loads((folder / "runs").read_text()) if isinstance(row, Join) else []
+    given = {"engine": row.engine, "params": row.params, "folder": str(folder)}
+    if isinstance(row, Join):
+        given["runs"] = json.loads((folder / "runs").read_text())
+    else:
+        given["sources"] = list(map(str, files))
     command = [sys.executable, __file__, "--child", json.dumps(given)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     first, again, peak_mib = map(float, done.stdout.split()[-3:])
@@ -170,7 +173,7 @@ def _settings(folder: Path, root: Path | None = None) -> Settings:
 
 def _child(given: dict[str, Any]) -> None:
     settings = _settings(Path(given["folder"]))
-    seconds = [_seconds(work) for work in (_joins if given["runs"] else _cuts)(settings, given)]
+    seconds = [_seconds(work) for work in (_joins if "runs" in given else _cuts)(settings, given)]
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     print(*seconds, int(peak[1]) / 1024 if peak else 0)
 
