@@ -39,7 +39,7 @@ def mixed(pieces: Sequence[Result], target: Target) -> Iterator[Any]:
             raise EngineError(msg)
         tail = np.concatenate([_faded(held, head[: len(held)]), head[len(held) :]])
         for block in blocks:
-            tail = np.concatenate([tail, block])
+            tail = np.concatenate([tail, block]) if len(tail) else block
             if len(tail) > kept:
                 yield tail[: len(tail) - kept]
                 tail = tail[len(tail) - kept :]

@@ -70,6 +70,9 @@ class DecodedAudio:
 
 def _samples(container: Any, stream: Any) -> Iterator[Any]:
     """Float32 arrays (frames, channels), without what is before the time 0: it only starts the decoder."""
+    import numpy as np
+
+    channels = stream.layout.nb_channels
     resampler = need("av", "media").AudioResampler(format="flt", layout=stream.layout, rate=stream.rate)
     frames = container.decode(stream)
     if (first := next(frames, None)) is None:
@@ -77,7 +80,7 @@ def _samples(container: Any, stream: Any) -> Iterator[Any]:
     early = max(0, -round((first.time or 0) * stream.rate))
     for frame in chain(_long_frames(chain([first], frames)), [None]):
         for piece in resampler.resample(frame):
-            samples = piece.to_ndarray().reshape(piece.samples, -1)
+            samples = np.frombuffer(piece.planes[0], np.float32, piece.samples * channels).reshape(-1, channels)
             yield samples[early:]
             early = max(0, early - len(samples))
 

@@ -58,7 +58,7 @@ def wave_samples(blocks: Iterable[Any], subtype: str) -> Iterator[bytes]:
             continue
         if subtype in ("PCM_U8", "PCM_16"):
             block = (block >> 24) + 128 if subtype == "PCM_U8" else block >> 16
-        yield block.astype(STORED[subtype]).tobytes()
+        yield block.astype(STORED[subtype], copy=False).tobytes()
 
 
 def _samples(data: bytes, subtype: str) -> Any:
