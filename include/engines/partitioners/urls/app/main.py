@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from pathlib import PurePosixPath
@@ -22,6 +23,8 @@ from triptych.errors import SourceError
 
 SORTED_URLS = 10_000
 """As many go into one batch."""
+PLAIN = re.compile(r"[a-z]+://([a-z0-9.-]+)(?::[0-9]{1,4})?(?:[/?#][!-~]*)?")
+"""Most URLs, with the host: a tenth of the time that taking one apart needs."""
 BY_EXTENSION = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
@@ -93,7 +96,7 @@ def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tupl
 
 def _text(source: Source, field: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(split_records(source.stream(), source.uri, quoted=False), 1):
-        url = line.decode("utf-8-sig", errors="replace").strip()
+        url = line.decode(errors="replace").removeprefix("\ufeff").strip()
         if url and not url.startswith("#"):
             yield url, f"{source.uri}, line {number}"
 
@@ -128,13 +131,15 @@ READERS = {"text": _text, "csv": _csv, "json": _json}
 
 
 def _host(url: str, where: str) -> str:
+    if plain := PLAIN.fullmatch(url):
+        return plain[1]
     try:
         parts = urlsplit(url)
         host = parts.hostname
         _ = parts.port
     except ValueError:
         host = None
-    if not host or not parts.scheme or any(character.isspace() for character in url):
+    if not host or not parts.scheme or len(url.split()) > 1:
         msg = f"{where}: {url[:100]!r} is no URL with scheme and host, such as https://example.org/page."
         raise SourceError(msg)
     return host
