@@ -224,6 +224,9 @@ COUNTED = (
 )
 ENCODED = 'ffmpeg -v error -i "$IN" -c:v libx264 -preset ultrafast -crf 16 -c:a copy o.mp4'
 CHANGES = 'ffmpeg -v error -i "$IN" -an -vf "select=\'gt(scene,0.3)\'" -f null -'
+COUNTED_WHOLE = (
+    " && ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets o.mp4 > count"
+)
 LISTED = """printf "file '%s'\\n" "$IN"/* > list && ffmpeg -v error -f concat -safe 0 -i list -c copy o"""
 SILENCES = 'ffmpeg -v error -i "$IN" -af silencedetect=noise=-40dB:d=0.3 -f null -'
 FLAC = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c:a flac o%05d.flac'
@@ -278,7 +281,13 @@ ROWS = (
     Join("mosaic", {"format": "tiff"}, inputs.picture, (JOINED,), after=TILED),
     Join("image_package", {"contact_sheet": False}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
     Join("audio_concat", {}, inputs.sound, (LISTED + ".wav",), after=("audio_time", {"seconds": 10})),
-    Join("video_concat", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
+    Join(
+        "video_concat",
+        {},
+        inputs.video,
+        (LISTED + ".mp4", LISTED + ".mp4" + COUNTED_WHOLE),
+        after=("video_frames", {"seconds": 10}),
+    ),
     Join("video_scenes", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
 )
 
