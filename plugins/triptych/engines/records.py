@@ -95,14 +95,19 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
     import numpy as np
 
     offset, inside, opened, last = 0, False, 0, NEWLINE
+    # One for all blocks: memory taken anew for each costs twice as much as looking at it.
+    room = np.empty(0, np.bool_)
     for block in filter(None, blocks):
+        data = np.frombuffer(block, np.uint8)
+        room = room if len(room) >= len(data) else np.empty(len(data), np.bool_)
+        mask = room[: len(data)]
+        newlines = words(np.equal(data, NEWLINE, out=mask))
         if quoted and (inside or QUOTE in block):
-            newlines, odd = _outside_quotes(block, inside)
+            within, odd = _within_quotes(np.equal(data, QUOTE, out=mask))
+            newlines &= within if inside else ~within
             inside ^= odd
             if inside and odd:
                 opened = offset + block.rindex(QUOTE)
-        else:
-            newlines = words(np.frombuffer(block, np.uint8) == NEWLINE)
         offsets = partial(_behind, newlines, offset)
         offset += len(block)
         last = block[-1]
@@ -120,21 +125,12 @@ def _behind(bits: Any, offset: int) -> Any:
     return set_places(bits) + (offset + 1)
 
 
-def _outside_quotes(block: bytes, inside: bool) -> tuple[Any, bool]:
-    """The newlines outside quotes, bit i of word w for byte 64 w + i; and whether the number of quotes is odd."""
-    import numpy as np
-
-    data = np.frombuffer(block, np.uint8)
-    within, odd = _within_quotes(data)
-    return words(data == NEWLINE) & (within if inside else ~within), odd
-
-
-def _within_quotes(data: Any) -> tuple[Any, bool]:
-    """The bytes behind an odd number of quotes, as bits; and whether the number of quotes in all is odd.
+def _within_quotes(quotes: Any) -> tuple[Any, bool]:
+    """The bytes behind an odd number of quotes, of which this is the mask, as bits; and whether there are odd in all.
 
     A quote that is doubled inside quotes counts twice, so it changes nothing.
     """
-    within = odd_so_far(words(data == QUOTE))
+    within = odd_so_far(words(quotes))
     # What is behind the end has the parity of all.
     return within, bool(within[-1] >> 63)
 
@@ -147,7 +143,7 @@ def places(mask: Any, among: Any) -> Any:
 
 def outside_quotes(codes: Any) -> Any:
     """The bytes that are not inside quotes, as bits, for data that begins outside; a quote itself may be either."""
-    return ~_within_quotes(codes)[0]
+    return ~_within_quotes(codes == QUOTE)[0]
 
 
 def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[bytes]:
