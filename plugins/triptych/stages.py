@@ -14,6 +14,7 @@ from typing import Any
 
 from triptych.blocks import Block
 from triptych.engines import Chunk
+from triptych.engines.allocation import keep_freed_memory
 from triptych.engines.loading import load_engine
 from triptych.engines.resources import Resources, using
 from triptych.errors import ChunkError, EngineError, ImageError, ObjectNotFoundError, TriptychError
@@ -281,6 +282,7 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
 @contextmanager
 def _workbench(job: Job) -> Iterator[Path]:
     """A scratch folder, known to the engine that runs meanwhile."""
+    keep_freed_memory()
     with scratch_folder(job.settings.scratch) as work, using(Resources(work, job.settings.engine_memory_bytes)):
         yield work
 
