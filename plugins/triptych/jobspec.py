@@ -9,7 +9,7 @@ from typing import Any
 
 from triptych.blocks import Template
 from triptych.errors import JobSpecError
-from triptych.schema_faults import did_you_mean, schema_faults
+from triptych.schema_faults import nearest_or_all, schema_faults
 
 ROLES = ("partitioner", "app", "assembler")
 """Whose parameters a job spec holds; also the prefixes of flat fields: `app.prompt`."""
@@ -175,8 +175,7 @@ def _unknown_keys(template: Template, conf: Mapping[str, Any]) -> list[str]:
 
 
 def _unknown(key: str, known: Any) -> str:
-    hint = did_you_mean(key.removeprefix("params."), known) or f" Known: {', '.join(sorted(known))}."
-    return f"{key}: no such key in a job spec.{hint}"
+    return f"{key}: no such key in a job spec.{nearest_or_all(key.removeprefix('params.'), known)}"
 
 
 def _merge_params(

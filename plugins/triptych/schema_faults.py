@@ -45,6 +45,12 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def nearest_or_all(given: str, known: Iterable[str]) -> str:
+    """`did_you_mean`, or where nothing is near all that is known."""
+    words = sorted(known)
+    return did_you_mean(given, words) or f" Known: {', '.join(words) or 'none'}."
+
+
 def _sentences(error: Any, where: str) -> Iterable[tuple[str, str]]:
     place = ".".join([where, *map(str, error.absolute_path)])
     if error.validator == "required":
@@ -55,8 +61,7 @@ def _sentences(error: Any, where: str) -> Iterable[tuple[str, str]]:
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {})
         for name in (name for name in error.instance if name not in known):
-            hint = did_you_mean(name, known) or f" Known: {', '.join(sorted(known)) or 'none'}."
-            yield f"{place}.{name}", f"is unknown.{hint}"
+            yield f"{place}.{name}", f"is unknown.{nearest_or_all(name, known)}"
     elif (nearest := _nearest(error)) is not None:
         for inner in nearest:
             yield from _sentences(inner, where)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.model import Problem
-from triptych.schema_faults import did_you_mean
+from triptych.schema_faults import nearest_or_all
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -59,9 +59,8 @@ class Fields:
     def only(self, known: Collection[str]) -> None:
         """Warn of every other key, with the nearest known one."""
         for key in self._data.keys() - set(known):
-            hint = did_you_mean(key, known) or f" Known: {', '.join(sorted(known))}."
             place = f"{self.where}.{self._spelled[key]}"
-            self.warnings.append(Problem(self.path, place, f"unknown key, ignored.{hint}"))
+            self.warnings.append(Problem(self.path, place, f"unknown key, ignored.{nearest_or_all(key, known)}"))
 
     def keys(self) -> Collection[str]:
         return self._data.keys()
