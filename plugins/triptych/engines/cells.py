@@ -98,7 +98,7 @@ def _csv_text(cell: str) -> str:
 def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
     pc = need("pyarrow.compute", "tables")
     members = [
-        pc.binary_join_element_wise(scalar(json.dumps(name, ensure_ascii=False)), _json_values(cells), scalar(": "))
+        pc.binary_join_element_wise(scalar(_encoded(name)), _json_values(cells), scalar(": "))
         for name, cells in columns
     ]
     inner = pc.binary_join_element_wise(*members, scalar(", "), null_handling="skip")
