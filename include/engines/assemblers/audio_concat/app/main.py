@@ -28,8 +28,9 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     for result in results:
         groups.setdefault(str(result.metadata.get("source", "audio")), []).append(result)
     for source, pieces in groups.items():
-        target = _target(_opened(pieces[0]), params)
-        _join(pieces, target, output, f"{PurePosixPath(source).stem}.{target.kind.extension}")
+        first = _opened(pieces[0])
+        target = _target(first, params)
+        _join(pieces, first, target, output, f"{PurePosixPath(source).stem}.{target.kind.extension}")
 
 
 def _opened(piece: Result) -> Opened:
@@ -53,14 +54,14 @@ def _target(first: Opened, params: Mapping[str, Any]) -> Target:
     return Target(kind, rate, channels)
 
 
-def _join(pieces: Sequence[Result], target: Target, output: Output, name: str) -> None:
+def _join(pieces: Sequence[Result], first: Opened, target: Target, output: Output, name: str) -> None:
     if target.kind.format != "WAV":
         path = resources().new_folder() / "joined"
         write_coded(path, target.kind, target.rate, target.channels, read_ahead(mixed(pieces, target)))
         output.put_file(path, name)
         path.unlink()
         return
-    parts = [_opened(piece) for piece in pieces]
+    parts = [first, *map(_opened, pieces[1:])]
     overlaps = [overlap_frames(piece, target.rate) for piece in pieces[1:]]
     waves = [part for part in parts if isinstance(part, WaveAudio) and _fits(part, target)]
     if len(waves) == len(parts) and not any(overlaps):
