@@ -218,15 +218,10 @@ TILES = (
     ".dzsave(os.environ['OUT'] + '/d', tile_size=512, overlap=0, depth='one', suffix='.png')\""
 )
 SEGMENTS = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -reset_timestamps 1 -c copy o%05d'
-COUNTED = (
-    SEGMENTS + ".mp4 && for f in o*.mp4; do ffprobe -v error -count_packets -select_streams v"
-    " -show_entries stream=nb_read_packets $f; done > count"
-)
+COUNT = "ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets"
+COUNTED = f"{SEGMENTS}.mp4 && for f in o*.mp4; do {COUNT} $f; done > count"
 ENCODED = 'ffmpeg -v error -i "$IN" -c:v libx264 -preset ultrafast -crf 16 -c:a copy o.mp4'
 CHANGES = 'ffmpeg -v error -i "$IN" -an -vf "select=\'gt(scene,0.3)\'" -f null -'
-COUNTED_WHOLE = (
-    " && ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets o.mp4 > count"
-)
 LISTED = """printf "file '%s'\\n" "$IN"/* > list && ffmpeg -v error -f concat -safe 0 -i list -c copy o"""
 SILENCES = 'ffmpeg -v error -i "$IN" -af silencedetect=noise=-40dB:d=0.3 -f null -'
 FLAC = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c:a flac o%05d.flac'
@@ -285,7 +280,7 @@ ROWS = (
         "video_concat",
         {},
         inputs.video,
-        (LISTED + ".mp4", LISTED + ".mp4" + COUNTED_WHOLE),
+        (LISTED + ".mp4", f"{LISTED}.mp4 && {COUNT} o.mp4 > count"),
         after=("video_frames", {"seconds": 10}),
     ),
     Join("video_scenes", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
