@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
-RUN := PYTHONPATH=plugins $(VENV)/bin/python
+RUN := PYTHONPATH=plugins:. $(VENV)/bin/python
 STRICT := plugins/triptych include/engines
 
 .DEFAULT_GOAL := help
@@ -35,7 +35,7 @@ lint: $(STAMP) ## ruff and mypy
 	$(VENV)/bin/mypy $(STRICT)
 
 bench: $(STAMP) ## The benchmarks; takes a while
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(RUN) "$$script"; done
+	@set -e; for script in benchmarks/*/*.py; do echo "== $$script"; $(RUN) "$$script"; done
 
 lock: ## Pin requirements*.in anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.in -o requirements.txt

@@ -1,5 +1,5 @@
 """The only DAG file: one DAG per template, made by the factory. (Airflow looks for the words `airflow` and `dag`.)"""
 
-from triptych.factory import build_dags
+from triptych.airflow.factory import build_dags
 
 globals().update(build_dags())

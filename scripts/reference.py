@@ -21,8 +21,8 @@ from triptych.blocks import Block, read_catalog
 from triptych.blocks.manifest import DEVICE_KEYS, MANIFEST_KEYS, PLATFORM_KEYS
 from triptych.blocks.template import TEMPLATE_KEYS
 from triptych.cli import app
-from triptych.jobspec import CONFIG_SCHEMA, leaves
-from triptych.preview import preview
+from triptych.jobs.spec import CONFIG_SCHEMA, leaves
+from triptych.local.preview import preview
 from triptych.settings import OPTIONS, PROJECT, read_settings
 
 REFERENCE = PROJECT / "docs" / "reference"

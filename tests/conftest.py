@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import Server, seaweed, weed_binary
+from tests.support.servers import Server, seaweed, weed_binary
 from triptych.settings import PROJECT, Settings, read_settings
 
 IMAGE = "python:3.11-slim"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from folders import JOINED, WORDS, write_app, write_engine
-from servers import Server
-from triptych.embedded import EmbeddedAirflow
+from tests.support.include_folders import JOINED, WORDS, write_app, write_engine
+from tests.support.servers import Server
+from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 ONCE = {"retries": 0}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from triptych.airflow_rest import AirflowError, poll
-from triptych.embedded import EmbeddedAirflow
+from triptych.demo.airflow_rest import AirflowError, poll
+from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker]

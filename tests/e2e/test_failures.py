@@ -13,9 +13,9 @@ from typing import Any
 import docker
 import pytest
 
-from servers import Server, s3_client
-from triptych.airflow_rest import poll
-from triptych.embedded import EmbeddedAirflow
+from tests.support.servers import Server, s3_client
+from triptych.demo.airflow_rest import poll
+from triptych.demo.embedded import EmbeddedAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker]
 WAIT_S = 180.0

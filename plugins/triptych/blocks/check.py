@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
-from triptych.schema_faults import draft_of, placed_faults
+from triptych.schemas.faults import draft_of, placed_faults
 
 
 def check_blocks(catalog: Catalog) -> list[Problem]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.model import Problem
-from triptych.schema_faults import nearest_or_all
+from triptych.schemas.faults import nearest_or_all
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from triptych.blocks.versions import highest_match
 from triptych.errors import ManifestError
-from triptych.schema_faults import did_you_mean
+from triptych.schemas.faults import did_you_mean
 
 KINDS = ("app", "partitioner", "assembler")
 

@@ -15,10 +15,10 @@ from triptych.cli.console import print_json, print_table, tell, tell_error
 from triptych.cli.parameters import engine_params, place
 from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
 from triptych.errors import ManifestError
-from triptych.jobspec import leaves
-from triptych.local import local_uri
-from triptych.preview import preview
-from triptych.scaffold import EngineKind, Language, Platform, new_app, new_engine, new_template
+from triptych.jobs.spec import leaves
+from triptych.local.preview import preview
+from triptych.local.runner import local_uri
+from triptych.scaffold.scaffold import EngineKind, Language, Platform, new_app, new_engine, new_template
 
 app_commands = typer.Typer(no_args_is_help=True, help="Apps: your code, run once per chunk.")
 engine_commands = typer.Typer(no_args_is_help=True, help="Engines: partitioners and assemblers.")

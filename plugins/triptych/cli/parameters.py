@@ -9,8 +9,8 @@ from typing import Any
 
 from triptych.blocks import Template
 from triptych.errors import JobSpecError
-from triptych.jobspec import CONFIG_SCHEMA, ROLES, leaves
-from triptych.local import local_uri
+from triptych.jobs.spec import CONFIG_SCHEMA, ROLES, leaves
+from triptych.local.runner import local_uri
 
 PREFIXES = (*ROLES, "config")
 

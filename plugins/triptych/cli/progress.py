@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from triptych.cli.console import errors, tell, tell_error
-from triptych.stages import ChunkOutcome, Plan
+from triptych.stages.stages import ChunkOutcome, Plan
 
 
 class Progress:

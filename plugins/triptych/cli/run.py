@@ -20,8 +20,8 @@ from triptych.cli.parameters import conf_from_options
 from triptych.cli.progress import Progress
 from triptych.cli.setup import AsJson, Include, local_settings
 from triptych.errors import ManifestError, TriptychError
-from triptych.jobspec import ROLES, build_job_spec
-from triptych.local import Summary, new_run_id, resume_job, run_job
+from triptych.jobs.spec import ROLES, build_job_spec
+from triptych.local.runner import Summary, new_run_id, resume_job, run_job
 from triptych.settings import Settings
 from triptych.storage.files import file_path
 

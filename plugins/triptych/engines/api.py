@@ -8,31 +8,57 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from triptych.errors import TriptychError
 from triptych.storage.base import Writer
 
 
-class Source(Protocol):
-    """One input object. `size` is in bytes; `index` is its place among the job's sources, from 0."""
+class Input(Protocol):
+    """What a source and a result share: bytes under a name, and how messages speak of them."""
 
-    @property
-    def index(self) -> int: ...
     @property
     def name(self) -> str:
-        """The last part of the URI, decoded."""
+        """A source's is the last part of its URI, decoded; a result's the path that the app wrote, with `/`."""
 
     @property
-    def uri(self) -> str: ...
+    def label(self) -> str:
+        """How messages call it: a source's URI, a result's chunk and name."""
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """In bytes."""
 
     def open(self) -> BinaryIO:
         """A new seekable stream that reads ranges; close it when done."""
 
     def stream(self) -> Iterator[bytes]:
-        """All bytes once, in order, in blocks; faster than `open` for a full scan."""
+        """All bytes once, in order, in blocks; faster than `open` for a full scan.
+
+        A result's are checked against size and SHA-256 at the end (IntegrityError).
+        """
 
     def local_path(self) -> Path:
         """The object as a local file of the job's own: copied once, only when asked."""
+
+    def error(self, text: str) -> TriptychError:
+        """`label: text` as the error to raise: SourceError of a source, EngineError of a result.
+
+        `text` says what is wrong and what to do next.
+        """
+
+
+class Source(Input, Protocol):
+    """One object of the job's data source."""
+
+    @property
+    def index(self) -> int:
+        """Its number among the job's sources, from 0."""
+
+    @property
+    def path(self) -> str:
+        """Unique among the job's sources: the name, with folders as far as sources of one name differ in them."""
+
+    @property
+    def uri(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -81,8 +107,11 @@ class Chunk:
         return cls(ranges=tuple(SourceRange(s.index, 0, s.size) for s in sources), **about)
 
 
-class Result(Protocol):
-    """One file that one chunk produced. Results come ordered by chunk number, then by name."""
+class Result(Input, Protocol):
+    """One file that one chunk produced. Results come ordered by chunk number, then by name.
+
+    `name` is unique only within its chunk.
+    """
 
     @property
     def chunk(self) -> int: ...
@@ -93,22 +122,11 @@ class Result(Protocol):
         """The chunk's metadata, from the partitioner."""
 
     @property
-    def name(self) -> str:
-        """The path the app wrote, relative, with `/`; unique only within its chunk."""
-
-    @property
     def flat_name(self) -> str:
         """Unique in the whole job and without `/`: the plain file name unless two collide (`000003_output.png`)."""
 
     @property
-    def size(self) -> int: ...
-    @property
     def sha256(self) -> str: ...
-    def open(self) -> BinaryIO: ...
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in blocks, checked against size and SHA-256 at the end (IntegrityError)."""
-
-    def local_path(self) -> Path: ...
 
 
 class Output(Protocol):

@@ -9,14 +9,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.audio import audio_errors, open_audio, result_fault
-from triptych.engines.audio_kinds import Kind
-from triptych.engines.audio_mixing import Target, mixed, overlap_frames
-from triptych.engines.coded_audio import CodedAudio, write_coded
-from triptych.engines.decoded_audio import DecodedAudio
-from triptych.engines.read_ahead import read_ahead
-from triptych.engines.riff import frame_bytes, wave_file, wave_form
-from triptych.engines.waves import WaveAudio, wave_samples
+from triptych.engines.audio.concatenation import Target, mixed, overlap_frames
+from triptych.engines.audio.ffmpeg_reader import DecodedAudio
+from triptych.engines.audio.model import Kind
+from triptych.engines.audio.opening import audio_errors, open_audio, result_fault
+from triptych.engines.audio.riff import frame_bytes, wave_file, wave_form
+from triptych.engines.audio.soundfile_reader import CodedAudio, write_coded
+from triptych.engines.audio.wav_reader import WaveAudio, wave_samples
+from triptych.engines.streams.prefetch import read_ahead
 
 Opened = WaveAudio | CodedAudio | DecodedAudio
 BLOCK_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.archives import PackedFile, read_tar, safe_name, tar_of, write_zip
-from triptych.engines.trees import BLOCK_BYTES, looks_like_tar
+from triptych.engines.archives.members import PackedFile, read_tar, safe_name, tar_of, write_zip
+from triptych.engines.codebase.trees import BLOCK_BYTES, looks_like_tar
 from triptych.errors import EngineError, SourceError
 from triptych.storage import Writer
 

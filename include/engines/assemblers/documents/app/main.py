@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, need, resources
-from triptych.engines.document_formats import EXTENSIONS, HEADINGS
-from triptych.engines.documents import open_pdf, pdf_errors
-from triptych.engines.headings import plain
-from triptych.engines.markdown_headings import text_start
+from triptych.engines.documents.files import open_pdf, pdf_errors
+from triptych.engines.documents.formats import EXTENSIONS, HEADINGS
+from triptych.engines.documents.headings import plain
+from triptych.engines.documents.markdown import text_start
 from triptych.errors import EngineError, SourceError
 
 SUFFIXES = {"markdown": ".md", "html": ".html", "rst": ".rst", "text": ".txt", "pdf": ".pdf"}

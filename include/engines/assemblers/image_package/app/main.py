@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, need, resources
-from triptych.engines.archives import PackedFile, read_tar, tar_of, write_zip
-from triptych.engines.images import result_fault
-from triptych.engines.streams import BlockReader, OutputFile
+from triptych.engines.archives.members import PackedFile, read_tar, tar_of, write_zip
+from triptych.engines.images.vips import result_fault
+from triptych.engines.streams.file_objects import BlockReader, OutputFile
 
 COLUMNS = ("name", "chunk", "width", "height", "format", "bytes", "sha256")
 TAR_MAGIC = (257, b"ustar")

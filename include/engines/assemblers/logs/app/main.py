@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.log_runs import BY_TIME, log_runs
-from triptych.engines.merging import record_bytes, write_merged
+from triptych.engines.logs.entries import BY_TIME, log_runs
+from triptych.engines.sorting.external_merge import record_bytes, write_merged
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:

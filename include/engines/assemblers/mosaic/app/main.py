@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.images import FAIL_ON, NUMBERS, Look, result_fault, vips
-from triptych.engines.pixels import ROWS_AT_ONCE, room, save_rows, side_by_side
-from triptych.engines.read_ahead import read_ahead
+from triptych.engines.images.strips import ROWS_AT_ONCE, room, save_rows, side_by_side
+from triptych.engines.images.vips import FAIL_ON, NUMBERS, Look, result_fault, vips
+from triptych.engines.streams.prefetch import read_ahead
 from triptych.errors import EngineError
 
 SAVERS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.duck import Table, database, literal, name, tables
+from triptych.engines.tables.duckdb_tables import Table, database, literal, name, tables
 from triptych.errors import EngineError
 
 

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.columns import Columns, csv_columns, json_columns
-from triptych.engines.statistics import Statistics, all_finite, plain
+from triptych.engines.reduction.running_statistics import Statistics, all_finite, plain
+from triptych.engines.tables.fields import Columns, csv_columns, json_columns
 from triptych.errors import EngineError, JobSpecError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}

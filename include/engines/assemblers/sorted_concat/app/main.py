@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from triptych.engines import Output, Result
-from triptych.engines.batches import Batch, Table, csv_table
-from triptych.engines.formats import DELIMITERS, table_format
-from triptych.engines.json_columns import json_batches, json_columns
-from triptych.engines.merging import Run, keyed, merged, record_bytes, write_merged
-from triptych.engines.ordering import Order
-from triptych.engines.sort_keys import Column, directions
-from triptych.engines.values import NoTextError, json_text, unquoted
+from triptych.engines.sorting.external_merge import Run, keyed, merged, record_bytes, write_merged
+from triptych.engines.sorting.order import Order
+from triptych.engines.sorting.sort_keys import Column, directions
+from triptych.engines.tables.csv_batches import Batch, Table, csv_table
+from triptych.engines.tables.formats import DELIMITERS, table_format
+from triptych.engines.tables.json_lines import json_batches, json_columns
+from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
 from triptych.errors import EngineError, SourceError
 
 NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last": "at_end", "fail": "at_end"}

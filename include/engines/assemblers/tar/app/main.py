@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from triptych.engines import Output, Result, need
-from triptych.engines.archives import tar_of
-from triptych.engines.streams import OutputFile
+from triptych.engines.archives.members import tar_of
+from triptych.engines.streams.file_objects import OutputFile
 from triptych.storage import Writer
 
 SUFFIXES = {"zstd": ".zst", "gzip": ".gz", "none": ""}

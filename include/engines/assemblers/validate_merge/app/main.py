@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from triptych.engines import Output, Result, need
-from triptych.engines.json_records import Batch, json_batches
+from triptych.engines.jsontext.records import Batch, json_batches
 from triptych.errors import EngineError, JobSpecError
 from triptych.storage import Writer
 

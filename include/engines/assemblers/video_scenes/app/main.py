@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.video_join import by_film, join_pieces
+from triptych.engines.video.concatenation import by_film, join_pieces
 from triptych.errors import EngineError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.archives import write_zip
+from triptych.engines.archives.members import write_zip
 
 METHODS = {"deflate": zipfile.ZIP_DEFLATED, "store": zipfile.ZIP_STORED}
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.audio_cuts import Span, audio_chunks
-from triptych.engines.audio_kinds import Audio
-from triptych.engines.languages import Run, language_detector, runs
-from triptych.engines.speech import utterances
+from triptych.engines.audio.model import Audio
+from triptych.engines.audio.splitting import Span, audio_chunks
+from triptych.engines.speech.language_runs import Run, language_detector, runs
+from triptych.engines.speech.voice_activity import utterances
 
 NO_SPEECH = "zxx"
 """ISO 639-2: no linguistic content."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.audio_cuts import Span, audio_chunks
-from triptych.engines.audio_kinds import Audio
-from triptych.engines.read_ahead import read_ahead
+from triptych.engines.audio.model import Audio
+from triptych.engines.audio.splitting import Span, audio_chunks
+from triptych.engines.streams.prefetch import read_ahead
 
 WINDOW_S = 0.01
 

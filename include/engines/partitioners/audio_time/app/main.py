@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.audio_cuts import Span, audio_chunks
-from triptych.engines.audio_kinds import Audio
+from triptych.engines.audio.model import Audio
+from triptych.engines.audio.splitting import Span, audio_chunks
 from triptych.errors import JobSpecError
 
 

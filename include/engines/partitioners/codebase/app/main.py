@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source, need, resources
-from triptych.engines.archives import tar_of
-from triptych.engines.trees import LANGUAGES, Ignored, TreeFile, in_version_control, open_tree, unit_of
+from triptych.engines.archives.members import tar_of
+from triptych.engines.codebase.trees import LANGUAGES, Ignored, TreeFile, in_version_control, open_tree, unit_of
 
 MAX_LISTED_BYTES = 64 * 1024
 """Of paths in the metadata, which an app gets as an environment variable (at most 128 KiB)."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from triptych.engines import Chunk, Source, need
-from triptych.engines.grouping import grouped
-from triptych.engines.labels import FaultyValueError
-from triptych.engines.moments import local_moments
-from triptych.engines.timestamps import time_zone
+from triptych.engines.logs.timestamps import time_zone
+from triptych.engines.tables.group_by import grouped
+from triptych.engines.tables.group_labels import FaultyValueError
+from triptych.engines.times.calendar import local_moments
 
 UNPARSABLE = "unparsable"
 

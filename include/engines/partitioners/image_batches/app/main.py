@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.archives import read_tar, safe_name, tar_of
-from triptych.engines.images import EXTENSIONS, FAIL_ON, source_fault, vips
+from triptych.engines.archives.members import read_tar, safe_name, tar_of
+from triptych.engines.images.vips import EXTENSIONS, FAIL_ON, source_fault, vips
 from triptych.errors import SourceError
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")

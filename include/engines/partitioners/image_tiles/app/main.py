@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.images import Look, open_image, source_fault, vips
-from triptych.engines.pixels import side_by_side, strips
+from triptych.engines.images.strips import side_by_side, strips
+from triptych.engines.images.vips import Look, open_image, source_fault, vips
 from triptych.errors import JobSpecError, SourceError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.json_entries import Entries, json_entries
+from triptych.engines.jsontext.items import Entries, json_entries
 from triptych.errors import SourceError
 
 BLOCK_BYTES = 64 * 1024

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source, need
-from triptych.engines.grouping import grouped
-from triptych.engines.hashing import fnv1a
-from triptych.engines.values import scalar
+from triptych.engines.arrays.fnv1a import fnv1a
+from triptych.engines.tables.group_by import grouped
+from triptych.engines.tables.text_codec import scalar
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:

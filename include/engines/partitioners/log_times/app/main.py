@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.instants import SECOND
-from triptych.engines.log_runs import BY_TIME, log_runs
-from triptych.engines.merging import merged, record_bytes
+from triptych.engines.logs.entries import BY_TIME, log_runs
+from triptych.engines.sorting.external_merge import merged, record_bytes
+from triptych.engines.times.parsing import SECOND
 from triptych.errors import EngineError, SourceError
 
 

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.formats import DELIMITERS, EXTENSIONS
-from triptych.engines.parquet_rows import parquet_chunks
-from triptych.engines.records import Limit, record_runs
+from triptych.engines.tables.formats import DELIMITERS, EXTENSIONS
+from triptych.engines.tables.parquet import parquet_chunks
+from triptych.engines.tables.record_ends import Limit, record_runs
 from triptych.errors import JobSpecError
 
 DEFAULT_ROWS = 1000

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source, need, resources
-from triptych.engines.document_formats import EXTENSIONS, HEADINGS
-from triptych.engines.documents import WordDocument, labels, open_pdf, pdf_errors
-from triptych.engines.headings import Heading
+from triptych.engines.documents.files import WordDocument, labels, open_pdf, pdf_errors
+from triptych.engines.documents.formats import EXTENSIONS, HEADINGS
+from triptych.engines.documents.headings import Heading
 from triptych.errors import SourceError
 
 MAX_TITLES_IN_NAME = 80

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source, need, resources
 from triptych.engines.api import SourceRange
-from triptych.engines.sequences import Records, fasta_records, fastq_records
+from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
 from triptych.errors import JobSpecError, SourceError
 
 DEFAULT_RECORDS = 10_000

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from triptych.engines import Chunk, Source
-from triptych.engines.documents import decoded, labels
+from triptych.engines.documents.files import decoded, labels
 from triptych.errors import JobSpecError
 
 MAX_CHARACTERS = 2_000_000

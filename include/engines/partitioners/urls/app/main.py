@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from triptych.engines import Chunk, Source
-from triptych.engines.json_records import json_records, pick
-from triptych.engines.merging import Run, keyed, merged
-from triptych.engines.ordering import Order
-from triptych.engines.records import split_records
-from triptych.engines.resources import need
-from triptych.engines.streams import BlockReader
+from triptych.engines.jsontext.records import json_records, pick
+from triptych.engines.runtime.resources import need
+from triptych.engines.sorting.external_merge import Run, keyed, merged
+from triptych.engines.sorting.order import Order
+from triptych.engines.streams.file_objects import BlockReader
+from triptych.engines.tables.record_ends import split_records
 from triptych.errors import SourceError
 
 SORTED_URLS = 10_000

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source
-from triptych.engines.video import Frames
-from triptych.engines.video_cuts import at_keyframes, every_seconds, video_chunks
+from triptych.engines.video.packets import Frames
+from triptych.engines.video.splitting import at_keyframes, every_seconds, video_chunks
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source
-from triptych.engines.video import carried, open_video
-from triptych.engines.video_cuts import at_keyframes, cut_source, every_seconds, readable, source_frames
+from triptych.engines.video.packets import carried, open_video
+from triptych.engines.video.splitting import at_keyframes, cut_source, every_seconds, readable, source_frames
 
 CRF = 16
 """Of slices that cannot be copied, which are to be encoded again: nothing that one sees is lost."""

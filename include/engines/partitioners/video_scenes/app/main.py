@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from triptych.engines import Chunk, Source, need
-from triptych.engines.video import Frames, decoded_frames, open_video
-from triptych.engines.video_changes import detector
-from triptych.engines.video_cuts import video_chunks
+from triptych.engines.video.packets import Frames, decoded_frames, open_video
+from triptych.engines.video.scene_scores import detector
+from triptych.engines.video.splitting import video_chunks
 
 LOOK_PX = 256
 """The longer side of the pictures that are compared: PySceneDetect's own."""

@@ -1,0 +1,1 @@
+"""Triptych on Airflow: the factory of DAGs, the form, the operators."""

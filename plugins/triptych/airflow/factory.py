@@ -1,0 +1,129 @@
+"""One DAG per template: reads JSON, imports no provider, and builds only the DAG that a task process needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, get_parsing_context
+
+from triptych.airflow.form import form_params
+from triptych.blocks import Block, Problem, Template, read_catalog
+from triptych.jobs.spec import ROLES, leaves
+from triptych.settings import get_settings
+
+
+def build_dags() -> dict[str, DAG]:
+    """Every template's DAG by id; in a task process just the one that it runs."""
+    wanted = get_parsing_context().dag_id
+    catalog = read_catalog(get_settings().include, only=wanted)
+    dags: dict[str, DAG] = {}
+    faults = list(catalog.problems)
+    for template in catalog.templates:
+        if wanted in (None, template.id):
+            try:
+                dags[template.id] = build_dag(template)
+            except Exception as error:  # What a user's schema or schedule makes Airflow raise hides no other DAG.
+                faults.append(Problem(template.path, "$", f"Airflow cannot make a DAG of it: {error}"))
+    for path, problems in _by_path(faults).items():
+        broken = _broken(path, problems)
+        dags.setdefault(broken.dag_id, broken)
+    return dags
+
+
+def build_dag(template: Template) -> DAG:
+    """`partition` -> `app` (mapped over packs) -> `assemble`."""
+    from triptych.airflow.operators import AppOperator, AssembleOperator, PartitionOperator
+
+    settings = get_settings()
+    app = template.app
+    retries = settings.retries if app.retries is None else app.retries
+    with DAG(
+        dag_id=template.id,
+        description=template.description or app.description,
+        doc_md=_doc(template),
+        schedule=_schedule(template.schedule),
+        catchup=False,
+        tags=["triptych", *(f"{role}:{getattr(template, role).tag}" for role in ROLES)],
+        params=form_params(template),
+        default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
+        render_template_as_native_obj=False,
+    ) as dag:
+        cut = PartitionOperator(task_id="partition", template_id=template.id, retries=retries)
+        run = AppOperator.partial(
+            task_id="app",
+            template_id=template.id,
+            image=app.image or "",
+            retries=retries,
+            pool=settings.pool,
+            pool_slots=max(1, round(app.min_cpu or 1)),
+            map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
+        ).expand(pack=cut.output)
+        join = AssembleOperator(task_id="assemble", template_id=template.id, retries=retries, trigger_rule="all_done")
+        run >> join
+        cut >> join
+    return dag
+
+
+def _by_path(problems: Sequence[Problem]) -> dict[Path, list[Problem]]:
+    grouped: dict[Path, list[Problem]] = {}
+    for problem in problems:
+        grouped.setdefault(problem.path, []).append(problem)
+    return grouped
+
+
+def _broken(path: Path, problems: Sequence[Problem]) -> DAG:
+    """A DAG that stands for a file that cannot be used, so that the UI shows it and its reasons.
+
+    Not an import error: Airflow 3.3 counts one against every DAG of the same file and then refuses to run them.
+    """
+    from triptych.airflow.operators import BrokenOperator
+
+    reasons = [f"{problem.path}: {problem.where}: {problem.message}" for problem in problems]
+    name = re.sub(r"[^\w.-]", "_", path.parent.name)
+    dag = DAG(
+        dag_id=f"broken.{name}.{path.stem}",
+        description=reasons[0],
+        doc_md="### This cannot be used\n\n" + "\n".join(f"- {reason}" for reason in reasons),
+        schedule=None,
+        tags=["triptych", "broken"],
+    )
+    BrokenOperator(task_id="broken", reasons=reasons, dag=dag)
+    return dag
+
+
+def _schedule(schedule: Any) -> Any:
+    """Cron or preset as it is; a list of URIs becomes assets, any of which launches the job when all are updated."""
+    if isinstance(schedule, list):
+        return [Asset(uri) for uri in schedule]
+    return schedule
+
+
+def _doc(template: Template) -> str:
+    parts = [f"### {template.id}", template.description or template.app.description]
+    rows = ["| role | block | platform |", "| --- | --- | --- |"]
+    rows += [_block_row(role, getattr(template, role)) for role in ROLES]
+    table = ["| parameter | type | default | description |", "| --- | --- | --- | --- |"]
+    for role in ROLES:
+        for key, leaf in leaves(getattr(template, role).schema).items():
+            default = template.params.get(role, {}).get(key, leaf.get("default"))
+            about = str(leaf.get("description", leaf.get("title", ""))).replace("|", "\\|")
+            table.append(f"| `{role}.{key}` | {_type(leaf)} | `{json.dumps(default)}` | {about} |")
+    plan = (
+        f"`{template.partitioner.tag}` cuts the source into chunks; `{template.app.tag}` runs once per chunk; "
+        f"`{template.assembler.tag}` joins the results."
+    )
+    return "\n\n".join([*parts, plan, "\n".join(rows), "\n".join(table)])
+
+
+def _block_row(role: str, block: Block) -> str:
+    return f"| {role} | `{block.tag}` | {block.image or block.platform} |"
+
+
+def _type(leaf: Any) -> str:
+    kind = leaf.get("type", "any")
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)

@@ -1,0 +1,100 @@
+"""The trigger form: one flat field per schema leaf, and the nested `params` and `config` of the REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from triptych.blocks import Template
+from triptych.jobs.spec import CONFIG_SCHEMA, ROLES, leaves
+
+_KEPT = (
+    "type",
+    "enum",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "items",
+    "multipleOf",
+    "title",
+    "examples",
+)
+
+
+_FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
+
+
+def form_params(template: Template) -> dict[str, Param]:
+    """Airflow params by name, in the order and sections that the form shows."""
+    return {
+        "name": Param(None, type=["null", "string"], title="Job name", section="Data"),
+        "dataSource": _location("Source", template.data_source, ["null", "string", "array", "object"]),
+        "dataDestination": _location("Destination", template.data_destination, ["null", "string", "object"]),
+        **_role_fields(template, "app", "App"),
+        **_role_fields(template, "partitioner", "Partitioner"),
+        **_role_fields(template, "assembler", "Assembler"),
+        **_config_fields(template),
+        "params": Param(None, _FOR_REST, schema={**_nested(template), "section": "REST", "title": "Parameters (REST)"}),
+        "config": Param(
+            None,
+            _FOR_REST,
+            schema={
+                "oneOf": [{"type": "null"}, dict(CONFIG_SCHEMA)],
+                "section": "REST",
+                "title": "Config (REST)",
+            },
+        ),
+    }
+
+
+def _location(title: str, default: Any, types: list[str]) -> Param:
+    about = "A URI (`s3://`, `file://`): one object, a folder ending in `/`, or a glob."
+    return Param(default, type=types, title=title, section="Data", description_md=about)
+
+
+def _role_fields(template: Template, role: str, section: str) -> dict[str, Param]:
+    schema = getattr(template, role).schema
+    given = template.params.get(role, {})
+    return {
+        f"{role}.{key}": _field(leaf, given.get(key, leaf.get("default")), section)
+        for key, leaf in leaves(schema).items()
+    }
+
+
+def _config_fields(template: Template) -> dict[str, Param]:
+    return {
+        f"config.{key}": _field(leaf, template.config.get(key, leaf["default"]), "Run")
+        for key, leaf in leaves(CONFIG_SCHEMA).items()
+    }
+
+
+def _field(leaf: Mapping[str, Any], default: Any, section: str) -> Param:
+    """One flat field. Nullable: an empty field means "not given", and the full schema judges that in `partition`."""
+    schema = {key: leaf[key] for key in _KEPT if key in leaf}
+    types = schema.get("type", ["string", "number", "boolean", "array", "object"])
+    listed = types if isinstance(types, list) else [types]
+    schema["type"] = listed if "null" in listed else ["null", *listed]
+    if "enum" in schema and None not in schema["enum"]:
+        schema["enum"] = [*schema["enum"], None]
+    # Apart from the schema: Airflow reads a description inside it as a second argument of that name.
+    return Param(default, leaf.get("description"), schema={**schema, "section": section})
+
+
+def _nested(template: Template) -> dict[str, Any]:
+    """`oneOf: [null, {partitioner, app, assembler}]`: a bad nested conf is refused at launch, with its place.
+
+    `required` is left out inside: the template's defaults and flat fields may give what the nested form does not.
+    """
+    roles = {
+        role: {key: value for key, value in getattr(template, role).schema.items() if key != "required"}
+        for role in ROLES
+    }
+    full = {"type": "object", "additionalProperties": False, "properties": roles}
+    return {"oneOf": [{"type": "null"}, full]}

@@ -1,0 +1,121 @@
+"""The three tasks of a DAG: thin shells that give the stages a job, Airflow's log and Airflow's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from triptych.blocks import Template, read_catalog
+from triptych.errors import TriptychError
+from triptych.jobs.job import Job, open_job, thaw
+from triptych.jobs.spec import build_job_spec
+from triptych.settings import get_settings
+from triptych.stages import stages
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+T = TypeVar("T")
+_DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
+
+
+class _EndsAtOnce:
+    """Airflow calls `on_kill` from a signal's handler and kills the process five seconds later."""
+
+    def on_kill(self) -> None:
+        """Leave `execute` now: the stage's own clean-up then removes container and scratch folder."""
+        raise KeyboardInterrupt
+
+
+class PartitionOperator(_EndsAtOnce, BaseOperator):
+    """Validate the job spec, cut the source into chunks, return the packs."""
+
+    def __init__(self, *, template_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.template_id = template_id
+
+    def execute(self, context: Context) -> list[dict[str, int]]:
+        return _guarded(lambda: self._partition(context))
+
+    def _partition(self, context: Context) -> list[dict[str, int]]:
+        template = _template(self.template_id)
+        dates = {name: str(context[name]) for name in _DATES if context.get(name) is not None}
+        run = context["dag_run"]
+        # `params` holds the form's defaults too; what was not given must not override the template.
+        spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
+        job = open_job(get_settings(), template, spec, run.dag_id, run.run_id)
+        return [{"first": pack["first"], "count": pack["count"]} for pack in stages.partition(job, self.log.info).packs]
+
+
+class AppOperator(_EndsAtOnce, DockerOperator):
+    """Run the app on one pack of chunks, in one container, under our own rules for its whole life."""
+
+    template_fields = ()
+
+    def __init__(self, *, template_id: str, pack: Mapping[str, int], image: str, **kwargs: Any) -> None:
+        super().__init__(image=image or "none", mount_tmp_dir=False, auto_remove="force", **kwargs)
+        self.template_id = template_id
+        self.pack = pack
+
+    def execute(self, context: Context) -> None:
+        _guarded(lambda: self._run(context))
+
+    def _run(self, context: Context) -> None:
+        job = _thawed(self.template_id, context)
+        first, count = int(self.pack["first"]), int(self.pack["count"])
+        ran = stages.run_pack(job, first, count, context["ti"].try_number, self.log.info)
+        self.log.info("%d chunk(s) committed.", ran)
+
+
+class AssembleOperator(_EndsAtOnce, BaseOperator):
+    """Judge the failures, join the results; fails when more chunks failed than the job tolerates."""
+
+    def __init__(self, *, template_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.template_id = template_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        return _guarded(lambda: self._assemble(context))
+
+    def _assemble(self, context: Context) -> dict[str, Any]:
+        outcome = stages.assemble(_thawed(self.template_id, context), self.log.info)
+        return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
+
+
+class BrokenOperator(BaseOperator):
+    """The only task of a broken block's DAG: says what is wrong."""
+
+    def __init__(self, *, reasons: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reasons = list(reasons)
+
+    def execute(self, context: Context) -> None:
+        raise AirflowFailException("\n".join(self.reasons))
+
+
+def _template(template_id: str) -> Template:
+    return read_catalog(get_settings().include, only=template_id).template(template_id)
+
+
+def _thawed(template_id: str, context: Context) -> Job:
+    run = context["dag_run"]
+    return thaw(get_settings(), _template(template_id), run.dag_id, run.run_id)
+
+
+def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's conf; Airflow has checked each value against the form's fields already."""
+    return {key: params.get(key, value) for key, value in conf.items()}
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """Our permanent errors end the task without a retry."""
+    try:
+        return work()
+    except TriptychError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error

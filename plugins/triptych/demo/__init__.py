@@ -1,0 +1,1 @@
+"""`make demo`: an Airflow of its own and one job on it."""

@@ -1,0 +1,1 @@
+"""Vector code that knows no table: bit masks, hashes."""

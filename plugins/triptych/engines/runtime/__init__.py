@@ -1,0 +1,1 @@
+"""What runs an engine: its resources, its loading, the allocator."""

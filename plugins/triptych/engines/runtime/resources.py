@@ -1,0 +1,80 @@
+"""What a running engine may use: a scratch folder, an amount of memory, and the libraries of our extras."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from triptych.engines.api import Input
+from triptych.errors import EngineError, TriptychError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of an engine's memory one thing may take: `what` begins the sentence that refuses more."""
+
+    bytes: int
+    what: str
+
+    def check(self, size: int, owner: Input, advice: str = "") -> None:
+        """Raises the owner's error when `size`, in bytes, is beyond the share; `advice` is a sentence of its own."""
+        if size > self.bytes:
+            raise self.exceeded(owner, advice)
+
+    def exceeded(self, owner: Input, advice: str = "") -> TriptychError:
+        """`<label>: <what> is longer than N MiB. <advice> Raise [triptych] engine_memory_mib.`"""
+        told = f"{advice} Or raise" if advice else "Raise"
+        return owner.error(
+            f"{self.what} is longer than {self.bytes / MIB:.3g} MiB. {told} [triptych] engine_memory_mib."
+        )
+
+
+@dataclass(frozen=True)
+class Resources:
+    """`scratch` is removed when the stage ends; `memory_bytes` bounds what an engine keeps in memory at once."""
+
+    scratch: Path
+    memory_bytes: int
+
+    def share(self, fraction: float, what: str = "") -> Share:
+        """So much of `memory_bytes` for `what` ("the record at byte 7"), and the error for what needs more."""
+        return Share(int(self.memory_bytes * fraction), what)
+
+    def new_folder(self) -> Path:
+        """An empty folder in `scratch`."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
+
+
+_current: ContextVar[Resources] = ContextVar("triptych_resources")
+
+
+def resources() -> Resources:
+    """Those of the stage that runs the engine."""
+    return _current.get()
+
+
+@contextmanager
+def using(available: Resources) -> Iterator[None]:
+    token = _current.set(available)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def need(module: str, extra: str) -> Any:
+    """Import a library that not everyone has; EngineError with the command that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        msg = f"This engine needs {package!r}, which is not installed: pip install 'triptych[{extra}]'."
+        raise EngineError(msg) from error

@@ -1,0 +1,1 @@
+"""Byte streams: file objects over blocks, blocks fetched ahead."""

@@ -1,0 +1,1 @@
+"""A job's data: its spec, its workspace, its packs."""

@@ -1,0 +1,1 @@
+"""Jobs and previews on this machine, without Airflow."""

@@ -1,0 +1,1 @@
+"""New blocks, from templates."""

@@ -1,0 +1,114 @@
+"""New building blocks: folders of a few short files that run as they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from triptych.blocks.versions import NAME
+from triptych.errors import ManifestError
+
+_SAMPLES = Path(__file__).parent / "files"
+
+
+class Language(StrEnum):
+    """What a new app's script is written in."""
+
+    PYTHON = "python"
+    SHELL = "shell"
+
+
+class EngineKind(StrEnum):
+    """The two types of engine."""
+
+    PARTITIONER = "partitioner"
+    ASSEMBLER = "assembler"
+
+
+class Platform(StrEnum):
+    """Where an engine's script runs."""
+
+    PYTHON = "python"
+    DOCKER = "docker"
+
+
+def new_app(include: Path, name: str, language: Language, image: str) -> Path:
+    """`<include>/apps/<name>`, with a template that cuts text by lines; ManifestError when the folder exists."""
+    script = {Language.PYTHON: "main.py", Language.SHELL: "main.sh"}[language]
+    manifest = {
+        "name": name,
+        "version": "1.0",
+        "type": "app",
+        "description": f"What {name} does, in one sentence.",
+        "entrypoint": script,
+        "platform_config": {"container": image},
+        "device_requirements": {"min_cpu": 1, "min_memory": 0.5},
+        "task_timeout": 600,
+    }
+    template = {
+        "id": name,
+        "partitioner": "rows@1",
+        "app": f"{name}@1",
+        "assembler": "concat@1",
+        "params": {"partitioner": {"format": "lines", "rows": 2}},
+    }
+    files = {
+        "manifest.json": _json(manifest),
+        "schema.json": _sample("app.schema.json"),
+        "template.json": _json(template),
+        f"app/{script}": _sample(f"app.{script}"),
+        "test/sample.txt": _sample("sample.txt"),
+    }
+    return _write(include / "apps" / name, name, files)
+
+
+def new_engine(include: Path, name: str, kind: EngineKind, platform: Platform) -> Path:
+    """`<include>/engines/<kind>s/<name>`; ManifestError when the folder exists."""
+    manifest: dict[str, Any] = {
+        "name": name,
+        "version": "1.0",
+        "type": kind.value,
+        "description": f"What {name} does, in one sentence.",
+        "platform": platform.value,
+    }
+    if platform is Platform.DOCKER:
+        manifest["platform_config"] = {"container": "python:3.11-slim"}
+    files = {
+        "manifest.json": _json(manifest),
+        "schema.json": _sample(f"{kind.value}.schema.json"),
+        "app/main.py": _sample(f"{kind.value}.{platform.value}.py"),
+    }
+    return _write(include / "engines" / f"{kind.value}s" / name, name, files)
+
+
+def new_template(include: Path, name: str, tags: Mapping[str, str], schedule: str | None) -> Path:
+    """`<include>/templates/<name>/template.json`; ManifestError when it exists."""
+    template = {"id": name, "description": "", **tags, "params": {}}
+    if schedule:
+        template["schedule"] = schedule
+    return _write(include / "templates" / name, name, {"template.json": _json(template)})
+
+
+def _write(folder: Path, name: str, files: Mapping[str, str]) -> Path:
+    if not NAME.fullmatch(name):
+        msg = f"{name!r} is no name for a block: use 1 to 64 letters, digits, '-' or '_'."
+        raise ManifestError(msg)
+    if folder.exists():
+        msg = f"{folder} exists already. Choose another name, or remove that folder."
+        raise ManifestError(msg)
+    for path, text in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return folder
+
+
+def _sample(name: str) -> str:
+    return (_SAMPLES / name).read_text(encoding="utf-8")
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"

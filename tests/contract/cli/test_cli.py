@@ -1,0 +1,190 @@
+"""The command as a user types it: output, exit codes, files left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.support.include_folders import write_app
+from triptych import settings
+from triptych.cli import app
+from triptych.scaffold import scaffold
+from triptych.settings import PROJECT, get_settings
+
+WORDS = PROJECT / "include" / "apps" / "wordcount"
+FAILS_ONCE = """
+if [ "$CHUNK_NUMBER" = 1 ] && mkdir "{flag}"; then echo "not yet"; exit 3; fi
+echo "$CHUNK_NUMBER" > "$TASK_RESULTS_DIR/r.txt"
+"""
+WAITS = 'echo begun; if [ "$CHUNK_NUMBER" = 1 ]; then exec tail -f /dev/null; fi; echo x > "$TASK_RESULTS_DIR/r.txt"'
+REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to be in, with cache, scratch and configuration of its own."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__SCRATCH", str(tmp_path / "scratch"))
+    monkeypatch.delenv("TRIPTYCH_INCLUDE", raising=False)
+    get_settings.cache_clear()
+    yield folder
+    get_settings.cache_clear()
+
+
+def _call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_an_installed_package_works_in_the_folder_where_it_is_called(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "PROJECT", tmp_path / "lib")
+    assert _call("app", "new", "mine").exit_code == 0
+    assert (home / "include" / "apps" / "mine" / "manifest.json").exists()
+
+
+def test_it_starts_without_airflow() -> None:
+    code = "import sys, triptych.cli; print([m for m in ('airflow', 'docker', 'boto3', 'numpy') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_environment())
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("language", list(scaffold.Language))
+def test_a_new_app_is_valid_and_runs_at_once(home: Path, language: scaffold.Language) -> None:
+    (home / "include").mkdir()
+    assert _call("app", "new", "mine", "--language", language.value).exit_code == 0
+    assert _call("validate").exit_code == 0
+    sample = home / "include" / "apps" / "mine" / "test" / "sample.txt"
+    done = _call("run", "mine", "--source", sample, "--destination", "out", "--runner", "process", "--json")
+    assert done.exit_code == 0, done.stderr
+    lines = sample.read_text().splitlines()
+    expected = [f"> {line}" if language is scaffold.Language.PYTHON else line.upper() for line in lines]
+    assert (home / "out" / "output.txt").read_text().splitlines() == expected
+    assert json.loads(done.stdout)["chunks"] == 3
+    assert list((home.parent / "cache").rglob("*.json")) == []
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("platform", list(scaffold.Platform))
+def test_new_engines_put_a_source_back_together(home: Path, platform: scaffold.Platform) -> None:
+    (home / "include").mkdir()
+    for kind in scaffold.EngineKind:
+        assert _call("engine", "new", f"my-{kind}", "--type", kind.value, "--platform", platform.value).exit_code == 0
+    _call("app", "new", "copy", "--language", "shell")
+    (home / "include" / "apps" / "copy" / "app" / "main.sh").write_text('cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/x"')
+    engines = ("--partitioner", "my-partitioner", "--assembler", "my-assembler")
+    assert _call("template", "new", "both", "--app", "copy", *engines).exit_code == 0
+    text = WORDS / "test" / "declaration.txt"
+    done = _call(
+        "run", "both", "--source", text, "-d", "out", "-p", "partitioner.bytes=400", "-p", "assembler.name=all"
+    )
+    assert done.exit_code == 0, done.stderr
+    assert (home / "out" / "all").read_bytes() == text.read_bytes()
+
+
+def test_a_failed_job_can_be_resumed(home: Path) -> None:
+    script = FAILS_ONCE.format(flag=home / "flag")
+    write_app(home / "include", script, entrypoint="main.sh", template=REPLICAS)
+    failed = _call("run", "tried", "--runner", "process")
+    assert failed.exit_code == 8
+    assert "Chunk 1" in failed.stderr
+    assert "exit code 3" in failed.stderr
+    run_id = failed.stderr.partition("--resume ")[2].split()[0]
+    done = _call("run", "tried", "--runner", "process", "--resume", run_id, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["files"] == 3
+
+
+def _hear_interrupts() -> None:
+    """A shell that starts the tests in the background makes them, and their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("runner", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(home: Path, runner: str, number: signal.Signals) -> None:
+    write_app(home / "include", WAITS, entrypoint="main.sh", template={**REPLICAS, "config": {"chunksPerTask": 3}})
+    command = [sys.executable, "-m", "triptych", "run", "tried", "--runner", runner, "-v"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=_environment(), preexec_fn=_hear_interrupts
+    ) as process:
+        assert process.stderr is not None
+        begun = 0
+        for line in process.stderr:
+            begun += line.strip() == "begun"
+            if begun == 2:
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "--resume" in rest
+    assert list((home.parent / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "wordcont"], 3, "Did you mean 'wordcount'"),
+        (["run", "wordcount@7"], 3, "wordcount@7"),
+        (["run", "wordcount", "--source", "missing.txt"], 5, "missing.txt"),
+        (["run", "wordcount", "-p", "app.case=upper"], 4, "params.app.case"),
+        (["run", "wordcount", "-p", "case=upper"], 4, "app.NAME=VALUE"),
+        (["run", "wordcount", "--params", "missing.json"], 4, "missing.json"),
+        (["run", "wordcount", "--source", "ftp://host/a"], 6, "ftp"),
+        (["run", "wordcount", "--include", "missing"], 2, "no such folder"),
+        (["app", "show", "wordcont"], 3, "Did you mean"),
+        (["engine", "show", "row"], 3, "rows"),
+        (["app", "new", "no name"], 3, "64 letters"),
+        (["template", "new", "t", "--app", "nix"], 3, "nix"),
+    ],
+)
+def test_a_mistake_is_one_message_and_its_code(arguments: list[str], code: int, words: str) -> None:
+    shown = _call(*arguments)
+    assert shown.exit_code == code
+    assert words in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_options_override_files(home: Path) -> None:
+    (home / "job.json").write_text(json.dumps({"params": {"app": {"case": "keep", "min_length": 30}}}))
+    (home / "params.json").write_text(json.dumps({"app": {"min_length": 1}}))
+    source = ["--source", str(WORDS / "test" / "declaration.txt"), "--runner", "process", "-d", "out"]
+    done = _call("run", "wordcount", "--job", "job.json", "--params", "params.json", "-p", "app.min_length=8", *source)
+    assert done.exit_code == 0, done.stderr
+    words = [line.split(",")[1] for line in next((home / "out").glob("*.csv")).read_text().splitlines()]
+    assert min(map(len, words)) == 8
+
+
+def test_faults_are_all_told_with_their_places(home: Path) -> None:
+    write_app(home / "include", "", entrypoint="main.sh")
+    folder = home / "include" / "apps" / "tried"
+    schema = {"properties": {"a": {"type": "integer", "default": "x"}, "b": {"type": "nonsense"}}}
+    (folder / "schema.json").write_text(json.dumps(schema))
+    assert "$.properties.b.type" in _call("app", "validate", "tried").stderr
+    schema["properties"]["b"]["type"] = "string"
+    (folder / "schema.json").write_text(json.dumps(schema))
+    (folder / "template.json").write_text(json.dumps({"params": {"app": {"b": 5}}}))
+    shown = _call("validate", "--json")
+    assert shown.exit_code == 3
+    places = {problem["place"] for problem in json.loads(shown.stdout)["problems"]}
+    assert places == {"$.properties.a.default", "$.params.app.b"}
+
+
+@pytest.mark.parametrize("command", [["app", "list"], ["engine", "list"], ["template", "list"], ["version"]])
+def test_lists_can_be_read_by_programs(command: list[str]) -> None:
+    assert json.loads(_call(*command, "--json").stdout)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(PROJECT / "plugins")}

@@ -1,0 +1,220 @@
+"""The video engines; the clips are FFmpeg's test pictures."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.contract.engines.cases import Join, Split
+from tests.support.engine_harness import SAMPLES, Piece, Results
+
+
+def clip(path: Path, seconds: float = 4, options: str = "-c:v libx264 -preset ultrafast -g 25", rate: int = 25) -> Path:
+    """Numbered test pictures, 96 x 64, with a tone."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg: apt-get install ffmpeg")
+    inputs = f"-f lavfi -i testsrc2=size=96x64:rate={rate} -f lavfi -i sine=frequency=440:sample_rate=48000"
+    command = ["ffmpeg", "-v", "error", "-y", *inputs.split(), "-t", str(seconds), *options.split(), str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def frame_count(path: Path) -> int:
+    """By ffprobe, which decodes all."""
+    return _probed(path, "-count_frames -show_entries stream=nb_read_frames")
+
+
+def _probed(path: Path, what: str) -> int:
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", *what.split(), "-of", "csv=p=0", str(path)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().strip(","))
+
+
+def _clips(folder: Path) -> list[Path]:
+    return [clip(folder / "one.mp4"), clip(folder / "two.mkv", 2)]
+
+
+def _short(folder: Path) -> list[Path]:
+    return [clip(folder / "short.mp4", 1)]
+
+
+def _low(folder: Path) -> list[Path]:
+    """No higher than the lowest rendition of the ladder."""
+    return [clip(folder / "low.mp4", 1, "-c:v libx264 -preset ultrafast -g 25 -s 48x32")]
+
+
+def _all_frames(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    folder = sources[0].parent / "check"
+    folder.mkdir(exist_ok=True)
+    for path in sources:
+        mine = [piece for piece in pieces if piece.metadata["source"] == path.name]
+        counts = []
+        for number, piece in enumerate(mine):
+            cut = folder / f"{number}{path.suffix}"
+            cut.write_bytes(piece.data)
+            counts.append(frame_count(cut))
+        assert counts == [piece.items for piece in mine]
+        assert sum(counts) == frame_count(path)
+
+
+def _broken(folder: Path) -> Path:
+    path = folder / "broken.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(200))
+    return path
+
+
+def _long(folder: Path, factor: int) -> Path:
+    return clip(folder / f"long{factor}.mp4", 60 * factor)
+
+
+def _pieces() -> list[Results]:
+    data = (SAMPLES / "clip.mp4").read_bytes()
+    return [Results({"o.mp4": data}, metadata={"source": "film.mp4"}) for _ in range(3)]
+
+
+def _joined(found: Mapping[str, bytes]) -> None:
+    assert set(found) == {"film.mp4"}
+    assert found["film.mp4"].count(b"ftyp") == 1
+
+
+def _long_pieces(factor: int) -> list[Results]:
+    return [result for _ in range(8 * factor) for result in _pieces()]
+
+
+def _scenes(folder: Path, count: int = 3) -> list[Path]:
+    """So many of three still pictures of 2, 1 and 1.5 s: the cuts are known."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg: apt-get install ffmpeg")
+    colours = [("red", 2), ("blue", 1), ("white", 1.5)][:count]
+    inputs = [word for name, s in colours for word in ("-f", "lavfi", "-i", f"color={name}:s=96x64:r=25:d={s}")]
+    path = folder / "scenes.mp4"
+    joined = ["-filter_complex", f"concat=n={count}", "-c:v", "libx264", "-preset", "ultrafast"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, *joined, str(path)], check=True)
+    return [path]
+
+
+def _at_changes(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    _all_frames(pieces, sources)
+    cuts = [cut for cut in (0, 50, 75) if cut < frame_count(sources[0])]
+    assert [piece.metadata["first_frame"] for piece in pieces] == cuts
+    assert [piece.name.rpartition("_")[2] for piece in pieces] == [f"{cut / 25:010.3f}.mp4" for cut in cuts]
+
+
+def _renditions(pieces: Sequence[Piece], sources: Sequence[Path]) -> list[list[Piece]]:
+    """The pieces of each rendition of the ladder that fits; only the first has audio."""
+    height = _probed(sources[0], "-show_entries stream=height")
+    fitting = [step for step in [(96, 64, 90), (48, 32, 40)] if step[1] <= height]
+    ladder = [(*step, place == 0) for place, step in enumerate(fitting)]
+    found = [[p for p in pieces if tuple(p.metadata["rendition"].values()) == step] for step in ladder]
+    assert sum(map(len, found)) == len(pieces)
+    return found
+
+
+def _whole(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    for rendition in _renditions(pieces, sources):
+        assert [piece.data for piece in rendition] == [path.read_bytes() for path in sources]
+    assert not any(piece.copied for piece in pieces)
+
+
+def _slices(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    first, *others = _renditions(pieces, sources)
+    _all_frames(first, sources)
+    assert all([piece.data for piece in other] == [piece.data for piece in first] for other in others)
+    spans = [tuple(p.metadata["span"].values()) for p in first if p.metadata["source"] == sources[0].name]
+    # A keyframe each second.
+    last = (frame_count(sources[0]) - 1) / 25
+    assert spans == ([(0.0, 3.0), (3.0, last)] if last > 3 else [(0.0, last)])
+
+
+LADDER = [{"height": h, "bitrate_kbps": rate} for h, rate in ((64, 90), (32, 40), (480, 900))]
+
+
+def _numbered_clips() -> list[Results]:
+    data = (SAMPLES / "clip.mp4").read_bytes()
+    about = [{"source": "film.mp4", "index": n, "span": {"start_s": n * 3.0}} for n in range(3)]
+    return [Results({"o.mp4": data}, metadata=each) for each in about]
+
+
+def _two_chapters(found: Mapping[str, bytes]) -> None:
+    assert set(found) == {"film_scenes.mp4"}
+    assert b"From 0.0" in found["film_scenes.mp4"]
+    assert b"From 6.0" in found["film_scenes.mp4"]
+
+
+CASES = [
+    Split(
+        "video_frames",
+        {"frames": 30, "crf": 20},
+        _clips,
+        _all_frames,
+        bad={"frames": 0},
+        corrupt=_broken,
+        says="cannot be read as video",
+        empty="refused",
+        one=_short,
+    ),
+    Split(
+        "video_frames",
+        {"seconds": 1.5, "cut": "keyframes"},
+        _clips,
+        _all_frames,
+        bad={"cut": "anywhere"},
+        grow=_long,
+        empty="refused",
+        one=_short,
+    ),
+    Split(
+        "video_scenes",
+        {"min_frames": 5},
+        _scenes,
+        _at_changes,
+        bad={"detector": "eyes"},
+        corrupt=_broken,
+        says="cannot be read as video",
+        empty="refused",
+        one=lambda folder: _scenes(folder, 1),
+    ),
+    Split(
+        "video_renditions",
+        {"ladder": LADDER, "audio": "once", "slice_seconds": 2.5},
+        _clips,
+        _slices,
+        bad={"slice_seconds": 0},
+        grow=_long,
+        empty="refused",
+        one=_low,
+    ),
+    Split(
+        "video_renditions",
+        {"ladder": LADDER, "audio": "once"},
+        _clips,
+        _whole,
+        bad={"ladder": []},
+        corrupt=_broken,
+        says="cannot be read as video",
+        empty="refused",
+        one=_low,
+    ),
+    Join(
+        "video_concat",
+        {},
+        _pieces,
+        _joined,
+        bad={"crf": 99},
+        corrupt=lambda: [Results({"o.mp4": b"no video"})],
+        says="chunk 0, 'o.mp4': cannot be read as video",
+        grow=_long_pieces,
+    ),
+    Join(
+        "video_scenes",
+        {"scenes": [2, 0], "title": "From {start}"},
+        _numbered_clips,
+        _two_chapters,
+        bad={"scenes": []},
+        corrupt=lambda: _numbered_clips()[:1],
+        says="there is no scene 2; there are 0",
+    ),
+]

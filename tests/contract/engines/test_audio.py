@@ -1,0 +1,379 @@
+"""Audio cut and joined, sample by sample, with FFmpeg and espeak-ng as other opinions."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.contract.engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, speech
+from tests.support.engine_harness import Results, join, split, untouched
+from triptych.errors import EngineError, JobSpecError, SourceError
+from triptych.settings import Settings
+
+ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
+
+
+def _md5(path: Path) -> str:
+    """Of the decoded samples, by FFmpeg."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "md5", "-"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@ffmpeg
+@pytest.mark.parametrize("params", [{"seconds": 0.7}, {"seconds": 0.7, "overlap_ms": 150}, {"seconds": 100}], ids=str)
+@pytest.mark.parametrize(("extension", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_24"), ("wav", "FLOAT")])
+def test_cut_and_joined_is_the_source(
+    settings: Settings, tmp_path: Path, params: dict[str, float], extension: str, subtype: str
+) -> None:
+    path = tmp_path / f"ein Ton 音.{extension}"
+    samples = np.random.default_rng(1).uniform(-0.9, 0.9, (RATE * 3 + 17, 2))
+    soundfile.write(path, samples, RATE, subtype=subtype)
+    pieces = split(settings, "audio_time", [path], params)
+    found = join(settings, "audio_concat", untouched(pieces))
+    again = tmp_path / f"again.{extension}"
+    again.write_bytes(found[path.name])
+    assert soundfile.info(again).subtype == subtype
+    assert _md5(again) == _md5(path)
+
+
+@ffmpeg
+@pytest.mark.parametrize("extension", ["mp3", "ogg", "m4a"])
+def test_lossy_audio_is_decoded_once(settings: Settings, tmp_path: Path, extension: str) -> None:
+    path = tmp_path / f"a.{extension}"
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=frequency=440:duration=3:sample_rate=44100",
+        str(path),
+    ]
+    subprocess.run(command, check=True)
+    pieces = split(settings, "audio_time", [path], {"seconds": 1})
+    assert all(piece.name.endswith((".flac", ".wav")) for piece in pieces)
+    (joined,) = join(settings, "audio_concat", untouched(pieces)).values()
+    found, _ = soundfile.read(io.BytesIO(joined))
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"], capture_output=True, check=True
+    ).stdout
+    truth = np.frombuffer(raw, np.float32)
+    # Decoders differ in how much of the padding at either end they leave out.
+    assert abs(len(found) - len(truth)) < 2500
+    apart = (np.abs(found[8000 + shift : 10_000 + shift] - truth[8000:10_000]).max() for shift in range(-2500, 2500))
+    assert min(apart) < 1e-2
+
+
+@ffmpeg
+def test_loud_lossy_audio_is_neither_clipped_nor_wrapped(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "loud.ogg"
+    square = "aevalsrc='if(gt(sin(2*PI*300*t),0),1,-1)':d=1:s=44100"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", square, "-c:a", "libvorbis", str(path)]
+    subprocess.run(command, check=True)
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"], capture_output=True, check=True
+    ).stdout
+    truth = np.frombuffer(raw, np.float32)
+    assert np.abs(truth).max() > 1
+    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])
+    np.testing.assert_allclose(found, truth, atol=1e-3)
+
+
+@ffmpeg
+def test_flac_from_a_pipe_does_not_tell_its_length(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=8000:seed=1"]
+    command += ["-sample_fmt", "s16", "-f", "flac", "-"]
+    path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    pieces = split(settings, "audio_time", [path], {"seconds": 0.7})
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data))[0] for piece in pieces]) * 2**15
+    raw = subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "-"], capture_output=True, check=True
+    ).stdout
+    np.testing.assert_array_equal(found, np.frombuffer(raw, np.int16))
+
+
+@pytest.mark.parametrize(("subtype", "form"), [("FLOAT", "WAV"), ("DOUBLE", "WAV"), ("VORBIS", "OGG")])
+def test_pieces_of_floats_and_integers_are_equally_loud(settings: Settings, subtype: str, form: str) -> None:
+    tone, data = np.sin(np.arange(RATE) * 0.3) * 0.5, io.BytesIO()
+    soundfile.write(data, tone, RATE, subtype=subtype, format=form)
+    results = [Results({"a.wav": as_wav(np.int16(tone[:, None] * 32767))}), Results({"b": data.getvalue()})]
+    found = of_wav(join(settings, "audio_concat", results)["audio.wav"])[:, 0] / 32768
+    assert len(found) == 2 * RATE
+    assert abs(np.std(found[RATE:]) - np.std(tone)) < 0.01
+
+
+def test_floats_are_as_loud_in_flac(settings: Settings) -> None:
+    tone, data = np.sin(np.arange(RATE) * 0.3) * 0.5, io.BytesIO()
+    soundfile.write(data, tone, RATE, subtype="FLOAT", format="WAV")
+    joined = join(settings, "audio_concat", [Results({"a.wav": data.getvalue()})], {"format": "flac"})
+    found, _ = soundfile.read(io.BytesIO(joined["audio.flac"]))
+    np.testing.assert_allclose(found, tone, atol=1e-6)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="no espeak-ng: apt-get install espeak-ng")
+def test_spoken_sentences_are_cut_between_words(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    text = 'This is the first sentence. <break time="900ms"/> And here is the second.'
+    subprocess.run(["espeak-ng", "-m", "-w", str(path), text], check=True)
+    pieces = split(settings, "audio_silence", [path], {"gap_ms": 600})
+    assert len(pieces) == 2
+    joined = np.concatenate([of_wav(piece.data) for piece in pieces])
+    np.testing.assert_array_equal(joined, of_wav(path.read_bytes()))
+
+
+@ffmpeg
+@pytest.mark.parametrize("extension", ["wav", "flac"])
+def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path, extension: str) -> None:
+    path, rate = tmp_path / f"a.{extension}", 44_100
+    draw = np.random.default_rng(3)
+    # Longer than a block, on and off at any place; below -40 dBFS is as good as silent.
+    loud = np.repeat(np.resize([0.3, 0.001], 120), draw.integers(1000, 60_000, 120))
+    soundfile.write(path, draw.uniform(-1, 1, (len(loud), 2)) * loud[:, None], rate, "PCM_16")
+    command = ["ffmpeg", "-i", str(path), "-af", "silencedetect=noise=-40dB:d=0.5", "-f", "null", "-"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    began, ended = ([float(at) for at in re.findall(rf"silence_{word}: ([\d.]+)", told)] for word in ("start", "end"))
+    middles = [(a + b) / 2 for a, b in zip(began, ended, strict=True) if b < len(loud) / rate]
+    pieces = split(settings, "audio_silence", [path], {"gap_ms": 500})
+    # Ours are windows of 10 ms.
+    found = [piece.metadata["span"]["start_s"] for piece in pieces[1:]]
+    assert len(middles) > 20
+    assert found == pytest.approx(middles, abs=0.01)
+
+
+@pytest.mark.parametrize("extension", ["aiff", "wav", "ogg"])
+def test_a_file_without_a_frame(settings: Settings, tmp_path: Path, extension: str) -> None:
+    path = tmp_path / f"a.{extension}"
+    soundfile.write(path, np.zeros((0, 2)), RATE)
+    assert split(settings, "audio_silence", [path], {}) == []
+    for engine in ("audio_time", "audio_language"):
+        (piece,) = split(settings, engine, [path], {})
+        assert len(soundfile.read(io.BytesIO(piece.data))[0]) == piece.metadata["frames"] == 0
+
+
+def test_a_piece_without_a_gap_is_cut_at_its_longest(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(as_wav(speech(2.5)))
+    pieces = split(settings, "audio_silence", [path], {"max_seconds": 1})
+    assert [piece.metadata["frames"] for piece in pieces] == [RATE, RATE, RATE // 2]
+
+
+def test_overlaps_that_differ_are_faded(settings: Settings) -> None:
+    first, second = np.full((800, 1), 1000, np.int16), np.full((800, 1), 3000, np.int16)
+    about = [{"source": "a.wav", "sample_rate": RATE, "overlap_frames": overlap} for overlap in (0, 4)]
+    results = [
+        Results({"o.wav": as_wav(part)}, metadata=each) for part, each in zip((first, second), about, strict=True)
+    ]
+    found = of_wav(join(settings, "audio_concat", results)["a.wav"])[:, 0]
+    assert found[795:801].tolist() == [1000, 1250, 1750, 2250, 2750, 3000]
+    assert len(found) == 1596
+
+
+@pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("FLAC", "PCM_16"), ("WAV", "PCM_16")])
+def test_the_header_tells_the_length_without_the_overlaps(settings: Settings, form: str, subtype: str) -> None:
+    """The second piece is shorter than what the third shares with it."""
+    results = []
+    for overlap, frames in ((0, 70_000), (300, 400), (500, 70_000)):
+        data = io.BytesIO()
+        soundfile.write(data, np.sin(np.arange(frames) * 0.3) * 0.5, RATE, subtype, format=form)
+        about = {"source": "a", "sample_rate": RATE, "overlap_frames": overlap}
+        results.append(Results({"o": data.getvalue()}, metadata=about))
+    joined = join(settings, "audio_concat", results, {"format": "wav"})["a.wav"]
+    assert len(joined) == 8 + int.from_bytes(joined[4:8], "little")
+    assert soundfile.info(io.BytesIO(joined)).frames == 70_000 - 300 + 70_000
+
+
+def test_rates_and_channels_are_made_equal(settings: Settings) -> None:
+    results = [Results({"a.wav": as_wav(noise(1))}), Results({"b.wav": as_wav(noise(1, 2), rate=RATE * 2)})]
+    found = of_wav(join(settings, "audio_concat", results, {"sample_rate": 16000, "channels": 2})["audio.wav"])
+    assert found.shape[1] == 2
+    assert abs(len(found) - 1.5 * 16000) < 64
+
+
+def test_channels_that_cannot_be_mixed_are_named(settings: Settings) -> None:
+    results = [Results({"a.wav": as_wav(noise(1, 2))}), Results({"b.wav": as_wav(noise(1, 4))})]
+    with pytest.raises(EngineError, match=r"chunk 1, 'b.wav': has 4 channels"):
+        join(settings, "audio_concat", results)
+
+
+def test_an_overlap_as_long_as_a_piece_is_refused(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(as_wav(noise(1)))
+    with pytest.raises(JobSpecError, match="overlap_ms"):
+        split(settings, "audio_time", [path], {"seconds": 0.1, "overlap_ms": 100})
+
+
+@ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.flac", ""),
+        ("a.aiff", ""),
+        ("a.w64", ""),
+        ("a.mp3", ""),
+        ("vorbis.ogg", "-c:a libvorbis"),
+        ("opus.ogg", "-c:a libopus"),
+        ("a.m4a", ""),
+        ("fast.m4a", "-movflags +faststart"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_audio_that_was_cut_off_is_refused(
+    settings: Settings, tmp_path: Path, name: str, options: str, share: float
+) -> None:
+    path = tmp_path / name
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.3", *options.split()]
+    subprocess.run([*command, str(path)], check=True)
+    assert split(settings, "audio_time", [path], {})
+    with path.open("r+b") as file:
+        file.truncate(int(path.stat().st_size * share))
+    for engine in ("audio_time", "audio_silence"):
+        with pytest.raises(SourceError, match=f"{name}: cannot be read as audio"):
+            split(settings, engine, [path], {})
+    with pytest.raises(EngineError, match=f"chunk 0, '{name}': cannot be read as audio"):
+        join(settings, "audio_concat", [Results({name: path.read_bytes()})])
+
+
+@ffmpeg
+@pytest.mark.parametrize(("codec", "atol"), [("libvorbis", 1e-6), ("libopus", 0.02)])
+def test_an_ogg_that_begins_in_the_middle_of_its_stream(
+    settings: Settings, tmp_path: Path, codec: str, atol: float
+) -> None:
+    whole, path = tmp_path / "whole.ogg", tmp_path / "late.ogg"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.1:seed=1"]
+    subprocess.run([*command, "-c:a", codec, str(whole)], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "7", "-i", str(whole), "-c", "copy", str(path)], check=True)
+    (piece,) = split(settings, "audio_time", [path], {"seconds": 100})
+    found, truth = soundfile.read(io.BytesIO(piece.data))[0], soundfile.read(whole)[0]
+    assert len(found) == 13 * 48_000
+    # A decoder needs some packets before it is right.
+    np.testing.assert_allclose(found[5000:], truth[7 * 48_000 + 5000 :], atol=atol)
+
+
+def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp_path: Path) -> None:
+    """libsndfile would read the first and leave the others out."""
+    parts = []
+    for channels in (1, 2):
+        soundfile.write(tmp_path / "part", noise(1, channels), RATE, "VORBIS", format="OGG")
+        parts.append((tmp_path / "part").read_bytes())
+    path = tmp_path / "a.ogg"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(SourceError, match=r"a\.ogg: .*several recordings"):
+        split(settings, "audio_time", [path], {})
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(1, "several recordings"), (60, "two in one")])
+def test_an_ogg_behind_itself_is_refused(settings: Settings, tmp_path: Path, seconds: int, says: str) -> None:
+    """Its pages have the same serial number."""
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, noise(seconds), RATE, "VORBIS", format="OGG")
+    assert split(settings, "audio_time", [path], {})
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(SourceError, match=rf"a\.ogg: .*{says}"):
+        split(settings, "audio_time", [path], {})
+
+
+@pytest.mark.parametrize("behind", [1, 300])
+def test_an_ogg_whose_last_page_is_damaged_is_refused(settings: Settings, tmp_path: Path, behind: int) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, noise(5), RATE, "VORBIS", format="OGG")
+    data = bytearray(path.read_bytes())
+    data[-behind] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=rf"a\.ogg: .*last page, at byte {data.rfind(b'OggS')}, is damaged"):
+        split(settings, "audio_time", [path], {})
+
+
+@ffmpeg
+@pytest.mark.parametrize("options", ["", "-frag_duration 500000"])
+def test_an_m4a_without_its_last_bytes_is_refused(settings: Settings, tmp_path: Path, options: str) -> None:
+    path = tmp_path / "a.m4a"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=5:r=48000:a=0.1", "-movflags"]
+    flags = "+frag_keyframe+empty_moov" if options else "+faststart"
+    subprocess.run([*command, flags, *options.split(), str(path)], check=True)
+    assert split(settings, "audio_time", [path], {})
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 500)
+    with pytest.raises(SourceError, match=r"a\.m4a: .* bytes that its header tells of are missing"):
+        split(settings, "audio_time", [path], {})
+
+
+@ffmpeg
+@pytest.mark.parametrize("counts", ["12", "21"])
+def test_audio_whose_channels_change_is_refused(settings: Settings, tmp_path: Path, counts: str) -> None:
+    parts = []
+    for channels in counts:
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=48000:a=0.1", "-ac", channels]
+        parts.append(subprocess.run([*command, "-f", "adts", "-"], capture_output=True, check=True).stdout)
+    path = tmp_path / "a.aac"
+    path.write_bytes(b"".join(parts))
+    with pytest.raises(SourceError, match=r"a\.aac: .*channels or sample type change behind frame \d+"):
+        split(settings, "audio_time", [path], {})
+
+
+def test_a_flac_that_was_cut_off_tells_where(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(60), RATE, "PCM_16")
+    with path.open("r+b") as file:
+        size = file.truncate(path.stat().st_size // 2)
+    with pytest.raises(SourceError, match=rf"behind frame \d+ of {60 * RATE}, before byte {size}"):
+        split(settings, "audio_time", [path], {"seconds": 10})
+
+
+def test_a_flac_with_damage_in_its_middle_is_refused(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, noise(60), RATE, "PCM_16")
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(3000))
+    with pytest.raises(SourceError, match=r"a\.flac: cannot be read as audio"):
+        split(settings, "audio_time", [path], {"seconds": 10})
+
+
+@ffmpeg
+def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path: Path) -> None:
+    path, sound = tmp_path / "a.mp3", "aevalsrc='if(lt(t,5),0,random(0)-0.5)':d=20:s=44100"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", sound, "-q:a", "0", "-write_xing", "0"]
+    subprocess.run([*command, str(path)], check=True)
+    pieces = split(settings, "audio_time", [path], {"seconds": 7})
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
+    truth = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])
+    assert len(found) == sum(piece.metadata["frames"] for piece in pieces) == len(truth)
+    np.testing.assert_allclose(found, truth, atol=1e-4)
+
+
+@ffmpeg
+@pytest.mark.parametrize(
+    ("extension", "options"), [("m4a", ""), ("mp3", "-write_xing 0"), ("flac", "-f flac"), ("ogg", "-c:a libvorbis")]
+)
+def test_coded_pieces_are_joined(settings: Settings, tmp_path: Path, extension: str, options: str) -> None:
+    """The FLAC is written into a pipe, and does not tell how long it is."""
+    path = tmp_path / f"a.{extension}"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=48000:a=0.1:seed=1", *options.split()]
+    if extension == "flac":
+        path.write_bytes(subprocess.run([*command, "-"], capture_output=True, check=True).stdout)
+    else:
+        subprocess.run([*command, str(path)], check=True)
+    (joined,) = join(settings, "audio_concat", [Results({path.name: path.read_bytes()})] * 2).values()
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
+    truth = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
+    found, _ = soundfile.read(io.BytesIO(joined), dtype="float32")
+    np.testing.assert_allclose(found, np.tile(truth, 2), atol=1e-4)
+
+
+def test_audio_without_speech_is_one_chunk_that_says_so(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    path.write_bytes((SAMPLES / "tone.wav").read_bytes())
+    (piece,) = split(settings, "audio_language", [path], {})
+    assert (piece.metadata["language"], piece.metadata["speech_s"]) == ("zxx", 0)
+    np.testing.assert_array_equal(of_wav(piece.data), of_wav(path.read_bytes()))

@@ -1,0 +1,141 @@
+"""Tiles and mosaics pixel by pixel, judged by ImageMagick; batches and packages byte by byte."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.contract.engines.cases.images import FLOWER, as_png, cut_off, members, picture, tile_results
+from tests.support.engine_harness import Results, join, join_peak_mib, peak_mib, split, untouched
+from tests.support.large_pictures import Untouched, differing_values, write_picture
+from triptych.errors import EngineError, JobSpecError, SourceError
+from triptych.settings import Settings
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGB", "RGBA"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"size": 40},
+        {"size": 40, "overlap": 12},
+        {"size": 40, "overlap": 12, "edge": "pad"},
+        {"size": 40, "overlap": 7, "edge": "shift", "format": "tiff"},
+        {"size": 500},
+    ],
+    ids=str,
+)
+def test_tiles_and_mosaic_give_the_image_back(
+    settings: Settings, tmp_path: Path, mode: str, params: dict[str, object]
+) -> None:
+    path = tmp_path / "ein Bild 画.png"
+    picture(131, 97, mode).save(path)
+    pieces = split(settings, "image_tiles", [path], params)
+    for overlaps in ("blend", "crop"):
+        found = join(settings, "mosaic", untouched(pieces), {"overlaps": overlaps, "format": "tiff"})
+        again = tmp_path / "again.tif"
+        again.write_bytes(found["ein Bild 画.tif"])
+        # ImageMagick counts the pixels that differ.
+        command = ["compare", "-metric", "AE", str(path), str(again), "null:"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert shown.stderr.split()[0] == "0", shown.stderr
+
+
+def test_every_tile_is_full_where_the_edge_is_padded_or_shifted(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+    picture(131, 97).save(path)
+    for edge in ("pad", "shift"):
+        pieces = split(settings, "image_tiles", [path], {"size": 40, "overlap": 4, "edge": edge})
+        sizes = {Image.open(io.BytesIO(piece.data)).size for piece in pieces}
+        assert sizes == {(40, 40)}
+
+
+def test_an_overlap_is_blended_from_one_tile_to_the_next(settings: Settings) -> None:
+    results = []
+    for column, (x, shade) in enumerate([(0, 0), (8, 100)]):
+        about = {"source": "s", "row": 0, "column": column, "rows": 1, "columns": 2, "x": x, "y": 0, "overlap": 4}
+        about |= {"width": 12, "height": 3, "tile_width": 12, "tile_height": 3, "image_width": 20, "image_height": 3}
+        results.append(Results({"t.png": as_png(Image.new("L", (12, 3), shade))}, metadata=about))
+    found = join(settings, "mosaic", results)
+    with Image.open(io.BytesIO(found["s.png"])) as image:
+        row = np.asarray(image)[1].tolist()
+    assert row == [0] * 8 + [12, 38, 62, 88] + [100] * 8
+
+
+def test_several_images_make_several_mosaics(settings: Settings) -> None:
+    results = [*tile_results(picture(20, 20), 16, source="a.png"), *tile_results(picture(9, 9), 16, source="b.tif")]
+    assert sorted(join(settings, "mosaic", results, {"suffix": "_x"})) == ["a_x.png", "b_x.png"]
+
+
+def test_a_tile_of_another_size_is_named(settings: Settings) -> None:
+    results = tile_results(picture(40, 20), 20)
+    results[1] = Results({"output.png": as_png(picture(30, 30))}, metadata=results[1].metadata)
+    with pytest.raises(EngineError, match=r"chunk 1, 'output.png': is 30 x 30"):
+        join(settings, "mosaic", results)
+    with pytest.raises(EngineError, match="Cut with image_tiles"):
+        join(settings, "mosaic", [Results({"a.png": b""})])
+
+
+def test_batches_and_package_give_the_images_back(settings: Settings, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n} ü.png" for n in range(5)]
+    for n, path in enumerate(paths):
+        picture(20 + n, 10).save(path)
+    pieces = split(settings, "image_batches", paths, {"count": 2})
+    found = join(settings, "image_package", untouched(pieces), {"package": "tar"})
+    assert members(found["images.tar"]) == {path.name: path.read_bytes() for path in paths}
+
+
+def test_only_what_is_too_large_is_made_smaller(settings: Settings, tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    picture(50, 40).save(small)
+    (piece,) = split(settings, "image_batches", [_copied(tmp_path), small], {"max_width": 100})
+    found = members(piece.data)
+    assert found["small.png"] == small.read_bytes()
+    with Image.open(io.BytesIO(found["flower.jpg"])) as image:
+        assert image.size == (100, round(427 * 100 / 640))
+
+
+def _copied(folder: Path) -> Path:
+    path = folder / "flower.jpg"
+    path.write_bytes(FLOWER.read_bytes())
+    return path
+
+
+def test_what_is_no_image_is_refused(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.doc"
+    path.write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"a\.doc: is neither an image"):
+        split(settings, "image_batches", [path], {})
+    with pytest.raises(JobSpecError, match="overlap"):
+        split(settings, "image_tiles", [path], {"size": 20, "overlap": 20})
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_an_image_that_is_cut_off_is_refused_with_its_place(settings: Settings, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut.{kind.lower()}"
+    path.write_bytes(cut_off(kind))
+    with pytest.raises(SourceError, match=rf"{path.name}: cannot be read as an image in rows \d+ to \d+ of 280"):
+        split(settings, "image_tiles", [path], {"size": 64})
+    with pytest.raises(SourceError, match=f"{path.name}: cannot be read as an image"):
+        split(settings, "image_batches", [path], {"max_height": 100})
+    tile = Results({f"t.{kind.lower()}": cut_off(kind)}, metadata=tile_results(picture(300, 280), 300)[0].metadata)
+    with pytest.raises(EngineError, match=r"chunk 0, 't\.\w+': cannot be read as an image"):
+        join(settings, "mosaic", [tile])
+    for params in ({"contact_sheet": False}, {"package": "tar"}, {"package": "tiff", "contact_sheet": False}):
+        with pytest.raises(EngineError, match=r"chunk 0, 't\.\w+': cannot be read as an image"):
+            join(settings, "image_package", [tile], params)
+
+
+def test_20000_by_20000_pixels_take_a_part_of_their_size(settings: Settings, tmp_path: Path) -> None:
+    side, path = 20_000, tmp_path / "large.tif"
+    write_picture(path, side, 1, bigtiff=True)
+    most_mib = side * side / 2 / 2**20
+    assert peak_mib("image_tiles", [path], {"format": "tiff"}, settings) < most_mib
+    tiles = Untouched(tmp_path / "workspace", "output.tif")
+    assert join_peak_mib("mosaic", tiles, {"format": "tiff"}, settings) < most_mib
+    (mosaic,) = (tmp_path / "workspace").rglob("output/large.tif")
+    assert differing_values(mosaic, side, 1) == 0

@@ -1,0 +1,172 @@
+"""Log formats, time zones, and logs that are out of order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.contract.engines.cases.logs import python_log
+from tests.support.engine_harness import Results, join, split, untouched
+from triptych.engines.logs.timestamps import MONTHS
+from triptych.errors import EngineError, JobSpecError
+from triptych.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-24T06:07:08Z text",
+        "2026-11-24T06:07:08.250+00:00 text",
+        "2026-11-24 06:07:08,123 INFO text",
+        "INFO  [main] 2026-11-24 06:07:08.001 c.e.Main - text",
+        '{"time": "2026-11-24T06:07:08Z", "text": 1}',
+        '127.0.0.1 - frank [24/Nov/2026:07:07:08 +0100] "GET / HTTP/1.1" 200 23',
+        "2026/11/24 06:07:08 [error] 11#11: text",
+        "Nov 24 06:07:08 host sshd[1]: text",
+        "<34>Nov 24 06:07:08 host text",
+        "1795500428 text",
+        "1795500428.25 text",
+        "1795500428123 text",
+    ],
+)
+def test_common_formats_are_found(settings: Settings, tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(f"{line}\n  more\n")
+    (piece,) = split(settings, "log_times", [path], {"window_s": 60, "year": 2026})
+    assert piece.metadata["start"] == "2026-11-24T06:07:00+00:00"
+    assert piece.data == path.read_bytes()
+    assert piece.items == 1
+
+
+def test_a_declared_format_in_its_time_zone(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("[x] 24.11.2026 01:30:00 text\n")
+    params = {"formats": ["%d.%m.%Y %H:%M:%S"], "time_zone": "Europe/Berlin"}
+    (piece,) = split(settings, "log_times", [path], params)
+    assert piece.metadata["start"] == "2026-11-24T00:00:00+00:00"
+    with pytest.raises(JobSpecError, match="'%U' cannot be used"):
+        split(settings, "log_times", [path], {"formats": ["%U"]})
+    with pytest.raises(JobSpecError, match="no time zone"):
+        split(settings, "log_times", [path], {"time_zone": "Mars"})
+
+
+def test_windows_joined_again_are_the_log(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(python_log(200, 7))
+    pieces = split(settings, "log_times", [path], {"window_s": 300})
+    assert join(settings, "logs", untouched(pieces))["merged.log"] == path.read_bytes()
+
+
+def test_equal_times_keep_the_order_of_chunks(settings: Settings) -> None:
+    results = [Results({"o": f"2026-01-01T00:00:00Z {n}\n{n}\n".encode()}) for n in (1, 2, 3)]
+    assert join(settings, "logs", results)["merged.log"] == b"".join(each.files["o"] for each in results)
+
+
+ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Africa/Monrovia"]
+FORMS: list[Callable[[datetime], str]] = [
+    lambda at: at.astimezone(UTC).isoformat().replace("+00:00", "Z") + " text",
+    lambda at: at.isoformat() + " text",
+    lambda at: f"INFO [main] {at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} 2026-01-01T00:00:00Z",
+    lambda at: f"{at:%Y-%m-%d %H:%M:%S} text",
+    lambda at: f'h - - [{at.day:02}/{MONTHS[at.month - 1]}/{at:%Y:%H:%M:%S %z}] "GET /" [01/Jan/2026:00:00:00 +0000]',
+    lambda at: f"{at:%Y/%m/%d %H:%M:%S} [error] text",
+    lambda at: f"<34>{MONTHS[at.month - 1]} {at.day:2} {at:%H:%M:%S} host text",
+    lambda at: f"{int(at.timestamp())} text",
+    lambda at: f"[{int(at.timestamp())}.{at.microsecond:06}] text",
+    lambda at: f"{int(at.timestamp()) * 1000 + at.microsecond // 1000} text",
+]
+KNOWS = [1, 1, 1000, 10**6, 10**6, 10**6, 10**6, 10**6, 1, 1000]
+"""The microseconds that each of them can tell apart."""
+NAMES_ZONE = [True, True, False, False, True, False, False, True, True, True]
+MORE = ["", "  at x.y(z.java:3)\n", "\n\nValueError: x\n", "\tIn 2026 (ü)\r\n", "\xff" * 50 + "\n"]
+
+
+def _shown(at: datetime, number: int) -> datetime:
+    """What can be read of this moment again."""
+    known = at.replace(microsecond=at.microsecond // KNOWS[number] * KNOWS[number])
+    # A clock that is put back shows an hour twice: without a zone, the first is meant.
+    return known if NAMES_ZONE[number] else known.replace(fold=0)
+
+
+def _changes(zone: ZoneInfo, years: list[int]) -> list[datetime]:
+    """When clocks are put forward or back."""
+    hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for year in years for hour in range(24 * 360)]
+    offsets = [hour.astimezone(zone).utcoffset() for hour in hours]
+    return [hour for hour, one, other in zip(hours, offsets, offsets[1:], strict=False) if one != other]
+
+
+@pytest.mark.parametrize(
+    ("number", "zone"),
+    [(number, zone) for number, named in enumerate(NAMES_ZONE) for zone in (ZONES[1:2] if named else ZONES)],
+)
+def test_times_are_those_of_the_standard_library(settings: Settings, tmp_path: Path, number: int, zone: str) -> None:
+    source = random.Random(f"{number} {zone}")
+    here = ZoneInfo(zone)
+    # 1971: offsets may have seconds.
+    years = [2026] if number == 6 else [2002, 2026] if NAMES_ZONE[number] else [1971, 1985, 2026]
+    moments = [datetime(year, 6, 15, tzinfo=UTC) for year in years] + _changes(here, years)
+    entries = []
+    for count in range(120):
+        at = source.choice(moments) + timedelta(microseconds=source.randrange(-(10**10), 10**10))
+        at = at.astimezone(here)
+        line = f"{FORMS[number](at)} {count}\n{source.choice(MORE)}".encode("utf-8", "surrogateescape")
+        entries.append((_shown(at, number), line))
+    paths = [tmp_path / f"{part}.log" for part in range(3)]
+    for part, path in enumerate(paths):
+        path.write_bytes(b"before\n" * (part == 1) + b"".join(line for _, line in entries[part * 40 : part * 40 + 40]))
+    entries[40] = entries[40][0], b"before\n" + entries[40][1]
+    expected = sorted(entries, key=lambda entry: entry[0].astimezone(UTC))
+    params = {"time_zone": zone, "year": 2026, "window_s": 3600}
+    for memory in (20_000, 512 << 20):
+        small = replace(settings, engine_memory_bytes=memory)
+        pieces = split(small, "log_times", paths, params)
+        assert b"".join(piece.data for piece in pieces) == b"".join(line for _, line in expected)
+        starts = [datetime.fromisoformat(piece.metadata["start"]) for piece in pieces]
+        hours = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0) for at, _ in entries}
+        assert starts == sorted(hours)
+
+
+def test_entries_stay_whole_across_blocks(settings: Settings) -> None:
+    """Of several MB in all, some longer than what is read at once."""
+    source = random.Random(3)
+    entries = [
+        b"2026-01-01T00:00:%02d text\n" % source.randrange(60) + b"  more\n" * source.choice([0, 3, 200_000, 500_000])
+        for _ in range(40)
+    ]
+    results = [Results({"o.log": b"".join(entries[start : start + 10])}) for start in range(0, 40, 10)]
+    assert join(settings, "logs", results)["merged.log"] == b"".join(sorted(entries, key=lambda entry: entry[:19]))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (
+            b"2026-01-01T00:00:00Z x\n2026-13-01T00:00:00Z y\n",
+            "b'2026-13-01T00:00:00Z y.*' has no timestamp of the form iso",
+        ),
+        (b"Jan 31 00:00:00 x\nFeb 29 00:00:00 y\n", "b'Feb 29 00:00:00 y.*' has no timestamp of the form syslog"),
+        (b"Jan 31 00:00:00 x\nJam 11 00:00:00 y\n", "b'Jam 11 00:00:00 y.*' has no timestamp of the form syslog"),
+        (
+            b"2026-01-01T00:00:00Z x\n" + b"y" * 100 + b"\n" * 70_000_000,
+            "the entry that begins b'2026-01-01.* is longer",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told(settings: Settings, data: bytes, says: str) -> None:
+    with pytest.raises(EngineError, match=f"chunk 0, 'o.log': {says}"):
+        join(settings, "logs", [Results({"o.log": data})])
+
+
+def test_many_declared_formats_with_fractions(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    moments = [datetime(2026, 1, 1) + timedelta(microseconds=n * 123_456_789) for n in range(500)]
+    lines = [f"({at:%d.%m.%y %I.%M.%S.%f %p}) ü {n}\n".encode() for n, at in enumerate(moments)]
+    path.write_bytes(b"".join(reversed(lines)))
+    pieces = split(settings, "log_times", [path], {"formats": ["(%d.%m.%y %I.%M.%S.%f %p)"]})
+    assert b"".join(piece.data for piece in pieces) == b"".join(lines)

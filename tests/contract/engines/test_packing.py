@@ -1,0 +1,42 @@
+"""zip beyond what its first form can hold, beside unzip."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support.engine_harness import Results, finished, join
+from triptych.jobs.workspace import Commit, FileEntry
+from triptych.settings import Settings
+from triptych.stages import stages
+
+BLOCK = bytes(1 << 24)
+
+
+def test_a_file_of_more_than_4_gib(settings: Settings) -> None:
+    size = (1 << 32) + 3
+    job = finished(settings, "zip", [Results({"small.txt": b"small"}), Results({})], {})
+    large = Path(job.workspace.result_uri(1, "2-x", "large.bin").removeprefix("file://"))
+    large.parent.mkdir(parents=True)
+    # A hole, which takes no space.
+    large.touch()
+    os.truncate(large, size)
+    digest = hashlib.sha256(bytes(3))
+    for _ in range(size // len(BLOCK)):
+        digest.update(BLOCK)
+    Path(job.workspace.commit_uri(1).removeprefix("file://")).unlink()
+    job.workspace.commit(Commit(1, "2-x", (FileEntry("large.bin", size, digest.hexdigest()),), 0.0))
+    found = stages.assemble(job, print)
+    archive = Path(found.uri.removeprefix("file://")) / "output.zip"
+    subprocess.run(["unzip", "-tq", archive], check=True, stdout=subprocess.DEVNULL)
+    listed = subprocess.run(["unzip", "-l", archive], check=True, capture_output=True, text=True).stdout
+    assert [line.split()[0] for line in listed.splitlines()[3:5]] == ["5", str(size)]
+
+
+def test_more_files_than_a_short_number_counts(settings: Settings, tmp_path: Path) -> None:
+    (data,) = join(settings, "zip", [Results({f"{n}.txt": b"" for n in range(65_537)})]).values()
+    (tmp_path / "a.zip").write_bytes(data)
+    listed = subprocess.run(["unzip", "-l", tmp_path / "a.zip"], check=True, capture_output=True, text=True).stdout
+    assert listed.splitlines()[-1].split() == ["0", "65537", "files"]

@@ -1,0 +1,429 @@
+"""Video cut and joined, frame by frame, as FFmpeg decodes it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy
+import pytest
+import scenedetect
+
+from tests.contract.engines.cases.video import clip, frame_count
+from tests.support import field_pictures
+from tests.support.engine_harness import Piece, Results, join, left_behind, split, untouched
+from triptych.engines.video.packets import read_frames
+from triptych.engines.video.scene_scores import DETECTORS, detector
+from triptych.errors import EngineError, SourceError
+from triptych.settings import Settings
+
+H264 = "-c:v libx264 -preset ultrafast -g 25"
+B_FRAMES = "-c:v libx264 -preset medium -bf 3 -g 20 -x264-params open-gop=1"
+TEN_BITS = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le"
+VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20 -c:a libopus"
+VP9_HIDDEN = "-c:v libvpx-vp9 -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 16 -g 25 -c:a libopus"
+HEVC = "-c:v libx265 -x265-params log-level=none:keyint=25:open-gop="
+AV1 = "-c:v libaom-av1 -cpu-used 8 -usage realtime -g 25"
+FRAGMENTS = "-movflags frag_keyframe+empty_moov"
+LIVE = ("live.mkv", "-live 1")
+"""Matroska that leaves its sizes open."""
+REFRESH = "-c:v libx264 -preset ultrafast -bf 0 -x264-params intra-refresh=1:keyint=25"
+"""Keyframes at which decoding may begin, but shows nothing for a second."""
+
+
+def _pictures(path: Path) -> list[str]:
+    """A digest of each decoded frame."""
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-map",
+        "0:v",
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "framemd5",
+        "-",
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line.split(",")[-1].strip() for line in shown.splitlines() if not line.startswith("#")]
+
+
+def _probed(path: Path, what: str) -> str:
+    command = ["ffprobe", "-v", "error", *what.split(), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _sound_s(path: Path) -> float:
+    shown = _probed(path, "-select_streams a -show_entries packet=duration_time -of csv=p=0")
+    return sum(float(line.strip(",")) for line in shown.split())
+
+
+def _sounds(path: Path) -> list[tuple[str, str]]:
+    """Time and digest of each packet of audio."""
+    shown = json.loads(_probed(path, "-select_streams a -show_packets -show_data_hash md5 -of json"))
+    return [(packet["pts_time"], packet["data_hash"]) for packet in shown["packets"]]
+
+
+def _packet_times(path: Path) -> list[str]:
+    return _probed(path, "-select_streams v -show_entries packet=pts_time -of csv=p=0").split()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "params"),
+    [
+        ("a film 画.mp4", H264, {"frames": 25}),
+        ("a.mp4", H264, {"frames": 33, "crf": 0}),
+        ("a.mov", H264, {"seconds": 1.3, "crf": 0}),
+        ("a.mkv", B_FRAMES, {"frames": 20, "crf": 0}),
+        ("a.mkv", B_FRAMES, {"seconds": 1, "cut": "keyframes", "crf": 0}),
+        ("a.mkv", TEN_BITS, {"frames": 33, "crf": 0}),
+        ("a.webm", VP9, {"seconds": 1, "cut": "keyframes"}),
+        ("a.webm", VP9, {"frames": 33, "crf": 0}),
+        ("a.mp4", H264, {"frames": 1000}),
+    ],
+)
+def test_cut_and_joined_has_every_frame(
+    settings: Settings, tmp_path: Path, name: str, options: str, params: dict[str, object]
+) -> None:
+    path = clip(tmp_path / name, 4, options)
+    pieces = split(settings, "video_frames", [path], params)
+    found = join(settings, "video_concat", untouched(pieces), {"crf": 0})
+    again = tmp_path / f"again{path.suffix}"
+    again.write_bytes(found[name])
+    assert frame_count(again) == 100
+    assert _pictures(again) == _pictures(path)
+    assert abs(_sound_s(again) - _sound_s(path)) < 0.1
+
+
+def test_cuts_at_keyframes_are_copies(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4")
+    pieces = split(settings, "video_frames", [path], {"seconds": 1})
+    assert [piece.metadata["copied"] for piece in pieces] == [True] * 4
+    assert [piece.metadata["first_frame"] for piece in pieces] == [0, 25, 50, 75]
+    exact = split(settings, "video_frames", [path], {"frames": 40})
+    assert [piece.metadata["copied"] for piece in exact] == [False] * 3
+    assert exact[1].metadata["span"] == {"start_s": 1.6, "end_s": 3.2}
+
+
+def test_pieces_of_several_kinds_are_encoded_anew(settings: Settings, tmp_path: Path) -> None:
+    paths = [clip(tmp_path / "a.mp4", 1), clip(tmp_path / "b.mp4", 1, "-c:v mpeg4 -s 48x32")]
+    results = [Results({"o": path.read_bytes()}, metadata={"source": "film.mp4"}) for path in paths]
+    again = tmp_path / "film.mp4"
+    again.write_bytes(join(settings, "video_concat", results)["film.mp4"])
+    assert frame_count(again) == 50
+    assert abs(_sound_s(again) - 2) < 0.2
+
+
+def test_a_video_without_sound(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 2, f"{H264} -an")
+    pieces = split(settings, "video_frames", [path], {"frames": 10, "crf": 0})
+    again = tmp_path / "again.mp4"
+    again.write_bytes(join(settings, "video_concat", untouched(pieces), {"crf": 0})["a.mp4"])
+    assert _pictures(again) == _pictures(path)
+
+
+def test_a_ladder_above_the_source_keeps_its_height(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 1)
+    (piece,) = split(settings, "video_renditions", [path], {})
+    assert piece.metadata["rendition"] == {"width": 96, "height": 64, "bitrate_kbps": 400, "audio": True}
+
+
+def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", 4)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1})
+    again = tmp_path / "again.mkv"
+    again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
+    shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
+    assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
+    assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]
+
+
+@pytest.mark.parametrize("kind", ["content", "adaptive"])
+def test_changes_score_as_pyscenedetect_scores_them(kind: str) -> None:
+    random = numpy.random.default_rng(7)
+    pictures = [random.integers(0, most, (90, 160, 3), numpy.uint8) for most in (1, 2, 90, 256, 256, 17)]
+    own, theirs = detector(kind, 12, None), getattr(scenedetect, DETECTORS[kind])()
+    scores = [[each._calculate_frame_score(None, picture) for picture in pictures] for each in (own, theirs)]
+    assert scores[0] == scores[1]
+    assert len(set(scores[0])) == len(pictures)
+
+
+def _written(pieces: Sequence[Piece], folder: Path, suffix: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"{number}{suffix}" for number in range(len(pieces))]
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece.data)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "copied"),
+    [
+        ("closed.mkv", "-c:v libx264 -bf 3 -g 25", [True] * 4),
+        ("open.mp4", "-c:v libx264 -bf 3 -g 25 -x264-params open-gop=1", [True] * 2),
+        ("interlaced.mkv", "-c:v libx264 -g 25 -flags +ildct+ilme -x264-params interlaced=1", [True] * 4),
+        ("closed hevc.mp4", HEVC + "0", [True] * 4),
+        ("open hevc.mkv", HEVC + "1", [True] * 2),
+        ("hidden vp9.webm", VP9_HIDDEN, [True] * 4),
+        ("av1.mkv", AV1, [True] * 4),
+        ("asp.mp4", "-c:v mpeg4 -bf 2 -g 25", [True]),
+        ("refresh.mkv", REFRESH, [True, False, False, False]),
+    ],
+)
+def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, options: str, copied: list[bool]) -> None:
+    """However a codec hides frames: where the keyframes promise less than they seem to, pieces are encoded."""
+    path = clip(tmp_path / name, 4, options)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", path.suffix)
+    assert [piece.metadata["copied"] for piece in pieces] == copied
+    assert [frame_count(file) for file in files] == [piece.items for piece in pieces]
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+
+
+def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: Path) -> None:
+    """VP8 keeps what it only refers to in packets of its own, if it is told twice what comes."""
+    path, log = tmp_path / "a.webm", tmp_path / "log"
+    rate = "-enc_time_base 1/1000 -c:v libvpx -b:v 300k -g 75 -an"
+    rate += " -auto-alt-ref 1 -lag-in-frames 25 -arnr-maxframes 7 -arnr-strength 5"
+    clip(tmp_path / "first.webm", 6, f"{rate} -pass 1 -passlogfile {log}")
+    clip(path, 6, f"{rate} -pass 2 -passlogfile {log}")
+    assert len(set(_packet_times(path))) > frame_count(path) == 150
+    pieces = split(settings, "video_frames", [path], {"seconds": 3, "cut": "keyframes"})
+    files = _written(pieces, tmp_path / "pieces", ".webm")
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert sum(piece.items or 0 for piece in pieces) == 150
+
+
+class _Counted(io.FileIO):
+    """A file that counts the bytes that are read."""
+
+    taken = 0
+
+    def readinto(self, into: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        count = super().readinto(into)
+        self.taken += count
+        return count
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", "-c:v libx264 -bf 3"),
+        ("a.mp4", "-c:v libx264 -bf 3 -movflags negative_cts_offsets -c:a libopus"),
+        ("a.mp4", "-c:v libx264 -bf 0 -c:a flac -strict -2"),
+        ("a.mp4", "-c:v libx265 -x265-params log-level=none:open-gop=1 -c:a alac"),
+        ("a.mp4", "-c:v libx264 -bf 3 -vf setpts=PTS*(1.5+0.2*sin(N)) -fps_mode vfr"),
+        ("a.mov", "-c:v libx264 -bf 3 -output_ts_offset 0.7 -c:a pcm_s16le"),
+        ("a.mov", "-c:v prores -c:a pcm_s24le"),
+    ],
+)
+def test_the_tables_of_a_film_tell_when_its_frames_are_shown(tmp_path: Path, name: str, options: str) -> None:
+    path = clip(tmp_path / name, 20, f"-g 25 {options}")
+    with _Counted(path) as file, io.BufferedReader(file, 1) as data:
+        frames = read_frames(data)
+    shown = json.loads(_probed(path, "-show_packets -show_entries packet=codec_type,pts -of json"))["packets"]
+    assert list(frames.times) == sorted(each["pts"] for each in shown if each["codec_type"] == "video")
+    assert frames.sounds == sum(each["codec_type"] == "audio" for each in shown)
+    assert file.taken < path.stat().st_size / 2
+
+
+@pytest.mark.parametrize("params", [{"frames": 7}, {"seconds": 0.2, "cut": "keyframes"}])
+@pytest.mark.parametrize("is_paired", [True, False])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_two_fields_are_one_frame(
+    settings: Settings, tmp_path: Path, name: str, is_paired: bool, params: dict[str, object]
+) -> None:
+    """Whether they come in one packet or in two."""
+    path = field_pictures.write(tmp_path / name, 20, is_paired)
+    pieces = split(settings, "video_frames", [path], {**params, "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", path.suffix)
+    assert sum(frame_count(file) for file in files) == sum(piece.items or 0 for piece in pieces) == 20
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert len(set(_pictures(path))) == 20
+    assert len(pieces) > 2
+
+
+def _late(folder: Path) -> Path:
+    """Half a second is there to decode what follows, and not shown."""
+    whole, path = clip(folder / "whole.mp4", 4), folder / "late.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(path)], check=True)
+    return path
+
+
+def _early(folder: Path) -> Path:
+    """The edit list (ISO/IEC 14496-12, 8.6.6) ends after 2100 of 4000 ms."""
+    path = clip(folder / "early.mp4", 4, "-c:v libx264 -g 25 -an")
+    data = bytearray(path.read_bytes())
+    duration = data.index(b"elst") + 12
+    data[duration : duration + 4] = (2100).to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("edited", [_late, _early])
+def test_frames_that_an_edit_list_hides_stay_hidden(
+    settings: Settings, tmp_path: Path, edited: Callable[[Path], Path]
+) -> None:
+    path = edited(tmp_path)
+    assert frame_count(path) < len(_packet_times(path))
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", ".mp4")
+    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    again = tmp_path / "again.mp4"
+    twice = [Results({"o": path.read_bytes()}, metadata={"source": "a.mp4"})] * 2
+    again.write_bytes(join(settings, "video_concat", twice, {"crf": 0})["a.mp4"])
+    assert _pictures(again) == _pictures(path) * 2
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "ntsc.mp4", "mp3.mp4"])
+def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_path: Path, name: str) -> None:
+    """Also those before the first frame, with which a decoder warms up."""
+    more = {"ntsc.mp4": " -r 30000/1001 -ar 44100", "mp3.mp4": " -c:a libmp3lame"}.get(name, "")
+    path = clip(tmp_path / name, 4, (VP9 if name.endswith("webm") else f"{H264} -c:a aac") + more)
+    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes"})
+    assert len(pieces) > 2
+    assert all(piece.metadata["copied"] for piece in pieces)
+    again = tmp_path / f"again{path.suffix}"
+    again.write_bytes(join(settings, "video_concat", untouched(pieces))[name])
+    assert _sounds(again) == _sounds(path)
+    assert _packet_times(again) == _packet_times(path)
+
+
+def test_encoded_pieces_look_like_the_source(settings: Settings, tmp_path: Path) -> None:
+    """Pixels that are not square, and colours of another standard."""
+    looks = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range pc -vf setsar=4/3"
+    path = clip(tmp_path / "a.mp4", 2, f"{H264} {looks}")
+    shown = "color_range,color_space,color_transfer,color_primaries,sample_aspect_ratio,pix_fmt"
+    asked = f"-select_streams v -show_entries stream={shown} -of csv=p=0"
+    pieces = split(settings, "video_frames", [path], {"frames": 33})
+    assert [_probed(file, asked) for file in _written(pieces, tmp_path / "pieces", ".mp4")] == [
+        _probed(path, asked)
+    ] * 2
+    assert "4:3" in _probed(path, asked)
+
+
+def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4)
+    cores = os.sched_getaffinity(0)
+    several = split(settings, "video_frames", [path], {"frames": 33})
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert split(settings, "video_frames", [path], {"frames": 33}) == several
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("a.mkv", ""), ("a.webm", ""), ("a.mp4", "-movflags +faststart"), ("a.mov", ""), ("a.mp4", FRAGMENTS), LIVE],
+)
+@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
+def test_a_file_that_is_cut_off_is_refused(
+    settings: Settings, tmp_path: Path, name: str, more: str, engine: str
+) -> None:
+    path = clip(tmp_path / name, 4, f"{VP9 if name.endswith('webm') else H264} {more}")
+    assert split(settings, engine, [path], {})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(SourceError, match=rf"{name}: ends at byte {path.stat().st_size}, but .* lacks \d+ bytes"):
+        split(settings, engine, [path], {})
+    assert left_behind(settings) == []
+
+
+def test_an_open_end_that_lacks_what_the_index_lists_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """The data of MP4 may go on to the end of the file, wherever that is."""
+    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an -movflags +faststart")
+    data = bytearray(path.read_bytes())
+    size = data.index(b"mdat") - 4
+    data[size : size + 4] = bytes(4)
+    path.write_bytes(data)
+    assert split(settings, "video_frames", [path], {})[0].items == 100
+    path.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(SourceError, match=r"a\.mp4: has \d+ of the 100 video packets in its index"):
+        split(settings, "video_frames", [path], {})
+
+
+def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an")
+    places = [int(line.strip(",")) for line in _probed(path, "-show_entries packet=pos -of csv=p=0").split()]
+    data = bytearray(path.read_bytes())
+    data[places[60] : places[60] + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.mp4: cannot be decoded at byte (\d+) or a little before") as caught:
+        split(settings, "video_frames", [path], {"frames": 33})
+    found = int(re.findall(r"byte (\d+)", str(caught.value))[0])
+    # As many packets later as there are threads.
+    assert found in places[60 : 61 + (os.cpu_count() or 1)]
+
+
+@pytest.mark.parametrize("codec", [b"avc1", b"ac-3"])
+@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
+def test_a_codec_that_nobody_knows_is_refused(settings: Settings, tmp_path: Path, codec: bytes, engine: str) -> None:
+    path = clip(tmp_path / "a.mp4", 1, f"{H264} -c:a ac3")
+    head, data = path.read_bytes().split(b"moov")
+    path.write_bytes(head + b"moov" + data.replace(codec, b"zzzz"))
+    with pytest.raises(SourceError, match=r"a\.mp4: holds (video|audio) in a codec that FFmpeg cannot decode"):
+        split(settings, engine, [path], {})
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_names_in_another_encoding_do_no_harm(settings: Settings, tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, 1, f"{H264} -metadata title=Cafe")
+    path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
+    pieces = split(settings, "video_frames", [path], {"frames": 10})
+    assert sum(piece.items or 0 for piece in pieces) == 25
+    assert join(settings, "video_concat", untouched(pieces))
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.mkv", H264), ("a.webm", VP9)])
+def test_damage_that_hides_frames_is_refused_with_its_place(
+    settings: Settings, tmp_path: Path, name: str, options: str
+) -> None:
+    """FFmpeg goes on with the next cluster, and says nothing of the frames between."""
+    path = clip(tmp_path / name, 8, options)
+    data = bytearray(path.read_bytes())
+    middle, length = len(data) // 2, len(data) // 8
+    data[middle : middle + length] = b"\xaa" * length
+    path.write_bytes(data)
+    assert frame_count(path) < 200
+    with pytest.raises(SourceError, match=rf"{name}: is damaged at byte (\d+) or before") as caught:
+        split(settings, "video_frames", [path], {})
+    assert middle < int(re.findall(r"byte (\d+) or", str(caught.value))[0]) < middle + length * 2
+
+
+def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:
+    data = clip(tmp_path / "a.mkv", 1).read_bytes()
+    results = [Results({"o.mkv": each}, metadata={"source": "a.mkv"}) for each in (data, data[:-1000])]
+    with pytest.raises(EngineError, match=r"chunk 1, 'o\.mkv': ends at byte .* lacks 1000 bytes"):
+        join(settings, "video_concat", results)
+
+
+def test_slices_of_each_rendition_are_a_film(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 4)
+    ladder = [{"height": 64, "bitrate_kbps": 90}, {"height": 32, "bitrate_kbps": 40}]
+    pieces = split(settings, "video_renditions", [path], {"ladder": ladder, "slice_seconds": 1.5})
+    assert [piece.metadata["slice"] for piece in pieces] == [0, 0, 1, 1, 2, 2][: len(pieces)]
+    films = join(settings, "video_concat", untouched(pieces))
+    assert set(films) == {"a_64p_90k.mp4", "a_32p_40k.mp4"}
+    for name, data in films.items():
+        film = tmp_path / name
+        film.write_bytes(data)
+        assert _pictures(film) == _pictures(path)
+        assert _sounds(film) == _sounds(path)
+
+
+def test_a_result_that_begins_without_its_keyframe_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """Copied, its frames would be decoded from those of the piece before."""
+    whole, late = clip(tmp_path / "a.mkv", 2), tmp_path / "late.mkv"
+    drop = ["-c", "copy", "-bsf:v", "noise=drop=not(n)"]
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(whole), *drop, str(late)], check=True)
+    results = [Results({"o": path.read_bytes()}, metadata={"source": "a.mkv"}) for path in (whole, late)]
+    with pytest.raises(EngineError, match=r"a\.mkv: the pieces have 99 frames, and the whole 75"):
+        join(settings, "video_concat", results)

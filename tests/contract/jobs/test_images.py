@@ -1,0 +1,105 @@
+"""Images: missing ones, private ones, and one that holds nothing but a shell."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.support.include_folders import write_app
+from tests.support.servers import LOGIN, PASSWORD, running_registry
+from triptych.blocks import Template
+from triptych.errors import ImageError
+from triptych.jobs.job import open_job, thaw
+from triptych.jobs.spec import build_job_spec
+from triptych.settings import Settings
+from triptych.stages import stages
+
+pytestmark = pytest.mark.docker
+SMALL = "triptych-tests/shell:1"
+UPPER = 'while read -r line; do echo "<$line>"; done < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
+
+
+@pytest.fixture
+def engine() -> Iterator[Any]:
+    client = docker.APIClient(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def small(engine: Any) -> Iterator[str]:
+    """An image with one static program, linked to /bin/sh."""
+    program = shutil.which("busybox")
+    if program is None:
+        pytest.skip("no `busybox`: apt-get install busybox-static")
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        archive.add(program, "bin/busybox")
+        link = tarfile.TarInfo("bin/sh")
+        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+        archive.addfile(link)
+    engine.import_image_from_data(data.getvalue(), *SMALL.split(":"))
+    yield SMALL
+    engine.remove_image(SMALL, force=True)
+
+
+@pytest.fixture
+def in_docker(settings: Settings) -> Settings:
+    return dataclasses.replace(settings, runner="docker")
+
+
+def _run(settings: Settings, template: Template, tmp_path: Path) -> str:
+    source = tmp_path / "source.txt"
+    source.write_text("a line\n")
+    spec = build_job_spec(template, {"dataSource": source.as_uri()})
+    stages.partition(open_job(settings, template, spec, template.id, "run"), print)
+    job = thaw(settings, template, template.id, "run")
+    stages.run_pack(job, 0, 1, 1, print)
+    return Path(stages.assemble(job, print).uri.removeprefix("file://"), "output.txt").read_text()
+
+
+def test_an_image_with_nothing_but_a_shell_is_enough(in_docker: Settings, small: str, tmp_path: Path) -> None:
+    image = {"platform_config": {"container": small}}
+    assert _run(in_docker, write_app(tmp_path, UPPER, entrypoint="main.sh", manifest=image), tmp_path) == "<a line>\n"
+
+
+def test_a_missing_image_is_named_and_no_retry_helps(in_docker: Settings, tmp_path: Path) -> None:
+    template = write_app(tmp_path, "", manifest={"platform_config": {"container": "triptych/none:1"}})
+    with pytest.raises(ImageError, match="triptych/none:1") as caught:
+        _run(in_docker, template, tmp_path)
+    assert not caught.value.retryable
+
+
+def test_a_private_image_is_pulled_with_a_connection(
+    in_docker: Settings, small: str, engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("docker-registry") is None or shutil.which("htpasswd") is None:
+        pytest.skip("no `docker-registry` and `htpasswd`: apt-get install docker-registry apache2-utils")
+    with running_registry(tmp_path) as host:
+        image = f"{host}/team/shell:1"
+        engine.tag(small, f"{host}/team/shell", "1")
+        login = {"username": LOGIN, "password": PASSWORD}
+        assert "error" not in engine.push(f"{host}/team/shell", "1", auth_config=login)
+        engine.remove_image(image)
+        manifest = {"platform_config": {"container": image}}
+        with pytest.raises(ImageError, match="docker_conn_id"):
+            _run(in_docker, write_app(tmp_path / "open", UPPER, entrypoint="main.sh", manifest=manifest), tmp_path)
+        connection = {"conn_type": "docker", "host": host, "login": LOGIN, "password": PASSWORD}
+        monkeypatch.setenv("AIRFLOW_CONN_REGISTRY", json.dumps(connection))
+        manifest["platform_config"]["docker_conn_id"] = "registry"
+        own = write_app(tmp_path / "own", UPPER, entrypoint="main.sh", manifest=manifest)
+        try:
+            assert _run(in_docker, own, tmp_path) == "<a line>\n"
+        finally:
+            engine.remove_image(image, force=True)
+        written = b"".join(path.read_bytes() for path in (tmp_path / "workspace").rglob("*") if path.is_file())
+        assert PASSWORD.encode() not in written

@@ -1,0 +1,412 @@
+"""One suite over every store: files, and S3 as two servers speak it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from tests.support.servers import Server, moto_server, s3_connection
+from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.settings import read_settings
+from triptych.storage import Store, open_store, schemes
+from triptych.storage.base import BLOCK_BYTES
+
+MIB = 1 << 20
+PART_MIB = 5
+BUCKET = "s3://tests"
+# (as URIs have it, as the store has it)
+NAMES = [
+    ("plain.txt", "plain.txt"),
+    ("two%20words.csv", "two words.csv"),
+    ("%D0%BE%D1%82%D1%87%D1%91%D1%82.csv", "отчёт.csv"),
+    ("%E5%A0%B1%E5%91%8A.csv", "報告.csv"),
+    ("a%23b.csv", "a#b.csv"),
+    ("100%25.csv", "100%.csv"),
+    ("a%2520b.csv", "a%20b.csv"),
+    ("a%2Bb.csv", "a+b.csv"),
+    ("why%3F.csv", "why?.csv"),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A store, and an empty folder's URI in it, which ends in `/`."""
+
+    store: Store
+    root: str
+
+    def names(self, prefix: str = "") -> list[str]:
+        return [info.uri.removeprefix(self.root) for info in self.store.list(self.root + prefix)]
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Airflow writes a configuration into its home when it is first imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_moto(airflow_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with moto_server(tmp_path_factory.mktemp("moto")) as server:
+        yield from _connection("triptych_moto", server.connection)
+
+
+@pytest.fixture(scope="session")
+def s3_seaweed(airflow_home: None, store: Server) -> Iterator[str]:
+    yield from _connection("triptych_seaweed", store.connection)
+
+
+def _connection(conn_id: str, value: str) -> Iterator[str]:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
+        S3Hook(aws_conn_id=conn_id).get_conn().create_bucket(Bucket="tests")
+        yield conn_id
+
+
+@pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    folder = tmp_path / "a place"
+    folder.mkdir()
+    settings = read_settings({"allowed_roots": str(folder), "part_mib": str(PART_MIB)})
+    if request.param == "file":
+        return Place(open_store("file:///", None, settings), f"{folder.as_uri()}/")
+    conn_id: str = request.getfixturevalue(request.param)
+    # The folder's path is of this test alone, so tests can share a bucket.
+    return Place(open_store(BUCKET, conn_id, settings), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")
+
+
+def test_an_object_comes_back_as_it_was_written(place: Place) -> None:
+    data = random.Random(1).randbytes(3 * BLOCK_BYTES + 17)
+    uri = place.root + "deep/er/data.bin"
+    with place.store.writer(uri) as out:
+        for start in range(0, len(data), 100_003):
+            out.write(data[start : start + 100_003])
+    assert place.store.read(uri) == data
+    info = place.store.stat(uri)
+    assert (info.uri, info.size) == (uri, len(data))
+    assert [info] == list(place.store.list(place.root))
+
+
+def test_writing_again_replaces(place: Place) -> None:
+    place.store.put(place.root + "a", b"first, and longer")
+    place.store.put(place.root + "a", b"second")
+    assert place.store.read(place.root + "a") == b"second"
+
+
+def test_an_empty_object_is_an_object(place: Place) -> None:
+    uri = place.root + "empty"
+    place.store.put(uri, b"")
+    assert place.store.stat(uri).size == 0
+    assert place.store.read(uri) == b""
+    assert place.store.read_range(uri, 0, 10) == b""
+    assert place.names() == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "length"), [(0, 1), (0, 256), (10, 20), (255, 1), (250, 100), (256, 1), (300, 5), (7, None), (3, 0)]
+)
+def test_ranges_are_slices(place: Place, offset: int, length: int | None) -> None:
+    data = bytes(range(256))
+    place.store.put(place.root + "bytes", data)
+    expected = data[offset:] if length is None else data[offset : offset + length]
+    assert b"".join(place.store.stream(place.root + "bytes", offset, length)) == expected
+
+
+def test_an_open_object_seeks(place: Place) -> None:
+    data = random.Random(2).randbytes(2 * BLOCK_BYTES + 5)
+    place.store.put(place.root + "bytes", data)
+    with place.store.open(place.store.stat(place.root + "bytes")) as source:
+        source.seek(-10, 2)
+        assert source.read() == data[-10:]
+        source.seek(BLOCK_BYTES - 3)
+        assert source.read(6) == data[BLOCK_BYTES - 3 : BLOCK_BYTES + 3]
+
+
+@pytest.mark.parametrize(("encoded", "plain"), NAMES)
+def test_names_survive(place: Place, encoded: str, plain: str) -> None:
+    uri = place.root + encoded
+    place.store.put(uri, plain.encode())
+    (info,) = place.store.list(place.root)
+    assert place.store.read(info.uri) == plain.encode()
+    assert info == place.store.stat(info.uri)
+    place.store.copy(uri, place.root + "copies/" + encoded)
+    assert place.store.read(place.root + "copies/" + encoded) == plain.encode()
+    place.store.delete(info.uri)
+    assert place.names() == [f"copies/{info.uri.removeprefix(place.root)}"]
+
+
+@pytest.mark.parametrize(("encoded", "plain"), NAMES)
+def test_a_file_has_the_decoded_name(tmp_path: Path, encoded: str, plain: str) -> None:
+    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path)}))
+    store.put(f"{tmp_path.as_uri()}/{encoded}", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [plain]
+
+
+@pytest.mark.parametrize(("encoded", "plain"), NAMES)
+def test_a_key_is_the_decoded_name(s3_moto: str, tmp_path: Path, encoded: str, plain: str) -> None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    key = f"{tmp_path.name}/{plain}"
+    open_store(BUCKET, s3_moto, read_settings({})).put(f"{BUCKET}/{tmp_path.name}/{encoded}", b"x")
+    assert S3Hook(aws_conn_id=s3_moto).check_for_key(key, "tests")
+
+
+def test_listing_is_recursive(place: Place) -> None:
+    for name in ["b/2", "b/10", "a", "b-1", "c/d/e", "b%20b", "%C3%A9"]:
+        place.store.put(place.root + name, b"x")
+    # The order is the store's: SeaweedFS, unlike Amazon, does not list by key.
+    assert sorted(place.names()) == ["%C3%A9", "a", "b%20b", "b-1", "b/10", "b/2", "c/d/e"]
+    assert sorted(place.names("b")) == ["b%20b", "b-1", "b/10", "b/2"]
+    assert sorted(place.names("b/")) == ["b/10", "b/2"]
+    assert place.names("c/d") == ["c/d/e"]
+
+
+def test_listing_nothing_is_empty(place: Place) -> None:
+    assert place.names("nowhere/") == []
+    assert place.names("nowhere/at/all") == []
+
+
+def test_listing_more_than_a_page(s3_moto: str) -> None:
+    store = open_store(BUCKET, s3_moto, read_settings({}))
+    names = [f"{BUCKET}/many/{number:04}" for number in range(1100)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda uri: store.put(uri, b""), names))
+    assert [info.uri for info in store.list(f"{BUCKET}/many/")] == names
+
+
+def test_of_32_racers_one_creates(place: Place) -> None:
+    uri = place.root + "commits/1.json"
+    barrier = Barrier(32)
+
+    def race(number: int) -> bool:
+        barrier.wait()
+        return place.store.put_if_absent(uri, b"%d" % number)
+
+    with ThreadPoolExecutor(32) as pool:
+        created = list(pool.map(race, range(32)))
+    assert created.count(True) == 1
+    assert place.store.read(uri) == b"%d" % created.index(True)
+    assert place.names() == ["commits/1.json"]
+
+
+def _fail_after(store: Store, uri: str, data: bytes) -> None:
+    with store.writer(uri) as out:
+        out.write(data)
+        raise ZeroDivisionError
+
+
+def test_an_exception_while_writing_leaves_nothing(place: Place) -> None:
+    for size in (10, 12 * MIB):
+        with pytest.raises(ZeroDivisionError):
+            _fail_after(place.store, place.root + "half", bytes(size))
+        assert place.names() == []
+
+
+def test_an_exception_while_replacing_keeps_the_old(place: Place) -> None:
+    place.store.put(place.root + "a", b"old")
+    with pytest.raises(ZeroDivisionError):
+        _fail_after(place.store, place.root + "a", b"new")
+    assert place.store.read(place.root + "a") == b"old"
+
+
+def test_a_writers_own_file_error_is_not_the_stores(place: Place, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, place.store.writer(place.root + "a"):
+        (tmp_path / "mine").read_bytes()
+    assert not isinstance(caught.value, StorageError)
+
+
+@pytest.mark.parametrize("size", [2 * PART_MIB * MIB, 12 * MIB])
+def test_parts_make_a_whole(place: Place, tmp_path: Path, size: int) -> None:
+    data = random.Random(3).randbytes(size)
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    uri = place.root + "big"
+    place.store.put_file(source, uri)
+    digest = hashlib.sha256()
+    for block in place.store.stream(uri):
+        digest.update(block)
+    assert digest.digest() == hashlib.sha256(data).digest()
+    assert place.store.stat(uri).size == size
+    around = PART_MIB * MIB - 5
+    assert place.store.read_range(uri, around, 10) == data[around : around + 10]
+
+
+@pytest.mark.parametrize("s3", ["s3_moto", "s3_seaweed"])
+def test_an_aborted_upload_leaves_no_parts(request: pytest.FixtureRequest, s3: str) -> None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    conn_id: str = request.getfixturevalue(s3)
+    store = open_store(BUCKET, conn_id, read_settings({"part_mib": str(PART_MIB)}))
+    with pytest.raises(ZeroDivisionError):
+        _fail_after(store, f"{BUCKET}/aborted", bytes(12 * MIB))
+    uploads = S3Hook(aws_conn_id=conn_id).get_conn().list_multipart_uploads(Bucket="tests").get("Uploads", [])
+    assert [upload for upload in uploads if upload["Key"] == "aborted"] == []
+
+
+def test_a_failed_abort_does_not_hide_the_reason(s3_moto: str) -> None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    def fail_without_upload() -> None:
+        with store.writer(f"{BUCKET}/robbed") as out:
+            out.write(bytes(PART_MIB * MIB))
+            client = S3Hook(aws_conn_id=s3_moto).get_conn()
+            for upload in client.list_multipart_uploads(Bucket="tests")["Uploads"]:
+                client.abort_multipart_upload(Bucket="tests", Key=upload["Key"], UploadId=upload["UploadId"])
+            raise ZeroDivisionError
+
+    store = open_store(BUCKET, s3_moto, read_settings({"part_mib": str(PART_MIB)}))
+    with pytest.raises(ZeroDivisionError):
+        fail_without_upload()
+
+
+def test_a_changed_source_is_noticed(place: Place) -> None:
+    uri = place.root + "source"
+    place.store.put(uri, b"as it was")
+    before = place.store.stat(uri)
+    assert place.store.read_range(uri, 0, 2, before.etag) == b"as"
+    place.store.put(uri, b"different")
+    with pytest.raises(SourceError, match="changed"):
+        place.store.read_range(uri, 0, 2, before.etag)
+    assert place.store.stat(uri).etag != before.etag
+
+
+def test_a_missing_object_is_not_found(place: Place) -> None:
+    uri = place.root + "not%20here"
+    for ask in (
+        lambda: place.store.stat(uri),
+        lambda: place.store.read(uri),
+        lambda: place.store.copy(uri, place.root + "copy"),
+    ):
+        with pytest.raises(ObjectNotFoundError, match="not%20here"):
+            ask()
+    assert place.names() == []
+
+
+def test_a_folder_is_no_object(place: Place) -> None:
+    place.store.put(place.root + "folder/a", b"x")
+    with pytest.raises(ObjectNotFoundError):
+        place.store.stat(place.root + "folder")
+
+
+def test_deleting(place: Place) -> None:
+    for name in ("a/1", "a/2", "ab"):
+        place.store.put(place.root + name, b"x")
+    place.store.delete(place.root + "a/1")
+    place.store.delete(place.root + "a/1")
+    assert place.names() == ["a/2", "ab"]
+    place.store.delete_prefix(place.root + "a/")
+    assert place.names() == ["ab"]
+
+
+def test_a_missing_connection_fails(airflow_home: None) -> None:
+    with pytest.raises(StorageAccessError, match="nobody_made_this"):
+        open_store(BUCKET, "nobody_made_this", read_settings({}))
+
+
+def test_a_wrong_password_is_refused(s3_seaweed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import BaseHook
+
+    endpoint = BaseHook.get_connection(s3_seaweed).extra_dejson["endpoint_url"]
+    monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_WRONG", s3_connection(endpoint, "not the password"))
+    store = open_store(BUCKET, "triptych_wrong", read_settings({}))
+    with pytest.raises(StorageAccessError, match="connection"):
+        store.put(f"{BUCKET}/a", b"x")
+
+
+def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
+    store = open_store(BUCKET, s3_moto, read_settings({}))
+    with pytest.raises(ObjectNotFoundError, match="bucket"):
+        store.put("s3://no-such-bucket/a", b"x")
+
+
+def test_an_unknown_scheme_says_which_there_are() -> None:
+    for uri in ("gs://bucket/a", "abfs://container/a", "ftp://host/a", "relative/path"):
+        with pytest.raises(StorageAccessError, match=r"file://.*s3://"):
+            open_store(uri, None, read_settings({}))
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder with a file, beside the one allowed root `inside`."""
+    (tmp_path / "inside").mkdir()
+    folder = tmp_path / "inside-not"
+    folder.mkdir()
+    (folder / "secret").write_bytes(b"secret")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../inside-not/secret", "..%2Finside-not/secret", "%2e%2e/inside-not/secret", "link/secret", "loop/../../x"],
+)
+def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name: str) -> None:
+    inside = tmp_path / "inside"
+    (inside / "link").symlink_to(outside)
+    store = open_store("file:///", None, read_settings({"allowed_roots": str(inside)}))
+    uri = f"{inside.as_uri()}/{name}"
+    for ask in (
+        lambda: store.stat(uri),
+        lambda: store.read(uri),
+        lambda: store.put(uri, b"x"),
+        lambda: store.put_if_absent(uri, b"x"),
+        lambda: store.delete(uri),
+        lambda: list(store.list(uri)),
+        lambda: store.copy(uri, f"{inside.as_uri()}/copy"),
+    ):
+        with pytest.raises(StorageAccessError, match="AIRFLOW__TRIPTYCH__ALLOWED_ROOTS"):
+            ask()
+    assert [path.name for path in inside.iterdir()] == ["link"]
+    assert (outside / "secret").read_bytes() == b"secret"
+
+
+def test_a_linked_file_that_leads_outside_is_not_listed(tmp_path: Path, outside: Path) -> None:
+    inside = tmp_path / "inside"
+    (inside / "linked").symlink_to(outside / "secret")
+    store = open_store("file:///", None, read_settings({"allowed_roots": str(inside)}))
+    with pytest.raises(StorageAccessError):
+        list(store.list(f"{inside.as_uri()}/"))
+
+
+def test_without_roots_only_the_workspace_is_allowed(tmp_path: Path) -> None:
+    workspace = (tmp_path / "work space").as_uri()
+    store = open_store(workspace, None, read_settings({"workspace": workspace}))
+    store.put(f"{workspace}/a", b"x")
+    assert [info.uri for info in store.list(workspace)] == [f"{workspace}/a"]
+    with pytest.raises(StorageAccessError):
+        store.put(f"{tmp_path.as_uri()}/b", b"x")
+    with pytest.raises(StorageAccessError):
+        open_store("file:///", None, read_settings({"workspace": "s3://bucket/w"})).stat(f"{workspace}/a")
+
+
+def test_a_prefix_does_not_look_at_other_folders(tmp_path: Path, outside: Path) -> None:
+    (tmp_path / "inside" / "a").write_bytes(b"x")
+    (outside / "loop").symlink_to("loop")
+    outside.rename(tmp_path / "elsewhere")
+    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path / "inside")}))
+    assert [info.size for info in store.list((tmp_path / "inside").as_uri())] == [1]
+
+
+def test_a_registered_scheme_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = open_store("file:///", None, read_settings({}))
+    monkeypatch.setattr(schemes, "_FACTORIES", dict(schemes._FACTORIES))
+    schemes.register_scheme("mine", lambda conn_id, settings: mine)
+    assert open_store("mine://a", None, read_settings({})) is mine
+
+
+def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "caf\udce9").write_bytes(b"latin-1")
+    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path)}))
+    (info,) = store.list(f"{tmp_path.as_uri()}/")
+    assert info.uri == f"{tmp_path.as_uri()}/caf%E9"
+    assert store.read(info.uri) == b"latin-1"

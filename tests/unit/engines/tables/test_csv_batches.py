@@ -1,0 +1,84 @@
+"""Batches of records against the csv module, whatever the blocks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from triptych.engines.runtime.resources import Resources, using
+from triptych.engines.tables import csv_batches as batches
+from triptych.engines.tables.csv_batches import csv_table, line_batches
+from triptych.errors import SourceError
+
+FIELDS = ["", "a", '"a"', '"a, ""b"""', '"x\ny"', '"\r\n"', "日本", "z" * 50]
+
+
+@pytest.fixture(autouse=True)
+def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(batches, "BATCH_BYTES", 300)
+    with using(Resources(tmp_path, 8 * 1024 * 1024)):
+        yield
+
+
+def _table(seed: int, end: str) -> bytes:
+    draw = random.Random(seed)
+    rows = [",".join(draw.choice(FIELDS) for _ in range(4)) for _ in range(300)]
+    rows = [row for row in rows if row.strip(",")]
+    lines = ["id,b,c,d", *(row if draw.random() < 0.9 else row + end for row in rows)]
+    return (end.join(lines) + (end if seed % 2 else "")).encode()
+
+
+def _blocks(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_records_and_columns_are_those_of_the_csv_module(seed: int, end: str) -> None:
+    data = _table(seed, end)
+    table = csv_table(lambda: _blocks(data, 64 + seed), "memory:t", ",")
+    found = []
+    for batch, (first, last) in table.batches(["id", "d"]):
+        for record, *raw in zip(*(a.to_pylist() for a in (batch.records(), first, last)), strict=True):
+            (row,) = csv.reader(io.StringIO(record.decode(), newline=""))
+            texts = [next(csv.reader([value.decode()]), [""])[0] if value else "" for value in raw]
+            assert texts == [row[0], row[3]]
+            found.append(row)
+    assert table.names == ["id", "b", "c", "d"]
+    assert found == [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row][1:]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_lines_are_those_of_the_source_and_know_their_place(size: int) -> None:
+    data = b"".join(b"%d %s\n" % (n, b"x" * (n % 90)) + b"\n" * (n % 3 == 0) for n in range(200)) + b"last"
+    found = [
+        (batch.place(at), line)
+        for batch in line_batches(_blocks(data, size), "memory:l")
+        for at, line in enumerate(batch.records().to_pylist())
+    ]
+    truth = [line for line in data.split(b"\n") if line]
+    assert [line for _, line in found] == [line + b"\n" for line in truth]
+    numbers = [number for number, line in enumerate(data.split(b"\n"), 1) if line]
+    starts = [data.index(line + b"\n" * (line != b"last")) for line in truth[-30:]]
+    places = [f"the record at byte {start} (line {n})" for start, n in zip(starts, numbers[-30:], strict=True)]
+    assert [place for place, _ in found[-30:]] == places
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'id,b\n1,2\n3,"x\n', r"quote opened in the record at byte 9 \(line 3\) is never closed"),
+        (b"id,b\n1,2\n\n3\n", r"the record at byte 10 \(line 4\) has not as many columns"),
+        (b"id,b\n" + b"x" * 2_000_000 + b",1\n", r"byte 5 \(line 2\) is longer than 1 MiB"),
+        (b"id,c\n1,2\n", "no column 'b'; the header has id, c"),
+        (b"id,\xff\n1,2\n", "is no UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(data: bytes, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        list(csv_table(lambda: _blocks(data, 1000), "memory:t", ",").batches(["b"]))

@@ -1,0 +1,75 @@
+"""`rows` against the standard library's csv module."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import random
+
+import pytest
+
+from triptych.engines.tables.record_ends import Limit, RecordRun, record_runs
+from triptych.errors import SourceError
+
+FIELDS = ["a", "", "two\nlines", 'a "quoted" word', "comma,inside", "crlf\r\ninside", "naïve 日本", '""', " "]
+
+
+def _table(seed: int, terminator: str) -> bytes:
+    source = random.Random(seed)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator=terminator)
+    writer.writerow(["first", "second\nline", "third"])
+    for _ in range(source.randrange(1, 60)):
+        writer.writerow([source.choice(FIELDS) for _ in range(3)])
+    text = out.getvalue()
+    # Some end without a newline, some begin with a byte-order mark.
+    text = text.removesuffix(terminator) if seed % 3 == 0 else text
+    return (b"\xef\xbb\xbf" if seed % 4 == 0 else b"") + text.encode()
+
+
+def _runs(data: bytes, block: int, limit: Limit, *, quoted: bool = True, header: bool = True) -> list[RecordRun]:
+    blocks = [data[at : at + block] for at in range(0, len(data), block)]
+    return list(record_runs(blocks, "memory:table", limit, quoted=quoted, header=header))
+
+
+def _records(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+@pytest.mark.parametrize("terminator", ["\n", "\r\n"])
+@pytest.mark.parametrize("seed", range(60))
+def test_chunks_hold_the_records_that_csv_reads(seed: int, terminator: str) -> None:
+    data = _table(seed, terminator)
+    expected = _records(data)
+    # Blocks of some bytes, of several 64-bit words, and one for all.
+    for rows, block in itertools.product((1, 2, 7, 1000), (1 + seed, 65 + 7 * seed, 1 << 20)):
+        found: list[list[str]] = []
+        for run in _runs(data, block, Limit(records=rows)):
+            records = _records(data[: run.header_bytes] + data[run.offset : run.offset + run.length])
+            assert records[0] == expected[0]
+            assert len(records) - 1 == run.records <= rows
+            found += records[1:]
+        assert found == expected[1:]
+
+
+@pytest.mark.parametrize("block", [1, 3, 64, 10_000])
+def test_lines_by_size_put_back_together_are_the_source(block: int) -> None:
+    data = b"".join(b"%d " % i * (i % 9) + b'one " alone\n' for i in range(500))
+    runs = _runs(data, block, Limit(max_bytes=1000), quoted=False, header=False)
+    assert b"".join(data[run.offset : run.offset + run.length] for run in runs) == data
+    assert sum(run.records for run in runs) == 500
+    # Full with the record that reaches the size: without its last record a run is below it.
+    for run in runs[:-1]:
+        piece = data[run.offset : run.offset + run.length]
+        assert len(piece) >= 1000 > len(b"\n".join(piece.split(b"\n")[:-2]))
+
+
+def test_nothing_but_a_header_makes_no_chunk() -> None:
+    assert _runs(b"a,b\n", 10, Limit(records=5)) == []
+    assert _runs(b"", 10, Limit(records=5)) == []
+
+
+def test_an_open_quote_is_refused_with_its_place() -> None:
+    with pytest.raises(SourceError, match="byte 6 is never closed"):
+        _runs(b'a,b\n1,"2\n3,4\n', 4, Limit(records=1))

@@ -1,0 +1,67 @@
+"""Merging and refusing job specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.include_folders import write_app
+from triptych.blocks import Template
+from triptych.errors import JobSpecError
+from triptych.jobs.packs import packs
+from triptych.jobs.spec import JobSpec, build_job_spec
+
+ROWS = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"rows": 10}}}
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Template:
+    return write_app(tmp_path, "", template={**ROWS, "dataSource": "s3://bucket/{{ ds }}/*.csv"})
+
+
+def test_nested_wins_over_flat_and_flat_over_the_template(template: Template) -> None:
+    assert build_job_spec(template, {}, {"ds": "2026-01-02"}).params["partitioner"]["rows"] == 10
+    flat = {"partitioner.rows": 20, "dataSource": "file:///a"}
+    assert build_job_spec(template, flat).params["partitioner"]["rows"] == 20
+    both = {**flat, "params": {"partitioner": {"rows": 30}}}
+    assert build_job_spec(template, both).params["partitioner"]["rows"] == 30
+
+
+def test_the_logical_date_fills_the_source(template: Template) -> None:
+    spec = build_job_spec(template, {}, {"ds": "2026-01-02"})
+    assert spec.sources[0].uri == "s3://bucket/2026-01-02/*.csv"
+    with pytest.raises(JobSpecError, match="no logical date"):
+        build_job_spec(template, {})
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ({"dataSorce": "file:///a"}, "Did you mean 'dataSource'"),
+        ({"partitioner.row": 1}, r"Did you mean 'partitioner.rows'"),
+        ({"params": {"partitioner": {"rows": 0}}}, "params.partitioner.rows: must be at least 1, and is 0"),
+        ({"params": {"partitioner": {"row": 1}}}, "partitioner.row: is unknown. Did you mean .rows."),
+        ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
+        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(template: Template, conf: dict[str, object], message: str) -> None:
+    with pytest.raises(JobSpecError, match=message):
+        build_job_spec(template, {"dataSource": "file:///a", **conf})
+
+
+def test_json_and_back_is_the_same(template: Template) -> None:
+    spec = build_job_spec(template, {"dataSource": "file:///a", "dataDestination": "s3://b/c"})
+    assert JobSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 16, 17, 200, 5000])
+@pytest.mark.parametrize("per_task", ["auto", 1, 7])
+def test_packs_cover_every_chunk_once(chunks: int, per_task: str | int) -> None:
+    made = packs(chunks, per_task, 64)
+    assert [n for pack in made for n in range(pack["first"], pack["first"] + pack["count"])] == list(range(chunks))
+    assert len(made) <= 64
+    if chunks:
+        sizes = [pack["count"] for pack in made]
+        assert max(sizes) - min(sizes) <= 1
