@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from triptych.engines.audio.model import BLOCK_FRAMES, Kind, converted
 from triptych.engines.audio.truncation import DamagedAudioError, ends_early
 from triptych.engines.runtime.resources import need, resources
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.prefetch import prefetch
 
 LONGEST_REST_S = 1
 """As long as a page of Ogg is meant to be at most, in whose last the encoder's rest is."""
@@ -55,7 +55,7 @@ class DecodedAudio:
         soundfile, path = need("soundfile", "media"), resources().new_folder() / "decoded.wav"
         with (
             soundfile.SoundFile(path, "w", self.rate, self.channels, self.kind.subtype, format="RF64") as out,
-            closing(read_ahead(self.blocks(self.kind.dtype))) as blocks,
+            closing(prefetch(self.blocks(self.kind.dtype))) as blocks,
         ):
             for block in blocks:
                 out.write(block)

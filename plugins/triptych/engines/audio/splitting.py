@@ -17,7 +17,7 @@ from triptych.engines.audio.riff import frame_bytes, wave_file, wave_form
 from triptych.engines.audio.soundfile_reader import CodedAudio, write_coded
 from triptych.engines.audio.wav_reader import WaveAudio, wave_chunk, wave_samples
 from triptych.engines.runtime.resources import resources
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.prefetch import prefetch
 from triptych.errors import SourceError
 
 
@@ -84,7 +84,7 @@ def _written(audio: CodedAudio, numbered: Iterable[tuple[int, Span]]) -> Iterato
     """Each piece as a scratch file, always the same; the next piece is decoded while one is written and used."""
     path = resources().new_folder() / "piece"
     blocks = ((piece, block) for piece in numbered for block in audio.run(piece[1].start, piece[1].end))
-    with closing(read_ahead(blocks)) as ahead:
+    with closing(prefetch(blocks)) as ahead:
         for (index, span), group in groupby(ahead, itemgetter(0)):
             _write(path, audio, span.end - span.start, (block for _, block in group))
             yield index, span, path

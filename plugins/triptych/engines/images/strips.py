@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from triptych.engines.api import Source
 from triptych.engines.images.vips import NUMBERS, Look, reason, source_fault, vips
@@ -18,8 +15,6 @@ from triptych.engines.runtime.resources import resources
 from triptych.errors import EngineError
 
 ROWS_AT_ONCE = 64
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 def strips(image: Any, spans: Sequence[tuple[int, int]], source: Source) -> Iterator[Any]:
@@ -57,23 +52,6 @@ def room(shape: tuple[int, ...], kind: str) -> Any:
         return np.zeros(shape, kind)
     with tempfile.TemporaryFile(dir=resources().scratch) as data:
         return np.memmap(data, kind, "w+", shape=shape)
-
-
-def side_by_side(work: Callable[[In], Out], items: Iterable[In], item_bytes: int) -> Iterator[Out]:
-    """`work` of each item, in order, on every processor; what is begun is bounded by what engines may use.
-
-    `work` runs in threads: it must not ask for `resources()`.
-    """
-    threads = len(os.sched_getaffinity(0))
-    most = max(threads, min(4 * threads, resources().memory_bytes // 8 // max(1, item_bytes)))
-    waiting: deque[Future[Out]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > most:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def save_rows(rows: Iterable[Any], size: tuple[int, int], look: Look, path: Path, options: Mapping[str, Any]) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from triptych.storage import Writer
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
 
 class BlockReader(io.RawIOBase):
-    """Reads an iterable of blocks once, in order; no seeking."""
+    """A readable file over an iterable of blocks, which is gone through once, in order; no seeking.
+
+    A read gives what is left of one block at most: wrap it in `io.BufferedReader` for reads of exact length.
+    """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
@@ -19,20 +25,22 @@ class BlockReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: Buffer
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill `buffer` from the block at hand; the number of bytes, 0 only at the end (empty blocks are skipped)."""
         while not self._rest:
             block = next(self._blocks, None)
             if block is None:
                 return 0
             self._rest = memoryview(block)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
+        target = memoryview(buffer).cast("B")
+        count = min(len(target), len(self._rest))
+        target[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 
 
 class OutputFile(io.RawIOBase):
-    """Writes to an output; no seeking. Closing it does not end the output."""
+    """A writable file over an output's writer; no seeking. Closing it does not end the output."""
 
     def __init__(self, out: Writer) -> None:
         self._out = out
@@ -40,7 +48,8 @@ class OutputFile(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
+        """All of `data`, always; copied, as the caller may write over it while the output still holds it."""
         block = bytes(data)
         self._out.write(block)
         return len(block)

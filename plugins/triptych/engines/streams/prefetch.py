@@ -12,15 +12,24 @@ AHEAD = 2
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T], ahead: int = AHEAD) -> Generator[T, None, None]:
-    """The same items, of which up to `ahead` are made in a thread while earlier ones are used; errors in place."""
-    ended, context = object(), copy_context()  # The thread, too, is to see the stage's resources.
+class _End:
+    """Stands behind the last item."""
 
-    def following() -> object:
-        return next(items, ended)
+
+def prefetch(items: Iterator[T], ahead: int = AHEAD) -> Generator[T, None, None]:
+    """The same items in order, of which up to `ahead` wait, made by one thread while earlier ones are used.
+
+    An error of `items` is raised in its place. The thread runs in a copy of the caller's context (as
+    `asyncio.to_thread` does), so `items` may ask for `resources()`. Close the generator when it is left before its
+    end: that waits for the item being made, and ends the thread.
+    """
+    context = copy_context()
+
+    def following() -> T | _End:
+        return next(items, _End())
 
     with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(context.run, following) for _ in range(ahead))
-        while (item := coming.popleft().result()) is not ended:
-            coming.append(pool.submit(context.run, following))
-            yield item  # type: ignore[misc]  # not `ended`
+        waiting = deque(pool.submit(context.run, following) for _ in range(ahead))
+        while not isinstance(item := waiting.popleft().result(), _End):
+            waiting.append(pool.submit(context.run, following))
+            yield item

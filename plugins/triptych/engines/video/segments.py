@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from triptych.engines.runtime.resources import need
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.prefetch import prefetch
 from triptych.engines.video.encoding import EncodedPiece, PieceWriter
 from triptych.engines.video.packets import Frames, carried, decode, open_video, packets
 
@@ -41,7 +41,7 @@ def write_pieces(data: BinaryIO, frames: Frames, cuts: Sequence[int], form: Path
             work = _Pass(source, frames, _plan(frames, cuts, done, encode_from), form, crf)
             try:
                 # Pieces are counted, and used, while the next are written.
-                with closing(read_ahead(work.pieces())) as writers:
+                with closing(prefetch(work.pieces())) as writers:
                     for writer in writers:
                         first, end = cuts[done : done + 2]
                         found = writer.frames()

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from triptych.engines.streams.prefetch import AHEAD, read_ahead
+from triptych.engines.streams.prefetch import AHEAD, prefetch
 
 
 def test_items_come_in_order_and_an_error_in_its_place() -> None:
@@ -18,15 +18,15 @@ def test_items_come_in_order_and_an_error_in_its_place() -> None:
         msg = "broken"
         raise OSError(msg)
 
-    found = []
+    found: list[int] = []
     with pytest.raises(OSError, match="broken"):
-        found.extend(read_ahead(items()))
+        found.extend(prefetch(items()))
     assert found == list(range(20))
 
 
 def test_no_more_than_a_few_are_made_ahead() -> None:
     made, threads = itertools.count(), threading.active_count()
-    items = read_ahead(iter(lambda: next(made), None))
+    items = prefetch(iter(lambda: next(made), None))
     assert next(items) == 0
     items.close()
     assert next(made) <= 1 + AHEAD
@@ -36,5 +36,5 @@ def test_no_more_than_a_few_are_made_ahead() -> None:
 def test_items_are_made_in_the_context_of_their_user() -> None:
     mark: ContextVar[str] = ContextVar("mark")
     token = mark.set("mine")
-    assert list(read_ahead(mark.get() for _ in range(AHEAD + 1))) == ["mine"] * (AHEAD + 1)
+    assert list(prefetch(mark.get() for _ in range(AHEAD + 1))) == ["mine"] * (AHEAD + 1)
     mark.reset(token)

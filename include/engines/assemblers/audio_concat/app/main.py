@@ -16,7 +16,7 @@ from triptych.engines.audio.opening import audio_errors, open_audio, result_faul
 from triptych.engines.audio.riff import frame_bytes, wave_file, wave_form
 from triptych.engines.audio.soundfile_reader import CodedAudio, write_coded
 from triptych.engines.audio.wav_reader import WaveAudio, wave_samples
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.prefetch import prefetch
 
 Opened = WaveAudio | CodedAudio | DecodedAudio
 BLOCK_BYTES = 1 << 20
@@ -57,7 +57,7 @@ def _target(first: Opened, params: Mapping[str, Any]) -> Target:
 def _join(pieces: Sequence[Result], first: Opened, target: Target, output: Output, name: str) -> None:
     if target.kind.format != "WAV":
         path = resources().new_folder() / "joined"
-        write_coded(path, target.kind, target.rate, target.channels, read_ahead(mixed(pieces, target)))
+        write_coded(path, target.kind, target.rate, target.channels, prefetch(mixed(pieces, target)))
         output.put_file(path, name)
         path.unlink()
         return
@@ -75,7 +75,7 @@ def _join(pieces: Sequence[Result], first: Opened, target: Target, output: Outpu
         return
     path = resources().new_folder() / "joined"
     with path.open("wb") as out:
-        out.writelines(read_ahead(samples))
+        out.writelines(prefetch(samples))
     with path.open("rb") as joined:
         _put_wave(target, path.stat().st_size, iter(partial(joined.read, BLOCK_BYTES), b""), output, name)
     path.unlink()
@@ -98,7 +98,7 @@ def _fits(audio: Opened, target: Target) -> bool:
 
 def _put_wave(target: Target, length: int, samples: Iterable[bytes], output: Output, name: str) -> None:
     with output.open(name) as out:
-        for block in read_ahead(wave_file(_form(target), length, samples)):
+        for block in prefetch(wave_file(_form(target), length, samples)):
             out.write(block)
 
 

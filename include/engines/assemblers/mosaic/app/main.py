@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.images.strips import ROWS_AT_ONCE, room, save_rows, side_by_side
+from triptych.engines.images.strips import ROWS_AT_ONCE, room, save_rows
 from triptych.engines.images.vips import FAIL_ON, NUMBERS, Look, result_fault, vips
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.parallel import map_ordered
+from triptych.engines.streams.prefetch import prefetch
 from triptych.errors import EngineError
 
 SAVERS = {
@@ -107,7 +108,7 @@ def _rows(grid: Sequence[Sequence[Result]], shape: Shape, width: int, height: in
     columns = [_band(tile.metadata, "x", "width", shape.scale, blend=blend) for tile in grid[0]]
     rows = [_band(row[0].metadata, "y", "height", shape.scale, blend=blend) for row in grid]
     across = list(_cells(columns, width, width))
-    unpacked = read_ahead(map(partial(_pixels, shape), grid), 1)
+    unpacked = prefetch(map(partial(_pixels, shape), grid), 1)
     strip = np.empty((ROWS_AT_ONCE, width, shape.look.bands), NUMBERS[shape.look.format])
     pixels: dict[int, Any] = {}
     for cell in _cells(rows, height, ROWS_AT_ONCE):
@@ -142,7 +143,7 @@ def _pixels(shape: Shape, tiles: Sequence[Result]) -> Any:
     )
     row = room((len(tiles), height, width, shape.look.bands), NUMBERS[shape.look.format])
     tile_bytes = height * width * shape.look.pixel_bytes
-    for number, tile in enumerate(side_by_side(partial(_unpacked, vips(), shape), tiles, 2 * tile_bytes)):
+    for number, tile in enumerate(map_ordered(partial(_unpacked, vips(), shape), tiles, 2 * tile_bytes)):
         row[number, : tile.shape[0], : tile.shape[1]] = tile
     return row
 

@@ -8,7 +8,7 @@ from typing import Any
 from triptych.engines import Chunk, Source
 from triptych.engines.audio.model import Audio
 from triptych.engines.audio.splitting import Span, audio_chunks
-from triptych.engines.streams.prefetch import read_ahead
+from triptych.engines.streams.prefetch import prefetch
 
 WINDOW_S = 0.01
 
@@ -57,7 +57,7 @@ def _powers(audio: Audio, size: int) -> Iterator[Any]:
     import numpy as np
 
     rest = np.zeros((0, audio.channels), np.float32)
-    for block in read_ahead(audio.blocks("float32")):
+    for block in prefetch(audio.blocks("float32")):
         rest = np.concatenate([rest, block])
         whole = len(rest) - len(rest) % size
         if whole:

@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.images.strips import side_by_side, strips
+from triptych.engines.images.strips import strips
 from triptych.engines.images.vips import Look, open_image, source_fault, vips
+from triptych.engines.streams.parallel import map_ordered
 from triptych.errors import JobSpecError, SourceError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}
@@ -42,7 +43,7 @@ def _tiles(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
             for column, (x, width) in enumerate(across)
         )
         tile_bytes = across[0][1] * down[0][1] * look.pixel_bytes
-        yield from side_by_side(partial(_packed, vips(), look, about, params), cut, tile_bytes)
+        yield from map_ordered(partial(_packed, vips(), look, about, params), cut, tile_bytes)
 
 
 def _packed(
