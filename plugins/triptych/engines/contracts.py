@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import typing
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, Generic, Literal, Self, TypeVar
 
@@ -18,13 +18,16 @@ from triptych.engines.api import Result
 
 SOURCE_INDEX, PART, PARTS = "source_index", "part", "parts"
 """Keys of a chunk's metadata."""
+UNPLACED = -1
+"""Before all source indices: the results whose partitioner tells no place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a chunk lies: in the source with this index, whose output is to be named after `source` (`Source.path`).
 
-    Fields of subclasses are numbers, text, booleans or None, with units in their names.
+    Fields of subclasses are numbers, text, booleans, None, or frozen dataclasses of these, with units in their names.
+    A field with a default is optional: chunks that other partitioners made may lack it.
     """
 
     source_index: int
@@ -37,16 +40,12 @@ class Place:
     @classmethod
     def from_metadata(cls, result: Result) -> Self:
         """What the result's chunk was told; raises the result's error when a field is missing or of another type."""
-        types = typing.get_type_hints(cls)
-        values: dict[str, Any] = {field.name: result.metadata.get(field.name) for field in fields(cls)}
-        for name, value in values.items():
-            if name not in result.metadata or not _fits(value, types[name]):
-                why = f"is {value!r}" if name in result.metadata else "is missing"
-                text = (
-                    f"its metadata is no {cls.__name__}: {name!r} {why}. Cut with a partitioner that this joins with."
-                )
-                raise result.error(text)
-        return cls(**values)
+        try:
+            place: Self = _read(cls, result.metadata)
+        except _UnfitError as error:
+            text = f"its metadata is no {cls.__name__}: {error}. Cut with a partitioner that this joins with."
+            raise result.error(text) from error
+        return place
 
 
 P = TypeVar("P", bound=Place)
@@ -54,10 +53,14 @@ P = TypeVar("P", bound=Place)
 
 @dataclass(frozen=True)
 class Part(Generic[P]):
-    """One result file, and where its chunk lies; None where the partitioner tells no place."""
+    """One result file, and where its chunk lies; None where the partitioner tells no place.
+
+    `number` counts the chunks of the source from 0, or the results where there is no place.
+    """
 
     result: Result
     place: P | None
+    number: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def by_source(
     place: type[P],
     *,
     unplaced: str | None = None,
-    on_missing: Literal["error", "skip"] = "error",
+    on_missing: Literal["fail", "skip"] = "fail",
 ) -> list[SourceParts[P]]:
     """Results grouped by source index, each source's in order of part; one file per part.
 
@@ -81,52 +84,57 @@ def by_source(
     files. Results whose partitioner tells no place at all are one group called `unplaced`, in order of chunk, and are
     refused where that is None.
     """
-    groups: dict[int, list[Result]] = {}
+    groups: dict[int, list[Part[P]]] = {}
     for result in results:
-        has_place = SOURCE_INDEX in result.metadata or unplaced is None
-        groups.setdefault(place.from_metadata(result).source_index if has_place else -1, []).append(result)
-    made = []
-    for index, group in sorted(groups.items()):
-        if index < 0:
-            made.append(SourceParts(str(unplaced), [Part[P](result, None) for result in group]))
-            continue
-        ordered = _whole(group, on_missing)
-        parts = [Part(result, place.from_metadata(result)) for result in ordered]
-        made.append(SourceParts(place.from_metadata(ordered[0]).source, parts))
-    return made
-
-
-def output_names(sources: Sequence[str], extension: str, suffix: str = "") -> list[str]:
-    """A name for the output of each source: `a/tone.wav` -> `a/tone<suffix><extension>`.
-
-    Sources that differ in their own extension only keep it: `tone.wav`, `tone.mp3` -> `tone.wav.flac`, `tone.mp3.flac`.
-    """
-    short = [str(PurePosixPath(source).with_suffix("")) + suffix + extension for source in sources]
-    counts = Counter(short)
+        if SOURCE_INDEX in result.metadata or unplaced is None:
+            found = place.from_metadata(result)
+            groups.setdefault(found.source_index, []).append(Part(result, found, _number(result, PART)))
+        else:
+            group = groups.setdefault(UNPLACED, [])
+            group.append(Part(result, None, len(group)))
     return [
-        name if counts[name] == 1 else f"{source}{suffix}{extension}"
-        for name, source in zip(short, sources, strict=True)
+        SourceParts(str(unplaced), group) if index == UNPLACED else _whole(group, on_missing)
+        for index, group in sorted(groups.items())
     ]
 
 
-def _whole(group: Sequence[Result], on_missing: Literal["error", "skip"]) -> list[Result]:
-    """The results of one source by part; raises unless each part has one file."""
-    numbers = [(_number(result, PART), _number(result, PARTS), result) for result in group]
-    ordered = sorted(numbers, key=lambda each: each[0])
-    first = ordered[0][2]
-    source = first.metadata["source"]
-    parts = ordered[0][1]
-    counts = Counter(part for part, _, _ in ordered)
-    for part, count in counts.items():
-        if count > 1:
-            text = f"part {part} of {source} has {count} files. Let each chunk leave one file."
+def output_names(
+    sources: Sequence[str], extensions: str | Sequence[str], suffixes: str | Sequence[str] = ""
+) -> list[str]:
+    """A name for the output of each source: `a/tone.wav` -> `a/tone<suffix><extension>`; both may differ by source.
+
+    Where two would be one, they keep their own extension: `tone.wav`, `tone.mp3` -> `tone.wav.flac`, `tone.mp3.flac`.
+    """
+    count = len(sources)
+    ends = zip(_each(suffixes, count), _each(extensions, count), strict=True)
+    endings = [suffix + extension for suffix, extension in ends]
+    short = [str(PurePosixPath(source).with_suffix("")) + end for source, end in zip(sources, endings, strict=True)]
+    counts = Counter(short)
+    whole = zip(short, sources, endings, strict=True)
+    return [name if counts[name] == 1 else source + end for name, source, end in whole]
+
+
+def _each(given: str | Sequence[str], count: int) -> Sequence[str]:
+    return [given] * count if isinstance(given, str) else given
+
+
+def _whole(group: Sequence[Part[P]], on_missing: Literal["fail", "skip"]) -> SourceParts[P]:
+    """The parts of one source in order; raises unless each has one file."""
+    ordered = sorted(group, key=lambda part: part.number)
+    first = ordered[0].result
+    source: str = first.metadata["source"]
+    count = _number(first, PARTS)
+    files = Counter(part.number for part in ordered)
+    for number, several in files.items():
+        if several > 1:
+            text = f"part {number} of {source} has {several} files. Let each chunk leave one file."
             raise first.error(text)
-    missing = [part for part in range(parts) if part not in counts]
-    if missing and on_missing == "error":
+    missing = [number for number in range(count) if number not in files]
+    if missing and on_missing == "fail":
         shown = ", ".join(map(str, missing[:10])) + (" ..." if len(missing) > 10 else "")
-        text = f"of the {parts} parts of {source}, {len(missing)} left no file: {shown}. Run these chunks again."
+        text = f"of the {count} parts of {source}, {len(missing)} left no file: {shown}. Run these chunks again."
         raise first.error(text)
-    return [result for _, _, result in ordered]
+    return SourceParts(source, ordered)
 
 
 def _number(result: Result, key: str) -> int:
@@ -134,6 +142,33 @@ def _number(result: Result, key: str) -> int:
     if not isinstance(value, int):
         text = f"its metadata has no number {key!r}, which the stage `partition` writes. Launch the job again."
         raise result.error(text)
+    return value
+
+
+class _UnfitError(ValueError):
+    """Metadata in which a field is missing or of another type."""
+
+
+def _read(wanted: type[Any], metadata: Mapping[str, Any]) -> Any:
+    """An instance of the dataclass, whose fields may be dataclasses again."""
+    types = typing.get_type_hints(wanted)
+    values: dict[str, Any] = {}
+    for field in fields(wanted):
+        if field.name in metadata:
+            values[field.name] = _field(field.name, types[field.name], metadata[field.name])
+        elif field.default is MISSING:
+            msg = f"{field.name!r} is missing"
+            raise _UnfitError(msg)
+    return wanted(**values)
+
+
+def _field(name: str, hint: Any, value: Any) -> Any:
+    nested = [each for each in (hint, *typing.get_args(hint)) if isinstance(each, type) and is_dataclass(each)]
+    if nested and isinstance(value, Mapping):
+        return _read(nested[0], value)
+    if not _fits(value, hint):
+        msg = f"{name!r} is {value!r}"
+        raise _UnfitError(msg)
     return value
 
 
