@@ -49,7 +49,9 @@ class Results:
 
 
 def engines(kind: str) -> list[str]:
-    return [block.name for block in read_catalog([INCLUDE]).blocks if block.kind == kind]
+    """Names of those that come with Triptych: they have an example. Others in the same folder are a user's."""
+    blocks = read_catalog([INCLUDE]).blocks
+    return [block.name for block in blocks if block.kind == kind and (block.folder / "example.json").exists()]
 
 
 def split(
