@@ -1,9 +1,14 @@
-"""Secrets of a block: Airflow connections turned into private environment variables."""
+"""The one module that asks Airflow for a connection: a block's secrets, a registry's login, a store's credentials.
+
+A connection that is missing, and Airflow itself where it is not installed, are one sentence with the command to run.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from triptych.blocks import Block
-from triptych.errors import ManifestError
+from triptych.errors import ManifestError, StorageAccessError, TriptychError
 
 
 def secret_environment(block: Block) -> dict[str, str]:
@@ -11,22 +16,55 @@ def secret_environment(block: Block) -> dict[str, str]:
 
     Raises ManifestError when a connection is missing.
     """
-    if not block.secrets:
-        return {}
-    from airflow.sdk import BaseHook
+    environment: dict[str, str] = {}
+    for conn_id in block.secrets:
+        label = f"{block.folder / 'manifest.json'}: the secret {conn_id!r} of {block.tag}"
+        make = "--conn-type generic --conn-login KEY --conn-password SECRET"
+        login, password = _login(_connection(conn_id, label, make, ManifestError))
+        environment |= {f"{conn_id}_ACCESS_KEY": login, f"{conn_id}_SECRET_KEY": password, conn_id: password}
+    return environment
+
+
+def registry_login(block: Block) -> dict[str, str] | None:
+    """`username` and `password` for the registry of the block's image, as Docker's API takes them.
+
+    None when the manifest names no `docker_conn_id`; ManifestError when there is no such connection.
+    """
+    if not block.docker_conn_id:
+        return None
+    label = f"{block.folder / 'manifest.json'}: the docker_conn_id {block.docker_conn_id!r} of {block.tag}"
+    make = "--conn-type docker --conn-host REGISTRY --conn-login USER --conn-password ..."
+    login, password = _login(_connection(block.docker_conn_id, label, make, ManifestError))
+    return {"username": login, "password": password}
+
+
+def check_store_connection(conn_id: str, conn_type: str) -> None:
+    """StorageAccessError when a store's connection is missing: a hook would take the worker's own credentials then."""
+    _connection(conn_id, f"The connection {conn_id!r} of a store", f"--conn-type {conn_type} ...", StorageAccessError)
+
+
+def _login(connection: Any) -> tuple[str, str]:
+    """Login and password, empty where there is none; the password is masked in Airflow's logs from here on."""
     from airflow.sdk.log import mask_secret
 
-    environment: dict[str, str] = {}
-    for name in block.secrets:
-        try:
-            connection = BaseHook.get_connection(name)
-        except Exception as error:
-            msg = (
-                f"{block.folder}: the secret {name!r} has no Airflow connection. Make it with "
-                f"`airflow connections add {name} --conn-type generic --conn-login KEY --conn-password SECRET`."
-            )
-            raise ManifestError(msg) from error
-        login, password = connection.login or "", connection.password or ""
-        mask_secret(password)
-        environment |= {f"{name}_ACCESS_KEY": login, f"{name}_SECRET_KEY": password, name: password}
-    return environment
+    password = connection.password or ""
+    mask_secret(password)
+    return connection.login or "", password
+
+
+def _connection(conn_id: str, label: str, make: str, kind: type[TriptychError]) -> Any:
+    """Airflow's connection of this id; `make` is what `airflow connections add` wants for one of its type."""
+    try:
+        from airflow.sdk import BaseHook
+        from airflow.sdk.exceptions import AirflowNotFoundException
+    except ModuleNotFoundError as error:
+        msg = f"{label} is an Airflow connection, and Airflow is not installed here: pip install 'triptych[airflow]'."
+        raise kind(msg) from error
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        msg = f"{label} has no Airflow connection. Make it with `airflow connections add {conn_id} {make}`."
+        raise kind(msg) from error
+    except Exception as error:  # A secrets backend may raise anything.
+        msg = f"{label}: Airflow cannot read the connection {conn_id!r}: {error}."
+        raise kind(msg) from error

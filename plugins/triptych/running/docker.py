@@ -19,6 +19,7 @@ from docker.types import DeviceRequest
 from docker.utils.socket import frames_iter
 
 from triptych.blocks import Block
+from triptych.connections import registry_login
 from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
@@ -89,7 +90,7 @@ def _have_image(client: Any, block: Block, log: Callable[[str], None]) -> str:
 def _pull(client: Any, block: Block, log: Callable[[str], None]) -> None:
     log(f"Pulling image {block.image} ...")
     try:
-        for status in client.pull(block.image, stream=True, decode=True, auth_config=_registry_login(block)):
+        for status in client.pull(block.image, stream=True, decode=True, auth_config=registry_login(block)):
             if "error" in status:
                 raise ImageError(_missing_image(block, status["error"]))
     except APIError as error:
@@ -101,15 +102,6 @@ def _missing_image(block: Block, reason: Any) -> str:
         f"{block.folder / 'manifest.json'}: the image {block.image!r} of {block.tag} is not on this engine and cannot "
         f"be pulled: {reason}. Correct platform_config.container, build the image, or name a docker_conn_id."
     )
-
-
-def _registry_login(block: Block) -> dict[str, str] | None:
-    if not block.docker_conn_id:
-        return None
-    from airflow.sdk import BaseHook
-
-    connection = BaseHook.get_connection(block.docker_conn_id)
-    return {"username": connection.login or "", "password": connection.password or ""}
 
 
 class DockerSession:

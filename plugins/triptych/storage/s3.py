@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, unquote
 
+from triptych.connections import check_store_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import Settings
 from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, Writer
@@ -18,20 +19,8 @@ def connect(conn_id: str | None, settings: Settings) -> Store:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     if conn_id is not None:
-        _check_connection(conn_id)
+        check_store_connection(conn_id, "aws")
     return S3Store(S3Hook(aws_conn_id=conn_id).get_conn(), settings)
-
-
-def _check_connection(conn_id: str) -> None:
-    from airflow.sdk import BaseHook
-
-    try:
-        BaseHook.get_connection(conn_id)
-    except Exception as error:
-        # The hook would fall back to the worker's own credentials.
-        command = f"airflow connections add {conn_id} --conn-type aws ..."
-        msg = f"There is no Airflow connection {conn_id!r}. Make it with `{command}`."
-        raise StorageAccessError(msg) from error
 
 
 class S3Store(Store):

@@ -25,6 +25,8 @@ def _s3_store(conn_id: str | None, settings: Settings) -> Store:
     return connect(conn_id, settings)
 
 
+EXTRAS = {"s3": "s3"}
+"""Which of our extras installs what a scheme needs."""
 _FACTORIES: dict[str, StoreFactory] = {"file": _file_store, "s3": _s3_store}
 
 
@@ -35,13 +37,21 @@ def register_scheme(scheme: str, factory: StoreFactory) -> None:
 
 
 def open_store(uri: str, conn_id: str | None, settings: Settings) -> Store:
-    """The store of this URI's scheme, one per scheme and connection; StorageAccessError for an unknown scheme."""
+    """The store of this URI's scheme, one per scheme and connection; StorageAccessError for an unknown scheme.
+
+    The same for a scheme whose library is not installed, with the extra that brings it.
+    """
     scheme = urlsplit(uri).scheme.lower()
     if scheme not in _FACTORIES:
         known = ", ".join(f"{name}://" for name in sorted(_FACTORIES))
         msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."
         raise StorageAccessError(msg)
-    return _cached(scheme, conn_id or None, settings)
+    try:
+        return _cached(scheme, conn_id or None, settings)
+    except ModuleNotFoundError as error:
+        install = f"'triptych[{EXTRAS[scheme]}]'" if scheme in EXTRAS else error.name
+        msg = f"{uri}: {scheme}:// needs {error.name!r}, which is not installed: pip install {install}."
+        raise StorageAccessError(msg) from error
 
 
 @lru_cache(maxsize=32)

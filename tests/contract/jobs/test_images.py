@@ -17,7 +17,7 @@ import pytest
 from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Template
-from triptych.errors import ImageError
+from triptych.errors import ImageError, ManifestError
 from triptych.jobs.job import open_job, thaw
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import Settings
@@ -77,6 +77,13 @@ def test_a_missing_image_is_named_and_no_retry_helps(in_docker: Settings, tmp_pa
     with pytest.raises(ImageError, match="triptych/none:1") as caught:
         _run(in_docker, template, tmp_path)
     assert not caught.value.retryable
+
+
+def test_a_registry_without_its_connection_is_one_sentence(in_docker: Settings, tmp_path: Path) -> None:
+    private = {"container": "triptych/none:1", "docker_conn_id": "nobody_made_this"}
+    template = write_app(tmp_path, "", manifest={"platform_config": private})
+    with pytest.raises(ManifestError, match=r"tried@1.0 has no .*`airflow connections add nobody_made_this"):
+        _run(in_docker, template, tmp_path)
 
 
 def test_a_private_image_is_pulled_with_a_connection(

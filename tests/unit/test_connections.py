@@ -1,0 +1,62 @@
+"""Connections of Airflow: what blocks and stores get of them, and what is said when there is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from triptych.blocks import Block
+from triptych.connections import check_store_connection, registry_login, secret_environment
+from triptych.errors import ManifestError, StorageAccessError, TriptychError
+
+BLOCK = Block("app", "captions", "1.0", Path("/apps/captions"), secrets=("missing",), docker_conn_id="missing")
+ASK: list[Any] = [
+    pytest.param(lambda: secret_environment(BLOCK), ManifestError, "captions@1.0", "generic", id="secret"),
+    pytest.param(lambda: registry_login(BLOCK), ManifestError, "captions@1.0", "docker", id="registry"),
+    pytest.param(lambda: check_store_connection("missing", "aws"), StorageAccessError, "store", "aws", id="store"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Airflow writes a configuration into its home when it is first imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        yield
+
+
+@pytest.mark.parametrize(("ask", "kind", "user", "conn_type"), ASK)
+def test_a_missing_connection_is_one_sentence_with_the_command(
+    ask: Callable[[], Any], kind: type[TriptychError], user: str, conn_type: str
+) -> None:
+    with pytest.raises(kind, match=f"`airflow connections add missing --conn-type {conn_type} ") as caught:
+        ask()
+    assert user in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("ask", "kind", "user", "conn_type"), ASK)
+def test_without_airflow_the_extra_is_named(
+    ask: Callable[[], Any], kind: type[TriptychError], user: str, conn_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("airflow", "airflow.sdk"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(kind, match=r"pip install 'triptych\[airflow\]'") as caught:
+        ask()
+    assert user in str(caught.value)
+
+
+def test_login_and_password_reach_script_and_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MISSING", json.dumps({"conn_type": "generic", "login": "me", "password": "pw"}))
+    assert secret_environment(BLOCK) == {"missing_ACCESS_KEY": "me", "missing_SECRET_KEY": "pw", "missing": "pw"}
+    assert registry_login(BLOCK) == {"username": "me", "password": "pw"}
+
+
+def test_a_block_without_either_asks_nobody() -> None:
+    block = Block("app", "plain", "1.0", Path("/apps/plain"))
+    assert (secret_environment(block), registry_login(block)) == ({}, None)
