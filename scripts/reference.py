@@ -20,7 +20,7 @@ from typer.cli import get_docs_for_click
 from typer.main import get_command
 
 from triptych import errors
-from triptych.blocks import Block
+from triptych.blocks import Block, Role
 from triptych.blocks.catalog import BUILT_IN
 from triptych.blocks.manifest import DEVICE_KEYS, MANIFEST_KEYS, PLATFORM_KEYS, read_block
 from triptych.blocks.template import TEMPLATE_KEYS
@@ -131,7 +131,7 @@ def _engines() -> str:
     rows = ["| engine | what it does | parameters |", "| --- | --- | --- |"]
     for block in engine_blocks():
         names = ", ".join(f"`{key}`" for key in leaves(block.schema)) or "none"
-        rows.append(f"| {block.kind} [`{block.tag}`](docs/reference/engines.md) | {block.description} | {names} |")
+        rows.append(f"| {block.role} [`{block.tag}`](docs/reference/engines.md) | {block.description} | {names} |")
     return "\n".join(rows)
 
 
@@ -146,7 +146,7 @@ def engine_blocks(include: Path = BUILT_IN) -> list[Block]:
     if broken:
         raise errors.ManifestError(broken)
     engines = [block for block, _, _ in read if block]
-    return sorted(engines, key=lambda block: (block.kind != "partitioner", block.name, block.version))
+    return sorted(engines, key=lambda block: (block.role is not Role.PARTITIONER, block.name, block.version))
 
 
 def _catalogue() -> str:
@@ -159,16 +159,16 @@ def _catalogue() -> str:
 
 
 def _engine_entry(block: Block) -> Iterator[str]:
-    yield from ("", f"## {block.kind} `{block.name}`", "", block.description, "")
+    yield from ("", f"## {block.role} `{block.name}`", "", block.description, "")
     if keys := leaves(block.schema):
         yield from ("| parameter | type | default | meaning |", "| --- | --- | --- | --- |")
     for key, leaf in keys.items():
         default = "required" if key in block.schema.get("required", ()) else f"`{json.dumps(leaf.get('default'))}`"
         yield f"| `{key}` | {_type(leaf)} | {default} | {leaf.get('description', '').replace('|', chr(92) + '|')} |"
     example = json.loads((block.folder / "example.json").read_text(encoding="utf-8"))
-    template = {block.kind: block.name, "params": {block.kind: example["params"]}}
+    template = {block.role: block.name, "params": {block.role: example["params"]}}
     yield from ("", example["about"], "", "```json", json.dumps(template, ensure_ascii=False), "```")
-    if block.kind == "partitioner":
+    if block.role is Role.PARTITIONER:
         yield from ("", *_example_chunks(block, example))
 
 

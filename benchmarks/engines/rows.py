@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from triptych.blocks import read_catalog
+from triptych.blocks import Role, read_catalog
 from triptych.engines.api import Source
 from triptych.engines.runtime.loading import load_engine
 from triptych.jobs.job import Job, open_job, resolve_sources
@@ -48,8 +48,8 @@ def main() -> None:
 
 
 def cut(job: Job, sources: Sequence[Source], kind: str) -> None:
-    partition = load_engine(job.template.partitioner, "partition")
-    for _ in partition(sources, {**job.spec.params["partitioner"], "format": kind}):
+    partition = load_engine(job.template.blocks[Role.PARTITIONER], "partition")
+    for _ in partition(sources, {**job.spec.params[Role.PARTITIONER], "format": kind}):
         pass
 
 

@@ -6,14 +6,22 @@ import configparser
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from triptych.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Runner(StrEnum):
+    """Where chunks run: in containers, or as plain processes without isolation."""
+
+    DOCKER = "docker"
+    PROCESS = "process"
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Settings:
     cache: Path
     allowed_roots: tuple[Path, ...]
     allowed_hosts: tuple[str, ...]
-    runner: str
+    runner: Runner
     docker_url: str
     docker_files: str
     network: str
@@ -90,7 +98,7 @@ def get_settings() -> Settings:
 def read_settings(values: Mapping[str, str]) -> Settings:
     """Settings from text values; keys that are missing have their default. Raises ConfigError."""
     text = {option.key: values.get(option.key) or option.default for option in OPTIONS}
-    runner = _one_of(text, "runner", ("docker", "process"))
+    runner = Runner(_one_of(text, "runner", tuple(Runner)))
     scratch = Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute()
     files = _one_of(text, "docker_files", ("auto", "bind", "archive"))
     return Settings(
@@ -145,7 +153,7 @@ def _folders(text: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser().absolute() for part in text.split(":") if part)
 
 
-def _one_of(text: Mapping[str, str], key: str, known: tuple[str, ...]) -> str:
+def _one_of(text: Mapping[str, str], key: str, known: Sequence[str]) -> str:
     if text[key] not in known:
         msg = f"[triptych] {key} = {text[key]!r} is none of {', '.join(known)}."
         raise ConfigError(msg)

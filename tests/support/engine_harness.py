@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Template, read_catalog
+from triptych.blocks import Role, Template, read_catalog
 from triptych.jobs.job import Job, freeze, frozen_sources, open_job, resolve_sources, thaw
 from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import ChunkEntry, Commit, FileEntry
@@ -48,10 +48,10 @@ class Results:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def engines(kind: str) -> list[str]:
+def engines(role: str) -> list[str]:
     """Names of those that come with Triptych: they have an example. Others in the same folder are a user's."""
     blocks = read_catalog([INCLUDE]).blocks
-    return [block.name for block in blocks if block.kind == kind and (block.folder / "example.json").exists()]
+    return [block.name for block in blocks if block.role == role and (block.folder / "example.json").exists()]
 
 
 def split(
@@ -176,8 +176,11 @@ def _template(partitioner: str = "passthrough", assembler: str = "passthrough") 
     catalog = read_catalog([INCLUDE])
     return dataclasses.replace(
         catalog.template("wordcount"),
-        partitioner=catalog.find("partitioner", partitioner),
-        assembler=catalog.find("assembler", assembler),
+        blocks={
+            Role.PARTITIONER: catalog.find(Role.PARTITIONER, partitioner),
+            Role.APP: catalog.find(Role.APP, "wordcount"),
+            Role.ASSEMBLER: catalog.find(Role.ASSEMBLER, assembler),
+        },
         params={},
     )
 

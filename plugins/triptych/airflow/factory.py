@@ -12,9 +12,10 @@ from typing import Any
 from airflow.sdk import DAG, Asset, get_parsing_context
 
 from triptych.airflow.form import form_params
-from triptych.blocks import Block, Problem, Template, read_catalog
-from triptych.jobs.spec import ROLES, leaves
+from triptych.blocks import Block, Problem, Role, Template, read_catalog
+from triptych.jobs.spec import leaves
 from triptych.settings import get_settings
+from triptych.stages import Stage
 
 
 def build_dags() -> dict[str, DAG]:
@@ -48,14 +49,14 @@ def build_dag(template: Template) -> DAG:
         doc_md=_doc(template),
         schedule=_schedule(template.schedule),
         catchup=False,
-        tags=["triptych", *(f"{role}:{getattr(template, role).tag}" for role in ROLES)],
+        tags=["triptych", *(f"{role}:{block.tag}" for role, block in template.blocks.items())],
         params=form_params(template),
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
         render_template_as_native_obj=False,
     ) as dag:
-        cut = PartitionOperator(task_id="partition", template_id=template.id, retries=retries)
+        cut = PartitionOperator(task_id=Stage.PARTITION.value, template_id=template.id, retries=retries)
         run = AppOperator.partial(
-            task_id="app",
+            task_id=Stage.APP.value,
             template_id=template.id,
             image=app.image or "",
             retries=retries,
@@ -63,7 +64,9 @@ def build_dag(template: Template) -> DAG:
             pool_slots=max(1, round(app.min_cpu or 1)),
             map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
         ).expand(pack=cut.output)
-        join = AssembleOperator(task_id="assemble", template_id=template.id, retries=retries, trigger_rule="all_done")
+        join = AssembleOperator(
+            task_id=Stage.ASSEMBLE.value, template_id=template.id, retries=retries, trigger_rule="all_done"
+        )
         run >> join
         cut >> join
     return dag
@@ -106,21 +109,22 @@ def _schedule(schedule: Any) -> Any:
 def _doc(template: Template) -> str:
     parts = [f"### {template.id}", template.description or template.app.description]
     rows = ["| role | block | platform |", "| --- | --- | --- |"]
-    rows += [_block_row(role, getattr(template, role)) for role in ROLES]
+    rows += [_block_row(role, block) for role, block in template.blocks.items()]
     table = ["| parameter | type | default | description |", "| --- | --- | --- | --- |"]
-    for role in ROLES:
-        for key, leaf in leaves(getattr(template, role).schema).items():
+    for role, block in template.blocks.items():
+        for key, leaf in leaves(block.schema).items():
             default = template.params.get(role, {}).get(key, leaf.get("default"))
             about = str(leaf.get("description", leaf.get("title", ""))).replace("|", "\\|")
             table.append(f"| `{role}.{key}` | {_type(leaf)} | `{json.dumps(default)}` | {about} |")
+    partitioner, assembler = template.blocks[Role.PARTITIONER], template.blocks[Role.ASSEMBLER]
     plan = (
-        f"`{template.partitioner.tag}` cuts the source into chunks; `{template.app.tag}` runs once per chunk; "
-        f"`{template.assembler.tag}` joins the results."
+        f"`{partitioner.tag}` cuts the source into chunks; `{template.app.tag}` runs once per chunk; "
+        f"`{assembler.tag}` joins the results."
     )
     return "\n\n".join([*parts, plan, "\n".join(rows), "\n".join(table)])
 
 
-def _block_row(role: str, block: Block) -> str:
+def _block_row(role: Role, block: Block) -> str:
     return f"| {role} | `{block.tag}` | {block.image or block.platform} |"
 
 

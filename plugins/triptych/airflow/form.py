@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from triptych.blocks import Template
-from triptych.jobs.spec import CONFIG_SCHEMA, ROLES, leaves
+from triptych.blocks import Role, Template
+from triptych.jobs.spec import CONFIG_SCHEMA, leaves
 
 _KEPT = (
     "type",
@@ -37,9 +37,9 @@ def form_params(template: Template) -> dict[str, Param]:
         "name": Param(None, type=["null", "string"], title="Job name", section="Data"),
         "dataSource": _location("Source", template.data_source, ["null", "string", "array", "object"]),
         "dataDestination": _location("Destination", template.data_destination, ["null", "string", "object"]),
-        **_role_fields(template, "app", "App"),
-        **_role_fields(template, "partitioner", "Partitioner"),
-        **_role_fields(template, "assembler", "Assembler"),
+        **_role_fields(template, Role.APP, "App"),
+        **_role_fields(template, Role.PARTITIONER, "Partitioner"),
+        **_role_fields(template, Role.ASSEMBLER, "Assembler"),
         **_config_fields(template),
         "params": Param(None, _FOR_REST, schema={**_nested(template), "section": "REST", "title": "Parameters (REST)"}),
         "config": Param(
@@ -59,8 +59,8 @@ def _location(title: str, default: Any, types: list[str]) -> Param:
     return Param(default, type=types, title=title, section="Data", description_md=about)
 
 
-def _role_fields(template: Template, role: str, section: str) -> dict[str, Param]:
-    schema = getattr(template, role).schema
+def _role_fields(template: Template, role: Role, section: str) -> dict[str, Param]:
+    schema = template.blocks[role].schema
     given = template.params.get(role, {})
     return {
         f"{role}.{key}": _field(leaf, given.get(key, leaf.get("default")), section)
@@ -93,8 +93,8 @@ def _nested(template: Template) -> dict[str, Any]:
     `required` is left out inside: the template's defaults and flat fields may give what the nested form does not.
     """
     roles = {
-        role: {key: value for key, value in getattr(template, role).schema.items() if key != "required"}
-        for role in ROLES
+        role.value: {key: value for key, value in block.schema.items() if key != "required"}
+        for role, block in template.blocks.items()
     }
     full = {"type": "object", "additionalProperties": False, "properties": roles}
     return {"oneOf": [{"type": "null"}, full]}

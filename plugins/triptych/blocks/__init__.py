@@ -2,6 +2,16 @@
 
 from triptych.blocks.catalog import BUILT_IN, read_catalog
 from triptych.blocks.digest import code_digest
-from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.model import Block, Catalog, Platform, Problem, Role, Template
 
-__all__ = ["BUILT_IN", "KINDS", "Block", "Catalog", "Problem", "Template", "code_digest", "read_catalog"]
+__all__ = [
+    "BUILT_IN",
+    "Block",
+    "Catalog",
+    "Platform",
+    "Problem",
+    "Role",
+    "Template",
+    "code_digest",
+    "read_catalog",
+]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from triptych.blocks.digest import code_digest
 from triptych.blocks.manifest import read_block
-from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.model import Block, Catalog, Problem, Role, Template
 from triptych.blocks.template import default_template, read_template
 from triptych.errors import ManifestError
 
@@ -60,7 +60,7 @@ def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -
             made[template.id] = template
         problems += faults
     for app in catalog.blocks:
-        if app.kind == "app" and app.folder not in beside:
+        if app.role is Role.APP and app.folder not in beside:
             try:
                 template = default_template(app, catalog)
             except ManifestError as error:
@@ -74,15 +74,16 @@ def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -
 
 
 def _without_twins(blocks: Sequence[Block], problems: list[Problem]) -> list[Block]:
-    first: dict[tuple[str, str, str], Block] = {}
+    first: dict[tuple[Role, str, str], Block] = {}
     for block in blocks:
-        twin = first.setdefault((block.kind, block.name, block.version), block)
+        twin = first.setdefault((block.role, block.name, block.version), block)
         # Our own engines come last; an unchanged copy of one in a user's include folder is no contradiction.
         is_copy = block.folder.is_relative_to(BUILT_IN) and code_digest(twin) == code_digest(block)
         if twin is not block and not is_copy:
-            message = f"{block.kind} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
+            message = f"{block.role} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
             problems.append(Problem(block.folder / "manifest.json", "$.name", message))
-    return sorted(first.values(), key=lambda block: (KINDS.index(block.kind), block.name, block.version))
+    order = list(Role)
+    return sorted(first.values(), key=lambda block: (order.index(block.role), block.name, block.version))
 
 
 def _files(include: Sequence[Path], rooms: Sequence[str], name: str) -> Iterator[Path]:

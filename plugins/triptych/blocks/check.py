@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.model import Block, Catalog, Problem, Role, Template
 from triptych.schemas.faults import draft_of, placed_faults
 
 
 def check_blocks(catalog: Catalog) -> list[Problem]:
     """Every fault of the catalog: those found while reading, then those of schemas and default parameters."""
     deep = [fault for block in catalog.blocks for fault in check_schema(block)]
-    own = [fault for template in catalog.templates for kind in KINDS for fault in _check_params(template, kind)]
+    own = [fault for template in catalog.templates for role in Role for fault in _check_params(template, role)]
     return [*catalog.problems, *deep, *own]
 
 
@@ -32,15 +32,15 @@ def check_schema(block: Block) -> Iterator[Problem]:
                 yield Problem(path, place, f"breaks its own rule: {fault}")
 
 
-def _check_params(template: Template, kind: str) -> Iterator[Problem]:
+def _check_params(template: Template, role: Role) -> Iterator[Problem]:
     """Faults of a template's own parameters; dates in `{{ }}` are filled later and are not judged here."""
     from jsonschema import SchemaError
 
-    schema = {key: value for key, value in getattr(template, kind).schema.items() if key != "required"}
-    given = {key: value for key, value in template.params.get(kind, {}).items() if "{{" not in str(value)}
+    schema = {key: value for key, value in template.blocks[role].schema.items() if key != "required"}
+    given = {key: value for key, value in template.params.get(role, {}).items() if "{{" not in str(value)}
     try:
         draft_of(schema).check_schema(schema)
     except SchemaError:
         return  # The schema's own fault says why.
-    for place, fault in placed_faults(given, schema, f"$.params.{kind}"):
+    for place, fault in placed_faults(given, schema, f"$.params.{role}"):
         yield Problem(template.path, place, fault)

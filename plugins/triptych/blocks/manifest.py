@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.fields import Fields, read_object
-from triptych.blocks.model import KINDS, Block, Problem
+from triptych.blocks.model import Block, Platform, Problem, Role
 from triptych.blocks.versions import NAME, VERSION
 
 MANIFEST_KEYS = {
@@ -85,27 +85,33 @@ def _identity(top: Fields) -> dict[str, Any]:
         top.fault(key, "must be 1 to 64 letters, digits, '-' or '_'.")
     if not VERSION.fullmatch(str(version)):
         top.fault("version", f'is {version!r}, and must be major.minor, such as "1.0".')
-    kind = top.get("type", str, "app")
-    if kind not in KINDS:
-        top.fault("type", f"is {kind!r}, and must be one of {', '.join(KINDS)}.")
-    return {"kind": kind, "name": name, "version": str(version)}
+    role = _role(top)
+    if role is None:
+        top.fault("type", f"is {top.get('type', str)!r}, and must be one of {', '.join(Role)}.")
+    return {"role": role, "name": name, "version": str(version)}
+
+
+def _role(top: Fields) -> Role | None:
+    """The manifest's `type`; None where it is none of them."""
+    text = top.get("type", str, Role.APP)
+    return Role(text) if text in tuple(Role) else None
 
 
 def _platform(top: Fields, platform: Fields) -> dict[str, Any]:
-    name = top.get("platform", str, "docker")
-    if name not in ("docker", "python"):
+    name = top.get("platform", str, Platform.DOCKER)
+    if name not in tuple(Platform):
         top.fault("platform", f"is {name!r}, and must be 'docker' or 'python'.")
-    elif name == "python" and top.get("type", str, "app") == "app":
+    elif name == Platform.PYTHON and _role(top) is Role.APP:
         top.fault("platform", "'python' is for engines; an app runs in a container: use 'docker'.")
     image = platform.get("container", str)
-    if name == "docker" and not image:
+    if name == Platform.DOCKER and not image:
         platform.fault("container", 'is missing: name the image, such as "python:3.11-slim".')
     secrets = platform.get("secrets", list, [])
     if not all(isinstance(secret, str) and NAME.fullmatch(secret) for secret in secrets):
         platform.fault("secrets", "must be a list of Airflow connection ids, never the secrets themselves.")
         secrets = []
     return {
-        "platform": name,
+        "platform": Platform(name) if name in tuple(Platform) else None,
         "image": image,
         "docker_conn_id": platform.get("docker_conn_id", str),
         "secrets": tuple(secrets),

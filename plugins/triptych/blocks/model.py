@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,38 @@ from triptych.blocks.versions import highest_match
 from triptych.errors import ManifestError
 from triptych.schemas.faults import did_you_mean
 
-KINDS = ("app", "partitioner", "assembler")
+
+class Role(StrEnum):
+    """What a building block does in a job, in the order in which it is its turn."""
+
+    PARTITIONER = "partitioner"
+    APP = "app"
+    ASSEMBLER = "assembler"
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether blocks of this role are engines, which may run inside the worker: all but apps."""
+        return self is not Role.APP
+
+
+class Platform(StrEnum):
+    """Where a block's script runs: in a container of its image, or, engines only, in the worker's own Python."""
+
+    DOCKER = "docker"
+    PYTHON = "python"
 
 
 @dataclass(frozen=True)
 class Block:
     """An app or an engine: one manifest, one schema, one folder of code."""
 
-    kind: str
+    role: Role
     name: str
     version: str
     folder: Path
     description: str = ""
     entrypoint: str = "main.py"
-    platform: str = "docker"
+    platform: Platform = Platform.DOCKER
     image: str | None = None
     docker_conn_id: str | None = None
     secrets: tuple[str, ...] = ()
@@ -54,15 +73,18 @@ class Template:
 
     id: str
     description: str
-    partitioner: Block
-    app: Block
-    assembler: Block
-    params: Mapping[str, Mapping[str, Any]]
+    blocks: Mapping[Role, Block]
+    params: Mapping[Role, Mapping[str, Any]]
     data_source: Any
     data_destination: Any
     config: Mapping[str, Any]
     schedule: Any
     path: Path
+
+    @property
+    def app(self) -> Block:
+        """The block of the role `app`, whose name and description the template has by default."""
+        return self.blocks[Role.APP]
 
 
 @dataclass(frozen=True)
@@ -86,12 +108,12 @@ class Catalog:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
-    def find(self, kind: str, tag: str) -> Block:
+    def find(self, role: Role, tag: str) -> Block:
         """The highest version that matches the tag; ManifestError with a suggestion when there is none."""
-        named = {block.version: block for block in self.blocks if block.kind == kind and block.name == name_of(tag)}
+        named = {block.version: block for block in self.blocks if block.role is role and block.name == name_of(tag)}
         version = highest_match(tag, named)
         if version is None:
-            raise ManifestError(self._missing(kind, tag, named))
+            raise ManifestError(self._missing(role, tag, named))
         return named[version]
 
     def template(self, name: str) -> Template:
@@ -109,13 +131,13 @@ class Catalog:
         )
         raise ManifestError([msg, *mine])
 
-    def _missing(self, kind: str, tag: str, named: Mapping[str, Block]) -> str:
+    def _missing(self, role: Role, tag: str, named: Mapping[str, Block]) -> str:
         if named:
-            return f"{tag!r} is no version of {kind} {name_of(tag)!r} here; there are {', '.join(sorted(named))}."
-        names = {block.name for block in self.blocks if block.kind == kind}
+            return f"{tag!r} is no version of {role} {name_of(tag)!r} here; there are {', '.join(sorted(named))}."
+        names = {block.name for block in self.blocks if block.role is role}
         hint = did_you_mean(name_of(tag), names)
-        listing = "app" if kind == "app" else "engine"
-        return f"{tag!r} is no {kind} here.{hint} `triptych {listing} list` shows them all."
+        listing = "engine" if role.is_engine else "app"
+        return f"{tag!r} is no {role} here.{hint} `triptych {listing} list` shows them all."
 
 
 def name_of(tag: str) -> str:

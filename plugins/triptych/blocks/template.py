@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.fields import Fields, read_object
-from triptych.blocks.model import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks.model import Block, Catalog, Problem, Role, Template
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 
@@ -34,22 +34,22 @@ def read_template(
         return None, problems, []
     fields = Fields(path, data)
     fields.only(TEMPLATE_KEYS)
-    blocks = {kind: _block(fields, kind, own, catalog) for kind in KINDS}
+    blocks = {role: block for role in Role if (block := _block(fields, role, own, catalog))}
     identity = fields.get("id", str) or fields.get("name", str) or (own.name if own else path.parent.name)
     if not NAME.fullmatch(identity):
         fields.fault("id", "must be 1 to 64 letters, digits, '-' or '_'.")
     params = fields.get("params", dict, {})
-    for role in params.keys() - set(KINDS):
-        fields.fault("params", f"{role!r} is none of {', '.join(KINDS)}.")
+    for role in params.keys() - set(Role):
+        fields.fault("params", f"{role!r} is none of {', '.join(Role)}.")
     values: dict[str, Any] = {
         "description": fields.get("description", str, own.description if own else ""),
-        "params": {kind: params.get(kind) or {} for kind in KINDS},
+        "params": {role: params.get(role) or {} for role in Role},
         "data_source": fields.get("data_source", (str, list, dict)),
         "data_destination": fields.get("data_destination", (str, dict)),
         "config": fields.get("config", dict, {}),
         "schedule": fields.get("schedule", (str, list)),
     }
-    template = None if fields.problems else Template(id=identity, path=path, **blocks, **values)  # type: ignore[arg-type]  # no problem: no block is None
+    template = None if fields.problems else Template(id=identity, path=path, blocks=blocks, **values)
     return template, fields.problems, fields.warnings
 
 
@@ -58,10 +58,8 @@ def default_template(app: Block, catalog: Catalog) -> Template:
     return Template(
         id=app.name,
         description=app.description,
-        partitioner=catalog.find("partitioner", "passthrough"),
-        app=app,
-        assembler=catalog.find("assembler", "passthrough"),
-        params={kind: {} for kind in KINDS},
+        blocks={role: catalog.find(role, "passthrough") if role.is_engine else app for role in Role},
+        params={role: {} for role in Role},
         data_source=None,
         data_destination=None,
         config={},
@@ -70,16 +68,16 @@ def default_template(app: Block, catalog: Catalog) -> Template:
     )
 
 
-def _block(fields: Fields, kind: str, own: Block | None, catalog: Catalog) -> Block | None:
-    default = None if kind == "app" else "passthrough"
-    tag = fields.get(kind, str, default)
-    if tag is None and own is not None and own.kind == "app":
+def _block(fields: Fields, role: Role, own: Block | None, catalog: Catalog) -> Block | None:
+    default = "passthrough" if role.is_engine else None
+    tag = fields.get(role, str, default)
+    if tag is None and own is not None and own.role is Role.APP:
         return own
     if tag is None:
-        fields.fault(kind, "is missing: name the app's tag.")
+        fields.fault(role, "is missing: name the app's tag.")
         return None
     try:
-        return catalog.find(kind, tag)
+        return catalog.find(role, tag)
     except ManifestError as error:
-        fields.fault(kind, str(error))
+        fields.fault(role, str(error))
         return None

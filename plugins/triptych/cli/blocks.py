@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from triptych.blocks import KINDS, Block, Catalog, Problem, Template
+from triptych.blocks import Block, Catalog, Platform, Problem, Role, Template
 from triptych.blocks.check import check_blocks
+from triptych.blocks.model import name_of
 from triptych.cli.console import print_json, print_table, tell, tell_error
 from triptych.cli.parameters import engine_params, place
 from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
@@ -18,13 +19,15 @@ from triptych.errors import ManifestError
 from triptych.jobs.spec import leaves
 from triptych.local.preview import preview
 from triptych.local.runner import local_uri
-from triptych.scaffold.scaffold import EngineKind, Language, Platform, new_app, new_engine, new_template
+from triptych.scaffold.scaffold import Language, new_app, new_engine, new_template
 
 app_commands = typer.Typer(no_args_is_help=True, help="Apps: your code, run once per chunk.")
 engine_commands = typer.Typer(no_args_is_help=True, help="Engines: partitioners and assemblers.")
 template_commands = typer.Typer(no_args_is_help=True, help="Templates: a partitioner, an app and an assembler.")
 
-ENGINES = ("partitioner", "assembler")
+EngineRole = Literal["partitioner", "assembler"]
+"""The choices of `--type`: Typer wants them written out."""
+ENGINES = tuple(role for role in Role if role.is_engine)
 Name = Annotated[str, typer.Argument(help="Letters, digits, '-' and '_'; at most 64.")]
 Tag = Annotated[str, typer.Argument(help="name, name@1 or name@1.2: the highest version that matches.")]
 Only = Annotated[str | None, typer.Argument(help="Only this one: a name, or a folder. Default: all.")]
@@ -47,33 +50,33 @@ def app_new(
 @app_commands.command("validate")
 def app_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
     """Check apps and their templates; exit code 3 when there is a fault."""
-    _validate(catalog(include), ("app",), name, json_)
+    _validate(catalog(include), (Role.APP,), name, json_)
 
 
 @app_commands.command("list")
 def app_list(include: Include = None, json_: AsJson = False) -> None:
     """Every app, with version and image."""
-    _list(catalog(include), ("app",), json_)
+    _list(catalog(include), (Role.APP,), json_)
 
 
 @app_commands.command("show")
 def app_show(tag: Tag, include: Include = None, json_: AsJson = False) -> None:
     """One app: where it lies, what it needs, its parameters."""
-    _show(catalog(include).find("app", tag), json_)
+    _show(catalog(include).find(Role.APP, tag), json_)
 
 
 @engine_commands.command("new", epilog="Example: triptych engine new by-page --type partitioner")
 def engine_new(
     name: Name,
-    type_: Annotated[EngineKind, typer.Option("--type", help="What the engine does.")] = EngineKind.PARTITIONER,
+    type_: Annotated[EngineRole, typer.Option("--type", help="What the engine does.")] = "partitioner",
     platform: Annotated[Platform, typer.Option(help="python runs in the worker, docker in an image.")] = (
         Platform.PYTHON
     ),
     include: Include = None,
 ) -> None:
     """Write a folder with manifest, schema and script that works at once."""
-    folder = new_engine(_home(include), name, type_, platform)
-    tell(f"Made {folder}. Name it as {type_.value!r} in a template.json: `triptych template new --help`.")
+    folder = new_engine(_home(include), name, Role(type_), platform)
+    tell(f"Made {folder}. Name it as {type_!r} in a template.json: `triptych template new --help`.")
 
 
 @engine_commands.command("validate")
@@ -91,19 +94,19 @@ def engine_list(include: Include = None, json_: AsJson = False) -> None:
 @engine_commands.command("show")
 def engine_show(
     tag: Tag,
-    type_: Annotated[EngineKind | None, typer.Option("--type", help="Where a name is both.")] = None,
+    type_: Annotated[EngineRole | None, typer.Option("--type", help="Where a name is both.")] = None,
     include: Include = None,
     json_: AsJson = False,
 ) -> None:
     """One engine and its parameters; both when a partitioner and an assembler share the name."""
     found = catalog(include)
-    kinds = (type_.value,) if type_ else ENGINES
-    names = {block.name for block in found.blocks if block.kind in kinds}
-    here = [kind for kind in kinds if any(b.kind == kind and b.name == tag.partition("@")[0] for b in found.blocks)]
+    roles = (Role(type_),) if type_ else ENGINES
+    names = {block.name for block in found.blocks if block.role in roles}
+    here = [role for role in roles if any(b.role is role and b.name == name_of(tag) for b in found.blocks)]
     if not here and type_ is None:
         raise ManifestError(f"{tag!r} is no engine here. Known: {', '.join(sorted(names))}.")  # noqa: EM102
-    for kind in here or kinds:
-        _show(found.find(kind, tag), json_)
+    for role in here or roles:
+        _show(found.find(role, tag), json_)
 
 
 @engine_commands.command(
@@ -122,7 +125,7 @@ def engine_preview(
 ) -> None:
     """What a partitioner would cut: chunks, sizes, names, metadata. Nothing runs, nothing is stored."""
     settings = local_settings(include, None)
-    engine = catalog(include).find("partitioner", tag)
+    engine = catalog(include).find(Role.PARTITIONER, tag)
     sources = [place(local_uri(text), connection) for text in source or []]
     cuts = preview(settings, engine, sources, engine_params(engine.schema, param or []))
     if json_:
@@ -151,9 +154,9 @@ def template_new(
 ) -> None:
     """Write include/templates/NAME/template.json: a DAG of its own over an app that exists."""
     found = catalog(include)
-    for kind, tag in zip(KINDS, (app, partitioner, assembler), strict=True):
-        found.find(kind, tag)
-    tags = {"partitioner": partitioner, "app": app, "assembler": assembler}
+    tags = {Role.PARTITIONER: partitioner, Role.APP: app, Role.ASSEMBLER: assembler}
+    for role, tag in tags.items():
+        found.find(role, tag)
     tell(f"Made {new_template(_home(include), name, tags, schedule)}.")
 
 
@@ -164,8 +167,8 @@ def template_list(include: Include = None, json_: AsJson = False) -> None:
     if json_:
         print_json([_template_data(template) for template in templates])
         return
-    rows = [[t.id, *(getattr(t, kind).tag for kind in ("partitioner", "app", "assembler"))] for t in templates]
-    print_table(["template", "partitioner", "app", "assembler"], rows)
+    rows = [[template.id, *(block.tag for block in template.blocks.values())] for template in templates]
+    print_table(["template", *Role], rows)
 
 
 @template_commands.command("show")
@@ -180,24 +183,24 @@ def template_show(name: str, include: Include = None, json_: AsJson = False) -> 
         tell(f"schedule: {template.schedule}")
     rows = [
         row
-        for kind in ("partitioner", "app", "assembler")
-        for row in _parameter_rows(getattr(template, kind), template.params.get(kind, {}), f"{kind}.")
+        for role, block in template.blocks.items()
+        for row in _parameter_rows(block, template.params.get(role, {}), f"{role}.")
     ]
     print_table(["parameter", "type", "default", "description"], rows)
 
 
 def validate_all(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
     """Check every block and template; exit code 3 when there is a fault."""
-    _validate(catalog(include), KINDS, name, json_)
+    _validate(catalog(include), tuple(Role), name, json_)
 
 
-def _validate(found: Catalog, kinds: tuple[str, ...], name: str | None, as_json: bool) -> None:
-    blocks = [block for block in found.blocks if block.kind in kinds and _is_meant(block.folder, block.name, name)]
+def _validate(found: Catalog, roles: tuple[Role, ...], name: str | None, as_json: bool) -> None:
+    blocks = [block for block in found.blocks if block.role in roles and _is_meant(block.folder, block.name, name)]
     meant = [block.folder for block in blocks]
-    problems = [fault for fault in check_blocks(found) if _concerns(fault, kinds, meant, name)]
-    warnings = [hint for hint in found.warnings if _concerns(hint, kinds, meant, name)]
+    problems = [fault for fault in check_blocks(found) if _concerns(fault, roles, meant, name)]
+    warnings = [hint for hint in found.warnings if _concerns(hint, roles, meant, name)]
     if name and not blocks and not problems:
-        msg = f"There is no {' or '.join(kinds)} {name!r} to check. `triptych app list` and `engine list` show them."
+        msg = f"There is no {' or '.join(roles)} {name!r} to check. `triptych app list` and `engine list` show them."
         raise ManifestError(msg)
     if as_json:
         print_json({"problems": [_fault(p) for p in problems], "warnings": [_fault(w) for w in warnings]})
@@ -214,16 +217,16 @@ def _validate(found: Catalog, kinds: tuple[str, ...], name: str | None, as_json:
 def _is_meant(folder: Path, block_name: str, wanted: str | None) -> bool:
     if wanted is None:
         return True
-    return block_name == wanted.partition("@")[0] or folder.resolve() == Path(wanted).resolve()
+    return block_name == name_of(wanted) or folder.resolve() == Path(wanted).resolve()
 
 
-def _concerns(fault: Problem, kinds: tuple[str, ...], meant: list[Path], name: str | None) -> bool:
+def _concerns(fault: Problem, roles: tuple[Role, ...], meant: list[Path], name: str | None) -> bool:
     """Whether the fault's file belongs to what is asked for; a file that could not be read goes by its folder."""
     folder = fault.path.parent
     if folder in meant:
         return True
     room = "engines" if "engines" in folder.parts else "apps"
-    in_rooms = room in {"apps" if kind == "app" else "engines" for kind in kinds}
+    in_rooms = room in {"engines" if role.is_engine else "apps" for role in roles}
     return in_rooms and _is_meant(folder, folder.name, name)
 
 
@@ -231,14 +234,14 @@ def _fault(problem: Problem) -> dict[str, str]:
     return {"file": str(problem.path), "place": problem.where, "message": problem.message}
 
 
-def _list(found: Catalog, kinds: tuple[str, ...], as_json: bool) -> None:
-    blocks = [block for block in found.blocks if block.kind in kinds]
+def _list(found: Catalog, roles: tuple[Role, ...], as_json: bool) -> None:
+    blocks = [block for block in found.blocks if block.role in roles]
     if as_json:
         print_json([_block_data(block) for block in blocks])
         return
-    rows = [[b.name, b.version, b.kind, b.image or b.platform, b.description] for b in blocks]
+    rows = [[b.name, b.version, b.role, b.image or b.platform, b.description] for b in blocks]
     print_table(["name", "version", "type", "runs in", "description"], rows)
-    faulty = [problem for problem in found.problems if _concerns(problem, kinds, [], None)]
+    faulty = [problem for problem in found.problems if _concerns(problem, roles, [], None)]
     if faulty:
         tell_error(f"{len(faulty)} fault(s) in blocks that are not listed; see `triptych validate`.")
 
@@ -247,7 +250,7 @@ def _show(block: Block, as_json: bool) -> None:
     if as_json:
         print_json(_block_data(block))
         return
-    tell(f"{block.kind} {block.tag}: {block.description}\n{block.folder}")
+    tell(f"{block.role} {block.tag}: {block.description}\n{block.folder}")
     needs = {"image": block.image, "cores": block.min_cpu, "memory (GiB)": block.min_memory_gib, "gpu": block.gpu}
     tell(", ".join(f"{key} {value}" for key, value in needs.items() if value) or f"platform {block.platform}")
     print_table(["parameter", "type", "default", "description"], _parameter_rows(block, {}, ""))
@@ -272,7 +275,7 @@ def _type_of(leaf: Any) -> str:
 
 def _block_data(block: Block) -> dict[str, Any]:
     return {
-        "type": block.kind,
+        "type": block.role,
         "name": block.name,
         "version": block.version,
         "description": block.description,
@@ -287,7 +290,7 @@ def _template_data(template: Template) -> dict[str, Any]:
     return {
         "id": template.id,
         "description": template.description,
-        **{kind: getattr(template, kind).tag for kind in KINDS},
+        **{role.value: block.tag for role, block in template.blocks.items()},
         "params": template.params,
         "config": template.config,
         "schedule": template.schedule,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Template
+from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
-from triptych.jobs.spec import CONFIG_SCHEMA, ROLES, leaves
+from triptych.jobs.spec import CONFIG_SCHEMA, leaves
 from triptych.local.runner import local_uri
 
-PREFIXES = (*ROLES, "config")
+PREFIXES = (*Role, "config")
 
 
 def conf_from_options(
@@ -70,7 +70,7 @@ def _set(conf: dict[str, Any], text: str, template: Template) -> None:
         if not isinstance(place, dict):
             msg = f"-p {text}: {key!r} holds a value already, and no object."
             raise JobSpecError(msg)
-    schema = CONFIG_SCHEMA if role == "config" else getattr(template, role).schema
+    schema = CONFIG_SCHEMA if role == "config" else template.blocks[Role(role)].schema
     place[keys[-1]] = _value(value, leaves(schema).get(keys[0], {}) if len(keys) == 1 else {})
 
 

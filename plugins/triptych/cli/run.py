@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +19,9 @@ from triptych.cli.parameters import conf_from_options
 from triptych.cli.progress import Progress
 from triptych.cli.setup import AsJson, Include, local_settings
 from triptych.errors import ManifestError, TriptychError
-from triptych.jobs.spec import ROLES, build_job_spec
+from triptych.jobs.spec import build_job_spec
 from triptych.local.runner import Summary, new_run_id, resume_job, run_job
-from triptych.settings import Settings
+from triptych.settings import Runner, Settings
 from triptych.storage.files import file_path
 
 EPILOG = """Examples:
@@ -33,13 +32,6 @@ EPILOG = """Examples:
 
 `triptych run wordcount --job job.json --runner process`
 """
-
-
-class Runner(StrEnum):
-    """Where chunks run."""
-
-    DOCKER = "docker"
-    PROCESS = "process"
 
 
 def run(
@@ -68,7 +60,7 @@ def run(
     json_: AsJson = False,
 ) -> None:
     """Run a job on this machine, in Docker, with no Airflow."""
-    settings = local_settings(include, runner and runner.value)
+    settings = local_settings(include, runner)
     chosen = _sound_template(settings, template)
     at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
@@ -93,7 +85,7 @@ def run(
 def _sound_template(settings: Settings, name: str) -> Template:
     """The template, once its schemas are known to be schemas; ManifestError otherwise."""
     template = read_catalog(settings.include).template(name)
-    faults = [str(fault) for role in ROLES for fault in check_schema(getattr(template, role))]
+    faults = [str(fault) for block in template.blocks.values() for fault in check_schema(block)]
     if faults:
         raise ManifestError(faults)
     return template

@@ -11,7 +11,7 @@ import typer
 
 from triptych.blocks import Catalog, read_catalog
 from triptych.errors import ConfigError
-from triptych.settings import Settings, default_include, get_settings
+from triptych.settings import Runner, Settings, default_include, get_settings
 
 Include = Annotated[
     list[Path] | None,
@@ -39,7 +39,7 @@ def catalog(given: list[Path] | None) -> Catalog:
     return read_catalog(include_folders(given))
 
 
-def local_settings(given: list[Path] | None, runner: str | None) -> Settings:
+def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
     """The configuration, with what a user of this machine may do: any file is theirs to name."""
     settings = get_settings()
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "triptych"

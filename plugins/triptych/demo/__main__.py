@@ -22,10 +22,10 @@ from triptych.demo.airflow_rest import AirflowClient, AirflowError
 from triptych.demo.embedded import USER, EmbeddedAirflow
 from triptych.errors import TriptychError
 from triptych.settings import PROJECT
+from triptych.stages import Stage
 
 TEMPLATE = "wordcount"
 APP = PROJECT / "include" / "apps" / TEMPLATE
-STAGES = ("partition", "app", "assemble")
 SHOWN_LINES = 12
 _console = Console()
 
@@ -125,7 +125,7 @@ def _progress(client: AirflowClient, run_id: str) -> Iterator[Any]:
 def _states(tasks: list[dict[str, Any]]) -> str:
     """For example `partition: 1 success | app: 2 running, 3 success | assemble: 1 waiting`."""
     parts = []
-    for stage in STAGES:
+    for stage in Stage:
         counts = Counter(task["state"] or "waiting" for task in tasks if task["task_id"] == stage)
         told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
         parts.append(f"{stage}: {told or 'waiting'}")
@@ -137,7 +137,7 @@ def _failure(client: AirflowClient, run_id: str) -> str:
     failed = [task for task in client.tasks(TEMPLATE, run_id) if task["state"] == "failed"]
     if not failed:
         return "The run failed, but none of its tasks did. The scheduler's log may say why."
-    failed.sort(key=lambda task: (STAGES.index(task["task_id"]), task["map_index"]))
+    failed.sort(key=lambda task: (list(Stage).index(task["task_id"]), task["map_index"]))
     first = failed[0]
     log = client.log(TEMPLATE, run_id, first["task_id"], first["map_index"], max(first["try_number"], 1))
     tail = "\n".join(log.splitlines()[-25:])

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from triptych.blocks import Template, code_digest
+from triptych.blocks import Block, Role, Template, code_digest
 from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError, SourceError
-from triptych.jobs.spec import ROLES, JobSpec, Location
+from triptych.jobs.spec import JobSpec, Location
 from triptych.jobs.workspace import Workspace
 from triptych.settings import Settings
 from triptych.storage import Store, open_store
@@ -39,7 +39,7 @@ class Job:
     workspace: Workspace
     started: float = field(default_factory=time.time)
     """Seconds since the epoch when `partition` froze the job."""
-    images: Mapping[str, str | None] = field(default_factory=dict)
+    images: Mapping[Role, str | None] = field(default_factory=dict)
     """The digest of each role's image, as it was then."""
 
     @property
@@ -78,8 +78,7 @@ def freeze(job: Job, sources: list[SourceEntry]) -> None:
     """Write job.json: what this run was asked to do, with which code and which images."""
     blocks = {
         role: {"tag": block.tag, "sha256": code_digest(block), "image": block.image, "digest": job.images.get(role)}
-        for role in ROLES
-        for block in [getattr(job.template, role)]
+        for role, block in job.template.blocks.items()
     }
     data = {
         "spec": job.spec.to_json(),
@@ -97,16 +96,16 @@ def thaw(settings: Settings, template: Template, dag_id: str, run_id: str) -> Jo
     if data is None:
         msg = f"{probe.workspace.job_uri}: not there. Clear the task `partition` to write it."
         raise IntegrityError(msg)
-    for role in ROLES:
-        _check_code(role, getattr(template, role), data["blocks"][role])
-    images = {role: block["digest"] for role, block in data["blocks"].items()}
+    for role, block in template.blocks.items():
+        _check_code(role, block, data["blocks"][role])
+    images = {Role(role): block["digest"] for role, block in data["blocks"].items()}
     return replace(probe, spec=JobSpec.from_json(data["spec"]), started=data["started"], images=images)
 
 
 _EMPTY = JobSpec("", "", (), None, {}, {})
 
 
-def _check_code(role: str, block: Any, frozen: dict[str, Any]) -> None:
+def _check_code(role: Role, block: Block, frozen: dict[str, Any]) -> None:
     if block.tag != frozen["tag"] or code_digest(block) != frozen["sha256"]:
         msg = (
             f"The {role} was {frozen['tag']} when this job started and is now {block.tag} with other code "

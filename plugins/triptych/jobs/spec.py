@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from triptych.blocks import Template
+from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
 from triptych.schemas.faults import nearest_or_all, renamed, schema_faults
-
-ROLES = ("partitioner", "app", "assembler")
-"""Whose parameters a job spec holds; also the prefixes of flat fields: `app.prompt`."""
 
 _LOCATION: Mapping[str, Any] = {
     "oneOf": [
@@ -109,7 +106,7 @@ class JobSpec:
     name: str
     sources: tuple[Location, ...]
     destination: Location | None
-    params: Mapping[str, Mapping[str, Any]]
+    params: Mapping[Role, Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -123,7 +120,7 @@ class JobSpec:
             name=data["name"],
             sources=tuple(Location(**source) for source in data["sources"]),
             destination=Location(**destination) if destination else None,
-            params=data["params"],
+            params={Role(role): params for role, params in data["params"].items()},
             config=data["config"],
         )
 
@@ -134,10 +131,10 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     `dates` are the names (`ds`, `logical_date` ...) that locations, and parameters of the template's own, may use.
     """
     problems = _unknown_keys(template, conf)
-    params = {role: _merge_params(template, role, conf, dates) for role in ROLES}
+    params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _with_defaults(CONFIG_SCHEMA, {**template.config, **_flat(conf, "config"), **(conf.get("config") or {})})
-    for role in ROLES:
-        problems += schema_faults(params[role], getattr(template, role).schema, f"params.{role}")
+    for role in Role:
+        problems += schema_faults(params[role], template.blocks[role].schema, f"params.{role}")
     problems += schema_faults(config, CONFIG_SCHEMA, "config")
     source = _first(conf.get("dataSource"), template.data_source)
     destination = _first(conf.get("dataDestination"), template.data_destination)
@@ -165,19 +162,19 @@ def leaves(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def _unknown_keys(template: Template, conf: Mapping[str, Any]) -> list[str]:
     known = {"name", "dataSource", "dataDestination", "params", "config"}
     known |= {f"config.{key}" for key in leaves(CONFIG_SCHEMA)}
-    for role in ROLES:
-        known |= {f"{role}.{key}" for key in leaves(getattr(template, role).schema)}
+    for role in Role:
+        known |= {f"{role}.{key}" for key in leaves(template.blocks[role].schema)}
     problems = [_renamed(template, key) or _unknown(key, known) for key in conf if key not in known]
     nested = conf.get("params")
     if nested is not None and not isinstance(nested, Mapping):
         return [*problems, "params: must be an object with the keys partitioner, app, assembler."]
-    return problems + [_unknown(f"params.{role}", ROLES) for role in nested or {} if role not in ROLES]
+    return problems + [_unknown(f"params.{role}", list(Role)) for role in nested or {} if role not in tuple(Role)]
 
 
 def _renamed(template: Template, key: str) -> str:
     """What a flat field of a parameter that has another name now is told; empty for any other key."""
     role, _, name = key.partition(".")
-    told = renamed(name, getattr(template, role).schema) if role in ROLES else ""
+    told = renamed(name, template.blocks[Role(role)].schema) if role in tuple(Role) else ""
     return f"{key}: is unknown.{told}" if told else ""
 
 
@@ -186,14 +183,14 @@ def _unknown(key: str, known: Any) -> str:
 
 
 def _merge_params(
-    template: Template, role: str, conf: Mapping[str, Any], dates: Mapping[str, str] | None
+    template: Template, role: Role, conf: Mapping[str, Any], dates: Mapping[str, str] | None
 ) -> dict[str, Any]:
     own = {key: _render_all(value, dates) for key, value in template.params.get(role, {}).items()}
     nested = conf.get("params")
     given = nested.get(role) or {} if isinstance(nested, Mapping) else {}
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
     flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
-    return _with_defaults(getattr(template, role).schema, {**own, **flat, **given})
+    return _with_defaults(template.blocks[role].schema, {**own, **flat, **given})
 
 
 def _flat(conf: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Block, Template
+from triptych.blocks import Block, Role, Template
 from triptych.engines import Chunk
 from triptych.jobs.job import open_job, resolve_sources
 from triptych.jobs.spec import build_job_spec
@@ -31,8 +31,9 @@ class Cut:
 
 def preview(settings: Settings, engine: Block, sources: Sequence[Any], params: Mapping[str, Any]) -> Iterator[Cut]:
     """Every chunk in order; raises what the stage `partition` would raise."""
-    nothing = Block("app", "preview", "1.0", engine.folder)
-    template = Template("preview", "", engine, nothing, nothing, {}, None, None, {}, None, engine.folder)
+    nothing = Block(Role.APP, "preview", "1.0", engine.folder)
+    blocks = {Role.PARTITIONER: engine, Role.APP: nothing, Role.ASSEMBLER: nothing}
+    template = Template("preview", "", blocks, {}, None, None, {}, None, engine.folder)
     spec = build_job_spec(template, {"dataSource": list(sources) or None, "params": {"partitioner": params}})
     with tempfile.TemporaryDirectory() as folder:
         own = dataclasses.replace(settings, workspace=Path(folder).as_uri(), workspace_conn_id=None)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from triptych.blocks import Block
+from triptych.blocks import Block, Platform
 from triptych.running.spec import Cache, RunSpec, Session, Unit, Usage, unit_folder
 from triptych.running.stop import Stop
-from triptych.settings import Settings
+from triptych.settings import Runner, Settings
 
 __all__ = ["Cache", "RunSpec", "Session", "Stop", "Unit", "Usage", "image_digest", "open_session", "unit_folder"]
 
 
 def image_digest(block: Block, settings: Settings, log: Callable[[str], None]) -> str | None:
     """The digest of a block's image, which is pulled when missing; None where no container is used."""
-    if settings.runner == "process" or block.platform != "docker":
+    if settings.runner is Runner.PROCESS or block.platform is not Platform.DOCKER:
         return None
     from triptych.running.docker import image_digest
 
@@ -24,7 +24,7 @@ def image_digest(block: Block, settings: Settings, log: Callable[[str], None]) -
 
 def open_session(spec: RunSpec, settings: Settings, log: Callable[[str], None]) -> AbstractContextManager[Session]:
     """A session of the configured runner; docker's is imported only when it is the one."""
-    if settings.runner == "process":
+    if settings.runner is Runner.PROCESS:
         from triptych.running.process import process_session
 
         return process_session(spec, log)

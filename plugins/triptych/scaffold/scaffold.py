@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from triptych.blocks import Platform, Role
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 
@@ -19,20 +20,6 @@ class Language(StrEnum):
 
     PYTHON = "python"
     SHELL = "shell"
-
-
-class EngineKind(StrEnum):
-    """The two types of engine."""
-
-    PARTITIONER = "partitioner"
-    ASSEMBLER = "assembler"
-
-
-class Platform(StrEnum):
-    """Where an engine's script runs."""
-
-    PYTHON = "python"
-    DOCKER = "docker"
 
 
 def new_app(include: Path, name: str, language: Language, image: str) -> Path:
@@ -65,12 +52,12 @@ def new_app(include: Path, name: str, language: Language, image: str) -> Path:
     return _write(include / "apps" / name, name, files)
 
 
-def new_engine(include: Path, name: str, kind: EngineKind, platform: Platform) -> Path:
-    """`<include>/engines/<kind>s/<name>`; ManifestError when the folder exists."""
+def new_engine(include: Path, name: str, role: Role, platform: Platform) -> Path:
+    """`<include>/engines/<role>s/<name>`; ManifestError when the folder exists."""
     manifest: dict[str, Any] = {
         "name": name,
         "version": "1.0",
-        "type": kind.value,
+        "type": role.value,
         "description": f"What {name} does, in one sentence.",
         "platform": platform.value,
     }
@@ -78,15 +65,15 @@ def new_engine(include: Path, name: str, kind: EngineKind, platform: Platform) -
         manifest["platform_config"] = {"container": "python:3.11-slim"}
     files = {
         "manifest.json": _json(manifest),
-        "schema.json": _sample(f"{kind.value}.schema.json"),
-        "app/main.py": _sample(f"{kind.value}.{platform.value}.py"),
+        "schema.json": _sample(f"{role.value}.schema.json"),
+        "app/main.py": _sample(f"{role.value}.{platform.value}.py"),
     }
-    return _write(include / "engines" / f"{kind.value}s" / name, name, files)
+    return _write(include / "engines" / f"{role.value}s" / name, name, files)
 
 
-def new_template(include: Path, name: str, tags: Mapping[str, str], schedule: str | None) -> Path:
+def new_template(include: Path, name: str, tags: Mapping[Role, str], schedule: str | None) -> Path:
     """`<include>/templates/<name>/template.json`; ManifestError when it exists."""
-    template = {"id": name, "description": "", **tags, "params": {}}
+    template = {"id": name, "description": "", **{role.value: tag for role, tag in tags.items()}, "params": {}}
     if schedule:
         template["schedule"] = schedule
     return _write(include / "templates" / name, name, {"template.json": _json(template)})

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from triptych.blocks import Role
 from triptych.engines import Chunk, resources
 from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX
 from triptych.errors import EngineError, SourceError
@@ -114,13 +115,14 @@ def _is_full(waiting: deque[tuple[Future[ChunkEntry], int]], held: int, most: in
 
 
 def _check(job: Job, sources: Sequence[SourceEntry], number: int, chunk: Chunk) -> None:
+    tag = job.template.blocks[Role.PARTITIONER].tag
     if (chunk.data is not None) + (chunk.path is not None) + (chunk.ranges is not None) != 1:
-        msg = f"{job.template.partitioner.tag}: chunk {number} must hold exactly one of data, path and ranges."
+        msg = f"{tag}: chunk {number} must hold exactly one of data, path and ranges."
         raise EngineError(msg)
     for run in chunk.ranges or ():
         size = sources[run.source].size if run.source < len(sources) else 0
         if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
-            msg = f"{job.template.partitioner.tag}: chunk {number} asks for bytes beyond source {run.source}: {run}."
+            msg = f"{tag}: chunk {number} asks for bytes beyond source {run.source}: {run}."
             raise EngineError(msg)
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Block
+from triptych.blocks import Block, Platform, Role
 from triptych.connections import secret_environment
 from triptych.engines import Chunk, resources
 from triptych.engines.runtime.allocator import keep_freed_memory
@@ -21,7 +21,6 @@ from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import ChunkError, EngineError, ImageError, ObjectNotFoundError, TriptychError
 from triptych.jobs.job import Job, SourceEntry, freeze, frozen_sources, resolve_sources, thaw
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
-from triptych.jobs.spec import ROLES
 from triptych.jobs.workspace import ChunkEntry, Commit
 from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, image_digest, open_session, unit_folder
 from triptych.running.reaper import scratch_folder
@@ -68,7 +67,7 @@ def partition(job: Job, log: Log) -> Plan:
         log("The chunk list is there already and is kept.")
         return _plan(job)
     sources = resolve_sources(job)
-    images = {role: image_digest(getattr(job.template, role), job.settings, log) for role in ROLES}
+    images = {role: image_digest(block, job.settings, log) for role, block in job.template.blocks.items()}
     job = replace(job, images=images)
     freeze(job, sources)
     log(f"{len(sources)} source(s), {sum(source.size for source in sources):,} bytes.")
@@ -82,11 +81,11 @@ def partition(job: Job, log: Log) -> Plan:
 @contextmanager
 def cut(job: Job, sources: Sequence[SourceEntry], log: Log) -> Iterator[Iterable[Chunk]]:
     """What the partitioner makes of these sources, one chunk after the other, while the context lasts."""
-    engine = job.template.partitioner
+    engine = job.template.blocks[Role.PARTITIONER]
     with _workbench(job) as work:
         objects = engine_sources(job, sources, work)
-        if engine.platform == "python":
-            yield load_engine(engine, "partition")(objects, job.spec.params["partitioner"])
+        if engine.platform is Platform.PYTHON:
+            yield load_engine(engine, "partition")(objects, job.spec.params[Role.PARTITIONER])
         else:
             yield container_chunks(objects, work, _engine_runner(job, engine, work, log))
 
@@ -196,7 +195,7 @@ def _run_chunk(
 
 def _unit(job: Job, entry: ChunkEntry, total: int, folder: Path) -> Unit:
     environment = {
-        "APP_PARAMS": json.dumps(job.spec.params["app"], ensure_ascii=False),
+        "APP_PARAMS": json.dumps(job.spec.params[Role.APP], ensure_ascii=False),
         "CHUNK_NUMBER": str(entry.number),
         "CHUNK_COUNT": str(total),
         "CHUNK_NAME": entry.name,
@@ -242,9 +241,9 @@ def _recorded_error(job: Job, number: int) -> str:
 
 
 def _join(job: Job, results: list[Any], destination: Destination, work: Path, log: Log) -> None:
-    engine = job.template.assembler
-    if engine.platform == "python":
-        load_engine(engine, "assemble")(results, destination, job.spec.params["assembler"])
+    engine = job.template.blocks[Role.ASSEMBLER]
+    if engine.platform is Platform.PYTHON:
+        load_engine(engine, "assemble")(results, destination, job.spec.params[Role.ASSEMBLER])
         return
     folder = _engine_runner(job, engine, work, log)(lambda into: _lay_out(results, into))
     limits = job.settings.max_result_files, job.settings.max_result_bytes
@@ -259,19 +258,19 @@ def _lay_out(results: list[ResultObject], folder: Path) -> None:
 
 def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[Callable[[Path], None]], Path]:
     """A function that fills the engine's input folder, runs its container and returns the output folder."""
-    is_partitioner = engine.kind == "partitioner"
+    is_partitioner = engine.role is Role.PARTITIONER
     params = "PARTITIONER_PARAMS" if is_partitioner else "ASSEMBLER_PARAMS"
     variables = ("SOURCE_DIR", "CHUNKS_DIR") if is_partitioner else ("TASK_RESULTS_DIR", "OUTPUT_DIR")
 
     def run(fill: Callable[[Path], None]) -> Path:
-        folder = unit_folder(work, engine.kind)
+        folder = unit_folder(work, engine.role)
         fill(folder / "in")
-        environment = {params: json.dumps(job.spec.params[engine.kind]), "JOB_ID": job.run_id}
+        environment = {params: json.dumps(job.spec.params[engine.role]), "JOB_ID": job.run_id}
         with _session(job, engine, work, log) as session:
             try:
-                session.run(Unit(engine.kind, folder, *variables, environment))
+                session.run(Unit(engine.role, folder, *variables, environment))
             except ChunkError as error:
-                msg = f"{engine.kind} {engine.tag}: {error}"
+                msg = f"{engine.role} {engine.tag}: {error}"
                 raise EngineError(msg) from error
         return folder / "out"
 
@@ -294,7 +293,7 @@ def _session(
     timeout_s = job.spec.config["taskTimeout"] or block.task_timeout_s
     cache = Cache.of(job.settings.cache, block)
     secret = secret_environment(block)
-    image = job.images.get(block.kind)
+    image = job.images.get(block.role)
     spec = RunSpec(block, work, cache, labels, secret, timeout_s, block.network, image, stop or Stop())
     with open_session(spec, job.settings, log) as session:
         yield session

@@ -20,7 +20,7 @@ from triptych.blocks import Template
 from triptych.errors import ImageError, ManifestError
 from triptych.jobs.job import open_job, thaw
 from triptych.jobs.spec import build_job_spec
-from triptych.settings import Settings
+from triptych.settings import Runner, Settings
 from triptych.stages import stages
 
 pytestmark = pytest.mark.docker
@@ -54,7 +54,7 @@ def small(engine: Any) -> Iterator[str]:
 
 @pytest.fixture
 def in_docker(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, runner="docker")
+    return dataclasses.replace(settings, runner=Runner.DOCKER)
 
 
 def _run(settings: Settings, template: Template, tmp_path: Path) -> str:

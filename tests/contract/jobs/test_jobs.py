@@ -20,7 +20,7 @@ from triptych.blocks import Template
 from triptych.errors import ChunkError, SourceError, TriptychError
 from triptych.jobs.job import Job, open_job, thaw
 from triptych.jobs.spec import build_job_spec
-from triptych.settings import PROJECT, Settings
+from triptych.settings import PROJECT, Runner, Settings
 from triptych.stages import stages
 
 RUNNERS = [
@@ -52,7 +52,7 @@ def runner(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     name, _, files = request.param.partition(":")
     if files == "archive":
         request.getfixturevalue("cache_volume")
-    return dataclasses.replace(settings, runner=name, docker_files=files or "auto")
+    return dataclasses.replace(settings, runner=Runner(name), docker_files=files or "auto")
 
 
 def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> tuple[Job, stages.Plan]:
@@ -76,7 +76,7 @@ def _text(tmp_path: Path, text: str) -> str:
 
 def _nothing_left(settings: Settings) -> None:
     assert list(settings.scratch.glob("*")) == []
-    if settings.runner == "docker":
+    if settings.runner is Runner.DOCKER:
         client = docker.APIClient(version="auto")
         assert client.containers(all=True, filters={"label": ["triptych.dag=tried", "triptych.run=run"]}) == []
         client.close()
@@ -233,7 +233,7 @@ def test_files_outside_the_roots_are_refused(settings: Settings, tmp_path: Path)
 def test_out_of_memory_is_told_with_its_limit(settings: Settings, tmp_path: Path) -> None:
     script = "print('growing', flush=True); x = bytearray(400 * 2**20); print(len(x))"
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
-    job, _ = _start(dataclasses.replace(settings, runner="docker"), template, {"dataSource": _text(tmp_path, "x")})
+    job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match=r"ran out of memory: it went beyond its limit of 0.0625 GiB"):
         stages.run_pack(job, 0, 1, 1, print)
 
@@ -242,7 +242,7 @@ def test_out_of_memory_is_told_with_its_limit(settings: Settings, tmp_path: Path
 def test_a_killed_child_is_out_of_memory_too(settings: Settings, tmp_path: Path) -> None:
     script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = bytearray(400 * 2**20)'])"
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
-    job, _ = _start(dataclasses.replace(settings, runner="docker"), template, {"dataSource": _text(tmp_path, "x")})
+    job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="ran out of memory"):
         stages.run_pack(job, 0, 1, 1, print)
 
@@ -254,7 +254,7 @@ def test_container_engines_cut_and_join(settings: Settings, tmp_path: Path) -> N
     template = write_app(tmp_path, UPPER, template={"partitioner": "mine", "assembler": "mine"})
     words = [f"w{n}" for n in range(12)]
     conf = {"dataSource": _text(tmp_path, " ".join(words)), "config": {"chunksPerTask": 12}}
-    outcome = _run(dataclasses.replace(settings, runner="docker"), template, conf)
+    outcome = _run(dataclasses.replace(settings, runner=Runner.DOCKER), template, conf)
     assert Path(outcome.uri.removeprefix("file://"), "joined").read_text() == "".join(words).upper()
 
 
@@ -284,7 +284,7 @@ Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(f"{seen.read_text()} {s
     outcome = _run(runner, template, {"config": {"chunksPerTask": 3}})
     folder = Path(outcome.uri.removeprefix("file://"))
     # Only a container can keep a script from writing.
-    shared = "written" if runner.runner == "process" else "refused"
+    shared = "written" if runner.runner is Runner.PROCESS else "refused"
     assert [path.read_text() for path in sorted(folder.glob("*.txt"))] == [f"{'x' * n} {shared}" for n in (1, 2, 3)]
 
 

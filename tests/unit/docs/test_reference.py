@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from triptych.blocks import Platform, Role
 from triptych.blocks.catalog import BUILT_IN
-from triptych.scaffold.scaffold import EngineKind, Platform, new_engine
+from triptych.scaffold.scaffold import new_engine
 from triptych.settings import PROJECT
 
 
@@ -25,10 +26,10 @@ def test_the_generated_pages_are_current() -> None:
 def test_an_engine_of_a_user_in_our_folder_is_not_in_the_pages(tmp_path: Path) -> None:
     include = tmp_path / "include"
     shutil.copytree(BUILT_IN, include)
-    new_engine(include, "theirs", EngineKind.PARTITIONER, Platform.PYTHON)
-    new_engine(include, "also_theirs", EngineKind.ASSEMBLER, Platform.DOCKER)
+    new_engine(include, "theirs", Role.PARTITIONER, Platform.PYTHON)
+    new_engine(include, "also_theirs", Role.ASSEMBLER, Platform.DOCKER)
     (include / "engines" / "assemblers" / "also_theirs" / "manifest.json").write_text("{broken", encoding="utf-8")
     blocks = _script()["engine_blocks"]
-    ours = [(block.kind, block.name) for block in blocks()]
-    assert [(block.kind, block.name) for block in blocks(include)] == ours
+    ours = [(block.role, block.name) for block in blocks()]
+    assert [(block.role, block.name) for block in blocks(include)] == ours
     assert ("partitioner", "rows") in ours

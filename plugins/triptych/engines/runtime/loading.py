@@ -36,7 +36,7 @@ EXTRAS = {
 def load_engine(block: Block, function: str) -> Callable[..., Any]:
     """The engine's `partition` or `assemble`; its module is named after the block: none shadows another."""
     path = block.code / block.entrypoint
-    spec = importlib.util.spec_from_file_location(f"triptych_engine_{block.kind}_{block.name}", path)
+    spec = importlib.util.spec_from_file_location(f"triptych_engine_{block.role}_{block.name}", path)
     if spec is None or spec.loader is None:
         msg = f"{path}: not a Python file."
         raise EngineError(msg)
@@ -48,7 +48,7 @@ def load_engine(block: Block, function: str) -> Callable[..., Any]:
         raise _missing(block, error) from error
     found = getattr(module, function, None)
     if not callable(found):
-        msg = f"{path}: defines no function {function!r}, which an engine of type {block.kind!r} needs."
+        msg = f"{path}: defines no function {function!r}, which a block of the role {block.role} needs."
         raise EngineError(msg)
     return found  # type: ignore[no-any-return]  # what a user's module holds is unknown
 
