@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+
+from triptych.engines.arrays.aliases import Mask, Offsets, Words
 
 
-def words(mask: Any) -> Any:
-    """A mask of bytes as words, zeros at the end."""
-    import numpy as np
-
+def to_words(mask: Mask) -> Words:
+    """A mask (one element per byte) with 64 flags to a word, zeros behind the end: [0, 1, 1] -> [0b110]."""
     packed = np.packbits(mask, bitorder="little")
     if short := -len(packed) % 8:
         packed = np.append(packed, np.zeros(short, np.uint8))
     return packed.view("<u8")
 
 
-def places(bits: Any) -> Any:
-    """Where bits are set, ascending, as an int64 array."""
-    import numpy as np
-
+def set_bits(words: Words) -> Offsets:
+    """The indices of the bits that are set, ascending: [0b110, 0b1] -> [1, 2, 64]."""
     # As booleans: NumPy finds those several times faster than numbers that are not zero.
-    return np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little").view(bool))
+    return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(bool))
 
 
-def odd_so_far(bits: Any) -> Any:
-    """Bit i says whether an odd number of bits up to and with i are set (Langdale and Lemire, "Parsing Gigabytes of
-    JSON per Second", 3.1.1); in place.
+def prefix_xor(words: Words) -> Words:
+    """Bit i becomes the exclusive or of the bits up to and with i: whether an odd number of them is set; in place.
+
+    Of quotes it makes what they enclose, each opening one with it: `..1...1..` (bit 0 at the left) -> `..1111...`.
+    Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 3.1.1, over all words at once.
     """
-    import numpy as np
-
-    moved = np.empty_like(bits)
+    moved = np.empty_like(words)
     for shift in (1, 2, 4, 8, 16, 32):
-        bits ^= np.left_shift(bits, np.uint64(shift), out=moved)
+        words ^= np.left_shift(words, np.uint64(shift), out=moved)
     # Each word's last bit is its own parity: what came before it flips the whole word.
-    parity = np.bitwise_xor.accumulate(bits >> np.uint64(63))
-    bits[1:] ^= np.negative(parity[:-1])
-    return bits
+    parity = np.bitwise_xor.accumulate(words >> np.uint64(63))
+    words[1:] ^= np.negative(parity[:-1])
+    return words

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.engines.arrays.bitmasks import odd_so_far, places, words
+from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
 from triptych.errors import SourceError
 
 COMMA = ord(",")
@@ -43,7 +43,7 @@ def json_marks(blocks: Iterable[bytes], what: str, deepest: int) -> Iterator[tup
         data = np.frombuffer(block, np.uint8)
         folded = data | _LETTER_CASE
         opens, closes = folded == ord("{"), folded == ord("}")
-        at = places(words(opens | closes | (data == COMMA)) & strings.outside(block, data, offset))
+        at = set_bits(to_words(opens | closes | (data == COMMA)) & strings.outside(block, data, offset))
         steps = opens[at].astype(np.int64) - closes[at]
         after = steps.cumsum() + depth
         depths = after + (steps < 0)
@@ -72,7 +72,7 @@ class _Strings:
         quotes = data == _QUOTE
         if self._escaped or b"\\" in block:
             quotes[self._escapes(data)] = False
-        inside = odd_so_far(words(quotes))
+        inside = prefix_xor(to_words(quotes))
         if self.opened is not None:
             inside = ~inside
         self._follow(quotes, offset)

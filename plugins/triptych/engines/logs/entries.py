@@ -12,12 +12,13 @@ from itertools import islice
 from typing import Any
 
 from triptych.engines.api import Result, Source
+from triptych.engines.arrays.slices import slices
 from triptych.engines.logs.timestamps import KNOWN, Stamp, declared, time_zone
 from triptych.engines.runtime.resources import need, resources
 from triptych.engines.sorting.external_merge import Run, keyed
 from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
-from triptych.engines.tables.csv_batches import Batch, line_batches, slices
+from triptych.engines.tables.csv_batches import Batch, line_batches
 from triptych.engines.tables.record_ends import split_records
 from triptych.errors import EngineError
 

@@ -9,8 +9,8 @@ from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from triptych.engines.arrays.text_columns import by_unique, scalar
 from triptych.engines.runtime.resources import need
-from triptych.engines.tables.text_codec import by_unique, scalar
 from triptych.engines.times.parsing import SECOND, by_reader, of_iso
 from triptych.errors import JobSpecError
 

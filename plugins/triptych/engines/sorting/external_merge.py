@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from triptych.engines.arrays.text_columns import joined_bytes
 from triptych.engines.runtime.resources import need, resources, using
 from triptych.engines.sorting.order import Order
-from triptych.engines.tables.text_codec import joined_bytes
 from triptych.errors import EngineError
 
 PIECE_SHARE = 128

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
+from triptych.engines.arrays.text_columns import by_unique, holds
 from triptych.engines.runtime.resources import need
 from triptych.engines.sorting.order import Direction
-from triptych.engines.tables.text_codec import by_unique, holds
 from triptych.engines.times.parsing import of_iso
 from triptych.errors import EngineError
 

@@ -9,9 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from triptych.engines.arrays.text_columns import by_unique, holds, replaced, scalar
 from triptych.engines.runtime.resources import need
 from triptych.engines.tables.formats import DELIMITERS
-from triptych.engines.tables.text_codec import by_unique, holds, quoted, replaced, scalar
+from triptych.engines.tables.text_codec import quoted
 
 NUL = "\0"
 NULL_CELL = NUL + "null"

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triptych.engines.runtime.resources import need, resources
+from triptych.engines.arrays.slices import slices
+from triptych.engines.runtime.resources import resources
 from triptych.engines.tables.record_ends import NEWLINE, QUOTE, RETURN, gathered, outside_quotes, places, split_records
 from triptych.errors import SourceError
 
@@ -44,23 +45,6 @@ class Batch:
         start = int(self.starts[number])
         line = self.line + self.data.count(b"\n", 0, start) + 1
         return f"the record at byte {self.offset + start} (line {line})"
-
-
-def slices(data: bytes, begins: Any, ends: Any, order: Any = None) -> Any:
-    """data[begins[i]:ends[i]] for each i of `order`, or for all; begins[i] <= ends[i] <= begins[i + 1]."""
-    import numpy as np
-
-    pa = need("pyarrow", "tables")
-    count = len(begins)
-    if count and order is None and (begins[1:] == ends[:-1]).all():
-        buffers = [None, pa.py_buffer(np.append(begins, ends[-1])), pa.py_buffer(data)]
-        return pa.Array.from_buffers(pa.large_binary(), count, buffers)
-    # Every second element is what lies between two slices.
-    offsets = np.empty(2 * count + 1, np.int64)
-    offsets[0:-1:2], offsets[1::2], offsets[-1] = begins, ends, ends[-1] if count else 0
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    whole = pa.Array.from_buffers(pa.large_binary(), 2 * count, buffers)
-    return whole.take(pa.array((np.arange(count) if order is None else order) * 2))
 
 
 def line_batches(blocks: Iterable[bytes], uri: str) -> Iterator[Batch]:

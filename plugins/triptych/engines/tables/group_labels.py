@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from triptych.engines.arrays.text_columns import replaced
 from triptych.engines.runtime.resources import need
-from triptych.engines.tables.text_codec import NoTextError, json_text, replaced, unquoted
+from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
 from triptych.errors import SourceError
 
 Label: TypeAlias = Callable[[Sequence[Any]], Any]
@@ -89,7 +90,7 @@ def csv_texts(delimiter: str) -> Texts:
         try:
             return unquoted(raws, delimiter)
         except NoTextError as error:
-            raise FaultyValueError(str(error), error.at) from error
+            raise FaultyValueError(str(error), error.index) from error
 
     return texts
 

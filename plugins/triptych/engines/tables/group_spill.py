@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from triptych.engines.arrays.slices import slices
 from triptych.engines.runtime.resources import resources
-from triptych.engines.tables.csv_batches import Batch, slices
+from triptych.engines.tables.csv_batches import Batch
 
 MEMORY_SHARE = 12
 """What is held is copied while it is put in order."""

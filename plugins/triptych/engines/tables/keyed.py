@@ -9,15 +9,17 @@ from itertools import chain
 from typing import Any, Protocol
 
 from triptych.engines.api import Result
+from triptych.engines.arrays.slices import slices
+from triptych.engines.arrays.text_columns import joined_bytes
 from triptych.engines.jsontext.records import Batch as JsonBatch
 from triptych.engines.jsontext.records import decode_lines, json_batches
 from triptych.engines.runtime.resources import need
 from triptych.engines.sorting.external_merge import keyed
 from triptych.engines.tables.cells import json_cells, json_of, text_cells
-from triptych.engines.tables.csv_batches import Batch, Table, csv_table, slices
+from triptych.engines.tables.csv_batches import Batch, Table, csv_table
 from triptych.engines.tables.formats import DELIMITERS
 from triptych.engines.tables.record_ends import NEWLINE
-from triptych.engines.tables.text_codec import NoTextError, joined_bytes, unquoted
+from triptych.engines.tables.text_codec import NoTextError, unquoted
 from triptych.errors import EngineError
 
 

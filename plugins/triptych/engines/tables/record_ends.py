@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from triptych.engines.arrays.bitmasks import odd_so_far, words
-from triptych.engines.arrays.bitmasks import places as set_places
+from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
 from triptych.errors import SourceError
 
 SCANNED_BYTES = 256 * 1024
@@ -101,7 +100,7 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
         data = np.frombuffer(block, np.uint8)
         room = room if len(room) >= len(data) else np.empty(len(data), np.bool_)
         mask = room[: len(data)]
-        newlines = words(np.equal(data, NEWLINE, out=mask))
+        newlines = to_words(np.equal(data, NEWLINE, out=mask))
         if quoted and (inside or QUOTE in block):
             within, odd = _within_quotes(np.equal(data, QUOTE, out=mask))
             newlines &= within if inside else ~within
@@ -122,7 +121,7 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
 
 def _behind(bits: Any, offset: int) -> Any:
     """Behind each byte whose bit is set, from `offset` on."""
-    return set_places(bits) + (offset + 1)
+    return set_bits(bits) + (offset + 1)
 
 
 def _within_quotes(quotes: Any) -> tuple[Any, bool]:
@@ -130,15 +129,15 @@ def _within_quotes(quotes: Any) -> tuple[Any, bool]:
 
     A quote that is doubled inside quotes counts twice, so it changes nothing.
     """
-    within = odd_so_far(words(quotes))
+    within = prefix_xor(to_words(quotes))
     # What is behind the end has the parity of all.
     return within, bool(within[-1] >> 63)
 
 
 def places(mask: Any, among: Any) -> Any:
     """Where a mask of bytes is true and the bit of `among` is set, ascending."""
-    bits = words(mask)
-    return set_places(bits & among[: len(bits)])
+    bits = to_words(mask)
+    return set_bits(bits & among[: len(bits)])
 
 
 def outside_quotes(codes: Any) -> Any:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from triptych.engines.arrays.text_columns import by_unique
 from triptych.engines.runtime.resources import need
-from triptych.engines.tables.text_codec import by_unique
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -7,13 +7,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.arrays.text_columns import joined_bytes
 from triptych.engines.sorting.external_merge import Run, write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.tables.cells import csv_header, rows_writer
 from triptych.engines.tables.formats import DELIMITERS, table_format
 from triptych.engines.tables.join import Join
 from triptych.engines.tables.keyed import keyed_table
-from triptych.engines.tables.text_codec import joined_bytes
 from triptych.errors import EngineError, JobSpecError, SourceError
 
 WRITTEN = (".csv", ".tsv", ".jsonl")

@@ -79,7 +79,7 @@ class _Part:
             try:
                 yield batch, [unquoted(raw, DELIMITERS[self.kind]) for raw in raws]
             except NoTextError as error:
-                msg = f"{self.what}: {batch.place(error.at)}: {error}"
+                msg = f"{self.what}: {batch.place(error.index)}: {error}"
                 raise EngineError(msg) from error
 
     def _json(self) -> Iterator[tuple[Batch, list[Any]]]:

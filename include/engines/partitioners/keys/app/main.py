@@ -8,8 +8,8 @@ from typing import Any
 
 from triptych.engines import Chunk, Source, need
 from triptych.engines.arrays.fnv1a import fnv1a
+from triptych.engines.arrays.text_columns import scalar
 from triptych.engines.tables.group_by import grouped
-from triptych.engines.tables.text_codec import scalar
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
