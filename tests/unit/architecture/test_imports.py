@@ -1,0 +1,139 @@
+"""What may be imported where: nothing heavy when Airflow parses the DAG file, Airflow in its rooms only."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tests.support.source_tree import PACKAGE, Import, Module, imports, modules, parse_time_closure, python_files
+from triptych.settings import PROJECT
+
+HEAVY = (
+    "airflow.providers",
+    "av",
+    "azure",
+    "boto3",
+    "botocore",
+    "ctranslate2",
+    "docker",
+    "duckdb",
+    "google",
+    "httpx",
+    "jsonschema",
+    "numpy",
+    "pandas",
+    "PIL",
+    "pyarrow",
+    "pyvips",
+    "rich",
+    "scenedetect",
+    "soundfile",
+    "typer",
+)
+"""Libraries that cost a parse tenths of seconds; Airflow parses the DAG file again in each task's process."""
+OF_AIRFLOW = ("airflow.providers.standard", "docker", "httpx", "jsonschema", "rich")
+"""Those that Airflow itself, or the DockerOperator that ours is one of, loads anyway."""
+
+AIRFLOW_ROOMS = {"airflow", "connections", "settings", "demo"}
+ELSEWHERE: Mapping[str, str] = {
+    "storage/s3.py": "asks for its connection by itself; `connections` shall",
+    "running/docker.py": "asks for its registry's login by itself; `connections` shall",
+}
+"""Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
+
+LEFT = (142, 90)
+"""Calls of `need` and imports inside functions that engines still have: less of them only."""
+
+LOADED_BY_THE_DAG_FILE = """
+import json, runpy, sys
+import airflow.sdk
+from airflow.sdk import DAG, Asset, BaseOperator, Param, get_parsing_context
+from airflow.providers.docker.operators.docker import DockerOperator
+before = set(sys.modules)
+dags = [name for name, value in runpy.run_path(sys.argv[1]).items() if isinstance(value, DAG)]
+print(json.dumps([dags, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_the_dag_file_reaches_nothing_heavy() -> None:
+    reached = parse_time_closure("triptych.airflow.factory")
+    assert {"triptych.blocks.catalog", "triptych.airflow.form"} <= set(reached)
+    heavy = [" -> ".join(chain) for target, chain in reached.items() if _is_below(HEAVY, target)]
+    assert heavy == [], "Import it in the function that needs it."
+
+
+def test_parsing_the_dag_file_loads_nothing_heavy_and_no_family(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOADED_BY_THE_DAG_FILE, str(PROJECT / "dags" / "triptych_jobs.py")]
+    path = {"PYTHONPATH": str(PROJECT / "plugins"), "AIRFLOW_HOME": str(tmp_path)}
+    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
+    dags, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert "wordcount" in dags
+    assert [name for name in loaded if _is_below(HEAVY, name) and not _is_below(OF_AIRFLOW, name)] == []
+    families = [name for name in loaded if name.startswith("triptych.engines.")]
+    light = ("triptych.engines.api", "triptych.engines.contracts", "triptych.engines.runtime")
+    assert [name for name in families if not name.startswith(light)] == []
+
+
+def test_airflow_is_imported_in_its_rooms_only() -> None:
+    users = {
+        module.path.relative_to(PACKAGE).as_posix()
+        for module in modules().values()
+        for each in imports(module)
+        if each.target.partition(".")[0] == "airflow" and module.package not in AIRFLOW_ROOMS
+    }
+    assert users - set(ELSEWHERE) == set(), "Ask `triptych.connections`."
+    assert set(ELSEWHERE) - users == set(), "It imports Airflow no more: take it out of ELSEWHERE."
+
+
+def test_all_but_its_rooms_starts_without_airflow() -> None:
+    parts = {module.name for module in modules().values() if module.package not in AIRFLOW_ROOMS - {"connections"}}
+    for name in parts:
+        needing = [chain for target, chain in parse_time_closure(name).items() if target.partition(".")[0] == "airflow"]
+        assert needing == [], "Import Airflow in the function that needs it."
+
+
+def test_engines_import_their_libraries_at_the_top() -> None:
+    """One table (`loading.EXTRAS`) says which extra brings a missing library, once for every engine."""
+    inside = [f"{module.name}:{each.line}: {each.target}" for module in _engines() for each in _late_imports(module)]
+    asking = [
+        f"{path.relative_to(PROJECT)}:{node.lineno}"
+        for path, tree in python_files("plugins/triptych", "include/engines")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "need"
+    ]
+    assert len(asking) <= LEFT[0], asking
+    assert len(inside) <= LEFT[1], inside
+
+
+def test_engines_know_the_interface_and_the_families_only() -> None:
+    allowed = ("triptych.engines", "triptych.errors", "triptych.storage")
+    foreign = [
+        f"{module.path.relative_to(PROJECT)}:{each.line}: {each.target}"
+        for module in _engines()
+        for each in imports(module)
+        if module.package == "" and _is_below(["triptych"], each.target) and not _is_below(allowed, each.target)
+    ]
+    assert foreign == []
+
+
+def _engines() -> Iterator[Module]:
+    """The modules of our families, and the scripts of our engines."""
+    yield from (module for module in modules().values() if module.package == "engines")
+    for path, tree in python_files("include/engines"):
+        yield Module(path.parents[1].name, path, tree)
+
+
+def _late_imports(module: Module) -> Iterator[Import]:
+    """Those inside functions; what only type checkers import stands at the top."""
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    lines = {line for node in functions for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    return (each for each in imports(module) if each.line in lines)
+
+
+def _is_below(libraries: Iterable[str], target: str) -> bool:
+    return any(f"{target}.".startswith(f"{library}.") for library in libraries)

@@ -1,0 +1,67 @@
+"""One name, one meaning; and tests that leave private names alone."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from tests.support.source_tree import modules, public_definitions, python_files
+from triptych.settings import PROJECT
+
+TWICE: Mapping[str, str] = {
+    "Batch": "in jsontext.records and tables.csv_batches: one of them goes",
+    "Part": "in contracts and documents.files: one of them goes",
+    "Run": "in sorting.external_merge and speech.language_runs: one of them goes",
+    "Table": "in tables.csv_batches and tables.duckdb_tables: one of them goes",
+    "decode": "in jsontext.records and video.packets: one of them goes",
+    "json_batches": "in jsontext.records and tables.json_lines: one of them goes",
+    "json_columns": "in tables.fields and tables.json_lines: one of them goes",
+    "places": "in arrays.bitmasks and tables.record_ends: one of them goes",
+    "plain": "in documents.headings and reduction.running_statistics: one of them goes",
+    "result_fault": "in audio.opening and images.vips: one of them goes",
+    "source_fault": "in audio.opening and images.vips: one of them goes",
+}
+"""Public names that two modules of `engines` define, each with a reason."""
+
+PATCHED: Mapping[str, str] = {
+    "tests/unit/engines/documents/test_markdown.py: _parsed": "goes with the scan's class",
+    "tests/contract/stores/test_stores.py: _FACTORIES": "a store of the test's own cannot be named yet",
+}
+"""Private names that a test replaces (`file: name`), each with a reason. An entry that is not needed fails, too."""
+
+
+def test_no_two_modules_of_engines_define_one_name() -> None:
+    where: dict[str, list[str]] = defaultdict(list)
+    for module in modules().values():
+        if module.package == "engines":
+            for name in public_definitions(module.tree):
+                where[name].append(module.name)
+    twice = {name: places for name, places in where.items() if len(places) > 1}
+    assert {name: places for name, places in twice.items() if name not in TWICE} == {}
+    assert set(TWICE) - set(twice) == set(), "Defined once only: take it out of TWICE."
+
+
+def test_no_test_replaces_a_private_name() -> None:
+    patched = {
+        f"{path.relative_to(PROJECT)}: {name}"
+        for path, tree in python_files("tests")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for name in _replaced(node)
+        if name.startswith("_") and not name.startswith("__")
+    }
+    assert patched - set(PATCHED) == set(), "Make it a parameter."
+    assert set(PATCHED) - patched == set(), "Replaced no more: take it out of PATCHED."
+
+
+def _replaced(call: ast.Call) -> Iterator[str]:
+    """The attribute or key that `monkeypatch.setattr` or `mock.patch` replaces, by its last name."""
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if method not in ("setattr", "setitem", "delattr", "patch", "object"):
+        return
+    for argument in call.args[:2]:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            yield argument.value.rpartition(".")[2]
+        elif isinstance(argument, ast.Attribute) and method == "setitem":
+            yield argument.attr
