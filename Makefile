@@ -1,8 +1,12 @@
-PYTHON ?= python3.11
 VENV := .venv
 STAMP := $(VENV)/.installed
-RUN := PYTHONPATH=plugins:. $(VENV)/bin/python
+BIN := $(VENV)/bin
 STRICT := plugins/triptych include/engines
+OLDEST_TO_NEWEST := python3.11 python3.12 python3.13 python3
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+ifndef PYTHON
+PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev/null && { echo $$each; exit; }; done; echo python3.11)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up test lint bench lock
@@ -10,32 +14,33 @@ STRICT := plugins/triptych include/engines
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-venv: $(STAMP) ## The environment in .venv, with pinned packages
+venv: $(STAMP) ## The environment in .venv, with pinned packages and the command .venv/bin/triptych
 
-$(STAMP): requirements.txt requirements-engines.txt requirements-test.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Triptych needs Python 3.11 or newer, and '$(PYTHON)' is missing or older. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+$(STAMP): requirements.txt requirements-engines.txt requirements-test.txt pyproject.toml
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { \
+	  echo "Triptych needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is missing or another. Try: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing some 350 packages; this takes a few minutes the first time."
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt -r requirements-engines.txt -r requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt -r requirements-engines.txt -r requirements-test.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(STAMP) ## Run one job on an Airflow of its own, show the output, stop
-	$(RUN) -m triptych.demo
+	$(BIN)/python -m triptych.demo
 
 up: $(STAMP) ## The same, and keep Airflow running until Ctrl-C
-	$(RUN) -m triptych.demo --keep
+	$(BIN)/python -m triptych.demo --keep
 
 test: $(STAMP) ## All tests
-	$(RUN) -m pytest
+	$(BIN)/python -m pytest
 
 lint: $(STAMP) ## ruff and mypy
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy $(STRICT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(STRICT)
 
 bench: $(STAMP) ## The benchmarks; takes a while
-	@set -e; for script in benchmarks/*/*.py; do echo "== $$script"; $(RUN) "$$script"; done
+	@set -e; for script in benchmarks/*/*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done
 
 lock: ## Pin requirements*.in anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.in -o requirements.txt

@@ -35,10 +35,8 @@ class _Guarded(TyperGroup):
 
 app = typer.Typer(
     cls=_Guarded,
-    help="Distributed jobs from a folder with a manifest, a schema and a script.",
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -47,6 +45,21 @@ app.add_typer(blocks.engine_commands, name="engine")
 app.add_typer(blocks.template_commands, name="template")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("validate")(blocks.validate_all)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"triptych {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Distributed jobs from a folder with a manifest, a schema and a script."""
 
 
 @app.command()
