@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.contract.engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, speech
+from tests.contract.engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, placed, speech
 from tests.support.engine_harness import Results, join, split, untouched
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
@@ -27,7 +27,9 @@ def _md5(path: Path) -> str:
 
 
 @ffmpeg
-@pytest.mark.parametrize("params", [{"seconds": 0.7}, {"seconds": 0.7, "overlap_ms": 150}, {"seconds": 100}], ids=str)
+@pytest.mark.parametrize(
+    "params", [{"segment_s": 0.7}, {"segment_s": 0.7, "overlap_ms": 150}, {"segment_s": 100}], ids=str
+)
 @pytest.mark.parametrize(("extension", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_24"), ("wav", "FLOAT")])
 def test_cut_and_joined_is_the_source(
     settings: Settings, tmp_path: Path, params: dict[str, float], extension: str, subtype: str
@@ -58,7 +60,7 @@ def test_lossy_audio_is_decoded_once(settings: Settings, tmp_path: Path, extensi
         str(path),
     ]
     subprocess.run(command, check=True)
-    pieces = split(settings, "audio_time", [path], {"seconds": 1})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 1})
     assert all(piece.name.endswith((".flac", ".wav")) for piece in pieces)
     (joined,) = join(settings, "audio_concat", untouched(pieces)).values()
     found, _ = soundfile.read(io.BytesIO(joined))
@@ -83,7 +85,7 @@ def test_loud_lossy_audio_is_neither_clipped_nor_wrapped(settings: Settings, tmp
     ).stdout
     truth = np.frombuffer(raw, np.float32)
     assert np.abs(truth).max() > 1
-    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.4})
     found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])
     np.testing.assert_allclose(found, truth, atol=1e-3)
 
@@ -94,7 +96,7 @@ def test_flac_from_a_pipe_does_not_tell_its_length(settings: Settings, tmp_path:
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=8000:seed=1"]
     command += ["-sample_fmt", "s16", "-f", "flac", "-"]
     path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
-    pieces = split(settings, "audio_time", [path], {"seconds": 0.7})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.7})
     found = np.concatenate([soundfile.read(io.BytesIO(piece.data))[0] for piece in pieces]) * 2**15
     raw = subprocess.run(
         ["ffmpeg", "-v", "error", "-i", str(path), "-f", "s16le", "-"], capture_output=True, check=True
@@ -125,7 +127,7 @@ def test_spoken_sentences_are_cut_between_words(settings: Settings, tmp_path: Pa
     path = tmp_path / "speech.wav"
     text = 'This is the first sentence. <break time="900ms"/> And here is the second.'
     subprocess.run(["espeak-ng", "-m", "-w", str(path), text], check=True)
-    pieces = split(settings, "audio_silence", [path], {"gap_ms": 600})
+    pieces = split(settings, "audio_silence", [path], {"min_silence_ms": 600})
     assert len(pieces) == 2
     joined = np.concatenate([of_wav(piece.data) for piece in pieces])
     np.testing.assert_array_equal(joined, of_wav(path.read_bytes()))
@@ -143,9 +145,9 @@ def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     began, ended = ([float(at) for at in re.findall(rf"silence_{word}: ([\d.]+)", told)] for word in ("start", "end"))
     middles = [(a + b) / 2 for a, b in zip(began, ended, strict=True) if b < len(loud) / rate]
-    pieces = split(settings, "audio_silence", [path], {"gap_ms": 500})
+    pieces = split(settings, "audio_silence", [path], {"min_silence_ms": 500})
     # Ours are windows of 10 ms.
-    found = [piece.metadata["span"]["start_s"] for piece in pieces[1:]]
+    found = [piece.metadata["start_s"] for piece in pieces[1:]]
     assert len(middles) > 20
     assert found == pytest.approx(middles, abs=0.01)
 
@@ -163,16 +165,13 @@ def test_a_file_without_a_frame(settings: Settings, tmp_path: Path, extension: s
 def test_a_piece_without_a_gap_is_cut_at_its_longest(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(as_wav(speech(2.5)))
-    pieces = split(settings, "audio_silence", [path], {"max_seconds": 1})
+    pieces = split(settings, "audio_silence", [path], {"max_segment_s": 1})
     assert [piece.metadata["frames"] for piece in pieces] == [RATE, RATE, RATE // 2]
 
 
 def test_overlaps_that_differ_are_faded(settings: Settings) -> None:
     first, second = np.full((800, 1), 1000, np.int16), np.full((800, 1), 3000, np.int16)
-    about = [{"source": "a.wav", "sample_rate": RATE, "overlap_frames": overlap} for overlap in (0, 4)]
-    results = [
-        Results({"o.wav": as_wav(part)}, metadata=each) for part, each in zip((first, second), about, strict=True)
-    ]
+    results = placed(as_wav(first), as_wav(second), overlaps=(0, 4), source="a.wav")
     found = of_wav(join(settings, "audio_concat", results)["a.wav"])[:, 0]
     assert found[795:801].tolist() == [1000, 1250, 1750, 2250, 2750, 3000]
     assert len(found) == 1596
@@ -181,15 +180,95 @@ def test_overlaps_that_differ_are_faded(settings: Settings) -> None:
 @pytest.mark.parametrize(("form", "subtype"), [("OGG", "VORBIS"), ("FLAC", "PCM_16"), ("WAV", "PCM_16")])
 def test_the_header_tells_the_length_without_the_overlaps(settings: Settings, form: str, subtype: str) -> None:
     """The second piece is shorter than what the third shares with it."""
-    results = []
-    for overlap, frames in ((0, 70_000), (300, 400), (500, 70_000)):
+    parts = []
+    for frames in (70_000, 400, 70_000):
         data = io.BytesIO()
         soundfile.write(data, np.sin(np.arange(frames) * 0.3) * 0.5, RATE, subtype, format=form)
-        about = {"source": "a", "sample_rate": RATE, "overlap_frames": overlap}
-        results.append(Results({"o": data.getvalue()}, metadata=about))
+        parts.append(data.getvalue())
+    results = placed(*parts, overlaps=(0, 300, 500), source="a")
     joined = join(settings, "audio_concat", results, {"format": "wav"})["a.wav"]
     assert len(joined) == 8 + int.from_bytes(joined[4:8], "little")
     assert soundfile.info(io.BytesIO(joined)).frames == 70_000 - 300 + 70_000
+
+
+def _two_of_one_name(folder: Path) -> list[Path]:
+    """`a/tone.wav` and `b/tone.wav`, with other sound."""
+    paths = [folder / name / "tone.wav" for name in ("a", "b")]
+    for seed, path in enumerate(paths):
+        path.parent.mkdir()
+        path.write_bytes(as_wav(noise(1.2, seed=seed)))
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("engine", "params"),
+    [
+        ("audio_time", {"segment_s": 0.5}),
+        ("audio_time", {"segment_s": 0.5, "overlap_ms": 100}),
+        ("audio_silence", {"max_segment_s": 0.5}),
+    ],
+)
+def test_sources_of_one_name_are_outputs_of_their_own(
+    settings: Settings, tmp_path: Path, engine: str, params: dict[str, float]
+) -> None:
+    paths = _two_of_one_name(tmp_path)
+    joined = join(settings, "audio_concat", untouched(split(settings, engine, paths, params)))
+    assert joined == {f"{path.parent.name}/tone.wav": path.read_bytes() for path in paths}
+
+
+def test_sources_that_become_one_format_keep_their_extensions(settings: Settings, tmp_path: Path) -> None:
+    for form in ("WAV", "FLAC"):
+        soundfile.write(tmp_path / f"tone.{form.lower()}", noise(1), RATE, "PCM_16", format=form)
+    pieces = split(settings, "audio_time", [tmp_path / "tone.wav", tmp_path / "tone.flac"], {})
+    assert set(join(settings, "audio_concat", untouched(pieces))) == {"tone.wav", "tone.flac"}
+    joined = join(settings, "audio_concat", untouched(pieces), {"format": "flac"})
+    assert set(joined) == {"tone.wav.flac", "tone.flac.flac"}
+
+
+def test_parts_are_joined_in_their_order_whatever_the_chunks(settings: Settings) -> None:
+    whole = noise(1.5)
+    results = placed(*(as_wav(whole[start : start + RATE // 2]) for start in (0, RATE // 2, RATE)))
+    found = join(settings, "audio_concat", [results[index] for index in (2, 0, 1)])
+    np.testing.assert_array_equal(of_wav(found["s.wav"]), whole)
+
+
+def test_a_part_that_is_missing_is_refused_or_left_out(settings: Settings) -> None:
+    parts = [noise(0.5, seed=seed) for seed in range(3)]
+    results = placed(*map(as_wav, parts))
+    del results[1]
+    with pytest.raises(EngineError, match=r"of the 3 parts of s\.wav, 1 left no file: 1\."):
+        join(settings, "audio_concat", results)
+    found = join(settings, "audio_concat", results, {"on_missing": "skip"})
+    np.testing.assert_array_equal(of_wav(found["s.wav"]), np.concatenate([parts[0], parts[2]]))
+
+
+def test_a_part_of_two_files_is_refused(settings: Settings) -> None:
+    (result,) = placed(as_wav(noise(0.5)))
+    doubled = Results({"a.wav": result.files["o.wav"], "b.wav": result.files["o.wav"]}, metadata=result.metadata)
+    with pytest.raises(EngineError, match=r"chunk 0, 'a\.wav': part 0 of s\.wav has 2 files"):
+        join(settings, "audio_concat", [doubled])
+
+
+def test_metadata_that_is_no_span_is_refused(settings: Settings) -> None:
+    (result,) = placed(as_wav(noise(0.5)))
+    wrong = Results(result.files, metadata={**result.metadata, "overlap_frames": "few"})
+    with pytest.raises(
+        EngineError, match=r"chunk 0, 'o\.wav': its metadata is no AudioSpan: 'overlap_frames' is 'few'"
+    ):
+        join(settings, "audio_concat", [wrong])
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new"),
+    [
+        ("audio_time", "seconds", "segment_s"),
+        ("audio_silence", "gap_ms", "min_silence_ms"),
+        ("audio_language", "speech_level", "speech_threshold"),
+    ],
+)
+def test_an_old_name_of_a_parameter_names_the_new(settings: Settings, engine: str, old: str, new: str) -> None:
+    with pytest.raises(JobSpecError, match=rf"{old}: is unknown\. It is called '{new}' now"):
+        split(settings, engine, [SAMPLES / "tone.wav"], {old: 1})
 
 
 def test_rates_and_channels_are_made_equal(settings: Settings) -> None:
@@ -209,7 +288,7 @@ def test_an_overlap_as_long_as_a_piece_is_refused(settings: Settings, tmp_path: 
     path = tmp_path / "a.wav"
     path.write_bytes(as_wav(noise(1)))
     with pytest.raises(JobSpecError, match="overlap_ms"):
-        split(settings, "audio_time", [path], {"seconds": 0.1, "overlap_ms": 100})
+        split(settings, "audio_time", [path], {"segment_s": 0.1, "overlap_ms": 100})
 
 
 @ffmpeg
@@ -252,7 +331,7 @@ def test_an_ogg_that_begins_in_the_middle_of_its_stream(
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.1:seed=1"]
     subprocess.run([*command, "-c:a", codec, str(whole)], check=True)
     subprocess.run(["ffmpeg", "-v", "error", "-ss", "7", "-i", str(whole), "-c", "copy", str(path)], check=True)
-    (piece,) = split(settings, "audio_time", [path], {"seconds": 100})
+    (piece,) = split(settings, "audio_time", [path], {"segment_s": 100})
     found, truth = soundfile.read(io.BytesIO(piece.data))[0], soundfile.read(whole)[0]
     assert len(found) == 13 * 48_000
     # A decoder needs some packets before it is right.
@@ -326,7 +405,7 @@ def test_a_flac_that_was_cut_off_tells_where(settings: Settings, tmp_path: Path)
     with path.open("r+b") as file:
         size = file.truncate(path.stat().st_size // 2)
     with pytest.raises(SourceError, match=rf"behind frame \d+ of {60 * RATE}, before byte {size}"):
-        split(settings, "audio_time", [path], {"seconds": 10})
+        split(settings, "audio_time", [path], {"segment_s": 10})
 
 
 def test_a_flac_with_damage_in_its_middle_is_refused(settings: Settings, tmp_path: Path) -> None:
@@ -336,7 +415,7 @@ def test_a_flac_with_damage_in_its_middle_is_refused(settings: Settings, tmp_pat
         file.seek(path.stat().st_size // 2)
         file.write(bytes(3000))
     with pytest.raises(SourceError, match=r"a\.flac: cannot be read as audio"):
-        split(settings, "audio_time", [path], {"seconds": 10})
+        split(settings, "audio_time", [path], {"segment_s": 10})
 
 
 @ffmpeg
@@ -344,7 +423,7 @@ def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path:
     path, sound = tmp_path / "a.mp3", "aevalsrc='if(lt(t,5),0,random(0)-0.5)':d=20:s=44100"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", sound, "-q:a", "0", "-write_xing", "0"]
     subprocess.run([*command, str(path)], check=True)
-    pieces = split(settings, "audio_time", [path], {"seconds": 7})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 7})
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
     truth = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
     found = np.concatenate([soundfile.read(io.BytesIO(piece.data), dtype="float32")[0] for piece in pieces])

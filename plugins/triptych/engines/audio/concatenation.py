@@ -1,42 +1,50 @@
-"""Pieces of audio as one stream of arrays, with one rate, one number of channels, and their overlaps faded over."""
+"""Results as one stream of arrays, with one rate, one number of channels, and their overlaps faded over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import av
+import numpy as np
 
 from triptych.engines.api import Result
-from triptych.engines.audio.model import Kind
-from triptych.engines.audio.opening import audio_errors, open_audio, result_fault
-from triptych.engines.runtime.resources import need
-from triptych.errors import EngineError
+from triptych.engines.audio.model import AudioFormat, Dtype, Samples
+from triptych.engines.audio.opening import open_audio
+from triptych.engines.audio.span import AudioSpan
+from triptych.engines.contracts import Part
+
+PLANES = {"float64": "dblp", "float32": "fltp", "int32": "s32p"}
+"""FFmpeg's names of sample types in planes, a channel each."""
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""FFmpeg's names, by number of channels."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What pieces become; `rate` in frames a second."""
+    """What parts become; `rate` in frames a second."""
 
-    kind: Kind
+    format: AudioFormat
     rate: int
     channels: int
 
 
-def mixed(pieces: Sequence[Result], target: Target) -> Iterator[Any]:
-    """Arrays (frames, channels) of the target's dtype; only as many frames as overlap are kept in memory."""
-    import numpy as np
+def mixed(parts: Sequence[Part[AudioSpan]], target: Target) -> Iterator[Samples]:
+    """Arrays (frames, channels) of the target's dtype; only as many frames as overlap are kept in memory.
 
-    empty = np.zeros((0, target.channels), target.kind.dtype)
+    Parts [0, 0, 0] and [4, 4, 4], of which the second overlaps the first by two frames, are [0, 1, 3, 4].
+    """
+    empty: Samples = np.zeros((0, target.channels), target.format.dtype)
     held = empty
-    for piece, ahead in zip(pieces, [*pieces[1:], None], strict=True):
-        kept = overlap_frames(ahead, target.rate) if ahead else 0
-        blocks = _blocks(piece, target)
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        kept = overlap_frames(following, target.rate) if following else 0
+        blocks = _blocks(part.result, target)
         head = empty
         while len(head) < len(held) and (block := next(blocks, None)) is not None:
             head = np.concatenate([head, block])
         if len(head) < len(held):
-            msg = f"chunk {piece.chunk}, {piece.name!r}: is shorter than its overlap of {len(held)} frames."
-            raise EngineError(msg)
+            text = f"is shorter than its overlap of {len(held)} frames. Let the app keep the length."
+            raise part.result.error(text)
         tail = np.concatenate([_faded(held, head[: len(held)]), head[len(held) :]])
         for block in blocks:
             tail = np.concatenate([tail, block]) if len(tail) else block
@@ -48,60 +56,52 @@ def mixed(pieces: Sequence[Result], target: Target) -> Iterator[Any]:
         held = tail[len(tail) - kept :]
 
 
-def overlap_frames(piece: Result, rate: int) -> int:
-    """Frames, at the target's rate, that the piece shares with the one before."""
-    about = piece.metadata
-    return round(about.get("overlap_frames", 0) * rate / about["sample_rate"]) if "sample_rate" in about else 0
+def overlap_frames(part: Part[AudioSpan], rate: int) -> int:
+    """Frames, at `rate` of them a second, that the part shares with the one before; 0 where nobody tells of any."""
+    return part.place.overlap_at(rate) if part.place else 0
 
 
-def _faded(before: Any, after: Any) -> Any:
-    """From one to the other in a straight line; equal samples stay what they are."""
-    import numpy as np
-
+def _faded(before: Samples, after: Samples) -> Samples:
+    """From one to the other in a straight line: [0, 0], [4, 4] -> [1, 3]; equal samples stay what they are."""
     if not len(before):
         return before
     share = ((np.arange(len(before)) + 0.5) / len(before))[:, None]
-    mixed = before * (1 - share) + after * share
-    return (mixed if before.dtype.kind == "f" else np.rint(mixed)).astype(before.dtype)
+    faded: Samples = before * (1 - share) + after * share
+    return (faded if before.dtype.kind == "f" else np.rint(faded)).astype(before.dtype)
 
 
-def _blocks(piece: Result, target: Target) -> Iterator[Any]:
-    """The piece's frames with the target's rate and channels."""
-    try:
-        with open_audio(piece) as audio:
-            blocks = audio.blocks(target.kind.dtype)
-            if audio.rate != target.rate:
-                blocks = _resampled(blocks, audio.rate, target.rate, target.kind.dtype)
-            for block in blocks:
-                yield _with_channels(piece, block, target.channels)
-    except audio_errors() as error:
-        raise result_fault(piece, error) from error
+def _blocks(result: Result, target: Target) -> Iterator[Samples]:
+    """The result's frames with the target's rate and channels."""
+    dtype = target.format.dtype
+    with open_audio(result) as audio:
+        blocks = audio.blocks(dtype)
+        if audio.rate != target.rate:
+            blocks = _resampled(blocks, audio.rate, target.rate, dtype)
+        for block in blocks:
+            yield _with_channels(result, block, target.channels)
 
 
-def _with_channels(piece: Result, block: Any, channels: int) -> Any:
-    found = block.shape[1]
-    if found == channels:
+def _with_channels(result: Result, block: Samples, channels: int) -> Samples:
+    own = block.shape[1]
+    if own == channels:
         return block
-    if found == 1:
+    if own == 1:
         return block.repeat(channels, axis=1)
     if channels == 1:
-        return block.mean(axis=1, keepdims=True).astype(block.dtype)
-    msg = f"chunk {piece.chunk}, {piece.name!r}: has {found} channels, and the others {channels}. Mix them in the app."
-    raise EngineError(msg)
+        mean: Samples = block.mean(axis=1, keepdims=True).astype(block.dtype)
+        return mean
+    text = f"has {own} channels, and the others {channels}. Mix them in the app."
+    raise result.error(text)
 
 
-def _resampled(blocks: Iterator[Any], rate: int, target: int, dtype: str) -> Iterator[Any]:
+def _resampled(blocks: Iterator[Samples], rate: int, target: int, dtype: Dtype) -> Iterator[Samples]:
     """By FFmpeg's resampler, channel by channel in planes."""
-    import numpy as np
-
-    av = need("av", "media")
-    form = {"float64": "dblp", "float32": "fltp", "int32": "s32p"}[dtype]
-    resampler: Any = None
+    resampler: av.AudioResampler | None = None
     for block in blocks:
-        layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(block.shape[1], f"{block.shape[1]}C")
-        resampler = resampler or av.AudioResampler(format=form, layout=layout, rate=target)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format=form, layout=layout)
+        layout = LAYOUTS.get(block.shape[1], f"{block.shape[1]}C")
+        resampler = resampler or av.AudioResampler(format=PLANES[dtype], layout=layout, rate=target)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format=PLANES[dtype], layout=layout)
         frame.sample_rate = rate
-        yield from (piece.to_ndarray().T for piece in resampler.resample(frame))
+        yield from (each.to_ndarray().T for each in resampler.resample(frame))
     if resampler:
-        yield from (piece.to_ndarray().T for piece in resampler.resample(None))
+        yield from (each.to_ndarray().T for each in resampler.resample(None))

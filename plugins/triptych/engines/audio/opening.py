@@ -1,58 +1,43 @@
-"""Opening an audio file, whatever its format, and what is said of one that cannot be read."""
+"""Opening an audio file, whatever its format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from triptych.engines.api import Result, Source
-from triptych.engines.audio.ffmpeg_reader import DecodedAudio
+from triptych.engines.api import Input
+from triptych.engines.audio.ffmpeg_reader import FFmpegReader
 from triptych.engines.audio.riff import read_wave_header
-from triptych.engines.audio.soundfile_reader import CodedAudio, open_coded
-from triptych.engines.audio.truncation import DamagedAudioError, check_end
-from triptych.engines.audio.wav_reader import WaveAudio
-from triptych.engines.runtime.resources import need
-from triptych.errors import EngineError, SourceError
+from triptych.engines.audio.soundfile_reader import SoundFileReader, open_coded
+from triptych.engines.audio.truncation import require_end
+from triptych.engines.audio.wav_reader import WavReader
 
 
 @contextmanager
-def open_audio(file: Source | Result) -> Iterator[WaveAudio | CodedAudio | DecodedAudio]:
-    """A WaveAudio, which needs no closing, where the file's bytes are its samples. Raises `audio_errors`."""
-    with file.open() as data:
-        header = read_wave_header(data, file.size)
+def open_audio(item: Input) -> Iterator[WavReader | SoundFileReader | FFmpegReader]:
+    """A WavReader, which needs no closing, where the file's bytes are its samples; else what decodes it best.
+
+    Raises the input's error when it is empty, no audio, or not all there.
+    """
+    if not item.size:
+        text = "is empty, and an audio file is not. Leave it out."
+        raise item.error(text)
+    with item.open() as data:
+        header = read_wave_header(data, item)
         if header and header.subtype:
-            yield WaveAudio(file, header)
+            yield WavReader(item, header)
             return
-        check_end(data, file.size)
-        with open_coded(data, file.size) as audio:
+        require_end(data, item)
+        with open_coded(data, item) as audio:
             yield audio
 
 
 @contextmanager
-def open_to_cut(file: Source | Result) -> Iterator[WaveAudio | CodedAudio]:
-    """Like `open_audio`, and any frame can be gone to."""
-    with open_audio(file) as audio:
-        if not isinstance(audio, DecodedAudio):
+def open_seekable(item: Input) -> Iterator[WavReader | SoundFileReader]:
+    """Like `open_audio`, and any frame can be gone to: what FFmpeg decodes is decoded into the scratch folder first."""
+    with open_audio(item) as audio:
+        if not isinstance(audio, FFmpegReader):
             yield audio
             return
-        with audio.kept() as kept:
-            yield CodedAudio(*kept)
-
-
-def audio_errors() -> tuple[type[Exception], ...]:
-    """What reading audio raises."""
-    return (need("soundfile", "media").LibsndfileError, need("av", "media").FFmpegError, IndexError, DamagedAudioError)
-
-
-def source_fault(source: Source, error: Exception) -> SourceError:
-    return SourceError(
-        f"{source.uri}: cannot be read as audio: {_reason(error)} Copy it again, correct it, or leave it out."
-    )
-
-
-def result_fault(result: Result, error: Exception) -> EngineError:
-    return EngineError(f"chunk {result.chunk}, {result.name!r}: cannot be read as audio: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        with audio.decoded() as (decoded, data):
+            yield SoundFileReader(decoded, data, item)

@@ -10,16 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
 
+from triptych.engines.audio.span import AudioSpan
 from triptych.engines.runtime.resources import resources
-from triptych.engines.speech.voice_activity import Utterance
+from triptych.engines.speech.voice_activity import Mono, Utterance
 from triptych.engines.speech.whisper import Whisper
 from triptych.errors import EngineError, JobSpecError
 
-Detector = Callable[[Any], tuple[str, float]]
+Detector = Callable[[Mono], tuple[str, float]]
 
 GROUP = "triptych.language_detectors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageSpan(AudioSpan):
+    """A span of one spoken language: a BCP 47 code, or "zxx" where nobody speaks, which has no confidence.
+
+    `confidence` (0 to 1) is the mean over the speech, of which there are `speech_s`. It depends a little on the
+    processor: a model's arithmetic is rounded in another order on each kind.
+    """
+
+    language: str
+    speech_s: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Run:
 
 
 def language_detector(name: str) -> Detector:
-    """The detector of that name. Raises JobSpecError with the names there are."""
+    """The detector that is built in or declared by this name. Raises JobSpecError with the names there are."""
     if name == "whisper":
         return Whisper(resources().new_folder())
     declared = {point.name: point for point in entry_points(group=GROUP)}
@@ -49,40 +62,42 @@ def language_detector(name: str) -> Detector:
     return detector
 
 
-def runs(utterances: Iterable[Utterance], detect: Detector, min_confidence: float, min_seconds: float) -> Iterator[Run]:
+def runs(
+    utterances: Iterable[Utterance], detect: Detector, min_confidence: float, min_speech_s: float
+) -> Iterator[Run]:
     """Utterances as runs of one language, in order; memory is bounded by the number of runs, not by their length.
 
-    An utterance that is less sure than `min_confidence`, or a run with less than `min_seconds` of speech, belongs to
+    An utterance that is less sure than `min_confidence`, or a run with less than `min_speech_s` of speech, belongs to
     the run before it, and the first to the one behind it.
     """
-    done: Run | None = None
+    settled: Run | None = None
     current: Run | None = None
-    for said in utterances:
-        language, confidence = _judged(detect, said)
-        length = said.end_s - said.start_s
+    for utterance in utterances:
+        language, confidence = _judged(detect, utterance)
+        length = utterance.end_s - utterance.start_s
         if current and (confidence < min_confidence or language == current.language):
-            current = _joined(current, Run(current.language, said.start_s, said.end_s, length, confidence))
+            current = _joined(current, Run(current.language, utterance.start_s, utterance.end_s, length, confidence))
             continue
-        done, given = _settled(done, current, min_seconds)
+        settled, given = _settled(settled, current, min_speech_s)
         if given:
             yield given
-        current = Run(language, said.start_s, said.end_s, length, confidence)
-    done, given = _settled(done, current, min_seconds)
+        current = Run(language, utterance.start_s, utterance.end_s, length, confidence)
+    settled, given = _settled(settled, current, min_speech_s)
     if given:
         yield given
-    if done:
-        yield done
+    if settled:
+        yield settled
 
 
-def _settled(done: Run | None, current: Run | None, min_seconds: float) -> tuple[Run | None, Run | None]:
+def _settled(before: Run | None, current: Run | None, min_speech_s: float) -> tuple[Run | None, Run | None]:
     """The run that later ones may join, and the one before it when no later one may."""
-    if current is None or done is None:
-        return done or current, None
-    if done.speech_s < min_seconds:
-        return _joined(current, done), None
-    if current.speech_s < min_seconds or current.language == done.language:
-        return _joined(done, current), None
-    return current, done
+    if current is None or before is None:
+        return before or current, None
+    if before.speech_s < min_speech_s:
+        return _joined(current, before), None
+    if current.speech_s < min_speech_s or current.language == before.language:
+        return _joined(before, current), None
+    return current, before
 
 
 def _joined(main: Run, other: Run) -> Run:
@@ -93,9 +108,9 @@ def _joined(main: Run, other: Run) -> Run:
     return Run(main.language, start, end, speech, confidence)
 
 
-def _judged(detect: Detector, said: Utterance) -> tuple[str, float]:
+def _judged(detect: Detector, utterance: Utterance) -> tuple[str, float]:
     """The detector's answer, if it is one: it may come from any package."""
-    language, confidence = detect(said.samples)
+    language, confidence = detect(utterance.samples)
     if not isinstance(language, str) or not language or not 0 <= confidence <= 1:
         msg = f"The language detector gave {language!r}, {confidence!r}; it must give a code and a number of 0 to 1."
         raise EngineError(msg)

@@ -12,6 +12,7 @@ import soundfile
 
 from tests.contract.engines.cases import Join, Split
 from tests.support.engine_harness import Piece, Results
+from triptych.engines.audio.span import AudioSpan
 
 RATE = 8000
 SAMPLES = Path(__file__).parents[4] / "include" / "engines" / "samples"
@@ -93,7 +94,7 @@ def _in_gaps(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     seconds = _whole_of(sources[0], pieces)
     # In the middle of the gaps at 1.0 to 1.6 and 2.7 to 3.7 s; the one of 0.1 s is too short.
     starts = [start for start in (0, 1.3, 3.2) if start < seconds]
-    assert [round(piece.metadata["span"]["start_s"], 1) for piece in pieces] == starts
+    assert [round(piece.metadata["start_s"], 1) for piece in pieces] == starts
 
 
 def _two_languages(folder: Path) -> list[Path]:
@@ -113,7 +114,7 @@ def _by_language(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     seconds = _whole_of(sources[0], pieces)
     # The English ends at 9 s; Spanish begins a second later.
     assert [piece.metadata["language"] for piece in pieces] == (["en", "es"] if seconds > 10 else ["en"])
-    assert all(8.5 < piece.metadata["span"]["start_s"] < 10.5 for piece in pieces[1:])
+    assert all(8.5 < piece.metadata["start_s"] < 10.5 for piece in pieces[1:])
 
 
 def _no_audio(folder: Path) -> Path:
@@ -142,11 +143,23 @@ def _long(folder: Path, factor: int) -> Path:
     return path
 
 
-def _pieces() -> list[Results]:
-    whole = noise(3)
+def placed(*parts: bytes, overlaps: Sequence[int] = (), source: str = "s.wav") -> list[Results]:
+    """A result of each part of one source, as if a partitioner of audio and the stage `partition` had cut it."""
+    shared = [*overlaps, *[0] * (len(parts) - len(overlaps))]
+    spans = [AudioSpan(source_index=0, source=source, sample_rate=RATE, overlap_frames=each) for each in shared]
     return [
-        Results({"o.wav": as_wav(whole[at : at + RATE])}, metadata={"source": "s.wav"}) for at in (0, RATE, 2 * RATE)
+        Results({"o.wav": data}, metadata={**span.to_metadata(), "part": part, "parts": len(parts)})
+        for part, (data, span) in enumerate(zip(parts, spans, strict=True))
     ]
+
+
+def _thirds() -> list[bytes]:
+    whole = noise(3)
+    return [as_wav(whole[start : start + RATE]) for start in (0, RATE, 2 * RATE)]
+
+
+def _pieces() -> list[Results]:
+    return placed(*_thirds())
 
 
 def _whole(found: Mapping[str, bytes]) -> None:
@@ -155,20 +168,20 @@ def _whole(found: Mapping[str, bytes]) -> None:
 
 
 def _wrong_pieces() -> list[Results]:
-    return [*_pieces(), Results({"o.wav": b"no audio"}, metadata={"source": "s.wav"})]
+    return placed(*_thirds(), b"no audio")
 
 
 def _long_pieces(factor: int) -> list[Results]:
-    return [Results({"o.wav": as_wav(noise(60, 8))}, metadata={"source": "s"}) for _ in range(factor)]
+    return placed(*[as_wav(noise(60, 8))] * factor)
 
 
 CASES = [
     Split(
         "audio_time",
-        {"seconds": 0.5},
+        {"segment_s": 0.5},
         _waves,
         _samples,
-        bad={"seconds": 0},
+        bad={"segment_s": 0},
         corrupt=_no_audio,
         says="cannot be read as audio",
         grow=_long,
@@ -177,10 +190,10 @@ CASES = [
     ),
     Split(
         "audio_silence",
-        {"gap_ms": 300},
+        {"min_silence_ms": 300},
         _speech,
         _in_gaps,
-        bad={"gap_ms": 1},
+        bad={"min_silence_ms": 1},
         corrupt=_cut_off_wav,
         says="ends at byte 30044; 2000 bytes",
         grow=_long,

@@ -16,7 +16,8 @@ import soundfile
 
 from tests.contract.engines.cases.audio import RATE, as_wav, noise, of_wav
 from tests.support.engine_harness import Results, join, split, untouched
-from triptych.engines.audio.riff import read_wave_header, wave_form, wave_header
+from tests.support.file_input import FileInput
+from triptych.engines.audio.riff import plain_fmt_chunk, read_wave_header, wave_header
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
@@ -56,7 +57,7 @@ def test_pieces_are_ranges_that_every_reader_knows(
     path = tmp_path / "a.wav"
     soundfile.write(path, np.random.default_rng(1).uniform(-1, 1, (RATE, channels)), RATE, subtype, format=form)
     whole = soundfile.read(path, always_2d=True)[0]
-    pieces = split(settings, "audio_time", [path], {"seconds": PIECE / RATE})
+    pieces = split(settings, "audio_time", [path], {"segment_s": PIECE / RATE})
     assert len(pieces) == -(-RATE // PIECE)
     for number, piece in enumerate(pieces):
         truth = whole[number * PIECE : (number + 1) * PIECE]
@@ -73,7 +74,7 @@ def test_the_standard_library_reads_pieces_of_odd_lengths(settings: Settings, tm
     with wave.open(str(path), "wb") as out:
         out.setparams((1, width, RATE, 0, "NONE", ""))
         out.writeframes(data)
-    pieces = split(settings, "audio_time", [path], {"seconds": PIECE / RATE})
+    pieces = split(settings, "audio_time", [path], {"segment_s": PIECE / RATE})
     assert b"".join(_frames(piece.data) for piece in pieces) == data
     # RIFF: every chunk is padded with zero to an even length, which the size in front counts.
     for piece in pieces:
@@ -89,7 +90,7 @@ def test_pieces_keep_the_places_of_the_speakers(settings: Settings, tmp_path: Pa
     path = tmp_path / "a.wav"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=1:r=8000", "-af", "pan=3.1|c0=c0", str(path)]
     subprocess.run(command, check=True)
-    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.4})
     (joined,) = join(settings, "audio_concat", untouched(pieces)).values()
     for data in (path.read_bytes(), pieces[0].data, joined):
         command = ["ffprobe", "-v", "error", "-show_entries", "stream=channel_layout", "-of", "csv=p=0", "-"]
@@ -114,7 +115,7 @@ def _with_sizes(data: bytes, riff: int, samples: int) -> bytes:
 def test_a_stream_without_a_length_goes_to_its_end(settings: Settings, tmp_path: Path, riff: int, samples: int) -> None:
     path, sound = tmp_path / "a.wav", noise(2.2)
     path.write_bytes(_with_sizes(as_wav(sound), riff, samples) + b"\x01")  # Cut within a sample.
-    pieces = split(settings, "audio_time", [path], {"seconds": 1})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 1})
     np.testing.assert_array_equal(np.concatenate([of_wav(piece.data) for piece in pieces]), sound)
 
 
@@ -125,7 +126,7 @@ def test_what_ffmpeg_writes_into_a_pipe(settings: Settings, tmp_path: Path, opti
     source.write_bytes(as_wav(noise(2.2)))
     command = ["ffmpeg", "-v", "error", "-i", str(source), *options, "-f", "wav", "-"]
     path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
-    pieces = split(settings, "audio_time", [path], {"seconds": 1})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 1})
     np.testing.assert_array_equal(np.concatenate([of_wav(piece.data) for piece in pieces]), noise(2.2))
 
 
@@ -134,7 +135,7 @@ def test_chunks_around_the_samples_are_no_samples(settings: Settings, tmp_path: 
     before, behind = b"LIST" + struct.pack("<I", 3) + b"abc\0", b"id3 " + struct.pack("<I", 400) + bytes(range(200)) * 2
     path.write_bytes(data[:4] + struct.pack("<I", len(data) + 412) + data[8:36] + before + data[36:] + behind)
     assert len(path.read_bytes()) == len(data) + 420
-    (piece,) = split(settings, "audio_time", [path], {"seconds": 9})
+    (piece,) = split(settings, "audio_time", [path], {"segment_s": 9})
     np.testing.assert_array_equal(of_wav(piece.data), noise(1))
 
 
@@ -142,7 +143,7 @@ def test_a_broadcast_wave_of_64_bits(settings: Settings, tmp_path: Path) -> None
     path = tmp_path / "a.wav"
     soundfile.write(path, noise(1), RATE, "PCM_16", format="RF64")
     path.write_bytes(b"BW64" + path.read_bytes()[4:])
-    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.4})
     read = [soundfile.read(io.BytesIO(piece.data), dtype="int16", always_2d=True)[0] for piece in pieces]
     np.testing.assert_array_equal(np.concatenate(read), noise(1))
 
@@ -150,16 +151,16 @@ def test_a_broadcast_wave_of_64_bits(settings: Settings, tmp_path: Path) -> None
 @ffmpeg
 @pytest.mark.parametrize("length", [2**32 - 38, 2**32 - 37, 5 * 2**30 + 3])
 def test_a_header_for_more_than_4_gib(tmp_path: Path, length: int) -> None:
-    path, form = tmp_path / "a.wav", wave_form("PCM_U8", 44_100, 1)
+    path, fmt_chunk = tmp_path / "a.wav", plain_fmt_chunk("PCM_U8", 44_100, 1)
     with path.open("wb") as out:  # Sparse: takes no room.
-        head = wave_header(form, length)
+        head = wave_header(fmt_chunk, length)
         out.write(head)
         out.truncate(len(head) + length + length % 2)
     assert soundfile.info(path).frames == length
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=duration_ts", "-of", "csv=p=0", str(path)]
     assert int(subprocess.run(command, capture_output=True, check=True).stdout) == length
     with path.open("rb") as file:
-        found = read_wave_header(file, path.stat().st_size)
+        found = read_wave_header(file, FileInput(path))
     assert found
     assert (found.offset, found.length) == (len(head), length)
 
@@ -174,7 +175,7 @@ def test_a_wav_that_was_cut_off_tells_how_much_is_missing(
     whole = path.read_bytes()
     path.write_bytes(whole[:3001])
     missing = whole.index(b"data") + 8 + int.from_bytes(whole[whole.index(b"data") + 4 :][:4], "little") - 3001
-    with pytest.raises(SourceError, match=rf"a\.wav: .* ends at byte 3001; {missing} bytes .* Copy it again"):
+    with pytest.raises(SourceError, match=rf"a\.wav: .* ends at byte 3001; {missing} bytes .* Make it again"):
         split(settings, engine, [path], {})
 
 
@@ -196,7 +197,7 @@ def test_pieces_of_floats_do_not_hold_the_time_of_writing(
 ) -> None:
     path = tmp_path / "a"
     soundfile.write(path, noise(1), RATE, subtype, format=form)
-    pieces = split(settings, "audio_time", [path], {"seconds": 0.4})
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.4})
     assert not any(b"PEAK" in piece.data for piece in pieces)  # libsndfile's chunk with a time stamp.
     read = [soundfile.read(io.BytesIO(piece.data))[0] for piece in pieces]
     np.testing.assert_allclose(np.concatenate(read), soundfile.read(path)[0], atol=1e-6)

@@ -1,106 +1,120 @@
-"""Pieces of each source as one file; WAV pieces of one kind are put behind each other as they are."""
+"""Parts of each source as one file; WAV parts of one format are put behind each other as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.audio.concatenation import Target, mixed, overlap_frames
-from triptych.engines.audio.ffmpeg_reader import DecodedAudio
-from triptych.engines.audio.model import Kind
-from triptych.engines.audio.opening import audio_errors, open_audio, result_fault
-from triptych.engines.audio.riff import frame_bytes, wave_file, wave_form
-from triptych.engines.audio.soundfile_reader import CodedAudio, write_coded
-from triptych.engines.audio.wav_reader import WaveAudio, wave_samples
+from triptych.engines.audio.model import WAV_OF_FLOATS, AudioFormat
+from triptych.engines.audio.opening import open_audio
+from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
+from triptych.engines.audio.soundfile_reader import write_coded
+from triptych.engines.audio.span import AudioSpan
+from triptych.engines.audio.wav_reader import WavReader, wav_samples
+from triptych.engines.contracts import Part, SourceParts, by_source, output_names
 from triptych.engines.streams.prefetch import prefetch
 
-Opened = WaveAudio | CodedAudio | DecodedAudio
 BLOCK_BYTES = 1 << 20
-WRITTEN = {"flac": Kind("FLAC", "PCM_24", "flac"), "wav": Kind("WAV", "FLOAT", "wav")}
+WRITTEN = {"flac": AudioFormat("FLAC", "PCM_24"), "wav": WAV_OF_FLOATS}
+UNPLACED = "audio"
+"""The output's name when nobody tells of which source the results are."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a part is, by its header: `wav` can still be read, anything else has been closed."""
+
+    format: AudioFormat
+    rate: int
+    channels: int
+    frames: int | None
+    wav: WavReader | None
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(str(result.metadata.get("source", "audio")), []).append(result)
-    for source, pieces in groups.items():
-        first = _opened(pieces[0])
-        target = _target(first, params)
-        _join(pieces, first, target, output, f"{PurePosixPath(source).stem}.{target.kind.extension}")
+    groups = by_source(results, AudioSpan, unplaced=UNPLACED, on_missing=params["on_missing"])
+    heads = [_head(group.parts[0].result) for group in groups]
+    targets = [_target(head, params) for head in heads]
+    names = output_names([group.source for group in groups], [target.format.extension for target in targets])
+    for group, head, target, name in zip(groups, heads, targets, names, strict=True):
+        _join(group, head, target, output, name)
 
 
-def _opened(piece: Result) -> Opened:
-    """What the piece is; only a WaveAudio can still be read."""
-    try:
-        with open_audio(piece) as audio:
-            return audio
-    except audio_errors() as error:
-        raise result_fault(piece, error) from error
+def _head(result: Result) -> Head:
+    with open_audio(result) as audio:
+        wav = audio if isinstance(audio, WavReader) else None
+        return Head(audio.format, audio.rate, audio.channels, audio.frames, wav)
 
 
-def _target(first: Opened, params: Mapping[str, Any]) -> Target:
-    kind = first.kind
+def _target(first: Head, params: Mapping[str, Any]) -> Target:
+    target = first.format
     rate, channels = params["sample_rate"] or first.rate, params["channels"] or first.channels
     if (rate, channels) != (first.rate, first.channels):
-        kind = replace(kind, form=b"")
-    if params["format"] not in ("auto", kind.extension):
+        target = replace(target, fmt_chunk=b"")
+    if params["format"] not in ("auto", target.format.lower()):
         written = WRITTEN[params["format"]]
-        is_same = kind.subtype in ("PCM_16", "PCM_24") or (kind.subtype == "PCM_32" and written.format == "WAV")
-        kind = replace(written, subtype=kind.subtype if is_same else written.subtype)
-    return Target(kind, rate, channels)
+        keeps = target.subtype in ("PCM_16", "PCM_24") or (target.subtype == "PCM_32" and written.format == "WAV")
+        target = replace(target, format=written.format, subtype=target.subtype if keeps else written.subtype)
+    return Target(target, rate, channels)
 
 
-def _join(pieces: Sequence[Result], first: Opened, target: Target, output: Output, name: str) -> None:
-    if target.kind.format != "WAV":
+def _join(group: SourceParts[AudioSpan], first: Head, target: Target, output: Output, name: str) -> None:
+    if target.format.format != "WAV":
         path = resources().new_folder() / "joined"
-        write_coded(path, target.kind, target.rate, target.channels, prefetch(mixed(pieces, target)))
+        blocks = prefetch(mixed(group.parts, target))
+        write_coded(path, target.format, target.rate, target.channels, blocks)
         output.put_file(path, name)
         path.unlink()
         return
-    parts = [first, *map(_opened, pieces[1:])]
-    overlaps = [overlap_frames(piece, target.rate) for piece in pieces[1:]]
-    waves = [part for part in parts if isinstance(part, WaveAudio) and _fits(part, target)]
-    if len(waves) == len(parts) and not any(overlaps):
-        length = sum(wave.header.length for wave in waves)
-        _put_wave(target, length, (data for wave in waves for data in wave.data()), output, name)
+    heads = [first, *(_head(part.result) for part in group.parts[1:])]
+    overlaps = [overlap_frames(part, target.rate) for part in group.parts[1:]]
+    if not any(overlaps) and all(_is_like(head, target) for head in heads):
+        wavs = [head.wav for head in heads if head.wav]
+        length = sum(wav.header.length for wav in wavs)
+        _put_wav(target, length, (data for wav in wavs for data in wav.data()), output, name)
         return
-    samples = wave_samples(mixed(pieces, target), target.kind.subtype)
-    frames = _frames(parts, overlaps, target.rate)
+    _put_mixed(group.parts, target, _frames(heads, overlaps, target.rate), output, name)
+
+
+def _put_mixed(parts: Sequence[Part[AudioSpan]], target: Target, frames: int | None, output: Output, name: str) -> None:
+    """A WAV needs its length first: samples wait in a scratch file where the number of frames is not known."""
+    samples = wav_samples(mixed(parts, target), target.format.subtype)
     if frames is not None:
-        _put_wave(target, frames * frame_bytes(_form(target)), samples, output, name)
+        _put_wav(target, frames * frame_bytes(_fmt_chunk(target)), samples, output, name)
         return
     path = resources().new_folder() / "joined"
     with path.open("wb") as out:
         out.writelines(prefetch(samples))
     with path.open("rb") as joined:
-        _put_wave(target, path.stat().st_size, iter(partial(joined.read, BLOCK_BYTES), b""), output, name)
+        _put_wav(target, path.stat().st_size, iter(partial(joined.read, BLOCK_BYTES), b""), output, name)
     path.unlink()
 
 
-def _frames(parts: Sequence[Opened], overlaps: Sequence[int], rate: int) -> int | None:
+def _frames(heads: Sequence[Head], overlaps: Sequence[int], rate: int) -> int | None:
     """Of the whole; None where only decoding or resampling tells it."""
     total = 0
-    for part, shared in zip(parts, [*overlaps, 0], strict=True):
-        if part.frames is None or part.rate != rate:
+    for head, shared in zip(heads, [*overlaps, 0], strict=True):
+        if head.frames is None or head.rate != rate:
             return None
-        total += part.frames - min(part.frames, shared)
+        total += head.frames - min(head.frames, shared)
     return total
 
 
-def _fits(audio: Opened, target: Target) -> bool:
-    found = (audio.kind.subtype, audio.rate, audio.channels)
-    return found == (target.kind.subtype, target.rate, target.channels)
+def _is_like(head: Head, target: Target) -> bool:
+    """Whether its bytes are the target's samples."""
+    own = (head.format.subtype, head.rate, head.channels)
+    return head.wav is not None and own == (target.format.subtype, target.rate, target.channels)
 
 
-def _put_wave(target: Target, length: int, samples: Iterable[bytes], output: Output, name: str) -> None:
+def _put_wav(target: Target, length: int, samples: Iterable[bytes], output: Output, name: str) -> None:
     with output.open(name) as out:
-        for block in prefetch(wave_file(_form(target), length, samples)):
+        for block in prefetch(wave_file(_fmt_chunk(target), length, samples)):
             out.write(block)
 
 
-def _form(target: Target) -> bytes:
-    return target.kind.form or wave_form(target.kind.subtype, target.rate, target.channels)
+def _fmt_chunk(target: Target) -> bytes:
+    return target.format.fmt_chunk or plain_fmt_chunk(target.format.subtype, target.rate, target.channels)
