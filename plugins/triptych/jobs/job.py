@@ -14,7 +14,7 @@ from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError, So
 from triptych.jobs.spec import JobSpec, Location
 from triptych.jobs.workspace import Workspace
 from triptych.settings import Settings
-from triptych.storage import Store, open_store
+from triptych.storage import Store, Stores
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Job:
     dag_id: str
     run_id: str
     workspace: Workspace
+    stores: Stores
     started: float = field(default_factory=time.time)
     """Seconds since the epoch when `partition` froze the job."""
     images: Mapping[Role, str | None] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Job:
         return Location(self.spec.destination.uri.rstrip("/") + "/", self.spec.destination.conn_id)
 
     def store(self, location: Location) -> Store:
-        return open_store(location.uri, location.conn_id, self.settings)
+        return self.stores.open(location.uri, location.conn_id)
 
 
 def open_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str, run_id: str) -> Job:
@@ -70,8 +71,9 @@ def open_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str,
         )
         raise ConfigError(msg)
     root = f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='')}"
-    store = open_store(root, settings.workspace_conn_id, settings)
-    return Job(settings, template, spec, dag_id, run_id, Workspace(store, root))
+    stores = Stores(settings)
+    store = stores.open(root, settings.workspace_conn_id)
+    return Job(settings, template, spec, dag_id, run_id, Workspace(store, root), stores)
 
 
 def freeze(job: Job, sources: list[SourceEntry]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from triptych.errors import IntegrityError, ObjectNotFoundError
-from triptych.storage import Store
+from triptych.storage import FileEntry, Store
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,6 @@ class ChunkEntry:
         data = json.loads(line)
         ranges = data.pop("ranges")
         return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """One file of a result or an output: `name` is relative, with `/`."""
-
-    name: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from urllib.parse import quote
 from triptych.engines import Result
 from triptych.errors import EngineError
 from triptych.jobs.job import Job
-from triptych.jobs.workspace import ChunkEntry, Commit, FileEntry
-from triptych.stages.transfer import checked, file_blocks, save
-from triptych.storage import ObjectInfo, Writer
+from triptych.jobs.workspace import ChunkEntry, Commit
+from triptych.storage import FileEntry, ObjectInfo, Writer
+from triptych.storage.copying import HashingWriter, checked, file_blocks, save
 
 OUTPUT_LIST = "output.json"
 """Ends the output: a destination without it is not whole."""
@@ -111,12 +110,12 @@ class Destination:
         target = self._claim(name)
         try:
             with self._store.writer(target) as out:
-                counted = _CountingWriter(out)
+                counted = HashingWriter(out)
                 yield counted
         except BaseException:
             self._taken.remove(name)
             raise
-        self.files.append(FileEntry(name, counted.size, counted.digest.hexdigest()))
+        self.files.append(FileEntry(name, counted.size, counted.sha256))
 
     def put_file(self, path: Path, name: str) -> None:
         with self.open(name) as out:
@@ -151,16 +150,3 @@ class Destination:
         self._names.add(name)
         self._taken.add(name)
         return self.uri + quote(name)
-
-
-class _CountingWriter:
-    def __init__(self, out: Writer) -> None:
-        self._out = out
-        self.size = 0
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes, /) -> int:
-        self._out.write(data)
-        self.digest.update(data)
-        self.size += len(data)
-        return len(data)

@@ -19,8 +19,9 @@ from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX
 from triptych.errors import EngineError, SourceError
 from triptych.jobs.job import Job, SourceEntry
 from triptych.jobs.workspace import ByteRange, ChunkEntry
-from triptych.stages.transfer import SourceObject, copy_stream, distinct_paths, file_blocks, save
+from triptych.stages.transfer import SourceObject, distinct_paths
 from triptych.storage import Writer
+from triptych.storage.copying import copy_stream, file_blocks, save
 
 _CHUNK_FILE = re.compile(r"data_(\d+)\.bin")
 

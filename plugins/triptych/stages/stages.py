@@ -26,7 +26,8 @@ from triptych.running import Cache, RunSpec, Session, Stop, Unit, Usage, image_d
 from triptych.running.reaper import scratch_folder
 from triptych.stages.fan_in import Destination, ResultObject, read_results
 from triptych.stages.fan_out import chunk_entries, container_chunks, engine_sources, write_chunk_list
-from triptych.stages.transfer import ChunkReader, result_files, save, upload
+from triptych.stages.transfer import ChunkReader, result_files, upload
+from triptych.storage.copying import save
 
 Log = Callable[[str], None]
 

@@ -3,53 +3,22 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from triptych.errors import ChunkError, IntegrityError, SourceError
+from triptych.errors import ChunkError, SourceError
 from triptych.jobs.job import Job, SourceEntry
 from triptych.jobs.spec import Location
-from triptych.jobs.workspace import ChunkEntry, FileEntry
-from triptych.storage import Store
-from triptych.storage.base import BLOCK_BYTES
-
-
-def checked(blocks: Iterable[bytes], size: int, sha256: str | None, what: str) -> Iterator[bytes]:
-    """Pass the blocks on; IntegrityError at the end unless they have this size and digest."""
-    digest, seen = hashlib.sha256(), 0
-    for block in blocks:
-        seen += len(block)
-        if sha256 is not None:
-            digest.update(block)
-        yield block
-    if seen != size or (sha256 is not None and digest.hexdigest() != sha256):
-        msg = f"{what}: {seen} bytes with another SHA-256 or size than committed ({size} bytes)."
-        raise IntegrityError(msg)
-
-
-def save(blocks: Iterable[bytes], path: Path) -> None:
-    with path.open("wb") as out:
-        for block in blocks:
-            out.write(block)
-
-
-def copy_stream(blocks: Iterable[bytes], store: Store, uri: str) -> FileEntry:
-    """Write the blocks to `uri`; the entry's name is the URI."""
-    digest, size = hashlib.sha256(), 0
-    with store.writer(uri) as out:
-        for block in blocks:
-            out.write(block)
-            digest.update(block)
-            size += len(block)
-    return FileEntry(uri, size, digest.hexdigest())
+from triptych.jobs.workspace import ChunkEntry
+from triptych.storage import FileEntry
+from triptych.storage.copying import checked, copy_stream, file_blocks, save
 
 
 class ChunkReader:
@@ -197,11 +166,3 @@ def upload(files: Sequence[FoundFile], job: Job, number: int, attempt: str) -> t
         return tuple(send(file) for file in files)
     with ThreadPoolExecutor(job.settings.transfer_parallelism) as pool:
         return tuple(pool.map(send, files))
-
-
-def file_blocks(path: Path) -> Iterator[bytes]:
-    """A local file's bytes; OSError where the name is a link."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as source:
-        while block := source.read(BLOCK_BYTES):
-            yield block

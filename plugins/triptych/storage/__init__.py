@@ -1,6 +1,10 @@
-"""Object stores behind one interface: `open_store(uri, conn_id)`."""
+"""Object stores behind one interface: `Stores(settings).open(uri, conn_id)`, and the copying of checked bytes.
 
-from triptych.storage.base import ObjectInfo, Store, Writer
-from triptych.storage.schemes import open_store, register_scheme
+A store per scheme implements `base.Store`, in terms of whole URIs; `schemes` knows which; `copying` moves bytes between
+stores and local files, each counted and hashed.
+"""
 
-__all__ = ["ObjectInfo", "Store", "Writer", "open_store", "register_scheme"]
+from triptych.storage.base import BLOCK_BYTES, FileEntry, ObjectInfo, Store, TransferLimits, Writer
+from triptych.storage.schemes import Stores
+
+__all__ = ["BLOCK_BYTES", "FileEntry", "ObjectInfo", "Store", "Stores", "TransferLimits", "Writer"]

@@ -7,10 +7,27 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 BLOCK_BYTES = 1024 * 1024
+"""What is read and written at once."""
+
+
+@dataclass(frozen=True)
+class TransferLimits:
+    """How a store sends large objects: parts of so many bytes, of which so many are in flight at once."""
+
+    part_bytes: int
+    parallelism: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of a result or an output: `name` is relative, with `/`; `size` in bytes; `sha256` in hex."""
+
+    name: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,8 @@ class Store(ABC):
     """
 
     @abstractmethod
-    def stat(self, uri: str) -> ObjectInfo: ...
+    def stat(self, uri: str) -> ObjectInfo:
+        """Size and version of one object; a folder is none (ObjectNotFoundError)."""
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -61,30 +79,32 @@ class Store(ABC):
 
     @abstractmethod
     def copy(self, source: str, target: str) -> None:
-        """Copy inside this store, on the server's side where it can."""
+        """Copy one object inside this store, of any size, without its bytes passing through this process.
+
+        Replaces `target`, whole or not at all.
+        """
 
     @abstractmethod
     def delete(self, uri: str) -> None:
         """Remove one object; no error when it is not there."""
 
     def delete_prefix(self, prefix: str) -> None:
+        """Remove every object whose URI starts with `prefix`, one after the other."""
         for info in list(self.list(prefix)):
             self.delete(info.uri)
 
     def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
+        """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""
         return b"".join(self.stream(uri, offset, length, etag))
 
     def read(self, uri: str) -> bytes:
+        """A small object whole, in memory."""
         return b"".join(self.stream(uri))
 
     def put(self, uri: str, data: bytes) -> None:
+        """Write (or replace) a small object that is in memory."""
         with self.writer(uri) as out:
             out.write(data)
-
-    def put_file(self, path: Path, uri: str) -> None:
-        with path.open("rb") as source, self.writer(uri) as out:
-            while block := source.read(BLOCK_BYTES):
-                out.write(block)
 
     def open(self, info: ObjectInfo) -> io.BufferedReader:
         """A seekable reader that asks the store for ranges only."""

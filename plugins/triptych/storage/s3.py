@@ -10,36 +10,41 @@ from urllib.parse import quote, unquote
 
 from triptych.connections import check_store_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
-from triptych.settings import Settings
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, Writer
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, TransferLimits, Writer
 
 
-def connect(conn_id: str | None, settings: Settings) -> Store:
+def connect(conn_id: str | None, limits: TransferLimits) -> Store:
     """A store over this Airflow connection, or over the environment's own credentials when it is None."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     if conn_id is not None:
         check_store_connection(conn_id, "aws")
-    return S3Store(S3Hook(aws_conn_id=conn_id).get_conn(), settings)
+    return S3Store(S3Hook(aws_conn_id=conn_id).get_conn(), limits)
+
+
+COPY_BYTES = 256 << 20
+"""Larger objects are copied in parts of this size, several at once. Amazon's CopyObject ends at 5 GiB, and a copy in
+parts at 10,000 of them: boto3 makes the parts larger where they would be more."""
 
 
 class S3Store(Store):
     """Conditional puts for commits, multipart uploads for streams, ranged gets for reads."""
 
-    def __init__(self, client: Any, settings: Settings) -> None:
+    def __init__(self, client: Any, limits: TransferLimits, copy_bytes: int = COPY_BYTES) -> None:
+        """`client` is boto3's; objects above `copy_bytes` are copied in parts of that size."""
         self._client = client
-        self._settings = settings
+        self._limits = limits
+        self._copy_bytes = copy_bytes
 
     def stat(self, uri: str) -> ObjectInfo:
-        with _told(uri):
-            head = self._client.head_object(**_place(uri))
+        with _map_errors(uri):
+            head = self._client.head_object(**_bucket_key(uri))
         return ObjectInfo(uri, head["ContentLength"], head["ETag"].strip('"'))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        place = _place(prefix)
-        bucket = place["Bucket"]
-        with _told(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=place["Key"])
+        bucket, key = _bucket_key(prefix).values()
+        with _map_errors(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
             for page in pages:
                 for item in page.get("Contents", ()):
                     uri = f"s3://{bucket}/{quote(item['Key'])}"
@@ -50,12 +55,12 @@ class S3Store(Store):
 
         if length == 0:
             return
-        wanted: dict[str, str] = _place(uri)
+        wanted: dict[str, str] = _bucket_key(uri)
         if offset or length is not None:
             wanted["Range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
         if etag is not None:
             wanted["IfMatch"] = f'"{etag}"'
-        with _told(uri):
+        with _map_errors(uri):
             try:
                 body = self._client.get_object(**wanted)["Body"]
             except ClientError as error:
@@ -69,8 +74,8 @@ class S3Store(Store):
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
-        upload = _Upload(self._client, _place(uri), self._settings)
-        with _told(uri):
+        upload = _Upload(self._client, _bucket_key(uri), self._limits)
+        with _map_errors(uri):
             try:
                 yield upload
                 upload.finish()
@@ -84,10 +89,10 @@ class S3Store(Store):
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         from botocore.exceptions import ClientError
 
-        with _told(uri):
+        with _map_errors(uri):
             for _ in range(5):
                 try:
-                    self._client.put_object(**_place(uri), Body=data, IfNoneMatch="*")
+                    self._client.put_object(**_bucket_key(uri), Body=data, IfNoneMatch="*")
                 except ClientError as error:
                     status = _status(error)
                     if status == 412:
@@ -101,22 +106,28 @@ class S3Store(Store):
         raise StorageError(msg)
 
     def copy(self, source: str, target: str) -> None:
-        place = _place(target)
-        with _told(source):
-            self._client.copy(_place(source), place["Bucket"], place["Key"])
+        from boto3.s3.transfer import TransferConfig
+
+        bucket, key = _bucket_key(target).values()
+        parts = TransferConfig(
+            multipart_threshold=self._copy_bytes,
+            multipart_chunksize=self._copy_bytes,
+            max_concurrency=self._limits.parallelism,
+        )
+        with _map_errors(source):
+            self._client.copy(_bucket_key(source), bucket, key, Config=parts)
 
     def delete(self, uri: str) -> None:
-        with _told(uri):
-            self._client.delete_object(**_place(uri))
+        with _map_errors(uri):
+            self._client.delete_object(**_bucket_key(uri))
 
 
 class _Upload:
     """A stream of one object: a plain put when it fits in one part, else a multipart upload, a few parts in flight."""
 
-    def __init__(self, client: Any, place: dict[str, str], settings: Settings) -> None:
-        self._client, self._place = client, place
-        self._part_bytes = settings.part_bytes
-        self._parallel = settings.transfer_parallelism
+    def __init__(self, client: Any, bucket_key: dict[str, str], limits: TransferLimits) -> None:
+        self._client, self._bucket_key = client, bucket_key
+        self._limits = limits
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -126,39 +137,39 @@ class _Upload:
 
     def write(self, data: bytes, /) -> int:
         self._buffer += data
-        while len(self._buffer) >= self._part_bytes:
-            self._send(bytes(self._buffer[: self._part_bytes]))
-            del self._buffer[: self._part_bytes]
+        while len(self._buffer) >= self._limits.part_bytes:
+            self._send(bytes(self._buffer[: self._limits.part_bytes]))
+            del self._buffer[: self._limits.part_bytes]
         return len(data)
 
     def finish(self) -> None:
         if self._upload_id is None:
-            self._client.put_object(**self._place, Body=bytes(self._buffer))
+            self._client.put_object(**self._bucket_key, Body=bytes(self._buffer))
             return
         if self._buffer:
             self._send(bytes(self._buffer))
         self._parts += [future.result() for future in self._pending]
         self._close()
         self._client.complete_multipart_upload(
-            **self._place, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+            **self._bucket_key, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
         )
 
     def abort(self) -> None:
         self._close()
         if self._upload_id is not None:
-            self._client.abort_multipart_upload(**self._place, UploadId=self._upload_id)
+            self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)
 
     def _send(self, part: bytes) -> None:
         if self._upload_id is None or self._pool is None:
-            self._upload_id = self._client.create_multipart_upload(**self._place)["UploadId"]
-            self._pool = ThreadPoolExecutor(self._parallel)
-        if len(self._pending) >= self._parallel:
+            self._upload_id = self._client.create_multipart_upload(**self._bucket_key)["UploadId"]
+            self._pool = ThreadPoolExecutor(self._limits.parallelism)
+        if len(self._pending) >= self._limits.parallelism:
             self._parts.append(self._pending.pop(0).result())
         self._count += 1
         self._pending.append(self._pool.submit(self._put_part, self._count, part))
 
     def _put_part(self, number: int, part: bytes) -> dict[str, Any]:
-        sent = self._client.upload_part(**self._place, UploadId=self._upload_id, PartNumber=number, Body=part)
+        sent = self._client.upload_part(**self._bucket_key, UploadId=self._upload_id, PartNumber=number, Body=part)
         return {"PartNumber": number, "ETag": sent["ETag"]}
 
     def _close(self) -> None:
@@ -166,13 +177,14 @@ class _Upload:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _place(uri: str) -> dict[str, str]:
+def _bucket_key(uri: str) -> dict[str, str]:
+    """`s3://tests/a%20b` -> {"Bucket": "tests", "Key": "a b"}, as the client's calls take them."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return {"Bucket": bucket, "Key": unquote(key)}
 
 
 @contextmanager
-def _told(uri: str) -> Iterator[None]:
+def _map_errors(uri: str) -> Iterator[None]:
     """The client's errors as ours, with the URI."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError

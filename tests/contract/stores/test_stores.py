@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import random
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +17,11 @@ import pytest
 from tests.support.servers import Server, moto_server, s3_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import read_settings
-from triptych.storage import Store, open_store, schemes
-from triptych.storage.base import BLOCK_BYTES
+from triptych.storage import BLOCK_BYTES, Store, Stores, TransferLimits
+from triptych.storage.copying import copy_stream, file_blocks
+from triptych.storage.files import FileStore, copy_in_kernel
+from triptych.storage.s3 import S3Store
+from triptych.storage.schemes import FACTORIES
 
 MIB = 1 << 20
 PART_MIB = 5
@@ -80,10 +85,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     folder.mkdir()
     settings = read_settings({"allowed_roots": str(folder), "part_mib": str(PART_MIB)})
     if request.param == "file":
-        return Place(open_store("file:///", None, settings), f"{folder.as_uri()}/")
+        return Place(Stores(settings).open("file:///"), f"{folder.as_uri()}/")
     conn_id: str = request.getfixturevalue(request.param)
     # The folder's path is of this test alone, so tests can share a bucket.
-    return Place(open_store(BUCKET, conn_id, settings), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")
+    return Place(Stores(settings).open(BUCKET, conn_id), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")
 
 
 def test_an_object_comes_back_as_it_was_written(place: Place) -> None:
@@ -148,7 +153,7 @@ def test_names_survive(place: Place, encoded: str, plain: str) -> None:
 
 @pytest.mark.parametrize(("encoded", "plain"), NAMES)
 def test_a_file_has_the_decoded_name(tmp_path: Path, encoded: str, plain: str) -> None:
-    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path)}))
+    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///")
     store.put(f"{tmp_path.as_uri()}/{encoded}", b"x")
     assert [path.name for path in tmp_path.iterdir()] == [plain]
 
@@ -158,7 +163,7 @@ def test_a_key_is_the_decoded_name(s3_moto: str, tmp_path: Path, encoded: str, p
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     key = f"{tmp_path.name}/{plain}"
-    open_store(BUCKET, s3_moto, read_settings({})).put(f"{BUCKET}/{tmp_path.name}/{encoded}", b"x")
+    Stores(read_settings({})).open(BUCKET, s3_moto).put(f"{BUCKET}/{tmp_path.name}/{encoded}", b"x")
     assert S3Hook(aws_conn_id=s3_moto).check_for_key(key, "tests")
 
 
@@ -178,7 +183,7 @@ def test_listing_nothing_is_empty(place: Place) -> None:
 
 
 def test_listing_more_than_a_page(s3_moto: str) -> None:
-    store = open_store(BUCKET, s3_moto, read_settings({}))
+    store = Stores(read_settings({})).open(BUCKET, s3_moto)
     names = [f"{BUCKET}/many/{number:04}" for number in range(1100)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda uri: store.put(uri, b""), names))
@@ -232,7 +237,7 @@ def test_parts_make_a_whole(place: Place, tmp_path: Path, size: int) -> None:
     source = tmp_path / "source"
     source.write_bytes(data)
     uri = place.root + "big"
-    place.store.put_file(source, uri)
+    copy_stream(file_blocks(source), place.store, uri)
     digest = hashlib.sha256()
     for block in place.store.stream(uri):
         digest.update(block)
@@ -247,7 +252,7 @@ def test_an_aborted_upload_leaves_no_parts(request: pytest.FixtureRequest, s3: s
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     conn_id: str = request.getfixturevalue(s3)
-    store = open_store(BUCKET, conn_id, read_settings({"part_mib": str(PART_MIB)}))
+    store = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, conn_id)
     with pytest.raises(ZeroDivisionError):
         _fail_after(store, f"{BUCKET}/aborted", bytes(12 * MIB))
     uploads = S3Hook(aws_conn_id=conn_id).get_conn().list_multipart_uploads(Bucket="tests").get("Uploads", [])
@@ -265,7 +270,7 @@ def test_a_failed_abort_does_not_hide_the_reason(s3_moto: str) -> None:
                 client.abort_multipart_upload(Bucket="tests", Key=upload["Key"], UploadId=upload["UploadId"])
             raise ZeroDivisionError
 
-    store = open_store(BUCKET, s3_moto, read_settings({"part_mib": str(PART_MIB)}))
+    store = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, s3_moto)
     with pytest.raises(ZeroDivisionError):
         fail_without_upload()
 
@@ -311,7 +316,7 @@ def test_deleting(place: Place) -> None:
 
 def test_a_missing_connection_fails(airflow_home: None) -> None:
     with pytest.raises(StorageAccessError, match="nobody_made_this"):
-        open_store(BUCKET, "nobody_made_this", read_settings({}))
+        Stores(read_settings({})).open(BUCKET, "nobody_made_this")
 
 
 def test_a_wrong_password_is_refused(s3_seaweed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,13 +324,13 @@ def test_a_wrong_password_is_refused(s3_seaweed: str, monkeypatch: pytest.Monkey
 
     endpoint = BaseHook.get_connection(s3_seaweed).extra_dejson["endpoint_url"]
     monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_WRONG", s3_connection(endpoint, "not the password"))
-    store = open_store(BUCKET, "triptych_wrong", read_settings({}))
+    store = Stores(read_settings({})).open(BUCKET, "triptych_wrong")
     with pytest.raises(StorageAccessError, match="connection"):
         store.put(f"{BUCKET}/a", b"x")
 
 
 def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
-    store = open_store(BUCKET, s3_moto, read_settings({}))
+    store = Stores(read_settings({})).open(BUCKET, s3_moto)
     with pytest.raises(ObjectNotFoundError, match="bucket"):
         store.put("s3://no-such-bucket/a", b"x")
 
@@ -333,7 +338,7 @@ def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
 def test_an_unknown_scheme_says_which_there_are() -> None:
     for uri in ("gs://bucket/a", "abfs://container/a", "ftp://host/a", "relative/path"):
         with pytest.raises(StorageAccessError, match=r"file://.*s3://"):
-            open_store(uri, None, read_settings({}))
+            Stores(read_settings({})).open(uri)
 
 
 @pytest.fixture
@@ -353,7 +358,7 @@ def outside(tmp_path: Path) -> Path:
 def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name: str) -> None:
     inside = tmp_path / "inside"
     (inside / "link").symlink_to(outside)
-    store = open_store("file:///", None, read_settings({"allowed_roots": str(inside)}))
+    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///")
     uri = f"{inside.as_uri()}/{name}"
     for ask in (
         lambda: store.stat(uri),
@@ -373,40 +378,107 @@ def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name
 def test_a_linked_file_that_leads_outside_is_not_listed(tmp_path: Path, outside: Path) -> None:
     inside = tmp_path / "inside"
     (inside / "linked").symlink_to(outside / "secret")
-    store = open_store("file:///", None, read_settings({"allowed_roots": str(inside)}))
+    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///")
     with pytest.raises(StorageAccessError):
         list(store.list(f"{inside.as_uri()}/"))
 
 
 def test_without_roots_only_the_workspace_is_allowed(tmp_path: Path) -> None:
     workspace = (tmp_path / "work space").as_uri()
-    store = open_store(workspace, None, read_settings({"workspace": workspace}))
+    store = Stores(read_settings({"workspace": workspace})).open(workspace)
     store.put(f"{workspace}/a", b"x")
     assert [info.uri for info in store.list(workspace)] == [f"{workspace}/a"]
     with pytest.raises(StorageAccessError):
         store.put(f"{tmp_path.as_uri()}/b", b"x")
     with pytest.raises(StorageAccessError):
-        open_store("file:///", None, read_settings({"workspace": "s3://bucket/w"})).stat(f"{workspace}/a")
+        Stores(read_settings({"workspace": "s3://bucket/w"})).open("file:///").stat(f"{workspace}/a")
 
 
 def test_a_prefix_does_not_look_at_other_folders(tmp_path: Path, outside: Path) -> None:
     (tmp_path / "inside" / "a").write_bytes(b"x")
     (outside / "loop").symlink_to("loop")
     outside.rename(tmp_path / "elsewhere")
-    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path / "inside")}))
+    store = Stores(read_settings({"allowed_roots": str(tmp_path / "inside")})).open("file:///")
     assert [info.size for info in store.list((tmp_path / "inside").as_uri())] == [1]
 
 
-def test_a_registered_scheme_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = open_store("file:///", None, read_settings({}))
-    monkeypatch.setattr(schemes, "_FACTORIES", dict(schemes._FACTORIES))
-    schemes.register_scheme("mine", lambda conn_id, settings: mine)
-    assert open_store("mine://a", None, read_settings({})) is mine
+def test_a_scheme_of_ones_own_is_served(tmp_path: Path) -> None:
+    mine = FileStore([tmp_path])
+    stores = Stores(read_settings({}), {**FACTORIES, "mine": lambda conn_id, settings: mine})
+    assert stores.open("mine://a") is mine
+
+
+def test_a_store_is_opened_once_for_each_connection(s3_moto: str, s3_seaweed: str) -> None:
+    stores = Stores(read_settings({}))
+    assert stores.open(f"{BUCKET}/a", s3_moto) is stores.open("s3://other/b", s3_moto)
+    assert stores.open(BUCKET, s3_moto) is not stores.open(BUCKET, s3_seaweed)
+    assert stores.open("file:///a") is stores.open("file:///b", s3_moto)
 
 
 def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
     (tmp_path / "caf\udce9").write_bytes(b"latin-1")
-    store = open_store("file:///", None, read_settings({"allowed_roots": str(tmp_path)}))
+    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///")
     (info,) = store.list(f"{tmp_path.as_uri()}/")
     assert info.uri == f"{tmp_path.as_uri()}/caf%E9"
     assert store.read(info.uri) == b"latin-1"
+
+
+@pytest.mark.parametrize("s3", ["s3_moto", "s3_seaweed"])
+@pytest.mark.parametrize(
+    ("size", "calls"),
+    [
+        (3 * MIB, {"HeadObject", "CopyObject"}),
+        (12 * MIB, {"HeadObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"}),
+    ],
+)
+def test_an_s3_server_copies_by_itself(request: pytest.FixtureRequest, s3: str, size: int, calls: set[str]) -> None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    client = S3Hook(aws_conn_id=request.getfixturevalue(s3)).get_conn()
+    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2), copy_bytes=PART_MIB * MIB)
+    data = random.Random(size).randbytes(size)
+    store.put(f"{BUCKET}/copies/from", data)
+    seen: set[str] = set()
+    client.meta.events.register("before-call.s3", lambda model, **_: seen.add(model.name))
+    store.copy(f"{BUCKET}/copies/from", f"{BUCKET}/copies/to")
+    assert seen == calls
+    assert store.read(f"{BUCKET}/copies/to") == data
+
+
+class _Sealed(io.FileIO):
+    """A file whose bytes this process neither reads nor writes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise AssertionError
+
+    def write(self, data: object, /) -> int:
+        raise AssertionError
+
+
+def test_files_are_copied_by_the_kernel(tmp_path: Path) -> None:
+    data = random.Random(4).randbytes(3 * BLOCK_BYTES + 1)
+    (tmp_path / "from").write_bytes(data)
+    with _Sealed(tmp_path / "from") as source, _Sealed(tmp_path / "to", "wb") as target:
+        copy_in_kernel(source, target)
+    assert (tmp_path / "to").read_bytes() == data
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system at /dev/shm")
+def test_a_copy_to_another_file_system_is_whole(tmp_path: Path) -> None:
+    data = random.Random(5).randbytes(BLOCK_BYTES + 1)
+    (tmp_path / "from").write_bytes(data)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        store = FileStore([tmp_path, Path(folder)])
+        store.copy(f"{tmp_path.as_uri()}/from", f"{Path(folder).as_uri()}/to")
+        assert Path(folder, "to").read_bytes() == data
+
+
+def test_a_copy_replaces_whole_or_not_at_all(place: Place) -> None:
+    place.store.put(place.root + "from", b"new")
+    place.store.put(place.root + "to", b"old, and longer")
+    with pytest.raises(ObjectNotFoundError):
+        place.store.copy(place.root + "none", place.root + "to")
+    assert place.store.read(place.root + "to") == b"old, and longer"
+    place.store.copy(place.root + "from", place.root + "to")
+    assert place.store.read(place.root + "to") == b"new"
+    assert sorted(place.names()) == ["from", "to"]

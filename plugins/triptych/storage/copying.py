@@ -1,0 +1,67 @@
+"""Moving bytes between stores and local files: in blocks, counted, hashed, and checked where the truth is known."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from triptych.errors import IntegrityError
+from triptych.storage.base import BLOCK_BYTES, FileEntry, Store, Writer
+
+
+class HashingWriter:
+    """Passes blocks on and keeps count: `size` in bytes and `sha256` in hex are those of all that was written."""
+
+    def __init__(self, out: Writer) -> None:
+        self._out = out
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes, /) -> int:
+        self._out.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+
+def checked(blocks: Iterable[bytes], size: int, sha256: str | None, label: str) -> Iterator[bytes]:
+    """Pass the blocks on; IntegrityError after the last unless all have this size and digest (None: size only)."""
+    digest, seen = hashlib.sha256(), 0
+    for block in blocks:
+        seen += len(block)
+        if sha256 is not None:
+            digest.update(block)
+        yield block
+    if seen != size or (sha256 is not None and digest.hexdigest() != sha256):
+        msg = f"{label}: {seen} bytes with another SHA-256 or size than committed ({size} bytes)."
+        raise IntegrityError(msg)
+
+
+def save(blocks: Iterable[bytes], path: Path) -> None:
+    """Write the blocks to a local file, which is replaced when it exists, and partial when the blocks raise."""
+    with path.open("wb") as out:
+        for block in blocks:
+            out.write(block)
+
+
+def copy_stream(blocks: Iterable[bytes], store: Store, uri: str) -> FileEntry:
+    """Write the blocks to `uri`, which becomes visible whole or not at all; the entry's name is the URI."""
+    with store.writer(uri) as out:
+        hashing = HashingWriter(out)
+        for block in blocks:
+            hashing.write(block)
+    return FileEntry(uri, hashing.size, hashing.sha256)
+
+
+def file_blocks(path: Path) -> Iterator[bytes]:
+    """A local file's bytes, in blocks of BLOCK_BYTES; OSError where the name itself is a link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb") as source:
+        while block := source.read(BLOCK_BYTES):
+            yield block
