@@ -4,62 +4,70 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from triptych.engines.api import Result, Source
+import pyarrow as pa
+
+from triptych.engines.api import Input
+from triptych.engines.arrays.aliases import Offsets
 from triptych.engines.arrays.slices import slices
-from triptych.engines.logs.timestamps import KNOWN, Stamp, declared, time_zone
-from triptych.engines.runtime.resources import need, resources
+from triptych.engines.arrays.text_columns import BytesColumn, MaskColumn
+from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
+from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import Run, keyed
 from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
 from triptych.engines.tables.csv_batches import Batch, line_batches
 from triptych.engines.tables.record_ends import split_records
-from triptych.errors import EngineError
+from triptych.engines.times.zones import find_zone
 
 LOOKED_AT_LINES = 200
+"""By which a file's form of timestamp is chosen."""
 BLOCK_BYTES = 1024 * 1024
-ENTRY_SHARE = 8
+ENTRY_SHARE = 1 / 8
+"""Of the engine's memory, for one entry."""
 _GZIP = b"\x1f\x8b"
 BY_TIME = Order(["ascending"])
-"""The key is in microseconds since 1970."""
+"""Of the runs: their key is in microseconds since 1970, UTC."""
 
 
 @dataclass(frozen=True)
 class _Clock:
-    """How times of a file are read."""
+    """How the times of a file are read: their form, and the zone and year of those that name none."""
 
-    stamp: Stamp
+    form: TimestampForm
     zone: tzinfo
     year: int
 
-    def times(self, lines: Any) -> tuple[Any, Any]:
-        """Which lines have a timestamp, as a mask; and what it says, null where it is no time after all."""
-        texts = self.stamp.texts(lines)
-        return texts.is_valid(), self.stamp.read(texts.drop_null(), self.zone, self.year)
+    def times(self, lines: BytesColumn) -> tuple[MaskColumn, pa.Int64Array]:
+        """Which lines have a timestamp; and what each of those says, null where it is no time after all."""
+        texts = self.form.texts(lines)
+        return texts.is_valid(), self.form.parse(texts.drop_null(), self.year).utc(self.zone)
 
 
-def log_runs(files: Sequence[Source | Result], names: Sequence[str], params: Any) -> Iterator[Run]:
-    """Of each file that is not empty; EngineError when one has no timestamps."""
-    zone, year = time_zone(params["time_zone"]), params["year"] or 1970
-    clocks = [_Clock(stamp, zone, year) for stamp in map(declared, params["formats"])]
-    clocks = clocks or [_Clock(stamp, zone, year) for stamp in KNOWN]
-    for file, name in zip(files, names, strict=True):
-        clock = _found(file, name, clocks)
+def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Run]:
+    """The entries of each file that is not empty, to be sorted `BY_TIME`; the file's error when it has no timestamps.
+
+    `params` are `formats` (strptime's; without them the known forms are tried), `time_zone` and `year`.
+    """
+    zone, year = find_zone(params["time_zone"]), params["year"] or 1970
+    forms = [declared_form(format) for format in params["formats"]] or KNOWN
+    for file in files:
+        clock = _most_fitting(file, [_Clock(form, zone, year) for form in forms])
         if clock is not None:
-            yield Run(partial(_entries, file, name, clock), name)
+            yield Run(partial(_entries, file, clock), file.label)
 
 
-def _blocks(file: Source | Result, name: str) -> Iterator[bytes]:
+def _blocks(file: Input) -> Iterator[bytes]:
     """Unpacked, where the file is a gzip."""
     with file.open() as data:
-        packed = data.read(2) == _GZIP
-    if not packed:
+        is_packed = data.read(2) == _GZIP
+    if not is_packed:
         yield from file.stream()
         return
     try:
@@ -67,90 +75,83 @@ def _blocks(file: Source | Result, name: str) -> Iterator[bytes]:
             while block := unpacked.read(BLOCK_BYTES):
                 yield block
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        msg = f"{name}: the gzip file cannot be unpacked: {error}."
-        raise EngineError(msg) from error
+        text = f"the gzip file cannot be unpacked: {error}."
+        raise file.error(text) from error
 
 
-def _found(file: Source | Result, name: str, clocks: Sequence[_Clock]) -> _Clock | None:
+def _most_fitting(file: Input, clocks: Sequence[_Clock]) -> _Clock | None:
     """The one that reads most of the first lines; None for a file without lines."""
-    pa = need("pyarrow", "tables")
-    first = islice(split_records(_blocks(file, name), name, quoted=False), LOOKED_AT_LINES)
+    first = islice(split_records(_blocks(file), file.label, quoted=False), LOOKED_AT_LINES)
     lines = pa.array([line for line in first if line.strip()], pa.large_binary())
     if not len(lines):
         return None
-    counts = [_count(clock, lines) for clock in clocks]
+    counts = [_readable(clock, lines) for clock in clocks]
     if not max(counts):
-        msg = (
-            f"{name}: none of the first {len(lines)} lines has a timestamp of the forms "
-            f"{', '.join(clock.stamp.name for clock in clocks)}. Declare its form in `formats`."
+        text = (
+            f"none of the first {len(lines)} lines has a timestamp of the forms "
+            f"{', '.join(clock.form.name for clock in clocks)}. Declare its form in `formats`."
         )
-        raise EngineError(msg)
+        raise file.error(text)
     return clocks[counts.index(max(counts))]
 
 
-def _count(clock: _Clock, lines: Any) -> int:
-    _, keys = clock.times(lines)
-    return len(keys) - int(keys.null_count)
+def _readable(clock: _Clock, lines: BytesColumn) -> int:
+    _, times = clock.times(lines)
+    return len(times) - int(times.null_count)
 
 
-def _entries(file: Source | Result, name: str, clock: _Clock) -> Iterator[Any]:
+def _entries(file: Input, clock: _Clock) -> Iterator[pa.RecordBatch]:
     """In batches; what comes before the first timestamp belongs to the first entry."""
-    pa = need("pyarrow", "tables")
-    open_entry, its_key = _OpenEntry(name), pa.array([], pa.int64())
-    for batch in line_batches(_blocks(file, name), name):
-        begins, keys = _stamped(batch, name, clock)
-        if not len(its_key):
-            its_key, keys, begins = keys[:1], keys[1:], begins[1:]
-        if not len(keys):
-            open_entry.add(batch.data)
+    entry = _OpenEntry(file)
+    for batch in line_batches(_blocks(file), file.label):
+        starts, times = _stamped(file, batch, clock)
+        if not len(entry.time):
+            entry.time, starts, times = times[:1], starts[1:], times[1:]
+        if not len(times):
+            entry.add(batch.data)
             continue
-        open_entry.add(batch.data[: begins[0]])
-        yield _ended(batch, begins, open_entry.taken(), pa.concat_arrays([its_key, keys[:-1]]))
-        its_key = keys[-1:]
-        open_entry.add(batch.data[begins[-1] :])
-    if len(its_key):
-        yield keyed([its_key], open_entry.taken())
+        entry.add(batch.data[: starts[0]])
+        yield keyed(
+            [pa.concat_arrays([entry.time, times[:-1]])],
+            pa.concat_arrays([entry.ended(), slices(batch.data, starts[:-1], starts[1:])]),
+        )
+        entry.time = times[-1:]
+        entry.add(batch.data[starts[-1] :])
+    if len(entry.time):
+        yield keyed([entry.time], entry.ended())
 
 
-def _ended(batch: Batch, begins: Any, first: Any, keys: Any) -> Any:
-    """The first entry, and those that begin here but for the last."""
-    entries = [first, slices(batch.data, begins[:-1], begins[1:])]
-    return keyed([keys], need("pyarrow", "tables").concat_arrays(entries))
-
-
-def _stamped(batch: Batch, name: str, clock: _Clock) -> tuple[Any, Any]:
-    """Where lines with a timestamp begin, and what it says."""
+def _stamped(file: Input, batch: Batch, clock: _Clock) -> tuple[Offsets, pa.Int64Array]:
+    """Where lines with a timestamp begin in the batch's data, and what each says."""
     lines = batch.records()
-    mask, keys = clock.times(lines)
-    if keys.null_count:
-        line = lines.filter(mask).filter(keys.is_null())[0].as_py()
-        msg = f"{name}: {line[:80]!r} has no timestamp of the form {clock.stamp.name}."
-        raise EngineError(msg)
-    return batch.starts[mask.to_numpy(zero_copy_only=False)], keys
+    mask, times = clock.times(lines)
+    if times.null_count:
+        line = lines.filter(mask).filter(times.is_null())[0].as_py()
+        text = f"{line[:80]!r} has no timestamp of the form {clock.form.name}."
+        raise file.error(text)
+    starts: Offsets = batch.starts[mask.to_numpy(zero_copy_only=False)]
+    return starts, times
 
 
+@dataclass
 class _OpenEntry:
-    """The entry whose end has not been read."""
+    """The entry whose end has not been read: its time, in an array of one (none before the first timestamp)."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._parts: list[bytes] = []
-        self._size = 0
+    file: Input
+    time: pa.Int64Array = field(default_factory=lambda: pa.array([], pa.int64()))
+    _parts: list[bytes] = field(default_factory=list)
+    _size: int = 0
 
     def add(self, part: bytes) -> None:
         self._parts.append(part)
         self._size += len(part)
-        most = resources().memory_bytes // ENTRY_SHARE
-        if self._size > most:
-            msg = (
-                f"{self._name}: the entry that begins {self._parts[0][:80]!r} is longer than {most >> 20} MiB. "
-                "Declare the form of its timestamps in `formats`, or raise [triptych] engine_memory_mib."
-            )
-            raise EngineError(msg)
+        most = resources().share(ENTRY_SHARE)
+        if self._size > most.bytes:
+            most = resources().share(ENTRY_SHARE, f"the entry that begins {self._parts[0][:80]!r}")
+            raise most.exceeded(self.file, "Declare the form of its timestamps in `formats`.")
 
-    def taken(self) -> Any:
-        """As an array of one."""
-        pa = need("pyarrow", "tables")
+    def ended(self) -> BytesColumn:
+        """Its bytes, as an array of one; the next entry's begin behind them."""
         whole = b"".join(self._parts)
         self._parts, self._size = [], 0
         return pa.array([whole], pa.large_binary())

@@ -1,142 +1,131 @@
-"""Timestamps of log entries: kinds that are found by themselves, or declared."""
+"""Timestamps of log entries: where they are in a line, for forms that are known or declared. `times` reads them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import partial
 
-from triptych.engines.arrays.text_columns import by_unique, scalar
-from triptych.engines.runtime.resources import need
-from triptych.engines.times.parsing import SECOND, by_reader, of_iso
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, by_unique, scalar
+from triptych.engines.times.parsing import ParsedTimes, parse_epoch, parse_iso8601, parse_strptime
 from triptych.errors import JobSpecError
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """One kind of timestamp, in regular expressions of RE2 over bytes.
+class TimestampForm:
+    """One form of timestamp, in regular expressions of RE2 over bytes.
 
-    A line has one where `before` and then `form` match; the group `at` is its text. `read` makes microseconds since
-    1970 of a column of those, given the zone and year of texts without: null where one is none after all.
+    A line has one where `before` and then `pattern`, whose group is the timestamp's text, match. `parse` reads a column
+    of such texts, given the year of those that name none.
     """
 
     name: str
     before: str
-    form: str
-    read: Callable[[Any, tzinfo, int], Any]
+    pattern: str
+    parse: Callable[[TextColumn, int], ParsedTimes]
 
-    def texts(self, lines: Any) -> Any:
-        """Of each line, as large strings; null where it has none."""
-        pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-        found = _first_match(lines, "^" + self.form)
-        if found.null_count:
-            # To look for `form` alone, where it is known to be, is several times faster than both at once.
-            others = pc.and_(found.is_null(), pc.match_substring_regex(lines, self.before + self.form))
-            found = pc.replace_with_mask(found, others, _first_match(lines.filter(others), self.form))
-        return found.cast(pa.large_string())
+    def texts(self, lines: BytesColumn) -> TextColumn:
+        """The timestamp of each line; null where it has none."""
+        texts = _first_group(lines, "^" + self.pattern)
+        if texts.null_count:
+            # To look for `pattern` alone, where it is known to be, is several times faster than both at once.
+            others = pc.and_(texts.is_null(), pc.match_substring_regex(lines, self.before + self.pattern))
+            texts = pc.replace_with_mask(texts, others, _first_group(lines.filter(others), self.pattern))
+        return texts.cast(pa.large_string())
 
 
-def _first_match(lines: Any, pattern: str) -> Any:
-    pc = need("pyarrow.compute", "tables")
+def _first_group(lines: BytesColumn, pattern: str) -> BytesColumn:
     return pc.struct_field(pc.extract_regex(lines, pattern), [0])
 
 
-def time_zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = f"time_zone: {name!r} is no time zone. Name one as IANA does, such as Europe/Berlin."
-        raise JobSpecError(msg) from error
-
-
-def declared(form: str) -> Stamp:
+def declared_form(format: str) -> TimestampForm:
     """A strptime format, anywhere in the first 200 characters; JobSpecError for a directive that has no fixed form."""
-    pattern, rest = "", form
+    pattern, rest = "", format
     while rest:
         if rest[0] != "%":
             pattern, rest = pattern + re.escape(rest[0]), rest[1:]
             continue
         if rest[:2] not in _DIRECTIVES:
-            msg = f"{form!r}: {rest[:2]!r} cannot be used here; known are {', '.join(_DIRECTIVES)}."
+            msg = f"{format!r}: {rest[:2]!r} cannot be used here; known are {', '.join(_DIRECTIVES)}."
             raise JobSpecError(msg)
         pattern, rest = pattern + _DIRECTIVES[rest[:2]], rest[2:]
-    return Stamp(form, "^.{0,200}?", f"(?P<at>{pattern})", _by(form))
+    return TimestampForm(format, "^.{0,200}?", f"(?P<at>{pattern})", partial(_parse_declared, format))
 
 
-def _by(form: str) -> Callable[[Any, tzinfo, int], Any]:
-    """By a strptime format; the year is given where the format has none."""
-    has_year = "%Y" in form or "%y" in form
-
-    def read(texts: Any, zone: tzinfo, year: int) -> Any:
-        given, its_form = ("", form) if has_year else (f"{year} ", f"%Y {form}")
-        return by_reader(texts, lambda text: datetime.strptime(given + text, its_form), zone)
-
-    return read
+def _parse_declared(format: str, texts: TextColumn, year: int) -> ParsedTimes:
+    return parse_strptime(texts, [format], year)
 
 
-def _iso(texts: Any, zone: tzinfo, year: int) -> Any:
+def _parse_iso(texts: TextColumn, year: int) -> ParsedTimes:
     if len(texts) and "," in texts[0].as_py():
         # Both are ISO 8601, and Arrow reads points.
-        texts = need("pyarrow.compute", "tables").replace_substring(texts, ",", ".")
-    return of_iso(texts, zone)
+        texts = pc.replace_substring(texts, ",", ".")
+    return parse_iso8601(texts)
 
 
-def _apache(texts: Any, zone: tzinfo, year: int) -> Any:
+def _parse_apache(texts: TextColumn, year: int) -> ParsedTimes:
     """24/Nov/2026:07:07:08 +0100"""
-    year_text, month, day = _cut(texts, 7, 11), _cut(texts, 3, 6), _cut(texts, 0, 2)
-    return of_iso(_joined(year_text, month, day, _cut(texts, 12, 20), _cut(texts, 21, 26)), zone)
+    written_year, month, day = _cut(texts, 7, 11), _cut(texts, 3, 6), _cut(texts, 0, 2)
+    return parse_iso8601(_iso_texts(written_year, month, day, _cut(texts, 12, 20), _cut(texts, 21, 26)))
 
 
-def _nginx(texts: Any, zone: tzinfo, year: int) -> Any:
+def _parse_nginx(texts: TextColumn, year: int) -> ParsedTimes:
     """2026/11/24 06:07:08"""
-    return of_iso(need("pyarrow.compute", "tables").replace_substring(texts, "/", "-"), zone)
+    return parse_iso8601(pc.replace_substring(texts, "/", "-"))
 
 
-def _syslog(texts: Any, zone: tzinfo, year: int) -> Any:
+def _parse_syslog(texts: TextColumn, year: int) -> ParsedTimes:
     """Nov 24 06:07:08, and a space in place of a day's leading zero."""
-    day = need("pyarrow.compute", "tables").replace_substring(_cut(texts, 4, 6), " ", "0")
-    return of_iso(_joined(scalar(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), scalar("")), zone)
+    day = pc.replace_substring(_cut(texts, 4, 6), " ", "0")
+    return parse_iso8601(_iso_texts(scalar(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), scalar("")))
 
 
-def _epoch(texts: Any, zone: tzinfo, year: int) -> Any:
-    """Seconds; with 13 digits milliseconds."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-    numbers = texts.cast(pa.float64())
-    unit = pc.if_else(pc.match_substring_regex(texts, "^[0-9]{13}$"), SECOND / 1000, float(SECOND))
-    return pc.round(pc.multiply(numbers, unit)).cast(pa.int64())
+def _parse_epoch(texts: TextColumn, year: int) -> ParsedTimes:
+    """1795500428.25 or 1795500428250"""
+    return parse_epoch(texts)
 
 
-def _joined(year: Any, month: Any, day: Any, clock: Any, zone: Any) -> Any:
-    """As ISO 8601; a month that has no such name makes it none."""
-    pc = need("pyarrow.compute", "tables")
-    date = pc.binary_join_element_wise(year, by_unique(month, _month), day, scalar("-"))
+def _iso_texts(
+    year: TextColumn | pa.LargeStringScalar,
+    month: TextColumn,
+    day: TextColumn,
+    clock: TextColumn,
+    offset: TextColumn | pa.LargeStringScalar,
+) -> TextColumn:
+    """As ISO 8601: "2026", "Nov", "24", "07:07:08", "+0100" -> "2026-11-24T07:07:08+0100"; a month of no such name
+    makes it none.
+    """
+    date = pc.binary_join_element_wise(year, by_unique(month, _month_number), day, scalar("-"))
     moment = pc.binary_join_element_wise(date, clock, scalar("T"))
-    return pc.binary_join_element_wise(moment, zone, scalar(""))
+    return pc.binary_join_element_wise(moment, offset, scalar(""))
 
 
-def _month(name: str) -> str:
+def _month_number(name: str) -> str:
     return f"{MONTHS.index(name) + 1:02}" if name in MONTHS else ""
 
 
-def _cut(texts: Any, start: int, stop: int) -> Any:
-    return need("pyarrow.compute", "tables").utf8_slice_codeunits(texts, start, stop)
+def _cut(texts: TextColumn, start: int, stop: int) -> TextColumn:
+    return pc.utf8_slice_codeunits(texts, start, stop)
 
 
 _DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
 KNOWN = (
     # ISO 8601, Python's logging, log4j, nginx and systemd in JSON: anywhere in the first 80 characters.
-    Stamp("iso", "^.{0,80}?", f"(?P<at>{_DATE})", _iso),
+    TimestampForm("iso", "^.{0,80}?", f"(?P<at>{_DATE})", _parse_iso),
     # Common and combined log format of Apache and nginx.
-    Stamp("apache", "^.{0,200}?", r"\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]", _apache),
-    Stamp("nginx", "^", r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\b", _nginx),
+    TimestampForm(
+        "apache", "^.{0,200}?", r"\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]", _parse_apache
+    ),
+    TimestampForm("nginx", "^", r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\b", _parse_nginx),
     # RFC 3164: without a year.
-    Stamp("syslog", r"^(?:<\d+>)?", r"(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\b", _syslog),
-    Stamp("epoch", r"^\W?", r"(?P<at>\d{13}|\d{10}(?:\.\d+)?)\b", _epoch),
+    TimestampForm("syslog", r"^(?:<\d+>)?", r"(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\b", _parse_syslog),
+    TimestampForm("epoch", r"^\W?", r"(?P<at>\d{13}|\d{10}(?:\.\d+)?)\b", _parse_epoch),
 )
 _DIRECTIVES = {
     "%Y": r"\d{4}",

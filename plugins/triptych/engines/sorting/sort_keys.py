@@ -12,7 +12,7 @@ from typing import Any
 from triptych.engines.arrays.text_columns import by_unique, holds
 from triptych.engines.runtime.resources import need
 from triptych.engines.sorting.order import Direction
-from triptych.engines.times.parsing import of_iso
+from triptych.engines.times.parsing import parse_iso8601
 from triptych.errors import EngineError
 
 WHOLE = r"^-?[0-9]+$"
@@ -145,7 +145,7 @@ def _digits(rest: int) -> bytes:
 
 def _dates(texts: Any) -> list[Any]:
     """Microseconds since 1970; ISO 8601, in UTC where it names no zone."""
-    found = of_iso(texts, UTC)
+    found = parse_iso8601(texts).utc(UTC)
     if found.null_count > texts.null_count:
         pc = need("pyarrow.compute", "tables")
         raise _UnfitError(texts.filter(pc.and_(found.is_null(), texts.is_valid()))[0].as_py())

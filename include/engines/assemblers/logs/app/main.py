@@ -11,11 +11,9 @@ from triptych.engines.sorting.external_merge import record_bytes, write_merged
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    names = [f"chunk {result.chunk}, {result.name!r}" for result in results]
-
     def write(batches: Iterator[Any]) -> None:
         with output.open(params["name"]) as out:
             for batch in batches:
                 out.write(record_bytes(batch))
 
-    write_merged(write, list(log_runs(results, names, params)), BY_TIME)
+    write_merged(write, list(log_runs(results, params)), BY_TIME)

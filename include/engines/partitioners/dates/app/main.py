@@ -6,25 +6,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from triptych.engines import Chunk, Source, need
-from triptych.engines.logs.timestamps import time_zone
+import numpy as np
+import pyarrow as pa
+
+from triptych.engines import Chunk, Source
 from triptych.engines.tables.group_by import grouped
 from triptych.engines.tables.group_labels import FaultyValueError
-from triptych.engines.times.calendar import local_moments
+from triptych.engines.times.calendar import local_quarters
+from triptych.engines.times.parsing import parse_iso8601_or_epoch, parse_strptime
+from triptych.engines.times.zones import find_zone
 
 UNPARSABLE = "unparsable"
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     """A chunk per period, in the order in which they first occur; each record is in exactly one."""
-    zone = time_zone(params["time_zone"])
+    zone = find_zone(params["time_zone"])
     begins = _period(params["unit"], params["hours"])
 
     def label(values: Sequence[Any]) -> Any:
-        pa = need("pyarrow", "tables")
-        moments, codes = local_moments(values[0], params["formats"], zone)
+        times = parse_strptime(values[0], params["formats"]) if params["formats"] else parse_iso8601_or_epoch(values[0])
+        moments, codes = local_quarters(times, zone)
         if params["unparsable"] == "fail" and None in moments:
-            raise _unparsable(values[0], int((codes == moments.index(None)).argmax()), params["column"])
+            is_missing = np.array([moment is None for moment in moments])[codes]
+            if is_missing.any():
+                raise _unparsable(values[0], int(is_missing.argmax()), params["column"])
         other = UNPARSABLE if params["unparsable"] == "own_chunk" else None
         labels = [other if moment is None else begins(moment) for moment in moments]
         return pa.array(labels, pa.large_string()).take(pa.array(codes))
