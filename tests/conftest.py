@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,9 +26,15 @@ def _docker_problem() -> str | None:
     return f"no Docker engine with {IMAGE}: {asked.stderr.strip()}" if asked.returncode else None
 
 
-def pytest_configure() -> None:
-    """`kill` ends the tests as Ctrl-C does: what they have started is stopped."""
+def pytest_configure(config: pytest.Config) -> None:
+    """`kill` ends the tests as Ctrl-C does: what they have started is stopped. Airflow's home is theirs alone.
+
+    Airflow writes a configuration into its home when it is first imported, and reads the user's from there.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    home = tempfile.TemporaryDirectory(prefix="triptych-airflow-home-")
+    config.add_cleanup(home.cleanup)
+    os.environ["AIRFLOW_HOME"] = home.name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

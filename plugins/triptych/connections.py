@@ -38,9 +38,17 @@ def registry_login(block: Block) -> dict[str, str] | None:
     return {"username": login, "password": password}
 
 
-def check_store_connection(conn_id: str, conn_type: str) -> None:
-    """StorageAccessError when a store's connection is missing: a hook would take the worker's own credentials then."""
-    _connection(conn_id, f"The connection {conn_id!r} of a store", f"--conn-type {conn_type} ...", StorageAccessError)
+def s3_client(conn_id: str | None) -> Any:
+    """botocore's client by Airflow's own hook, over this connection, or the environment's credentials when it is None.
+
+    StorageAccessError when the connection is missing: the hook would take the worker's own credentials then.
+    ModuleNotFoundError without Amazon's provider.
+    """
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    if conn_id is not None:
+        _connection(conn_id, f"The connection {conn_id!r} of a store", "--conn-type aws ...", StorageAccessError)
+    return S3Hook(aws_conn_id=conn_id).get_conn()
 
 
 def _login(connection: Any) -> tuple[str, str]:

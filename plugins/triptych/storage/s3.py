@@ -8,18 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, unquote
 
-from triptych.connections import check_store_connection
+from triptych.connections import s3_client
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, TransferLimits, Writer
 
 
 def connect(conn_id: str | None, limits: TransferLimits) -> Store:
     """A store over this Airflow connection, or over the environment's own credentials when it is None."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    if conn_id is not None:
-        check_store_connection(conn_id, "aws")
-    return S3Store(S3Hook(aws_conn_id=conn_id).get_conn(), limits)
+    return S3Store(s3_client(conn_id), limits)
 
 
 COPY_BYTES = 256 << 20

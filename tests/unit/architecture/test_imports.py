@@ -40,10 +40,7 @@ OF_AIRFLOW = ("airflow.providers.standard", "docker", "httpx", "jsonschema", "ri
 """Those that Airflow itself, or the DockerOperator that ours is one of, loads anyway."""
 
 AIRFLOW_ROOMS = {"airflow", "connections", "settings", "demo"}
-ELSEWHERE: Mapping[str, str] = {
-    "storage/s3.py": "asks for its connection by itself; `connections` shall",
-    "running/docker.py": "asks for its registry's login by itself; `connections` shall",
-}
+ELSEWHERE: Mapping[str, str] = {}
 """Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
 
 LEFT = (142, 90)

@@ -64,3 +64,11 @@ def test_each_fault_is_a_sentence_with_its_place(value: Any, says: list[str]) ->
 def test_long_values_are_shortened() -> None:
     (fault,) = schema_faults("x" * 1000, {"type": "integer"}, "p")
     assert len(fault) < 150
+
+
+def test_the_old_name_of_a_property_is_refused_by_the_new() -> None:
+    schema = {**SCHEMA, "x-renamed": {"col": "column", "every": "hours"}}
+    assert schema_faults({**GOOD, "every": 1}, schema, "p") == ["p.every: is unknown. It is called 'hours' now."]
+    # Nearer by its letters, or not: the list of what was renamed is sure.
+    assert schema_faults({**GOOD, "col": "x"}, schema, "p") == ["p.col: is unknown. It is called 'column' now."]
+    assert schema_faults({**GOOD, "hour": 1}, schema, "p") == ["p.hour: is unknown. Did you mean 'hours'?"]

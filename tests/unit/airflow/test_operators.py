@@ -1,0 +1,113 @@
+"""The three tasks without Airflow around them: what each hands on, and which errors end a task for good."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from tests.support.include_folders import write_app
+from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
+from triptych.errors import ChunkError
+
+TURNED = """
+import json, os
+from pathlib import Path
+text = Path(os.environ["TASK_DIR"], "data.bin").read_text()
+assert "?" not in text, "no questions"
+level = json.loads(os.environ["APP_PARAMS"])["level"]
+Path(os.environ["TASK_RESULTS_DIR"], "turned.txt").write_text(text[::-1] * level)
+"""
+SCHEMA = {"properties": {"level": {"type": "integer", "default": 1}}}
+PARTS: dict[str, Any] = {"partitioner": "passthrough", "assembler": "passthrough", "params": {"app": {"level": 2}}}
+
+
+@pytest.fixture
+def source(include: Path, tmp_path: Path) -> Path:
+    """Of an app that turns it around."""
+    write_app(include, TURNED, schema=SCHEMA, template=PARTS)
+    path = tmp_path / "word.txt"
+    path.write_text("pots", encoding="utf-8")
+    return path
+
+
+def _context(conf: dict[str, Any], **params: Any) -> Any:
+    """What Airflow gives to a task, as far as ours read it; `params` are the form's fields."""
+    run = SimpleNamespace(dag_id="tried", run_id="run", conf=conf)
+    return {
+        "dag_run": run,
+        "params": {**conf, **params},
+        "ts": "2026-01-02T00:00:00",
+        "ti": SimpleNamespace(try_number=1),
+    }
+
+
+def _partition(conf: dict[str, Any], **params: Any) -> Any:
+    return PartitionOperator(task_id="partition", template_id="tried").execute(_context(conf, **params))
+
+
+def _run(pack: dict[str, int]) -> None:
+    AppOperator(task_id="app", template_id="tried", pack=pack, image="x").execute(_context({}))
+
+
+def _assemble() -> dict[str, Any]:
+    return AssembleOperator(task_id="assemble", template_id="tried").execute(_context({}))
+
+
+def test_the_three_tasks_make_the_output(source: Path) -> None:
+    packs = _partition({"dataSource": source.as_uri()})
+    assert packs == [{"first": 0, "count": 1}]
+    _run(packs[0])
+    outcome = _assemble()
+    folder = Path(outcome["uri"].removeprefix("file://"))
+    (turned,) = [path for path in folder.iterdir() if path.name != "output.json"]
+    assert turned.read_text(encoding="utf-8") == "stopstop"
+    assert (outcome["chunks"], outcome["files"], outcome["bytes"]) == (1, 1, 8)
+    json.dumps([packs, outcome])  # What a task returns goes through XCom.
+
+
+def test_a_default_of_the_form_does_not_override_the_template(source: Path) -> None:
+    """Airflow's `params` hold the form's defaults too; only what the caller gave counts."""
+    (pack,) = _partition({"dataSource": source.as_uri()}, **{"app.level": 7})
+    _run(pack)
+    assert _assemble()["bytes"] == 8
+    (pack,) = _partition({"dataSource": source.as_uri(), "app.level": 7})
+
+
+def test_a_mistake_of_the_callers_ends_the_task_for_good(source: Path) -> None:
+    with pytest.raises(AirflowFailException, match=r"app\.levl.*Did you mean 'app\.level'"):
+        _partition({"dataSource": source.as_uri(), "app.levl": 1})
+    with pytest.raises(AirflowFailException, match=r"nowhere\.txt"):
+        _partition({"dataSource": source.with_name("nowhere.txt").as_uri()})
+
+
+def test_a_failure_that_a_retry_can_help_is_airflows_to_try_again(source: Path) -> None:
+    source.write_text("pots?", encoding="utf-8")
+    (pack,) = _partition({"dataSource": source.as_uri()})
+    with pytest.raises(ChunkError, match="no questions"):
+        _run(pack)
+    with pytest.raises(ChunkError, match="1 of 1 chunks have no result"):
+        _assemble()
+
+
+def test_a_template_that_is_gone_is_named(source: Path) -> None:
+    operator = PartitionOperator(task_id="partition", template_id="tired")
+    with pytest.raises(AirflowFailException, match="no template or app 'tired'"):
+        operator.execute(_context({}))
+
+
+def test_a_broken_block_says_what_is_wrong_with_it() -> None:
+    operator = BrokenOperator(task_id="broken", reasons=["manifest.json: $.name: is missing"])
+    with pytest.raises(AirflowFailException, match=r"\$\.name: is missing"):
+        operator.execute(cast("Any", {}))
+
+
+@pytest.mark.parametrize("kind", [PartitionOperator, AppOperator, AssembleOperator])
+def test_a_task_that_is_killed_cleans_up_as_after_ctrl_c(kind: Any) -> None:
+    more = {"pack": {}, "image": "x"} if kind is AppOperator else {}
+    with pytest.raises(KeyboardInterrupt):
+        kind(task_id="x", template_id="y", **more).on_kill()
