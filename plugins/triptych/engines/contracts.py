@@ -7,6 +7,7 @@ back and refuses what is not whole.
 
 from __future__ import annotations
 
+import types
 import typing
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,13 @@ UNPLACED = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a chunk lies: in the source with this index, whose output is to be named after `source` (`Source.path`).
+class Metadata:
+    """What a chunk's metadata says, as typed fields.
 
-    Fields of subclasses are numbers, text, booleans, None, or frozen dataclasses of these, with units in their names.
-    A field with a default is optional: chunks that other partitioners made may lack it.
+    Fields of subclasses are numbers, text, booleans, None, tuples of one of these (`tuple[str, ...]`), or frozen
+    dataclasses of them, with units in their names. A field with a default is optional: chunks that other partitioners
+    made may lack it.
     """
-
-    source_index: int
-    source: str
 
     def to_metadata(self) -> dict[str, Any]:
         """The fields by name, for `Chunk(metadata=...)`."""
@@ -46,6 +45,14 @@ class Place:
             text = f"its metadata is no {cls.__name__}: {error}. Cut with a partitioner that this joins with."
             raise result.error(text) from error
         return place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place(Metadata):
+    """Where a chunk lies: in the source with this index, whose output is to be named after `source` (`Source.path`)."""
+
+    source_index: int
+    source: str
 
 
 P = TypeVar("P", bound=Place)
@@ -151,29 +158,44 @@ class _UnfitError(ValueError):
 
 def _read(wanted: type[Any], metadata: Mapping[str, Any]) -> Any:
     """An instance of the dataclass, whose fields may be dataclasses again."""
-    types = typing.get_type_hints(wanted)
+    hints = _hints(wanted)
     values: dict[str, Any] = {}
     for field in fields(wanted):
         if field.name in metadata:
-            values[field.name] = _field(field.name, types[field.name], metadata[field.name])
+            values[field.name] = _field(field.name, hints[field.name], metadata[field.name])
         elif field.default is MISSING:
             msg = f"{field.name!r} is missing"
             raise _UnfitError(msg)
     return wanted(**values)
 
 
+_HINTS: dict[type[Any], Mapping[str, Any]] = {}
+"""Types of the fields by class; to resolve them takes longer than to read a chunk's metadata."""
+
+
+def _hints(wanted: type[Any]) -> Mapping[str, Any]:
+    if wanted not in _HINTS:
+        _HINTS[wanted] = typing.get_type_hints(wanted)
+    return _HINTS[wanted]
+
+
 def _field(name: str, hint: Any, value: Any) -> Any:
-    nested = [each for each in (hint, *typing.get_args(hint)) if isinstance(each, type) and is_dataclass(each)]
-    if nested and isinstance(value, Mapping):
-        return _read(nested[0], value)
-    if not _fits(value, hint):
-        msg = f"{name!r} is {value!r}"
-        raise _UnfitError(msg)
-    return value
+    """The value as the field holds it: an object of JSON as its dataclass, a list as a tuple."""
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    for choice in typing.get_args(hint) if is_union else (hint,):
+        if is_dataclass(choice) and isinstance(choice, type) and isinstance(value, Mapping):
+            return _read(choice, value)
+        if typing.get_origin(choice) is tuple and isinstance(value, (list, tuple)):
+            if all(_fits(item, typing.get_args(choice)[0]) for item in value):
+                return tuple(value)
+        elif _fits(value, choice):
+            return value
+    msg = f"{name!r} is {value!r}"
+    raise _UnfitError(msg)
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _fits(value: Any, choice: Any) -> bool:
     if isinstance(value, bool):
-        return hint is bool or bool in typing.get_args(hint)
-    allowed = typing.get_args(hint) or (hint,)
-    return any(isinstance(value, (int, float) if each is float else each) for each in allowed)
+        return choice is bool
+    is_plain = isinstance(choice, type) and typing.get_origin(choice) is None
+    return is_plain and isinstance(value, (int, float) if choice is float else choice)

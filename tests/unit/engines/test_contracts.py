@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -23,6 +24,7 @@ class Tile(Place):
     x_px: int
     start_s: float = 0.0
     size: Size | None = None
+    titles: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def _part(source: int, part: int, parts: int) -> Result:
 
 
 def test_a_place_is_read_as_it_was_written() -> None:
-    place = Tile(source_index=1, source="a", x_px=3, start_s=1, size=Size(7))
-    assert Tile.from_metadata(_result("chunk 0", **place.to_metadata(), more=1)) == place
+    place = Tile(source_index=1, source="a", x_px=3, start_s=1, size=Size(7), titles=("One", "Two"))
+    stored = json.loads(json.dumps(place.to_metadata()))
+    assert Tile.from_metadata(_result("chunk 0", **stored, more=1)) == place
 
 
 def test_a_field_with_a_default_may_be_missing() -> None:
@@ -64,6 +67,8 @@ def test_a_field_with_a_default_may_be_missing() -> None:
         ({"x_px": True}, "'x_px' is True"),
         ({"x_px": 1, "size": 3}, "'size' is 3"),
         ({"x_px": 1, "size": {}}, "'width_px' is missing"),
+        ({"x_px": 1, "titles": "One"}, "'titles' is 'One'"),
+        ({"x_px": 1, "titles": [1]}, r"'titles' is \[1\]"),
     ],
 )
 def test_metadata_that_is_no_place_is_refused(metadata: dict[str, Any], says: str) -> None:
