@@ -223,7 +223,7 @@ LISTED = """printf "file '%s'\\n" "$IN"/* > list && ffmpeg -v error -f concat -s
 SILENCES = 'ffmpeg -v error -i "$IN" -af silencedetect=noise=-40dB:d=0.3 -f null -'
 FLAC = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c:a flac o%05d.flac'
 LADDER = [{"height": 360, "bitrate_kbps": 800}]
-TILED = ("image_tiles", {"size": 1024})
+TILED = ("image_tiles", {"tile_size": 1024})
 ROWS = (
     Cut("bytes", {"size_mib": 16}, inputs.table, ('split -b 16M "$IN"',)),
     Cut("rows", {"rows": 100_000}, inputs.table, ('wc -l "$IN" > "$OUT"', 'split -l 100000 "$IN"')),
@@ -241,7 +241,7 @@ ROWS = (
     Cut("sequences", {"records": 100_000}, inputs.reads, ('split -l 400000 "$IN"',)),
     Cut("sequences", {"records": 10_000}, inputs.genome),
     Cut("sequences", {"records": 100_000}, inputs.packed_reads, ('gzip -dc "$IN" | split -l 400000 -',)),
-    Cut("image_tiles", {"size": 512}, inputs.picture, (TILES,)),
+    Cut("image_tiles", {"tile_size": 512}, inputs.picture, (TILES,)),
     Cut("image_batches", {}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
     Cut("audio_time", {"segment_s": 10}, inputs.sound, (SEGMENTS + ".wav",)),
     Cut("audio_time", {"segment_s": 10}, inputs.flac, (FLAC,)),

@@ -15,7 +15,7 @@ import pytest
 from tests.contract.engines.cases.documents import tar_of
 from tests.support.engine_harness import INCLUDE, Piece, Results, join, split, untouched
 from tests.support.real_texts import packages
-from triptych.errors import EngineError, SourceError
+from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 
@@ -103,7 +103,7 @@ def test_what_git_ignores_is_left_out(settings: Settings, tmp_path: Path) -> Non
 
 def test_languages_and_globs_choose(settings: Settings) -> None:
     source = [INCLUDE / "engines" / "samples" / "codebase.zip"]
-    python = _files(split(settings, "codebase", source, {"languages": ["python", "typescript"], "exclude": ["deep/"]}))
+    python = _files(split(settings, "codebase", source, {"languages": ["python", "ts"], "exclude": ["deep/"]}))
     assert set(python) == {"greet/__init__.py", "greet/words.py", "web/src/index.ts"}
     assert set(_files(split(settings, "codebase", source, {"include": ["/docs/**", "*.toml"]}))) == {
         *("docs/index.md", "pyproject.toml"),
@@ -116,7 +116,7 @@ def test_a_package_is_never_divided(settings: Settings) -> None:
     assert {piece.metadata["unit"]: len(piece.metadata["paths"]) for piece in pieces} == {"": 4, "greet": 4, "web": 2}
     folders = split(settings, "codebase", source, {"unit": "folder"})
     assert [piece.metadata["unit"] for piece in folders] == ["", "docs", "greet", "greet/deep", "web", "web/src"]
-    two = split(settings, "codebase", source, {"unit": "folder", "units_per_chunk": 4})
+    two = split(settings, "codebase", source, {"unit": "folder", "items_per_chunk": 4})
     assert [len(piece.metadata["paths"]) for piece in two] == [8, 2]
 
 
@@ -127,7 +127,8 @@ def test_too_many_paths_for_an_environment_are_in_the_tar_only(settings: Setting
             archive.writestr(f"a/rather_long_folder_name_for_a_path/{number}.py", "")
     (piece,) = split(settings, "codebase", [path], {"unit": "package"})
     assert piece.metadata["paths"] is None
-    assert piece.items == piece.metadata["files"] == len(_files([piece])) == 3000
+    assert piece.metadata["files"] == len(_files([piece])) == 3000
+    assert piece.items == piece.metadata["units"] == 1
     assert len(json.dumps(piece.metadata)) < 1000
 
 
@@ -186,6 +187,37 @@ def test_a_zip_with_a_wrong_checksum_is_refused_by_member(settings: Settings, tm
         split(settings, "codebase", [path], {})
 
 
+def test_two_archives_of_one_name_keep_their_folders(settings: Settings, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    paths = [_tar_of(tmp_path / name / "t.tar", _entry("setup.py", size=3)) for name in ("one", "two")]
+    assert set(_files(split(settings, "codebase", paths, {}))) == {"one/t/setup.py", "two/t/setup.py"}
+
+
+def test_a_language_that_is_no_tag_is_refused_with_the_nearest(settings: Settings) -> None:
+    source = [INCLUDE / "engines" / "samples" / "codebase.zip"]
+    with pytest.raises(JobSpecError, match=r"languages: 'pyton' is no tag .*Did you mean 'python'\?"):
+        split(settings, "codebase", source, {"languages": ["pyton"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "languages"),
+    [("a.py", ["python"]), ("a/b.hpp", ["c++", "header"]), ("Makefile", ["makefile"]), ("a.unknown", [])],
+)
+def test_an_app_learns_the_languages_of_its_file(
+    settings: Settings, tmp_path: Path, name: str, languages: list[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr(name, "x")
+    (piece,) = split(settings, "codebase", [tmp_path / "t.zip"], {})
+    assert piece.metadata["languages"] == languages
+
+
+def test_metadata_that_says_nothing_of_a_tree_is_refused(settings: Settings) -> None:
+    with pytest.raises(EngineError, match="chunk 0, 'a': its metadata is no TreeContent: 'files' is missing"):
+        join(settings, "codebase", [Results({"a": b""}, metadata={"packed": "no"})])
+
+
 def test_several_archives_each_get_a_folder(settings: Settings, tmp_path: Path) -> None:
     paths = [_tar_of(tmp_path / f"{name}.tar", _entry("setup.py", size=3)) for name in ("one", "two")]
     assert set(_files(split(settings, "codebase", paths, {}))) == {"one/setup.py", "two/setup.py"}
@@ -193,7 +225,7 @@ def test_several_archives_each_get_a_folder(settings: Settings, tmp_path: Path) 
     assert _files(whole) == {path.name: path.read_bytes() for path in paths}
 
 
-@pytest.mark.parametrize("params", [{}, {"unit": "folder"}, {"unit": "package", "units_per_chunk": 2}])
+@pytest.mark.parametrize("params", [{}, {"unit": "folder"}, {"unit": "package", "items_per_chunk": 2}])
 @pytest.mark.parametrize("archive", ["", "tree.zip"])
 def test_a_real_tree_comes_back(settings: Settings, tmp_path: Path, params: dict[str, object], archive: str) -> None:
     tree = tmp_path / "tree"
@@ -227,7 +259,7 @@ def test_other_tools_unpack_the_tree(settings: Settings, tmp_path: Path, kind: s
     ],
 )
 def test_where_the_result_of_one_file_goes(settings: Settings, files: dict[str, bytes], expected: list[str]) -> None:
-    results = [Results(files, metadata={"path": "src/a.py", "packed": "no"})]
+    results = [Results(files, metadata={"path": "src/a.py", "packed": "no", "files": 1})]
     assert sorted(join(settings, "codebase", results)) == expected
 
 
@@ -237,12 +269,12 @@ def test_conflicts_are_named_or_decided(settings: Settings) -> None:
         Results({"a.py": b"second"}, "two"),
         Results({"x": tar_of({"a.py": b"third", "c.py": b"c"})}, "three"),
     ]
-    with pytest.raises(EngineError, match=r"'a\.py' by chunk 0 \(one\).* and chunk 1 \(two\).* and chunk 2"):
+    with pytest.raises(EngineError, match=r"'a\.py' by chunk 0, 'x\.tar' and chunk 1, 'a\.py' and chunk 2, 'x'"):
         join(settings, "codebase", results)
     for keep, data in (("first", b"first"), ("last", b"third")):
-        assert join(settings, "codebase", results, {"conflicts": keep}) == {"a.py": data, "b.py": b"b", "c.py": b"c"}
-    with pytest.raises(EngineError, match=r"'a' is a file by chunk 0 \(one\).*'a/b' by chunk 1"):
-        join(settings, "codebase", [Results({"a": b""}, "one"), Results({"a/b": b""})], {"conflicts": "last"})
+        assert join(settings, "codebase", results, {"on_conflict": keep}) == {"a.py": data, "b.py": b"b", "c.py": b"c"}
+    with pytest.raises(EngineError, match=r"'a' is a file by chunk 0, 'a'.*'a/b' by chunk 1"):
+        join(settings, "codebase", [Results({"a": b""}, "one"), Results({"a/b": b""})], {"on_conflict": "last"})
 
 
 @pytest.mark.parametrize("name", ["../up.py", "/etc/x.py", "a/../../up.py", "c:\\x.py"])
@@ -250,12 +282,12 @@ def test_paths_cannot_escape(settings: Settings, name: str) -> None:
     with pytest.raises(EngineError, match="leaves its folder"):
         join(settings, "codebase", [Results({"t.tar": tar_of({name: b"x"})})])
     with pytest.raises(EngineError, match="leaves its folder"):
-        join(settings, "codebase", [Results({"output.bin": b"x"}, metadata={"path": name, "packed": "no"})])
+        join(settings, "codebase", [Results({"output.bin": b"x"}, metadata={"path": name, "packed": "no", "files": 1})])
 
 
 def test_a_link_in_a_tar_is_refused(settings: Settings) -> None:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         archive.addfile(_entry("ln", tarfile.SYMTYPE))
-    with pytest.raises(EngineError, match="'ln' is no regular file"):
+    with pytest.raises(EngineError, match="'ln' is a link or no regular file"):
         join(settings, "codebase", [Results({"t.tar": data.getvalue()})])

@@ -21,11 +21,11 @@ from triptych.settings import Settings
 @pytest.mark.parametrize(
     "params",
     [
-        {"size": 40},
-        {"size": 40, "overlap": 12},
-        {"size": 40, "overlap": 12, "edge": "pad"},
-        {"size": 40, "overlap": 7, "edge": "shift", "format": "tiff"},
-        {"size": 500},
+        {"tile_size": 40},
+        {"tile_size": 40, "overlap": 12},
+        {"tile_size": 40, "overlap": 12, "boundary": "pad"},
+        {"tile_size": 40, "overlap": 7, "boundary": "shift", "format": "tiff"},
+        {"tile_size": 500},
     ],
     ids=str,
 )
@@ -35,8 +35,8 @@ def test_tiles_and_mosaic_give_the_image_back(
     path = tmp_path / "ein Bild 画.png"
     picture(131, 97, mode).save(path)
     pieces = split(settings, "image_tiles", [path], params)
-    for overlaps in ("blend", "crop"):
-        found = join(settings, "mosaic", untouched(pieces), {"overlaps": overlaps, "format": "tiff"})
+    for on_overlap in ("blend", "crop"):
+        found = join(settings, "mosaic", untouched(pieces), {"on_overlap": on_overlap, "format": "tiff"})
         again = tmp_path / "again.tif"
         again.write_bytes(found["ein Bild 画.tif"])
         # ImageMagick counts the pixels that differ.
@@ -48,27 +48,60 @@ def test_tiles_and_mosaic_give_the_image_back(
 def test_every_tile_is_full_where_the_edge_is_padded_or_shifted(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "p.png"
     picture(131, 97).save(path)
-    for edge in ("pad", "shift"):
-        pieces = split(settings, "image_tiles", [path], {"size": 40, "overlap": 4, "edge": edge})
+    for boundary in ("pad", "shift"):
+        pieces = split(settings, "image_tiles", [path], {"tile_size": 40, "overlap": 4, "boundary": boundary})
         sizes = {Image.open(io.BytesIO(piece.data)).size for piece in pieces}
         assert sizes == {(40, 40)}
 
 
 def test_an_overlap_is_blended_from_one_tile_to_the_next(settings: Settings) -> None:
+    whole = tile_results(Image.new("L", (20, 3)), 12)[0].metadata
     results = []
-    for column, (x, shade) in enumerate([(0, 0), (8, 100)]):
-        about = {"source": "s", "row": 0, "column": column, "rows": 1, "columns": 2, "x": x, "y": 0, "overlap": 4}
-        about |= {"width": 12, "height": 3, "tile_width": 12, "tile_height": 3, "image_width": 20, "image_height": 3}
-        results.append(Results({"t.png": as_png(Image.new("L", (12, 3), shade))}, metadata=about))
+    for column, (x_px, shade) in enumerate([(0, 0), (8, 100)]):
+        place = {**whole, "part": column, "column": column, "columns": 2, "parts": 2, "x_px": x_px, "overlap_px": 4}
+        results.append(Results({"t.png": as_png(Image.new("L", (12, 3), shade))}, metadata=place))
     found = join(settings, "mosaic", results)
-    with Image.open(io.BytesIO(found["s.png"])) as image:
+    with Image.open(io.BytesIO(found["p.png"])) as image:
         row = np.asarray(image)[1].tolist()
     assert row == [0] * 8 + [12, 38, 62, 88] + [100] * 8
 
 
 def test_several_images_make_several_mosaics(settings: Settings) -> None:
-    results = [*tile_results(picture(20, 20), 16, source="a.png"), *tile_results(picture(9, 9), 16, source="b.tif")]
+    results = [
+        *tile_results(picture(20, 20), 16, source="a.png"),
+        *tile_results(picture(9, 9), 16, source="b.tif", source_index=1),
+    ]
     assert sorted(join(settings, "mosaic", results, {"suffix": "_x"})) == ["a_x.png", "b_x.png"]
+
+
+def test_two_images_of_one_name_are_two_mosaics(settings: Settings, tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "p.png" for folder in ("a", "b")]
+    for seed, path in enumerate(paths):
+        path.parent.mkdir()
+        picture(50, 30, seed=seed).save(path)
+    pieces = split(settings, "image_tiles", paths, {"tile_size": 20})
+    found = join(settings, "mosaic", untouched(pieces))
+    assert sorted(found) == ["a/p.png", "b/p.png"]
+    for seed, name in enumerate(sorted(found)):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(found[name]))), picture(50, 30, seed=seed))
+
+
+def test_a_missing_or_doubled_tile_is_named(settings: Settings) -> None:
+    results = tile_results(picture(50, 41), 20)
+    with pytest.raises(
+        EngineError, match=r"of the 3 x 3 tiles of p\.png, row 1, column 1 is missing, and 1 more\. Run"
+    ):
+        join(settings, "mosaic", [result for n, result in enumerate(results) if n not in (4, 7)])
+    twice = Results({**results[4].files, "again.png": results[4].files["output.png"]}, metadata=results[4].metadata)
+    with pytest.raises(EngineError, match=r"part 4 of p\.png has 2 files\. Let each chunk leave one file"):
+        join(settings, "mosaic", [*results[:4], twice, *results[5:]])
+
+
+@pytest.mark.parametrize(("key", "value", "says"), [("row", None, "'row' is None"), ("x_px", "3", "'x_px' is '3'")])
+def test_metadata_of_another_partitioner_is_refused(settings: Settings, key: str, value: object, says: str) -> None:
+    (tile,) = tile_results(picture(20, 20), 20)
+    with pytest.raises(EngineError, match=f"chunk 0, 'output.png': its metadata is no TilePlace: {says}. Cut with"):
+        join(settings, "mosaic", [Results(tile.files, metadata={**tile.metadata, key: value})])
 
 
 def test_a_tile_of_another_size_is_named(settings: Settings) -> None:
@@ -76,7 +109,9 @@ def test_a_tile_of_another_size_is_named(settings: Settings) -> None:
     results[1] = Results({"output.png": as_png(picture(30, 30))}, metadata=results[1].metadata)
     with pytest.raises(EngineError, match=r"chunk 1, 'output.png': is 30 x 30"):
         join(settings, "mosaic", results)
-    with pytest.raises(EngineError, match="Cut with image_tiles"):
+    with pytest.raises(
+        EngineError, match=r"its metadata is no TilePlace: 'source_index' is missing\. Cut with a partitioner that"
+    ):
         join(settings, "mosaic", [Results({"a.png": b""})])
 
 
@@ -84,7 +119,7 @@ def test_batches_and_package_give_the_images_back(settings: Settings, tmp_path: 
     paths = [tmp_path / f"{n} ü.png" for n in range(5)]
     for n, path in enumerate(paths):
         picture(20 + n, 10).save(path)
-    pieces = split(settings, "image_batches", paths, {"count": 2})
+    pieces = split(settings, "image_batches", paths, {"items_per_chunk": 2})
     found = join(settings, "image_package", untouched(pieces), {"package": "tar"})
     assert members(found["images.tar"]) == {path.name: path.read_bytes() for path in paths}
 
@@ -111,7 +146,7 @@ def test_what_is_no_image_is_refused(settings: Settings, tmp_path: Path) -> None
     with pytest.raises(SourceError, match=r"a\.doc: is neither an image"):
         split(settings, "image_batches", [path], {})
     with pytest.raises(JobSpecError, match="overlap"):
-        split(settings, "image_tiles", [path], {"size": 20, "overlap": 20})
+        split(settings, "image_tiles", [path], {"tile_size": 20, "overlap": 20})
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
@@ -119,7 +154,7 @@ def test_an_image_that_is_cut_off_is_refused_with_its_place(settings: Settings, 
     path = tmp_path / f"cut.{kind.lower()}"
     path.write_bytes(cut_off(kind))
     with pytest.raises(SourceError, match=rf"{path.name}: cannot be read as an image in rows \d+ to \d+ of 280"):
-        split(settings, "image_tiles", [path], {"size": 64})
+        split(settings, "image_tiles", [path], {"tile_size": 64})
     with pytest.raises(SourceError, match=f"{path.name}: cannot be read as an image"):
         split(settings, "image_batches", [path], {"max_height": 100})
     tile = Results({f"t.{kind.lower()}": cut_off(kind)}, metadata=tile_results(picture(300, 280), 300)[0].metadata)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Self
 
+from triptych.engines.api import Input
 from triptych.engines.streams.file_objects import OutputFile
-from triptych.errors import SourceError
+from triptych.errors import StorageError
 from triptych.storage import Writer
 
 PackedFile = tuple[str, int, Iterable[bytes]]
@@ -19,17 +23,32 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip: the same files give the same archive."""
 
 
-class MemberData:
-    """Reads one file of an archive; SourceError where the archive ends too early."""
+@contextmanager
+def archive_errors(item: Input, member: str = "", form: str = "zip or tar") -> Iterator[None]:
+    """What archive libraries raise becomes the item's error; `member` is the file in it that is being read."""
+    before = f"{member}: " if member else ""
+    try:
+        yield
+    except StorageError:
+        raise
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        text = f"{before}cannot be read as a {form} archive: {error}. Pack it again."
+        raise item.error(text) from error
+    except (RuntimeError, NotImplementedError) as error:  # A password; a method that zipfile does not know.
+        text = f"{before}cannot be unpacked: {error}. Pack it again without a password, with deflate."
+        raise item.error(text) from error
 
-    def __init__(self, data: IO[bytes], what: str) -> None:
-        self._data, self._what = data, what
+
+class MemberData:
+    """Reads one file of an archive, in order; raises the item's error where the archive ends too early."""
+
+    def __init__(self, data: IO[bytes], item: Input) -> None:
+        self._data, self._item = data, item
 
     def read(self, size: int = -1, /) -> bytes:
-        try:
+        """At most `size` bytes, all that is left by default; none at the file's end."""
+        with archive_errors(self._item, form="tar"):
             return self._data.read(size)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise _unreadable(self._what, error) from error
 
 
 @dataclass(frozen=True)
@@ -68,28 +87,26 @@ def write_zip(out: Writer, files: Iterable[PackedFile], method: int = zipfile.ZI
                     target.write(block)
 
 
-def read_tar(stream: BinaryIO, what: str) -> Iterator[Member]:
+def read_tar(item: Input, stream: BinaryIO) -> Iterator[Member]:
     """The regular files of a tar, plain or compressed, in its order; use each before the next.
 
-    Raises SourceError for a link, a special file, a name that leaves the folder, or an archive that cannot be read.
+    `stream` is the item's data. Raises the item's error for a link, a special file, a name that leaves the folder, or
+    an archive that cannot be read.
     """
-    try:
-        with tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Undamaged) as archive:
-            while (entry := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
-                if entry.isdir():
-                    continue
-                data = archive.extractfile(entry) if entry.isreg() else None
-                if data is None:
-                    msg = f"{what}: {entry.name!r} is no regular file, which is refused. Pack copies of the files."
-                    raise SourceError(msg)
-                yield Member(safe_name(entry.name, what), entry.size, MemberData(data, what))
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise _unreadable(what, error) from error
+    with archive_errors(item, form="tar"), tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Undamaged) as archive:
+        while (entry := archive.next()) is not None:
+            archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
+            if entry.isdir():
+                continue
+            data = archive.extractfile(entry) if entry.isreg() else None
+            if data is None:
+                raise item.error(not_regular(entry.name))
+            yield Member(safe_name(item, entry.name), entry.size, MemberData(data, item))
 
 
-def _unreadable(what: str, error: Exception) -> SourceError:
-    return SourceError(f"{what}: cannot be read as a tar archive: {error}.")
+def not_regular(name: str) -> str:
+    """The sentence that refuses a link or a device."""
+    return f"{name!r} is a link or no regular file, which is refused. Pack a copy, or leave it out."
 
 
 class _Undamaged(tarfile.TarInfo):
@@ -106,10 +123,27 @@ class _Undamaged(tarfile.TarInfo):
             raise tarfile.ReadError(msg) from error
 
 
-def safe_name(name: str, what: str) -> str:
-    """The name without `.` parts; SourceError when it is absolute or climbs out of its folder."""
+def looks_like_tar(stream: BinaryIO) -> bool:
+    """Whether a tar, plain or compressed, begins here; not all that is compressed is one."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*"):
+            return True
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+
+
+def relative_path(name: str) -> str | None:
+    """The name without `.` parts, with `/`: `./a\\b` -> `a/b`; None when it is absolute or climbs out of its folder."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in name or path.parts[0].endswith(":"):
-        msg = f"{what}: the name {name!r} leaves its folder, which is refused."
-        raise SourceError(msg)
+        return None
     return path.as_posix()
+
+
+def safe_name(item: Input, name: str) -> str:
+    """The `relative_path` of a name that stands in the item; raises its error where there is none."""
+    path = relative_path(name)
+    if path is None:
+        text = f"the name {name!r} leaves its folder, which is refused. Give it a relative name."
+        raise item.error(text)
+    return path

@@ -1,16 +1,21 @@
-"""Images through libvips, in memory that does not grow with them, and what the image engines share."""
+"""Opening images, how their numbers are to be read, and the one error for those that cannot be."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
-from triptych.engines.api import Result, Source
-from triptych.engines.runtime.resources import need, resources
-from triptych.errors import EngineError, SourceError
+import numpy as np
+import numpy.typing as npt
+import pyvips
+
+from triptych.engines.api import Input
+from triptych.engines.runtime.resources import resources
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
-NUMBERS = {
+DTYPES = {
     "uchar": "uint8",
     "char": "int8",
     "ushort": "uint16",
@@ -21,31 +26,52 @@ NUMBERS = {
     "double": "float64",
 }
 """libvips's formats as NumPy names them; complex ones are in no image file."""
+Pixels = npt.NDArray[Any]
+"""(rows, width, bands), of one of DTYPES."""
 FAIL_ON = "error"
 """At `truncated`, libvips gives the rows that a TIFF has not as grey."""
 PROFILE = "icc-profile-data"
+CACHE_SHARE = 1 / 4
+CACHED_FILES = 64
 
 
-def vips() -> Any:
-    """The library, with its own cache bounded by what engines may use."""
-    library = need("pyvips", "images")
-    library.cache_set_max_mem(resources().memory_bytes // 4)
-    library.cache_set_max_files(64)
-    return library
+def limit_cache() -> None:
+    """Bounds libvips's cache of operations, which is the process's own, by what this engine may use."""
+    pyvips.cache_set_max_mem(resources().share(CACHE_SHARE).bytes)
+    pyvips.cache_set_max_files(CACHED_FILES)
 
 
-def open_image(data: BinaryIO, *, sequential: bool) -> Any:
-    """The first page of an image that is read, by ranges, as far as it is needed; raises pyvips.Error."""
-    library = vips()
-    source = library.SourceCustom()
-    source.on_read(data.read)
-    source.on_seek(data.seek)
-    return library.Image.new_from_source(source, "", access="sequential" if sequential else "random", fail_on=FAIL_ON)
+@contextmanager
+def readable(item: Input, where: str = "") -> Iterator[None]:
+    """What libvips raises inside becomes the item's error; `where` (" in rows 0 to 63") begins with a space."""
+    try:
+        yield
+    except pyvips.Error as error:
+        text = f"cannot be read as an image{where}: {reason(error)}. Correct or remove it."
+        raise item.error(text) from error
+
+
+def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
+    """The first page, to be read once from the top down; `data`, the item's open stream, is read as far as needed."""
+    with readable(item):
+        source = pyvips.SourceCustom()
+        source.on_read(data.read)
+        source.on_seek(data.seek)
+        return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
+
+
+def read_image(item: Input, data: bytes) -> pyvips.Image:
+    """The first page of an image in memory, to be decoded once from the top down; raises the item's error."""
+    with readable(item):
+        return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
 
 
 @dataclass(frozen=True)
-class Look:
-    """How an image's numbers are to be read: what all of its tiles share."""
+class ImageHeader:
+    """How an image's numbers are to be read, which all of its tiles share: libvips's format and interpretation.
+
+    `profile` is the ICC profile, None without one.
+    """
 
     bands: int
     format: str
@@ -53,34 +79,30 @@ class Look:
     profile: bytes | None
 
     @classmethod
-    def of(cls, image: Any) -> Look:
+    def of(cls, image: pyvips.Image) -> Self:
+        """Nothing is decoded for it."""
         profile = image.get(PROFILE) if PROFILE in image.get_fields() else None
         return cls(image.bands, image.format, image.interpretation, profile)
 
     @property
+    def dtype(self) -> str:
+        """NumPy's name of the format."""
+        return DTYPES[self.format]
+
+    @property
     def pixel_bytes(self) -> int:
-        import numpy as np
+        """Of all bands of one pixel: 6 for RGB of 16 bits."""
+        return self.bands * np.dtype(self.dtype).itemsize
 
-        return self.bands * np.dtype(NUMBERS[self.format]).itemsize
-
-    def on(self, image: Any, library: Any) -> Any:
-        """The image, of these bands and this format, read so."""
+    def applied_to(self, image: pyvips.Image) -> pyvips.Image:
+        """A copy of an image with these bands and this format that says how its numbers are to be read."""
         image = image.copy(interpretation=self.interpretation)
         if self.profile is not None:
-            image.set_type(library.GValue.blob_type, PROFILE, self.profile)
+            image.set_type(pyvips.GValue.blob_type, PROFILE, self.profile)
         return image
 
 
-def source_fault(source: Source, error: Exception, where: str = "") -> SourceError:
-    """`where` begins with a space."""
-    msg = f"{source.uri}: cannot be read as an image{where}: {reason(error)}. Correct or remove the file."
-    return SourceError(msg)
-
-
-def result_fault(result: Result, error: Exception) -> EngineError:
-    return EngineError(f"chunk {result.chunk}, {result.name!r}: cannot be read as an image: {reason(error)}.")
-
-
 def reason(error: Exception) -> str:
+    """The last line of what libvips says, which names the cause; earlier ones name operations."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else type(error).__name__

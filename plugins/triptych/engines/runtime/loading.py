@@ -15,6 +15,7 @@ EXTRAS = {
     "ctranslate2": "languages",
     "docx": "documents",
     "duckdb": "tables",
+    "identify": "documents",
     "isal": "genomics",
     "jsonschema_rs": "tables",
     "markdown_it": "documents",

@@ -245,8 +245,8 @@ def tar_of(files: Mapping[str, bytes]) -> bytes:
 
 def _tree_results() -> list[Results]:
     return [
-        Results({"output.bin": b"one"}, metadata={"path": "src/one.py", "packed": "no"}),
-        Results({"any": tar_of({"src/two.py": b"two", "ü/3 x.py": b""})}, metadata={"packed": "tar"}),
+        Results({"output.bin": b"one"}, metadata={"path": "src/one.py", "packed": "no", "files": 1}),
+        Results({"any": tar_of({"src/two.py": b"two", "ü/3 x.py": b""})}, metadata={"packed": "tar", "files": 1}),
         Results({"deep/four.txt": b"four", "five.txt": b"five"}),
     ]
 
@@ -271,7 +271,10 @@ def _tree_in_tar(found: Mapping[str, bytes]) -> None:
 
 def _large_tars(factor: int) -> list[Results]:
     block = random.Random(0).randbytes(2 * 1024 * 1024)
-    return [Results({"t.tar": tar_of({f"{n}.bin": block})}, metadata={"packed": "tar"}) for n in range(4 * factor)]
+    return [
+        Results({"t.tar": tar_of({f"{n}.bin": block})}, metadata={"packed": "tar", "files": 1})
+        for n in range(4 * factor)
+    ]
 
 
 def _cut_tar() -> list[Results]:
@@ -384,9 +387,9 @@ CASES: list[Split | Join] = [
         {},
         _tree_results,
         _tree_in_folder,
-        bad={"conflicts": "ask"},
+        bad={"on_conflict": "ask"},
         corrupt=_cut_tar,
-        says="chunk 0 \\(unit a\\), result 't.tar': cannot be read as a tar",
+        says="chunk 0, 't.tar': cannot be read as a tar",
         grow=_large_tars,
     ),
     Join("codebase", {"format": "zip", "name": "t.zip", "root": "a/b"}, _tree_results, _tree_in_zip, bad={"name": ""}),

@@ -47,9 +47,9 @@ def _tiles(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
             whole = np.asarray(image)
         seen = np.zeros(whole.shape[:2], int)
         for piece in (piece for piece in pieces if piece.metadata["source"] == path.name):
-            about = piece.metadata
-            rows = slice(about["y"], about["y"] + about["height"])
-            columns = slice(about["x"], about["x"] + about["width"])
+            place = piece.metadata
+            rows = slice(place["y_px"], place["y_px"] + place["height_px"])
+            columns = slice(place["x_px"], place["x_px"] + place["width_px"])
             np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(piece.data))), whole[rows, columns])
             seen[rows, columns] += 1
         assert seen.min() == seen.max() == 1
@@ -76,19 +76,37 @@ def as_png(image: Image.Image) -> bytes:
     return data.getvalue()
 
 
-def tile_results(image: Image.Image, size: int, scale: int = 1, source: str = "p.png") -> list[Results]:
+def tile_results(
+    image: Image.Image, size: int, scale: int = 1, source: str = "p.png", source_index: int = 0
+) -> list[Results]:
     """Tiles without overlap, cut with Pillow."""
     columns, rows = -(-image.width // size), -(-image.height // size)
-    found = []
+    found: list[Results] = []
     for row in range(rows):
         for column in range(columns):
             x, y = column * size, row * size
             tile = image.crop((x, y, min(x + size, image.width), min(y + size, image.height)))
-            about = {"source": source, "row": row, "column": column, "rows": rows, "columns": columns, "x": x, "y": y}
-            about |= {"width": tile.width, "height": tile.height, "tile_width": tile.width, "tile_height": tile.height}
-            about |= {"overlap": 0, "image_width": image.width, "image_height": image.height}
+            place = {
+                "source_index": source_index,
+                "source": source,
+                "part": len(found),
+                "parts": rows * columns,
+                "row": row,
+                "column": column,
+                "rows": rows,
+                "columns": columns,
+                "x_px": x,
+                "y_px": y,
+                "width_px": tile.width,
+                "height_px": tile.height,
+                "tile_width_px": tile.width,
+                "tile_height_px": tile.height,
+                "overlap_px": 0,
+                "image_width_px": image.width,
+                "image_height_px": image.height,
+            }
             larger = tile.resize((tile.width * scale, tile.height * scale), Image.Resampling.NEAREST)
-            found.append(Results({"output.png": as_png(larger)}, metadata=about))
+            found.append(Results({"output.png": as_png(larger)}, metadata=place))
     return found
 
 
@@ -208,10 +226,10 @@ def _no_image() -> list[Results]:
 CASES = [
     Split(
         "image_tiles",
-        {"size": TILE_PX},
+        {"tile_size": TILE_PX},
         _pictures,
         _tiles,
-        bad={"size": 1},
+        bad={"tile_size": 1},
         corrupt=_broken,
         says="cannot be read as an image",
         grow=_tall,
@@ -220,10 +238,10 @@ CASES = [
     ),
     Split(
         "image_batches",
-        {"count": 2},
+        {"items_per_chunk": 2},
         _archives,
         _originals,
-        bad={"count": 0},
+        bad={"items_per_chunk": 0},
         corrupt=_bad_zip,
         says="zip",
         grow=_many_images,
@@ -232,7 +250,7 @@ CASES = [
     ),
     Split(
         "image_batches",
-        {"count": 2, "max_width": WIDEST_PX},
+        {"items_per_chunk": 2, "max_width": WIDEST_PX},
         _archives,
         _made_smaller,
         bad={"max_width": 0},

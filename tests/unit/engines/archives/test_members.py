@@ -7,8 +7,11 @@ import tarfile
 
 import pytest
 
-from triptych.engines.archives.members import read_tar, tar_of
+from tests.support.memory_source import MemorySource
+from triptych.engines.archives.members import read_tar, relative_path, tar_of
 from triptych.errors import SourceError
+
+TAR = MemorySource("a.tar")
 
 
 def _tar() -> bytes:
@@ -16,7 +19,7 @@ def _tar() -> bytes:
 
 
 def test_what_is_written_is_read() -> None:
-    found = [(member.name, member.data.read()) for member in read_tar(io.BytesIO(_tar()), "a.tar")]
+    found = [(member.name, member.data.read()) for member in read_tar(TAR, io.BytesIO(_tar()))]
     assert found == [(f"{n}.txt", b"x" * 300 + b"y" * 300) for n in range(4)]
 
 
@@ -29,7 +32,7 @@ def test_a_damaged_archive_does_not_end_early(damage: str) -> None:
     else:
         del data[third + (700 if damage == "cut in a file" else 0) :]
     with pytest.raises(SourceError, match=r"a\.tar: cannot be read as a tar archive"):
-        [member.data.read() for member in read_tar(io.BytesIO(bytes(data)), "a.tar")]
+        [member.data.read() for member in read_tar(TAR, io.BytesIO(bytes(data)))]
 
 
 @pytest.mark.parametrize(
@@ -44,4 +47,12 @@ def test_names_that_climb_and_links_are_refused(name: str, kind: bytes) -> None:
         archive.addfile(entry, io.BytesIO())
     data.seek(0)
     with pytest.raises(SourceError, match="refused"):
-        list(read_tar(data, "a.tar"))
+        list(read_tar(TAR, data))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("./a//b", "a/b"), ("a\\b", "a/b"), ("a/../b", None), ("/a", None), ("c:\\a", None), ("", None), ("a\0b", None)],
+)
+def test_a_relative_path_stays_in_its_folder(name: str, expected: str | None) -> None:
+    assert relative_path(name) == expected

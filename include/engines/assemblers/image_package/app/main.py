@@ -10,37 +10,61 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from triptych.engines import Output, Result, need, resources
+from PIL import Image, ImageDraw
+from PIL.TiffImagePlugin import AppendingTiffWriter
+
+from triptych.engines import Output, Result, resources
 from triptych.engines.archives.members import PackedFile, read_tar, tar_of, write_zip
-from triptych.engines.images.vips import result_fault
 from triptych.engines.streams.file_objects import BlockReader, OutputFile
 
-COLUMNS = ("name", "chunk", "width", "height", "format", "bytes", "sha256")
 TAR_MAGIC = (257, b"ustar")
 ON_A_SHEET, ACROSS, MARGIN_PX = 100, 10, 8
 
 
+@dataclass(frozen=True)
+class Packed:
+    """One image: its name in the package, which no other has, its file's bytes, and the result that it came in."""
+
+    name: str
+    data: bytes
+    result: Result
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image's line in the index; the fields are its columns."""
+
+    name: str
+    chunk: int
+    width: int
+    height: int
+    format: str | None
+    bytes: int
+    sha256: str
+
+
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    is_unpacked_later = params["contact_sheet"] or params["package"] == "tiff"
-    entries = [_entry(name, data, result, whole=not is_unpacked_later) for name, data, result in _images(results)]
+    is_decoded_later = params["contact_sheet"] or params["package"] == "tiff"
+    entries = [_entry(packed, decode=not is_decoded_later) for packed in _images(results)]
     {"zip": _zip, "tar": _tar, "tiff": _tiff}[params["package"]](results, output, params["name"])
     if params["index"] == "csv":
         with output.open(f"{params['name']}.csv") as out:
-            table = csv.DictWriter(codecs.getwriter("utf-8")(OutputFile(out)), COLUMNS)
+            table = csv.DictWriter(codecs.getwriter("utf-8")(OutputFile(out)), [field.name for field in fields(Entry)])
             table.writeheader()
-            table.writerows(entries)
+            table.writerows(map(asdict, entries))
     elif params["index"] == "json":
         with output.open(f"{params['name']}.json") as out:
-            out.write(json.dumps(entries, ensure_ascii=False, indent=1).encode() + b"\n")
+            out.write(json.dumps(list(map(asdict, entries)), ensure_ascii=False, indent=1).encode() + b"\n")
     if params["contact_sheet"]:
         _contact_sheets(results, output, params["thumbnail"])
 
 
-def _images(results: Sequence[Result]) -> Iterator[tuple[str, bytes, Result]]:
+def _images(results: Sequence[Result]) -> Iterator[Packed]:
     """Every image with a name of its own: a tar's members have theirs, with the chunk's number when it is taken."""
     taken: set[str] = set()
     for result in results:
@@ -48,7 +72,7 @@ def _images(results: Sequence[Result]) -> Iterator[tuple[str, bytes, Result]]:
             path = PurePosixPath(name)
             kept = name if name not in taken else (path.parent / f"{result.chunk:06d}_{path.name}").as_posix()
             taken.add(kept)
-            yield kept, data, result
+            yield Packed(kept, data, result)
 
 
 def _files(result: Result) -> Iterator[tuple[str, bytes]]:
@@ -59,51 +83,53 @@ def _files(result: Result) -> Iterator[tuple[str, bytes]]:
         yield result.flat_name, b"".join(result.stream())
         return
     with io.BufferedReader(BlockReader(result.stream())) as stream:
-        for member in read_tar(stream, f"chunk {result.chunk}, {result.name!r}"):
+        for member in read_tar(result, stream):
             yield member.name, member.data.read()
 
 
-def _entry(name: str, data: bytes, result: Result, *, whole: bool) -> dict[str, Any]:
-    """The image's line in the index; with `whole` EngineError when its pixels are not all there."""
-    with _opened(data, result) as image, _readable(result):
-        if whole:
+def _entry(packed: Packed, *, decode: bool) -> Entry:
+    """The image's line in the index; with `decode` the result's error when its pixels are not all there."""
+    with _opened(packed) as image:
+        if decode:
             image.load()
-        about = {"width": image.width, "height": image.height, "format": image.format}
-    digest = hashlib.sha256(data).hexdigest()
-    return {"name": name, "chunk": result.chunk, **about, "bytes": len(data), "sha256": digest}
+        size, image_format = image.size, image.format
+    digest = hashlib.sha256(packed.data).hexdigest()
+    return Entry(packed.name, packed.result.chunk, *size, image_format, len(packed.data), digest)
 
 
-def _opened(data: bytes, result: Result) -> Any:
-    pillow = need("PIL.Image", "images")
+@contextmanager
+def _opened(packed: Packed) -> Iterator[Image.Image]:
+    """The image, not yet decoded; what Pillow raises when it is becomes the result's error."""
     try:
-        return pillow.open(io.BytesIO(data))
-    except (OSError, pillow.DecompressionBombError) as error:
-        raise result_fault(result, error) from error
+        with Image.open(io.BytesIO(packed.data)) as image:
+            yield image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        text = f"cannot be read as an image: {error}. Correct or remove it."
+        raise packed.result.error(text) from error
 
 
 def _zip(results: Sequence[Result], output: Output, name: str) -> None:
     with output.open(f"{name}.zip") as out:
         # Images are compressed already.
-        write_zip(out, _packed(results), zipfile.ZIP_STORED)
+        write_zip(out, _as_files(results), zipfile.ZIP_STORED)
 
 
 def _tar(results: Sequence[Result], output: Output, name: str) -> None:
     with output.open(f"{name}.tar") as out:
-        for block in tar_of(_packed(results)):
+        for block in tar_of(_as_files(results)):
             out.write(block)
 
 
-def _packed(results: Sequence[Result]) -> Iterator[PackedFile]:
-    return ((name, len(data), [data]) for name, data, _ in _images(results))
+def _as_files(results: Sequence[Result]) -> Iterator[PackedFile]:
+    return ((packed.name, len(packed.data), [packed.data]) for packed in _images(results))
 
 
 def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
-    writer = need("PIL.TiffImagePlugin", "images").AppendingTiffWriter
     path, is_empty = resources().new_folder() / "pages.tif", True
     # Not save_all: that opens every image before it writes the first.
-    with writer(path, new=True) as pages:
-        for _, data, result in _images(results):
-            with _opened(data, result) as image, _readable(result):
+    with AppendingTiffWriter(str(path), new=True) as pages:
+        for packed in _images(results):
+            with _opened(packed) as image:
                 for number in range(getattr(image, "n_frames", 1)):
                     image.seek(number)
                     image.save(pages, "TIFF", compression="tiff_deflate")
@@ -113,38 +139,30 @@ def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
         output.put_file(path, f"{name}.tif")
 
 
-@contextmanager
-def _readable(result: Result) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, SyntaxError) as error:
-        raise result_fault(result, error) from error
-
-
-def _contact_sheets(results: Sequence[Result], output: Output, side: int) -> None:
-    """`contact_000.jpg` ..., each with up to 100 small copies and their names."""
+def _contact_sheets(results: Sequence[Result], output: Output, side_px: int) -> None:
+    """`contact_000.jpg` ..., each with up to ON_A_SHEET small copies and their names."""
     images = _images(results)
     number = 0
     while batch := list(islice(images, 1)):
-        sheet = _sheet(chain(batch, islice(images, ON_A_SHEET - 1)), side)
+        sheet = _sheet(chain(batch, islice(images, ON_A_SHEET - 1)), side_px)
         with output.open(f"contact_{number:03d}.jpg") as out:
             out.write(sheet)
         number += 1
 
 
-def _sheet(images: Iterator[tuple[str, bytes, Result]], side: int) -> bytes:
-    pillow, drawing = need("PIL.Image", "images"), need("PIL.ImageDraw", "images")
-    width, height = side + 2 * MARGIN_PX, side + 4 * MARGIN_PX
-    sheet = pillow.new("RGB", (width * ACROSS, height * (ON_A_SHEET // ACROSS)), "white")
-    pen = drawing.Draw(sheet)
+def _sheet(images: Iterator[Packed], side_px: int) -> bytes:
+    """A JPEG of at most ON_A_SHEET copies, ACROSS in a row; as large as what is on it."""
+    width, height = side_px + 2 * MARGIN_PX, side_px + 4 * MARGIN_PX
+    sheet = Image.new("RGB", (width * ACROSS, height * (ON_A_SHEET // ACROSS)), "white")
+    pen = ImageDraw.Draw(sheet)
     count = 0
-    for name, data, result in images:
+    for packed in images:
         x, y = count % ACROSS * width + MARGIN_PX, count // ACROSS * height + MARGIN_PX
-        with _opened(data, result) as image, _readable(result):
-            image.thumbnail((side, side))
+        with _opened(packed) as image:
+            image.thumbnail((side_px, side_px))
             sheet.paste(image.convert("RGB"), (x, y))
         # The built-in font has Latin letters only.
-        pen.text((x, y + side), name.encode("ascii", "replace").decode()[: side // 6], "black")
+        pen.text((x, y + side_px), packed.name.encode("ascii", "replace").decode()[: side_px // 6], "black")
         count += 1
     used = sheet.crop((0, 0, width * min(count, ACROSS), height * -(-count // ACROSS)))
     written = io.BytesIO()

@@ -3,70 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+import pyvips
+
 from triptych.engines import Chunk, Source
 from triptych.engines.images.strips import strips
-from triptych.engines.images.vips import Look, open_image, source_fault, vips
+from triptych.engines.images.tiles import TilePlace
+from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, open_image, reason
 from triptych.engines.streams.parallel import map_ordered
-from triptych.errors import JobSpecError, SourceError
+from triptych.errors import JobSpecError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}
 
 
+@dataclass(frozen=True)
+class Grid:
+    """How the images are cut: tiles of `tile_px` by `tile_px` that share `overlap_px`; `boundary` as in the schema."""
+
+    tile_px: int
+    overlap_px: int
+    boundary: str
+
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """(start, length) of each tile along a side of `length` pixels: 10 in tiles of 4 -> (0, 4), (4, 4), (8, 2)."""
+        starts = range(0, max(1, length - self.overlap_px), self.tile_px - self.overlap_px)
+        if self.boundary == "shift" and length >= self.tile_px:
+            return [(min(start, length - self.tile_px), self.tile_px) for start in starts]
+        return [(start, min(self.tile_px, length - start)) for start in starts]
+
+
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    if params["overlap"] >= params["size"]:
-        msg = f"params.partitioner.overlap: must be below the tile size of {params['size']}."
+    if params["overlap"] >= params["tile_size"]:
+        msg = f"params.partitioner.overlap: must be below the tile size of {params['tile_size']}."
         raise JobSpecError(msg)
+    limit_cache()
+    grid = Grid(params["tile_size"], params["overlap"], params["boundary"])
     for source in sources:
         if not source.size:
-            msg = f"{source.uri}: is empty, and an image is not."
-            raise SourceError(msg)
-        try:
-            yield from _tiles(source, params)
-        except vips().Error as error:
-            raise source_fault(source, error) from error
+            text = "is empty, and an image is not. Correct or remove it."
+            raise source.error(text)
+        with source.open() as data:
+            yield from _tiles(source, open_image(source, data), grid, params["format"])
 
 
-def _tiles(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    with source.open() as data:
-        image = open_image(data, sequential=True)
-        look, across, down = Look.of(image), _spans(image.width, params), _spans(image.height, params)
-        about = {"source": source.name, "columns": len(across), "rows": len(down), "overlap": params["overlap"]}
-        about |= {"image_width": image.width, "image_height": image.height}
-        cut = (
-            # A copy: the strip is written over while tiles wait to be packed.
-            ({"row": row, "column": column, "x": x, "y": y}, strip[:, x : x + width].copy())
-            for row, ((y, _), strip) in enumerate(zip(down, strips(image, down, source), strict=True))
-            for column, (x, width) in enumerate(across)
-        )
-        tile_bytes = across[0][1] * down[0][1] * look.pixel_bytes
-        yield from map_ordered(partial(_packed, vips(), look, about, params), cut, tile_bytes)
+def _tiles(source: Source, image: pyvips.Image, grid: Grid, file_format: str) -> Iterator[Chunk]:
+    header, across, down = ImageHeader.of(image), grid.spans(image.width), grid.spans(image.height)
+    first = _first_place(source, image, grid)
+
+    def place(row: int, column: int) -> TilePlace:
+        (x, width), (y, height) = across[column], down[row]
+        lies = replace(first, row=row, column=column, x_px=x, y_px=y, width_px=width, height_px=height)
+        return lies if grid.boundary == "pad" else replace(lies, tile_width_px=width, tile_height_px=height)
+
+    cut = (
+        # A copy: the strip is written over while tiles wait to be packed.
+        (place(row, column), strip[:, x : x + width].copy())
+        for row, strip in enumerate(strips(image, down, source))
+        for column, (x, width) in enumerate(across)
+    )
+    tile_bytes = across[0][1] * down[0][1] * header.pixel_bytes
+    yield from map_ordered(partial(_packed, source, header, file_format), cut, tile_bytes)
 
 
-def _packed(
-    library: Any, look: Look, about: Mapping[str, Any], params: Mapping[str, Any], cut: tuple[Mapping[str, Any], Any]
-) -> Chunk:
-    """A chunk of a tile's place and pixels."""
+def _first_place(source: Source, image: pyvips.Image, grid: Grid) -> TilePlace:
+    """That of a whole tile in the top left corner."""
+    return TilePlace(
+        source_index=source.index,
+        source=source.path,
+        row=0,
+        column=0,
+        rows=len(grid.spans(image.height)),
+        columns=len(grid.spans(image.width)),
+        x_px=0,
+        y_px=0,
+        width_px=grid.tile_px,
+        height_px=grid.tile_px,
+        tile_width_px=grid.tile_px,
+        tile_height_px=grid.tile_px,
+        overlap_px=grid.overlap_px,
+        image_width_px=image.width,
+        image_height_px=image.height,
+    )
+
+
+def _packed(source: Source, header: ImageHeader, file_format: str, cut: tuple[TilePlace, Pixels]) -> Chunk:
+    """The chunk of one tile."""
     place, pixels = cut
     height, width, bands = pixels.shape
-    tile = look.on(library.Image.new_from_memory(pixels, width, height, bands, look.format), library)
-    if params["edge"] == "pad":
-        tile = tile.embed(0, 0, params["size"], params["size"], extend="copy")
-    saver = SAVERS[params["format"]]
+    tile = header.applied_to(pyvips.Image.new_from_memory(pixels, width, height, bands, header.format))
+    if (place.tile_width_px, place.tile_height_px) != (width, height):
+        tile = tile.embed(0, 0, place.tile_width_px, place.tile_height_px, extend="copy")
+    saver = SAVERS[file_format]
+    try:
+        data = tile.write_to_buffer(saver, keep="icc")
+    except pyvips.Error as error:
+        text = f"its pixels cannot be written as {file_format}: {reason(error)}. Set another format."
+        raise source.error(text) from error
     extension = PurePosixPath(saver.partition("[")[0]).suffix
-    name = f"{about['source']}_{place['row']}_{place['column']}{extension}"
-    size = {"width": width, "height": height, "tile_width": tile.width, "tile_height": tile.height}
-    data = tile.write_to_buffer(saver, keep="icc")
-    return Chunk.of_bytes(data, name=name, items=1, metadata={**about, **place, **size})
-
-
-def _spans(length: int, params: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """(start, length) of each tile along one side."""
-    size, step = params["size"], params["size"] - params["overlap"]
-    starts = range(0, max(1, length - params["overlap"]), step)
-    if params["edge"] == "shift" and length >= size:
-        return [(min(start, length - size), size) for start in starts]
-    return [(start, min(size, length - start)) for start in starts]
+    name = f"{source.path.replace('/', '_')}_{place.row}_{place.column}{extension}"
+    return Chunk.of_bytes(data, name=name, items=1, metadata=place.to_metadata())
