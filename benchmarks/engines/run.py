@@ -248,10 +248,10 @@ ROWS = (
     Cut("audio_silence", {"min_silence_ms": 300}, inputs.sound, (SILENCES,)),
     Cut("audio_silence", {"min_silence_ms": 300}, inputs.flac, (SILENCES, FLAC)),
     Cut("audio_language", {}, inputs.speech),
-    Cut("video_frames", {"seconds": 10}, inputs.video, (SEGMENTS + ".mp4", COUNTED)),
-    Cut("video_frames", {"frames": 240, "crf": 16}, inputs.video, (ENCODED,)),
+    Cut("video_frames", {"segment_s": 10}, inputs.video, (SEGMENTS + ".mp4", COUNTED)),
+    Cut("video_frames", {"items_per_chunk": 240, "crf": 16}, inputs.video, (ENCODED,)),
     Cut("video_scenes", {}, inputs.video, (CHANGES,)),
-    Cut("video_renditions", {"slice_seconds": 10, "ladder": LADDER}, inputs.video, (SEGMENTS + ".mp4",)),
+    Cut("video_renditions", {"segment_s": 10, "ladder": LADDER}, inputs.video, (SEGMENTS + ".mp4",)),
     Join("concat", {"header": False}, inputs.bare_table, ('cat "$IN"/* > "$OUT"',)),
     Join("tar", {}, inputs.bare_table, ('tar -C "$IN" -c . | zstd -q > "$OUT"',)),
     Join("zip", {}, inputs.bare_table, ('zip -q -r - "$IN" > "$OUT"',)),
@@ -278,9 +278,9 @@ ROWS = (
         {},
         inputs.video,
         (LISTED + ".mp4", f"{LISTED}.mp4 && {COUNT} o.mp4 > count"),
-        after=("video_frames", {"seconds": 10}),
+        after=("video_frames", {"segment_s": 10}),
     ),
-    Join("video_scenes", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"seconds": 10})),
+    Join("video_scenes", {}, inputs.video, (LISTED + ".mp4",), after=("video_frames", {"segment_s": 10})),
 )
 
 

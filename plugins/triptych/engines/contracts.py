@@ -19,6 +19,8 @@ from triptych.engines.api import Result
 
 SOURCE_INDEX, PART, PARTS = "source_index", "part", "parts"
 """Keys of a chunk's metadata."""
+OnMissing = Literal["fail", "skip"]
+"""What an assembler does when a part of a source left no file."""
 UNPLACED = -1
 """Before all source indices: the results whose partitioner tells no place."""
 
@@ -83,7 +85,7 @@ def by_source(
     place: type[P],
     *,
     unplaced: str | None = None,
-    on_missing: Literal["fail", "skip"] = "fail",
+    on_missing: OnMissing = "fail",
 ) -> list[SourceParts[P]]:
     """Results grouped by source index, each source's in order of part; one file per part.
 
@@ -125,7 +127,7 @@ def _each(given: str | Sequence[str], count: int) -> Sequence[str]:
     return [given] * count if isinstance(given, str) else given
 
 
-def _whole(group: Sequence[Part[P]], on_missing: Literal["fail", "skip"]) -> SourceParts[P]:
+def _whole(group: Sequence[Part[P]], on_missing: OnMissing) -> SourceParts[P]:
     """The parts of one source in order; raises unless each has one file."""
     ordered = sorted(group, key=lambda part: part.number)
     first = ordered[0].result

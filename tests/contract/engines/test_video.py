@@ -12,14 +12,13 @@ from pathlib import Path
 
 import numpy
 import pytest
-import scenedetect
 
-from tests.contract.engines.cases.video import clip, frame_count
+from tests.contract.engines.cases.video import clip, frame_count, placed
 from tests.support import field_pictures
-from tests.support.engine_harness import Piece, Results, join, left_behind, split, untouched
-from triptych.engines.video.packets import read_frames
+from tests.support.engine_harness import SAMPLES, Piece, Results, join, left_behind, split, untouched
+from triptych.engines.video.frame_index import read_frame_index
 from triptych.engines.video.scene_scores import DETECTORS, detector
-from triptych.errors import EngineError, SourceError
+from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 H264 = "-c:v libx264 -preset ultrafast -g 25"
@@ -79,15 +78,15 @@ def _packet_times(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "options", "params"),
     [
-        ("a film 画.mp4", H264, {"frames": 25}),
-        ("a.mp4", H264, {"frames": 33, "crf": 0}),
-        ("a.mov", H264, {"seconds": 1.3, "crf": 0}),
-        ("a.mkv", B_FRAMES, {"frames": 20, "crf": 0}),
-        ("a.mkv", B_FRAMES, {"seconds": 1, "cut": "keyframes", "crf": 0}),
-        ("a.mkv", TEN_BITS, {"frames": 33, "crf": 0}),
-        ("a.webm", VP9, {"seconds": 1, "cut": "keyframes"}),
-        ("a.webm", VP9, {"frames": 33, "crf": 0}),
-        ("a.mp4", H264, {"frames": 1000}),
+        ("a film 画.mp4", H264, {"items_per_chunk": 25}),
+        ("a.mp4", H264, {"items_per_chunk": 33, "crf": 0}),
+        ("a.mov", H264, {"segment_s": 1.3, "crf": 0}),
+        ("a.mkv", B_FRAMES, {"items_per_chunk": 20, "crf": 0}),
+        ("a.mkv", B_FRAMES, {"segment_s": 1, "cut": "keyframes", "crf": 0}),
+        ("a.mkv", TEN_BITS, {"items_per_chunk": 33, "crf": 0}),
+        ("a.webm", VP9, {"segment_s": 1, "cut": "keyframes"}),
+        ("a.webm", VP9, {"items_per_chunk": 33, "crf": 0}),
+        ("a.mp4", H264, {"items_per_chunk": 1000}),
     ],
 )
 def test_cut_and_joined_has_every_frame(
@@ -105,17 +104,17 @@ def test_cut_and_joined_has_every_frame(
 
 def test_cuts_at_keyframes_are_copies(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4")
-    pieces = split(settings, "video_frames", [path], {"seconds": 1})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1})
     assert [piece.metadata["copied"] for piece in pieces] == [True] * 4
     assert [piece.metadata["first_frame"] for piece in pieces] == [0, 25, 50, 75]
-    exact = split(settings, "video_frames", [path], {"frames": 40})
+    exact = split(settings, "video_frames", [path], {"items_per_chunk": 40})
     assert [piece.metadata["copied"] for piece in exact] == [False] * 3
-    assert exact[1].metadata["span"] == {"start_s": 1.6, "end_s": 3.2}
+    assert (exact[1].metadata["start_s"], exact[1].metadata["end_s"]) == (1.6, 3.2)
 
 
 def test_pieces_of_several_kinds_are_encoded_anew(settings: Settings, tmp_path: Path) -> None:
     paths = [clip(tmp_path / "a.mp4", 1), clip(tmp_path / "b.mp4", 1, "-c:v mpeg4 -s 48x32")]
-    results = [Results({"o": path.read_bytes()}, metadata={"source": "film.mp4"}) for path in paths]
+    results = placed(*(path.read_bytes() for path in paths))
     again = tmp_path / "film.mp4"
     again.write_bytes(join(settings, "video_concat", results)["film.mp4"])
     assert frame_count(again) == 50
@@ -124,7 +123,7 @@ def test_pieces_of_several_kinds_are_encoded_anew(settings: Settings, tmp_path: 
 
 def test_a_video_without_sound(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", 2, f"{H264} -an")
-    pieces = split(settings, "video_frames", [path], {"frames": 10, "crf": 0})
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 10, "crf": 0})
     again = tmp_path / "again.mp4"
     again.write_bytes(join(settings, "video_concat", untouched(pieces), {"crf": 0})["a.mp4"])
     assert _pictures(again) == _pictures(path)
@@ -133,12 +132,12 @@ def test_a_video_without_sound(settings: Settings, tmp_path: Path) -> None:
 def test_a_ladder_above_the_source_keeps_its_height(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", 1)
     (piece,) = split(settings, "video_renditions", [path], {})
-    assert piece.metadata["rendition"] == {"width": 96, "height": 64, "bitrate_kbps": 400, "audio": True}
+    assert piece.metadata["rendition"] == {"width_px": 96, "height_px": 64, "bitrate_kbps": 400, "audio": True}
 
 
 def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mkv", 4)
-    pieces = split(settings, "video_frames", [path], {"seconds": 1})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1})
     again = tmp_path / "again.mkv"
     again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
     shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
@@ -146,11 +145,11 @@ def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) 
     assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]
 
 
-@pytest.mark.parametrize("kind", ["content", "adaptive"])
-def test_changes_score_as_pyscenedetect_scores_them(kind: str) -> None:
+@pytest.mark.parametrize("name", ["content", "adaptive"])
+def test_changes_score_as_pyscenedetect_scores_them(name: str) -> None:
     random = numpy.random.default_rng(7)
     pictures = [random.integers(0, most, (90, 160, 3), numpy.uint8) for most in (1, 2, 90, 256, 256, 17)]
-    own, theirs = detector(kind, 12, None), getattr(scenedetect, DETECTORS[kind])()
+    own, theirs = detector(name, 12, None), DETECTORS[name]()
     scores = [[each._calculate_frame_score(None, picture) for picture in pictures] for each in (own, theirs)]
     assert scores[0] == scores[1]
     assert len(set(scores[0])) == len(pictures)
@@ -181,7 +180,7 @@ def _written(pieces: Sequence[Piece], folder: Path, suffix: str) -> list[Path]:
 def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, options: str, copied: list[bool]) -> None:
     """However a codec hides frames: where the keyframes promise less than they seem to, pieces are encoded."""
     path = clip(tmp_path / name, 4, options)
-    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1, "cut": "keyframes", "crf": 0})
     files = _written(pieces, tmp_path / "pieces", path.suffix)
     assert [piece.metadata["copied"] for piece in pieces] == copied
     assert [frame_count(file) for file in files] == [piece.items for piece in pieces]
@@ -196,7 +195,7 @@ def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: 
     clip(tmp_path / "first.webm", 6, f"{rate} -pass 1 -passlogfile {log}")
     clip(path, 6, f"{rate} -pass 2 -passlogfile {log}")
     assert len(set(_packet_times(path))) > frame_count(path) == 150
-    pieces = split(settings, "video_frames", [path], {"seconds": 3, "cut": "keyframes"})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 3, "cut": "keyframes"})
     files = _written(pieces, tmp_path / "pieces", ".webm")
     assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
     assert sum(piece.items or 0 for piece in pieces) == 150
@@ -228,14 +227,14 @@ class _Counted(io.FileIO):
 def test_the_tables_of_a_film_tell_when_its_frames_are_shown(tmp_path: Path, name: str, options: str) -> None:
     path = clip(tmp_path / name, 20, f"-g 25 {options}")
     with _Counted(path) as file, io.BufferedReader(file, 1) as data:
-        frames = read_frames(data)
+        frames = read_frame_index(data)
     shown = json.loads(_probed(path, "-show_packets -show_entries packet=codec_type,pts -of json"))["packets"]
     assert list(frames.times) == sorted(each["pts"] for each in shown if each["codec_type"] == "video")
-    assert frames.sounds == sum(each["codec_type"] == "audio" for each in shown)
+    assert frames.audio_packets == sum(each["codec_type"] == "audio" for each in shown)
     assert file.taken < path.stat().st_size / 2
 
 
-@pytest.mark.parametrize("params", [{"frames": 7}, {"seconds": 0.2, "cut": "keyframes"}])
+@pytest.mark.parametrize("params", [{"items_per_chunk": 7}, {"segment_s": 0.2, "cut": "keyframes"}])
 @pytest.mark.parametrize("is_paired", [True, False])
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
 def test_two_fields_are_one_frame(
@@ -274,11 +273,11 @@ def test_frames_that_an_edit_list_hides_stay_hidden(
 ) -> None:
     path = edited(tmp_path)
     assert frame_count(path) < len(_packet_times(path))
-    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes", "crf": 0})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1, "cut": "keyframes", "crf": 0})
     files = _written(pieces, tmp_path / "pieces", ".mp4")
     assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
     again = tmp_path / "again.mp4"
-    twice = [Results({"o": path.read_bytes()}, metadata={"source": "a.mp4"})] * 2
+    twice = placed(*[path.read_bytes()] * 2, source="a.mp4")
     again.write_bytes(join(settings, "video_concat", twice, {"crf": 0})["a.mp4"])
     assert _pictures(again) == _pictures(path) * 2
 
@@ -288,7 +287,7 @@ def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_p
     """Also those before the first frame, with which a decoder warms up."""
     more = {"ntsc.mp4": " -r 30000/1001 -ar 44100", "mp3.mp4": " -c:a libmp3lame"}.get(name, "")
     path = clip(tmp_path / name, 4, (VP9 if name.endswith("webm") else f"{H264} -c:a aac") + more)
-    pieces = split(settings, "video_frames", [path], {"seconds": 1, "cut": "keyframes"})
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1, "cut": "keyframes"})
     assert len(pieces) > 2
     assert all(piece.metadata["copied"] for piece in pieces)
     again = tmp_path / f"again{path.suffix}"
@@ -303,7 +302,7 @@ def test_encoded_pieces_look_like_the_source(settings: Settings, tmp_path: Path)
     path = clip(tmp_path / "a.mp4", 2, f"{H264} {looks}")
     shown = "color_range,color_space,color_transfer,color_primaries,sample_aspect_ratio,pix_fmt"
     asked = f"-select_streams v -show_entries stream={shown} -of csv=p=0"
-    pieces = split(settings, "video_frames", [path], {"frames": 33})
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 33})
     assert [_probed(file, asked) for file in _written(pieces, tmp_path / "pieces", ".mp4")] == [
         _probed(path, asked)
     ] * 2
@@ -313,10 +312,10 @@ def test_encoded_pieces_look_like_the_source(settings: Settings, tmp_path: Path)
 def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", 4)
     cores = os.sched_getaffinity(0)
-    several = split(settings, "video_frames", [path], {"frames": 33})
+    several = split(settings, "video_frames", [path], {"items_per_chunk": 33})
     os.sched_setaffinity(0, {min(cores)})
     try:
-        assert split(settings, "video_frames", [path], {"frames": 33}) == several
+        assert split(settings, "video_frames", [path], {"items_per_chunk": 33}) == several
     finally:
         os.sched_setaffinity(0, cores)
 
@@ -357,7 +356,7 @@ def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Set
     data[places[60] : places[60] + 40] = b"\xff" * 40
     path.write_bytes(data)
     with pytest.raises(SourceError, match=r"a\.mp4: cannot be decoded at byte (\d+) or a little before") as caught:
-        split(settings, "video_frames", [path], {"frames": 33})
+        split(settings, "video_frames", [path], {"items_per_chunk": 33})
     found = int(re.findall(r"byte (\d+)", str(caught.value))[0])
     # As many packets later as there are threads.
     assert found in places[60 : 61 + (os.cpu_count() or 1)]
@@ -377,7 +376,7 @@ def test_a_codec_that_nobody_knows_is_refused(settings: Settings, tmp_path: Path
 def test_names_in_another_encoding_do_no_harm(settings: Settings, tmp_path: Path, name: str) -> None:
     path = clip(tmp_path / name, 1, f"{H264} -metadata title=Cafe")
     path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
-    pieces = split(settings, "video_frames", [path], {"frames": 10})
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 10})
     assert sum(piece.items or 0 for piece in pieces) == 25
     assert join(settings, "video_concat", untouched(pieces))
 
@@ -400,16 +399,97 @@ def test_damage_that_hides_frames_is_refused_with_its_place(
 
 def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:
     data = clip(tmp_path / "a.mkv", 1).read_bytes()
-    results = [Results({"o.mkv": each}, metadata={"source": "a.mkv"}) for each in (data, data[:-1000])]
+    results = placed(data, data[:-1000], source="a.mkv", name="o.mkv")
     with pytest.raises(EngineError, match=r"chunk 1, 'o\.mkv': ends at byte .* lacks 1000 bytes"):
         join(settings, "video_concat", results)
+
+
+def _two_of_one_name(folder: Path) -> list[Path]:
+    """`a/clip.mp4` and `b/clip.mp4`, with other pictures."""
+    paths = [folder / name / "clip.mp4" for name in ("a", "b")]
+    for hue, path in enumerate(paths):
+        path.parent.mkdir()
+        clip(path, 2, f"{H264} -vf hue=h={hue * 90}")
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("engine", "params", "assembler", "ends"),
+    [
+        ("video_frames", {"items_per_chunk": 25}, "video_concat", [".mp4"]),
+        ("video_frames", {"items_per_chunk": 25}, "video_scenes", ["_scenes.mp4"]),
+        ("video_renditions", {"segment_s": 1}, "video_concat", ["_64p_400k.mp4"]),
+        ("passthrough", {}, "video_concat", [".mp4"]),
+    ],
+)
+def test_sources_of_one_name_are_outputs_of_their_own(
+    settings: Settings, tmp_path: Path, engine: str, params: dict[str, object], assembler: str, ends: list[str]
+) -> None:
+    paths = _two_of_one_name(tmp_path)
+    joined = join(settings, assembler, untouched(split(settings, engine, paths, params)))
+    assert set(joined) == {f"{path.parent.name}/clip{end}" for path in paths for end in ends}
+    for path in paths:
+        again = tmp_path / "again.mp4"
+        again.write_bytes(joined[f"{path.parent.name}/clip{ends[0]}"])
+        assert _pictures(again) == _pictures(path)
+
+
+@pytest.mark.parametrize("assembler", ["video_concat", "video_scenes"])
+def test_a_part_that_is_missing_is_refused_or_left_out(settings: Settings, tmp_path: Path, assembler: str) -> None:
+    path = clip(tmp_path / "a.mp4", 3)
+    results = untouched(split(settings, "video_frames", [path], {"items_per_chunk": 25}))
+    del results[1]
+    with pytest.raises(EngineError, match=r"of the 3 parts of a\.mp4, 1 left no file: 1\."):
+        join(settings, assembler, results)
+    (joined,) = join(settings, assembler, results, {"on_missing": "skip"}).values()
+    again = tmp_path / "again.mp4"
+    again.write_bytes(joined)
+    assert _pictures(again) == _pictures(path)[:25] + _pictures(path)[50:]
+
+
+def test_only_the_scenes_that_are_chosen_have_to_be_there(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 3)
+    results = untouched(split(settings, "video_frames", [path], {"items_per_chunk": 25}))
+    del results[1]
+    assert join(settings, "video_scenes", results, {"scenes": [2]})
+    with pytest.raises(EngineError, match=r"a_scenes\.mp4: there is no scene 1; there are 0, 2\."):
+        join(settings, "video_scenes", results, {"scenes": [0, 1]})
+
+
+def test_a_part_of_two_files_is_refused(settings: Settings, tmp_path: Path) -> None:
+    data = clip(tmp_path / "a.mp4", 1).read_bytes()
+    (result,) = placed(data)
+    doubled = Results({"a.mp4": data, "b.mp4": data}, metadata=result.metadata)
+    with pytest.raises(EngineError, match=r"chunk 0, 'a\.mp4': part 0 of film\.mp4 has 2 files"):
+        join(settings, "video_concat", [doubled])
+
+
+def test_results_of_no_source_are_joined_in_order_of_chunk(settings: Settings, tmp_path: Path) -> None:
+    paths = [clip(tmp_path / f"{hue}.mkv", 1, f"{H264} -vf hue=h={hue}") for hue in (0, 90)]
+    results = [Results({"o.mkv": path.read_bytes()}) for path in paths]
+    again = tmp_path / "again.mkv"
+    again.write_bytes(join(settings, "video_concat", results)["video.mkv"])
+    assert _pictures(again) == _pictures(paths[0]) + _pictures(paths[1])
+
+
+@pytest.mark.parametrize(
+    ("engine", "old", "new"),
+    [
+        ("video_frames", "frames", "items_per_chunk"),
+        ("video_scenes", "min_frames", "min_scene_len"),
+        ("video_renditions", "slice_seconds", "segment_s"),
+    ],
+)
+def test_an_old_name_of_a_parameter_names_the_new(settings: Settings, engine: str, old: str, new: str) -> None:
+    with pytest.raises(JobSpecError, match=rf"{old}: is unknown\. It is called '{new}' now"):
+        split(settings, engine, [SAMPLES / "clip.mp4"], {old: 1})
 
 
 def test_slices_of_each_rendition_are_a_film(settings: Settings, tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", 4)
     ladder = [{"height": 64, "bitrate_kbps": 90}, {"height": 32, "bitrate_kbps": 40}]
-    pieces = split(settings, "video_renditions", [path], {"ladder": ladder, "slice_seconds": 1.5})
-    assert [piece.metadata["slice"] for piece in pieces] == [0, 0, 1, 1, 2, 2][: len(pieces)]
+    pieces = split(settings, "video_renditions", [path], {"ladder": ladder, "segment_s": 1.5})
+    assert [piece.metadata["segment"] for piece in pieces] == [0, 0, 1, 1, 2, 2][: len(pieces)]
     films = join(settings, "video_concat", untouched(pieces))
     assert set(films) == {"a_64p_90k.mp4", "a_32p_40k.mp4"}
     for name, data in films.items():
@@ -424,6 +504,6 @@ def test_a_result_that_begins_without_its_keyframe_is_refused(settings: Settings
     whole, late = clip(tmp_path / "a.mkv", 2), tmp_path / "late.mkv"
     drop = ["-c", "copy", "-bsf:v", "noise=drop=not(n)"]
     subprocess.run(["ffmpeg", "-v", "error", "-i", str(whole), *drop, str(late)], check=True)
-    results = [Results({"o": path.read_bytes()}, metadata={"source": "a.mkv"}) for path in (whole, late)]
-    with pytest.raises(EngineError, match=r"a\.mkv: the pieces have 99 frames, and the whole 75"):
+    results = placed(whole.read_bytes(), late.read_bytes(), source="a.mkv")
+    with pytest.raises(EngineError, match=r"a\.mkv: the parts have 99 frames, and the whole 75"):
         join(settings, "video_concat", results)

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from triptych.engines.runtime.resources import need
-from triptych.engines.video.packets import carried, container_format, count_frames
+import av
+from av.video.frame import PictureType
+
+from triptych.engines.video.frame_index import count_frames
+from triptych.engines.video.packets import container_format, mapped_streams, time_base
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.stream import VideoStream
 
 ENCODERS = {"webm": "libvpx-vp9"}
-LOOKS = ("sample_aspect_ratio", "color_range", "color_primaries", "color_trc", "colorspace")
+DISPLAY_KEYS = ("sample_aspect_ratio", "color_range", "color_primaries", "color_trc", "colorspace")
 """How pixels are to be shown."""
 THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
+S = TypeVar("S", bound="VideoStream | AudioStream")
 
 
-def new_file(path: Path, form: str) -> Any:
+def new_file(path: Path, format_name: str) -> OutputContainer:
     """A container to write. No random numbers and no time of day in it, and audio in MP4 to the sample in its place."""
     options = {"fflags": "+bitexact"}
-    if form in ("mp4", "mov"):
+    if format_name in ("mp4", "mov"):
         # Of edit lists, which say when a stream begins; FFmpeg's own 1000 is no more than the millisecond.
         options["movie_timescale"] = "192000"
-    return need("av", "media").open(str(path), "w", format=form, options=options)
+    return av.open(str(path), "w", format=format_name, options=options)
 
 
 class UnwritableError(ValueError):
-    """A codec that files of that kind do not have."""
+    """A codec that files of that format do not have."""
 
 
-def add_copy(out: Any, stream: Any) -> Any:
-    """A stream of `out` for packets of `stream`."""
+def add_copy(out: OutputContainer, stream: S) -> S:
+    """A stream of `out` for packets of `stream`; UnwritableError when its format has no such streams."""
     try:
         # Opaque, or the library asks for an encoder of the decoder's name.
         return out.add_stream_from_template(stream, opaque=True)
@@ -40,102 +51,109 @@ def add_copy(out: Any, stream: Any) -> Any:
 class VideoEncoder:
     """Counts the frames that go in and the packets that come out."""
 
-    def __init__(self, out: Any, like: Any, form: str, crf: int) -> None:
-        """A stream of `out` with the size, rate, pixels, colours and times of the stream `like`."""
+    def __init__(self, out: OutputContainer, template: VideoStream, format_name: str, crf: int) -> None:
+        """A stream of `out` with the size, rate, pixels, colours and times of the stream `template`."""
         self._out = out
-        self._plain = need("av", "media").video.frame.PictureType.NONE
-        is_vpx = form in ENCODERS
+        is_vpx = format_name in ENCODERS
         options = {"b:v": "0"} if is_vpx else {"preset": "ultrafast"}
         # A CRF of 0 is without loss in H.264 of 8 bits only.
         options |= {"crf": str(crf)} if crf else {"lossless": "1"} if is_vpx else {"qp": "0"}
-        stream = out.add_stream(ENCODERS.get(form, "libx264"), rate=like.average_rate or 25, options=options)
-        stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.pix_fmt
-        stream.time_base = stream.codec_context.time_base = like.time_base
-        self.context = stream.codec_context
-        for name in LOOKS:
-            if (look := getattr(like, name)) is not None:
-                setattr(self.context, name, look)
+        codec = ENCODERS.get(format_name, "libx264")
+        stream: VideoStream = out.add_stream(codec, rate=template.average_rate or 25, options=options)  # type: ignore[assignment]  # by its codec
+        stream.width, stream.height, stream.pix_fmt = template.width, template.height, template.pix_fmt
+        stream.time_base = stream.codec_context.time_base = time_base(template)
+        self.context: VideoCodecContext = stream.codec_context
+        for name in DISPLAY_KEYS:
+            if (value := getattr(template, name)) is not None:
+                setattr(self.context, name, value)
         self.context.thread_count, self.context.thread_type = THREADS, "FRAME"
-        self._taken = self._given = 0
+        self._frames_in = self._packets_out = 0
         self._stream = stream
 
-    def add(self, frame: Any) -> None:
-        """`frame.pts` is when it is shown, in the units of `like`."""
-        frame.pict_type = self._plain
-        self._taken += 1
+    def add(self, frame: av.VideoFrame) -> None:
+        """The next frame; its `pts` is when it is shown, in the units of the template."""
+        frame.pict_type = PictureType.NONE
+        self._frames_in += 1
         self._mux(frame)
 
     def end(self) -> None:
+        """Write what the encoder still holds back; nothing can be added behind that."""
         self._mux(None)
 
     def frames(self) -> int | None:
         """How many were written; None when the encoder made more or fewer packets, and the file has to tell."""
-        return self._taken if self._taken == self._given else None
+        return self._frames_in if self._frames_in == self._packets_out else None
 
-    def _mux(self, frame: Any) -> None:
+    def _mux(self, frame: av.VideoFrame | None) -> None:
         made = self._stream.encode(frame)
-        self._given += len(made)
+        self._packets_out += len(made)
         self._out.mux(made)
 
 
-class PieceWriter:
-    """One piece that is being written, with times from 0: packets of the source's first video and audio."""
+class CopiedSegment:
+    """A segment that is being written, with times from 0: packets of the source's first video and audio."""
 
     is_copy = True
 
-    def __init__(self, path: Path, source: Any, start: int) -> None:
+    def __init__(self, path: Path, source: InputContainer, start: int) -> None:
         """`start` is when the first frame is shown, in the video's units."""
         self.path, self.start = path, start
         self.out = new_file(path, container_format(path.name))
-        video = carried(source)[0]
+        start_s = start * time_base(mapped_streams(source).video)
         self._streams = {
-            each.index: (add_copy(self.out, each), round(start * video.time_base / each.time_base))
-            for each in self.copied(source)
+            each.index: (add_copy(self.out, each), round(start_s / time_base(each))) for each in self.copied(source)
         }
 
-    def copied(self, source: Any) -> list[Any]:
+    def copied(self, source: InputContainer) -> list[VideoStream | AudioStream]:
         """The streams of which packets are taken."""
-        return carried(source)
+        return mapped_streams(source).all
 
-    def frame(self, frame: Any) -> None:
-        """Only encoded pieces take frames: those of a copied one that a decoder gives belong to no other."""
+    def frame(self, frame: av.VideoFrame) -> None:
+        """Only encoded segments take frames: those of a copied one that a decoder gives belong to no other."""
 
-    def packet(self, packet: Any) -> None:
+    def packet(self, packet: Packet[Any]) -> None:
+        """The next packet of a copied stream, with the source's times, which are changed."""
         packet.stream, shift = self._streams[packet.stream_index]
-        packet.pts -= shift
-        packet.dts -= shift
+        packet.pts = (packet.pts or 0) - shift
+        packet.dts = (packet.dts or 0) - shift
         self.out.mux_one(packet)
 
     def close(self) -> None:
+        """End the file; only then it is whole."""
         self.out.close()
 
     def frames(self) -> int:
-        """How many the closed piece has."""
+        """How many the closed segment has, by its file."""
         return count_frames(self.path)
 
 
-class EncodedPiece(PieceWriter):
-    """A piece of which only the audio is packets of the source."""
+class EncodedSegment(CopiedSegment):
+    """A segment of which only the audio is packets of the source."""
 
     is_copy = False
 
-    def __init__(self, path: Path, source: Any, start: int, crf: int) -> None:
+    def __init__(self, path: Path, source: InputContainer, start: int, crf: int) -> None:
+        """`crf` is x264's or VP9's measure of quality, 0 without loss."""
         self._crf = crf
         super().__init__(path, source, start)
 
-    def copied(self, source: Any) -> list[Any]:
-        video, *audio = carried(source)
-        self._encoder = VideoEncoder(self.out, video, container_format(self.path.name), self._crf)
-        return audio
+    def copied(self, source: InputContainer) -> list[VideoStream | AudioStream]:
+        """The audio; the video becomes a stream of its own, before that."""
+        streams = mapped_streams(source)
+        self._encoder = VideoEncoder(self.out, streams.video, container_format(self.path.name), self._crf)
+        return streams.all[1:]
 
-    def frame(self, frame: Any) -> None:
-        frame.pts -= self.start
+    def frame(self, frame: av.VideoFrame) -> None:
+        """The next frame in order of showing, with the source's time, which is changed."""
+        frame.pts = (frame.pts or 0) - self.start
         self._encoder.add(frame)
 
     def close(self) -> None:
+        """End the encoder's stream and the file."""
         self._encoder.end()
         super().close()
 
     def frames(self) -> int:
-        found = self._encoder.frames()
-        return count_frames(self.path) if found is None else found
+        """How many the closed segment has, by the encoder where that is sure, else by the file."""
+        written = self._encoder.frames()
+        return super().frames() if written is None else written

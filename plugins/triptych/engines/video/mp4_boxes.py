@@ -6,28 +6,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+import numpy.typing as npt
+
+DelayRuns = npt.NDArray[Any]
+"""A structured array: how many `samples`, each shown by `delay` units of the track's clock later than decoded."""
+
 
 @dataclass(frozen=True)
 class Box:
     """Bytes from `start` to `end` of the file, without the header."""
 
-    kind: bytes
+    type: bytes
     start: int
     end: int
 
 
-def delays(data: BinaryIO) -> dict[int, Any]:
+def composition_delays(data: BinaryIO) -> dict[int, DelayRuns]:
     """By how much the samples of each track are shown later than decoded, by number of track.
 
-    Runs, an array of how many `samples` and their `delay` in units of the track's clock: none where all are shown as
-    they are decoded. Empty for other kinds of files, and for films in fragments, whose tables are all over the file.
+    No runs where all are shown as they are decoded. Empty for other kinds of files, and for films in fragments, whose
+    tables are all over the file.
     """
     whole = Box(b"", 0, data.seek(0, 2))
-    films = [film for film in _boxes(data, whole) if film.kind == b"moov"]
-    parts = [part for film in films for part in _boxes(data, film)]
-    if any(part.kind == b"mvex" for part in parts):
+    movies = [box for box in _boxes(data, whole) if box.type == b"moov"]
+    parts = [part for movie in movies for part in _boxes(data, movie)]
+    if any(part.type == b"mvex" for part in parts):
         return {}
-    tracks = [part for part in parts if part.kind == b"trak"]
+    tracks = [part for part in parts if part.type == b"trak"]
     return {number: _runs(data, track) for track in tracks for number in _numbers(data, track)}
 
 
@@ -38,41 +44,39 @@ def _numbers(data: BinaryIO, track: Box) -> list[int]:
     return [int.from_bytes(head[20:24] if head[:1] == b"\1" else head[12:16], "big") for head in heads]
 
 
-def _runs(data: BinaryIO, track: Box) -> Any:
-    import numpy as np
-
+def _runs(data: BinaryIO, track: Box) -> DelayRuns:
     tables = _inside(data, track, b"mdia", b"minf", b"stbl", b"ctts")
     entries = b"".join(_read(data, table)[8:] for table in tables)
     return np.frombuffer(entries[: len(entries) // 8 * 8], [("samples", ">u4"), ("delay", ">i4")])
 
 
-def _inside(data: BinaryIO, around: Box, *kinds: bytes) -> list[Box]:
-    """Those of the last kind, in those of the kinds before."""
+def _inside(data: BinaryIO, around: Box, *types: bytes) -> list[Box]:
+    """Those of the last type, in those of the types before."""
     boxes = [around]
-    for kind in kinds:
-        boxes = [part for box in boxes for part in _boxes(data, box) if part.kind == kind]
+    for box_type in types:
+        boxes = [part for box in boxes for part in _boxes(data, box) if part.type == box_type]
     return boxes
 
 
 def _boxes(data: BinaryIO, around: Box) -> Iterator[Box]:
-    at = around.start
-    while at + 8 <= around.end:
-        kind, start, length = box_at(data, at)
-        end = at + length if length else around.end
+    offset = around.start
+    while offset + 8 <= around.end:
+        box_type, start, length = read_box_header(data, offset)
+        end = offset + length if length else around.end
         if not start <= end <= around.end:
             return
-        yield Box(kind, start, end)
-        at = end
+        yield Box(box_type, start, end)
+        offset = end
 
 
-def box_at(data: BinaryIO, at: int) -> tuple[bytes, int, int]:
-    """Its kind, where its content starts, and its length in bytes with the header; 0 when what holds it ends it."""
-    data.seek(at)
+def read_box_header(data: BinaryIO, offset: int) -> tuple[bytes, int, int]:
+    """Type, where the content starts, and length in bytes with the header, which is 0 when what holds it ends it."""
+    data.seek(offset)
     head = data.read(16)
-    length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    length, box_type = int.from_bytes(head[:4], "big"), head[4:8]
     if length == 1:
-        return kind, at + 16, int.from_bytes(head[8:], "big")
-    return kind, at + 8, length
+        return box_type, offset + 16, int.from_bytes(head[8:], "big")
+    return box_type, offset + 8, length
 
 
 def _read(data: BinaryIO, box: Box) -> bytes:

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from triptych.engines.runtime.resources import need
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scenedetect.detectors import AdaptiveDetector, ContentDetector, ThresholdDetector
 
-DETECTORS = {"content": "ContentDetector", "adaptive": "AdaptiveDetector", "threshold": "ThresholdDetector"}
+from triptych.engines.compat import scored_by
+
+if TYPE_CHECKING:
+    from scenedetect.detector import SceneDetector
+
+Picture = npt.NDArray[np.uint8]
+"""With shape (height, width, 3): blue, green, red."""
+Plane = npt.NDArray[np.uint8]
+"""With shape (height, width): hue, saturation or brightness."""
+DETECTORS = {"content": ContentDetector, "adaptive": AdaptiveDetector, "threshold": ThresholdDetector}
 THRESHOLDS = {"content": "threshold", "adaptive": "adaptive_threshold", "threshold": "threshold"}
 
 
-def detector(kind: str, min_frames: int, threshold: float | None) -> Any:
-    """Of the kind in `DETECTORS`; without a threshold, with PySceneDetect's own."""
-    detectors = need("scenedetect.detectors", "media")
-    plain = getattr(detectors, DETECTORS[kind])
-    given = {} if threshold is None else {THRESHOLDS[kind]: threshold}
-    is_scored = issubclass(plain, detectors.ContentDetector)
-    quick = type(plain.__name__, (plain,), {"_calculate_frame_score": _score}) if is_scored else plain
-    return quick(min_scene_len=min_frames, **given)
+def detector(name: str, min_scene_len: int, threshold: float | None) -> SceneDetector:
+    """The one of this name in `DETECTORS`; without a threshold, with PySceneDetect's own.
 
-
-def _score(self: Any, _: Any, picture: Any) -> float:
-    """To the last bit what `ContentDetector` finds: the mean change of hue, saturation and brightness.
-
-    It makes three arrays of 32 bits of each plane. `picture` is an array (height, width, BGR).
+    `min_scene_len` counts frames: changes that come sooner after another are left out.
     """
-    cv2 = need("cv2", "media")
-    planes = cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV))
-    before, self._last_frame = self._last_frame, planes
+    plain = DETECTORS[name]
+    quick = scored_by(plain, score, planes) if issubclass(plain, ContentDetector) else plain
+    given = {} if threshold is None else {THRESHOLDS[name]: threshold}
+    return quick(min_scene_len=min_scene_len, **given)
+
+
+def planes(picture: Picture) -> Sequence[Plane]:
+    """Hue (0 to 179), saturation and brightness of a picture."""
+    return cv2.split(cv2.cvtColor(picture, cv2.COLOR_BGR2HSV))  # type: ignore[return-value]  # of arrays of bytes
+
+
+def score(before: Sequence[Plane] | None, after: Sequence[Plane]) -> float:
+    """The mean change of hue, saturation and brightness, 0 to 255; to the last bit what `ContentDetector` finds.
+
+    That makes three arrays of 32 bits of each plane. 0 where there is nothing before.
+    """
     if before is None:
         return 0.0
-    changes = (cv2.norm(old, new, cv2.NORM_L1) / new.size for old, new in zip(before, planes, strict=True))
-    return float(sum(changes) / len(planes))
+    changes = (cv2.norm(old, new, cv2.NORM_L1) / new.size for old, new in zip(before, after, strict=True))
+    return float(sum(changes) / len(after))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
-from triptych.engines.video.mp4_boxes import box_at
+from triptych.engines.video.mp4_boxes import read_box_header
 
 EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 MASTERS = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75")
@@ -13,12 +13,12 @@ BOXES = (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip",
 """With what MP4 and MOV files begin."""
 
 
-class DamagedError(ValueError):
+class DamagedVideoError(ValueError):
     """Something is missing or broken in a file; the message goes on from its name, and tells the byte."""
 
 
 def require_whole(data: BinaryIO, size: int) -> None:
-    """DamagedError when a file of `size` bytes says that it is longer, which MP4, MOV, Matroska and WebM do.
+    """DamagedVideoError when a file of `size` bytes says that it is longer, which MP4, MOV, Matroska and WebM do.
 
     In Matroska and WebM, also when sizes inside do not add up: FFmpeg leaves out what it then cannot find.
     A recording that was not finished leaves sizes open: what is in it must be whole, and may end anywhere.
@@ -33,61 +33,63 @@ def require_whole(data: BinaryIO, size: int) -> None:
 
 def _walk_boxes(data: BinaryIO, size: int) -> None:
     """Up to padding, or to a box that goes to the end of the file."""
-    at = 0
-    while at < size:
-        kind, _, length = box_at(data, at)
-        if length < 8 or not kind.isascii():
+    offset = 0
+    while offset < size:
+        box_type, _, length = read_box_header(data, offset)
+        if length < 8 or not box_type.isascii():
             return
-        _require_end(at + length, size, f"the box {kind.decode('ascii')!r}, begun at byte {at}")
-        at += length
+        _require_end(offset + length, size, f"the box {box_type.decode('ascii')!r}, begun at byte {offset}")
+        offset += length
 
 
 def _walk_elements(data: BinaryIO, size: int) -> None:
-    at, ends = 0, [size]
-    while at < size:
-        found = _element(data, at)
-        if found is None and len(ends) == 1:
+    """Into segments and clusters, over all else; `ends` are those of the file and of what the offset is in."""
+    offset, ends = 0, [size]
+    while offset < size:
+        element = _element(data, offset)
+        if element is None and len(ends) == 1:
             return
-        if found is None or (len(ends) > 1 and found.end > ends[-1]):
-            msg = f"is damaged at byte {at} or before: no Matroska element that fits begins there"
-            raise DamagedError(msg)
-        if found.end > size:
-            _require_end(found.end, size, f"the Matroska element {found.number.hex().upper()}, begun at byte {at}")
-        if found.number in MASTERS:
-            ends += [found.end] if found.end > found.start else []
-            at = found.start
+        if element is None or (len(ends) > 1 and element.end > ends[-1]):
+            msg = f"is damaged at byte {offset} or before: no Matroska element that fits begins there"
+            raise DamagedVideoError(msg)
+        if element.end > size:
+            _require_end(element.end, size, f"the Matroska element {element.id.hex().upper()}, begun at byte {offset}")
+        if element.id in MASTERS:
+            ends += [element.end] if element.end > element.start else []
+            offset = element.start
         else:
-            at = found.end
-        while len(ends) > 1 and at == ends[-1]:
+            offset = element.end
+        while len(ends) > 1 and offset == ends[-1]:
             ends.pop()
 
 
 class _Element(NamedTuple):
     """Its content is from `start` to `end`, which are the same where its size is open."""
 
-    number: bytes
+    id: bytes
     start: int
     end: int
 
 
-def _element(data: BinaryIO, at: int) -> _Element | None:
-    """RFC 8794, 4 to 6: number and size, each as long as the zeros it begins with say; a size of ones is open."""
-    data.seek(at)
+def _element(data: BinaryIO, offset: int) -> _Element | None:
+    """RFC 8794, 4 to 6: id and size, each as long as the zeros it begins with say; a size of ones is open."""
+    data.seek(offset)
     head = data.read(12)
     first = _width(head[0])
     second = _width(head[first]) if first < len(head) else 1
     if first > 4 or second > 8:
         return None
     size = int.from_bytes(head[first : first + second], "big") & ((1 << 7 * second) - 1)
-    is_open, start = size == (1 << 7 * second) - 1, at + first + second
+    is_open, start = size == (1 << 7 * second) - 1, offset + first + second
     return _Element(head[:first], start, start if is_open else start + size)
 
 
 def _require_end(end: int, size: int, name: str) -> None:
     if end > size:
         msg = f"ends at byte {size}, but {name}, lacks {end - size} bytes"
-        raise DamagedError(msg)
+        raise DamagedVideoError(msg)
 
 
 def _width(byte: int) -> int:
+    """In bytes, of the number that begins with this byte: 0x80 -> 1, 0x40 -> 2, 0x01 -> 8."""
     return 9 - byte.bit_length()

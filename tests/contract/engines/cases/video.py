@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.engines.cases import Join, Split
 from tests.support.engine_harness import SAMPLES, Piece, Results
+from triptych.engines.video.segment import VideoSegment
 
 
 def clip(path: Path, seconds: float = 4, options: str = "-c:v libx264 -preset ultrafast -g 25", rate: int = 25) -> Path:
@@ -70,9 +71,20 @@ def _long(folder: Path, factor: int) -> Path:
     return clip(folder / f"long{factor}.mp4", 60 * factor)
 
 
-def _pieces() -> list[Results]:
-    data = (SAMPLES / "clip.mp4").read_bytes()
-    return [Results({"o.mp4": data}, metadata={"source": "film.mp4"}) for _ in range(3)]
+def placed(*parts: bytes, source: str = "film.mp4", name: str = "o.mp4") -> list[Results]:
+    """A result of each segment of one source, 3 s apart, as if a partitioner and the stage `partition` had cut it."""
+    segments = [
+        VideoSegment(source_index=0, source=source, segment=number, start_s=number * 3.0)
+        for number in range(len(parts))
+    ]
+    return [
+        Results({name: data}, metadata={**segment.to_metadata(), "part": segment.segment, "parts": len(parts)})
+        for segment, data in zip(segments, parts, strict=True)
+    ]
+
+
+def _pieces(count: int = 3) -> list[Results]:
+    return placed(*[(SAMPLES / "clip.mp4").read_bytes()] * count)
 
 
 def _joined(found: Mapping[str, bytes]) -> None:
@@ -81,7 +93,7 @@ def _joined(found: Mapping[str, bytes]) -> None:
 
 
 def _long_pieces(factor: int) -> list[Results]:
-    return [result for _ in range(8 * factor) for result in _pieces()]
+    return _pieces(24 * factor)
 
 
 def _scenes(folder: Path, count: int = 3) -> list[Path]:
@@ -123,19 +135,13 @@ def _slices(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     first, *others = _renditions(pieces, sources)
     _all_frames(first, sources)
     assert all([piece.data for piece in other] == [piece.data for piece in first] for other in others)
-    spans = [tuple(p.metadata["span"].values()) for p in first if p.metadata["source"] == sources[0].name]
+    spans = [(p.metadata["start_s"], p.metadata["end_s"]) for p in first if p.metadata["source"] == sources[0].name]
     # A keyframe each second.
     last = (frame_count(sources[0]) - 1) / 25
     assert spans == ([(0.0, 3.0), (3.0, last)] if last > 3 else [(0.0, last)])
 
 
 LADDER = [{"height": h, "bitrate_kbps": rate} for h, rate in ((64, 90), (32, 40), (480, 900))]
-
-
-def _numbered_clips() -> list[Results]:
-    data = (SAMPLES / "clip.mp4").read_bytes()
-    about = [{"source": "film.mp4", "index": n, "span": {"start_s": n * 3.0}} for n in range(3)]
-    return [Results({"o.mp4": data}, metadata=each) for each in about]
 
 
 def _two_chapters(found: Mapping[str, bytes]) -> None:
@@ -147,10 +153,10 @@ def _two_chapters(found: Mapping[str, bytes]) -> None:
 CASES = [
     Split(
         "video_frames",
-        {"frames": 30, "crf": 20},
+        {"items_per_chunk": 30, "crf": 20},
         _clips,
         _all_frames,
-        bad={"frames": 0},
+        bad={"items_per_chunk": 0},
         corrupt=_broken,
         says="cannot be read as video",
         empty="refused",
@@ -158,7 +164,7 @@ CASES = [
     ),
     Split(
         "video_frames",
-        {"seconds": 1.5, "cut": "keyframes"},
+        {"segment_s": 1.5, "cut": "keyframes"},
         _clips,
         _all_frames,
         bad={"cut": "anywhere"},
@@ -168,7 +174,7 @@ CASES = [
     ),
     Split(
         "video_scenes",
-        {"min_frames": 5},
+        {"min_scene_len": 5},
         _scenes,
         _at_changes,
         bad={"detector": "eyes"},
@@ -179,10 +185,10 @@ CASES = [
     ),
     Split(
         "video_renditions",
-        {"ladder": LADDER, "audio": "once", "slice_seconds": 2.5},
+        {"ladder": LADDER, "audio": "once", "segment_s": 2.5},
         _clips,
         _slices,
-        bad={"slice_seconds": 0},
+        bad={"segment_s": 0},
         grow=_long,
         empty="refused",
         one=_low,
@@ -211,10 +217,10 @@ CASES = [
     Join(
         "video_scenes",
         {"scenes": [2, 0], "title": "From {start}"},
-        _numbered_clips,
+        _pieces,
         _two_chapters,
         bad={"scenes": []},
-        corrupt=lambda: _numbered_clips()[:1],
+        corrupt=lambda: _pieces()[:1],
         says="there is no scene 2; there are 0",
     ),
 ]

@@ -1,32 +1,35 @@
-"""Clips of each film by number of scene, with chapters."""
+"""Clips of each video by number of scene, with chapters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.video.concatenation import by_film, join_pieces
+from triptych.engines.contracts import OnMissing, Part
+from triptych.engines.video.concatenation import join_parts, outputs_of
+from triptych.engines.video.segment import VideoSegment
 from triptych.errors import EngineError
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    for film, clips in by_film(results).items():
-        numbered = {int(clip.metadata.get("index", place)): clip for place, clip in enumerate(clips)}
-        wanted = sorted(numbered if params["scenes"] is None else params["scenes"])
-        missing = [number for number in wanted if number not in numbered]
+    # Of chosen scenes, only these have to be there.
+    on_missing: OnMissing = params["on_missing"] if params["scenes"] is None else "skip"
+    for video in outputs_of(results, params["suffix"], on_missing):
+        wanted = sorted(video.parts if params["scenes"] is None else params["scenes"])
+        missing = [number for number in wanted if number not in video.parts]
         if missing:
-            msg = f"{film}: there is no scene {missing[0]}; there are {', '.join(map(str, sorted(numbered)))}."
+            there = ", ".join(map(str, sorted(video.parts)))
+            msg = f"{video.name}: there is no scene {missing[0]}; there are {there}. Choose of these."
             raise EngineError(msg)
-        name = PurePosixPath(film)
-        path = resources().new_folder() / f"scenes{name.suffix}"
-        titles = [_title(params["title"], number, numbered[number]) for number in wanted]
-        join_pieces(film, [numbered[number] for number in wanted], path, params["crf"], titles)
-        output.put_file(path, f"{name.stem}{params['suffix']}{path.suffix}")
+        path = resources().new_folder() / f"scenes{video.extension}"
+        clips = [video.parts[number] for number in wanted]
+        titles = [_title(params["title"], number, clip) for number, clip in zip(wanted, clips, strict=True)]
+        join_parts(video.name, clips, path, params["crf"], titles)
+        output.put_file(path, video.name)
         path.unlink()
 
 
-def _title(form: str, number: int, clip: Result) -> str:
-    start = clip.metadata.get("span", {}).get("start_s", 0)
-    return form.replace("{number}", str(number + 1)).replace("{start}", f"{start:.1f}")
+def _title(template: str, number: int, clip: Part[VideoSegment]) -> str:
+    start_s = clip.place.start_s if clip.place else 0.0
+    return template.replace("{number}", str(number + 1)).replace("{start}", f"{start_s:.1f}")

@@ -1,23 +1,24 @@
-"""Pieces of each video by frames or seconds."""
+"""Segments of each video by frames or seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.video.packets import Frames
-from triptych.engines.video.splitting import at_keyframes, every_seconds, video_chunks
+from triptych.engines.video.splitting import IndexedVideo, at_keyframes, every_seconds, open_indexed, video_chunks
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    return video_chunks(sources, params, _cuts)
+    for source in sources:
+        with open_indexed(source) as video:
+            yield from video_chunks(video, _cuts(video, params), params["crf"])
 
 
-def _cuts(_: BinaryIO, frames: Frames, params: Mapping[str, Any]) -> list[int]:
-    """The first frame of each piece, and the number of frames at the end."""
-    count = len(frames.times)
-    cuts = [*range(0, count, params["frames"])] if params["frames"] else every_seconds(frames, params["seconds"])
+def _cuts(video: IndexedVideo, params: Mapping[str, Any]) -> list[int]:
+    """The first frame of each segment, and the number of frames at the end."""
+    step = params["items_per_chunk"]
+    cuts = [*range(0, video.frames, step)] if step else every_seconds(video.index, params["segment_s"])
     if params["cut"] == "keyframes":
-        cuts = at_keyframes(frames, cuts)
-    return sorted({0, *cuts, count})
+        cuts = at_keyframes(video.index, cuts)
+    return sorted({0, *cuts, video.frames})

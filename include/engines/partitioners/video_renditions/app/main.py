@@ -1,66 +1,64 @@
-"""What to encode, as metadata, with the video: the whole source, of which nothing is copied, or a slice of it."""
+"""What to encode, as metadata, with the video: the whole source, of which nothing is copied, or a segment of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.video.packets import carried, open_video
-from triptych.engines.video.splitting import at_keyframes, cut_source, every_seconds, readable, source_frames
+from triptych.engines.video.packets import mapped_streams, open_video
+from triptych.engines.video.segment import Rendition, VideoSegment
+from triptych.engines.video.splitting import IndexedVideo, at_keyframes, cut_video, every_seconds, open_indexed
 
 CRF = 16
-"""Of slices that cannot be copied, which are to be encoded again: nothing that one sees is lost."""
+"""Of segments that cannot be copied, which are to be encoded again: nothing that one sees is lost."""
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    """Slice by slice, in each the renditions in order of the ladder."""
+    """Segment by segment, in each the renditions in order of the ladder."""
     for source in sources:
-        with readable(source) as data:
-            renditions = _renditions(data, params)
-            for number, (video, about) in enumerate(_slices(source, data, params["slice_seconds"])):
+        with open_indexed(source) as video:
+            renditions = _renditions(video, params)
+            for path, segment in _segments(video, params["segment_s"]):
                 for rendition in renditions:
-                    yield _chunk(source, video, number, {**about, "rendition": rendition})
+                    yield _chunk(source, path, replace(segment, rendition=rendition), rendition.height_px)
 
 
-def _chunk(source: Source, video: Mapping[str, Any], number: int, about: Mapping[str, Any]) -> Chunk:
-    path = PurePosixPath(source.name)
-    name = f"{path.stem}_{about['rendition']['height']}p_{number:05d}{path.suffix}"
-    metadata = {"source": source.name, "slice": number, **about}
-    return Chunk(name=name, items=about.get("frames"), metadata=metadata, **video)
+def _chunk(source: Source, path: Path | None, segment: VideoSegment, height_px: int) -> Chunk:
+    own = PurePosixPath(source.name)
+    name = f"{own.stem}_{height_px}p_{segment.segment:05d}{own.suffix}"
+    ranges = Chunk.of_sources([source]).ranges if path is None else None
+    return Chunk(name=name, path=path, ranges=ranges, items=segment.frames, metadata=segment.to_metadata())
 
 
-def _slices(
-    source: Source, data: BinaryIO, seconds: float | None
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """What holds the video of each chunk, and metadata. A slice begins at the first clean keyframe of its time."""
-    frames = source_frames(source, data)
+def _segments(video: IndexedVideo, seconds: float | None) -> Iterator[tuple[Path | None, VideoSegment]]:
+    """The file of each segment, or None for the whole source; one begins at the first clean keyframe of its time."""
     if seconds is None:
-        yield {"ranges": Chunk.of_sources([source]).ranges}, {"span": {"start_s": 0.0, "end_s": None}}
+        yield None, VideoSegment(source_index=video.source.index, source=video.source.path)
         return
-    count = len(frames.times)
-    cuts = sorted({0, *at_keyframes(frames, every_seconds(frames, seconds)), count})
-    for path, about in cut_source(source, data, frames, cuts, CRF):
-        yield {"path": path}, about
+    cuts = sorted({0, *at_keyframes(video.index, every_seconds(video.index, seconds)), video.frames})
+    yield from cut_video(video, cuts, CRF)
 
 
-def _renditions(data: BinaryIO, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _renditions(video: IndexedVideo, params: Mapping[str, Any]) -> list[Rendition]:
     """Those that are not higher than the source, or the lowest of all at its height.
 
     Even widths, as most encoders want them, in the source's proportions.
     """
-    with open_video(data) as container:
-        video = carried(container)[0]
-        width, height = video.width, video.height
+    with open_video(video.data) as container:
+        stream = mapped_streams(container).video
+        width, height = stream.width, stream.height
     ladder: list[dict[str, int]] = params["ladder"]
     fitting = [step for step in ladder if step["height"] <= height]
     fitting = fitting or [{**min(ladder, key=lambda step: step["height"]), "height": height}]
     return [
-        {
-            "width": max(2, round(width * step["height"] / height / 2) * 2),
-            **step,
-            "audio": params["audio"] == "each" or place == 0,
-        }
-        for place, step in enumerate(fitting)
+        Rendition(
+            width_px=max(2, round(width * step["height"] / height / 2) * 2),
+            height_px=step["height"],
+            bitrate_kbps=step["bitrate_kbps"],
+            audio=params["audio"] == "each" or number == 0,
+        )
+        for number, step in enumerate(fitting)
     ]
