@@ -1,7 +1,7 @@
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
-STRICT := plugins/triptych include/engines
+STRICT := plugins/triptych include/engines tests benchmarks scripts
 OLDEST_TO_NEWEST := python3.11 python3.12 python3.13 python3
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 ifndef PYTHON

@@ -114,7 +114,8 @@ def _job_spec() -> str:
 def _cli() -> str:
     """What `--help` says, as Markdown."""
     command = get_command(app)
-    with Context(command, info_name="triptych") as context:
+    context = Context(command, info_name="triptych")
+    with context:
         text = get_docs_for_click(obj=command, ctx=context, name="triptych", title="Command line")
     title, _, rest = text.partition("\n")
     return f"{title}\n\n{GENERATED}\n{rest.rstrip()}\n"

@@ -85,7 +85,7 @@ def _segments(prompts: list[np.ndarray], least_s: float) -> list[np.ndarray]:
         if sum(map(len, segments[-1])) >= least_s * SPEECH_RATE:
             segments.append([])
     whole = segments[:-1]
-    most = MOST_SPEECH_S // least_s
+    most = int(MOST_SPEECH_S // least_s)
     step = max(1, len(whole) // most)
     return [np.concatenate(segment) for segment in whole[::step][:most]]
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.engines import inputs
 from tests.support import engine_harness as harness
-from triptych.blocks import read_catalog
+from triptych.blocks import Role, read_catalog
 from triptych.local.preview import preview
 from triptych.settings import PROJECT, Settings, read_settings
 
@@ -138,7 +138,8 @@ def _parts(source: Path) -> Any:
     """The lines of one file in several results, as chunks leave them."""
     folder = source.with_name("parts")
     folder.mkdir()
-    split = ["split", "-n", f"l/{inputs.PART_COUNT}", f"--additional-suffix={source.suffix}", source, folder / "p"]
+    suffix = f"--additional-suffix={source.suffix}"
+    split: list[str | Path] = ["split", "-n", f"l/{inputs.PART_COUNT}", suffix, source, folder / "p"]
     subprocess.run(split, check=True)
     for path in sorted(folder.iterdir()):
         yield harness.Results({path.name: path.read_bytes()}, metadata={"source": "s"})
@@ -182,7 +183,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _cuts(settings: Settings, given: dict[str, Any]) -> list[Callable[[], object]]:
-    engine = read_catalog([PROJECT / "include"]).find("partitioner", given["engine"])
+    engine = read_catalog([PROJECT / "include"]).find(Role.PARTITIONER, given["engine"])
     sources = [Path(path).as_uri() for path in given["sources"]]
     return [lambda: sum(1 for _ in preview(settings, engine, sources, given["params"]))] * 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 ONCE = {"retries": 0}
-SHELL = {"entrypoint": "main.sh"}
+SHELL: dict[str, Any] = {"entrypoint": "main.sh"}
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
 TOGETHER = {**REPLICAS, "config": {"chunksPerTask": 3}}
 GREEDY = "x = bytearray(400 * 2**20); print(len(x))"
@@ -71,8 +72,8 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_engine(include, "partitioner", WORDS)
     write_engine(include, "assembler", JOINED)
     write_app(include, FUNCTION, name="function", template={"partitioner": "mine", "assembler": "mine"})
-    by_key = {"partitioner": "keys", "assembler": "sorted_concat"}
-    by_key["params"] = {"partitioner": {"columns": ["country"]}, "assembler": {"by": ["id:number"], "format": "csv"}}  # type: ignore[assignment]  # JSON mixes types
+    by_key: dict[str, Any] = {"partitioner": "keys", "assembler": "sorted_concat"}
+    by_key["params"] = {"partitioner": {"columns": ["country"]}, "assembler": {"by": ["id:number"], "format": "csv"}}
     same = 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/table"'
     write_app(include, same, **SHELL, name="bykey", template=by_key)
     folder = include / "apps" / "future"

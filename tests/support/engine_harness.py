@@ -17,10 +17,11 @@ from typing import Any
 from triptych.blocks import Role, Template, read_catalog
 from triptych.jobs.job import Job, freeze, frozen_sources, open_job, resolve_sources, thaw
 from triptych.jobs.spec import build_job_spec
-from triptych.jobs.workspace import ChunkEntry, Commit, FileEntry
+from triptych.jobs.workspace import ChunkEntry, Commit
 from triptych.settings import PROJECT, Settings
 from triptych.stages import stages
 from triptych.stages.transfer import ChunkReader
+from triptych.storage.base import FileEntry
 
 INCLUDE = PROJECT / "include"
 SAMPLES = INCLUDE / "engines" / "samples"

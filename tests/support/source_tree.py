@@ -56,7 +56,7 @@ def imports(module: Module) -> list[Import]:
 def parse_time_closure(*targets: str) -> Mapping[str, tuple[str, ...]]:
     """What importing these modules of ours imports in the end, of ours and of others, with a chain that leads there."""
     chains: dict[str, tuple[str, ...]] = {}
-    waiting = [(target, (target,)) for target in targets]
+    waiting: list[tuple[str, tuple[str, ...]]] = [(target, (target,)) for target in targets]
     while waiting:
         target, chain = waiting.pop(0)
         if target in chains:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from triptych.blocks import Block
+from triptych.blocks import Block, Role
 from triptych.connections import registry_login, s3_client, secret_environment
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
 
-BLOCK = Block("app", "captions", "1.0", Path("/apps/captions"), secrets=("missing",), docker_conn_id="missing")
+BLOCK = Block(Role.APP, "captions", "1.0", Path("/apps/captions"), secrets=("missing",), docker_conn_id="missing")
 ASK: list[Any] = [
     pytest.param(lambda: secret_environment(BLOCK), ManifestError, "captions@1.0", "generic", id="secret"),
     pytest.param(lambda: registry_login(BLOCK), ManifestError, "captions@1.0", "docker", id="registry"),
@@ -58,5 +58,5 @@ def test_login_and_password_reach_script_and_registry(monkeypatch: pytest.Monkey
 
 
 def test_a_block_without_either_asks_nobody() -> None:
-    block = Block("app", "plain", "1.0", Path("/apps/plain"))
+    block = Block(Role.APP, "plain", "1.0", Path("/apps/plain"))
     assert (secret_environment(block), registry_login(block)) == ({}, None)

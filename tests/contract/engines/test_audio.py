@@ -108,7 +108,7 @@ def test_flac_from_a_pipe_does_not_tell_its_length(settings: Settings, tmp_path:
 def test_pieces_of_floats_and_integers_are_equally_loud(settings: Settings, subtype: str, form: str) -> None:
     tone, data = np.sin(np.arange(RATE) * 0.3) * 0.5, io.BytesIO()
     soundfile.write(data, tone, RATE, subtype=subtype, format=form)
-    results = [Results({"a.wav": as_wav(np.int16(tone[:, None] * 32767))}), Results({"b": data.getvalue()})]
+    results = [Results({"a.wav": as_wav((tone[:, None] * 32767).astype(np.int16))}), Results({"b": data.getvalue()})]
     found = of_wav(join(settings, "audio_concat", results)["audio.wav"])[:, 0] / 32768
     assert len(found) == 2 * RATE
     assert abs(np.std(found[RATE:]) - np.std(tone)) < 0.01

@@ -185,7 +185,12 @@ def test_from_a_store_as_from_a_file_as_a_stream(
     there = [{"uri": f"s3://engines/{tmp_path.name}/{path.name}", "conn_id": "engines"} for path in sources]
     copies: list[str] = []
     local_path = SourceObject.local_path
-    monkeypatch.setattr(SourceObject, "local_path", lambda it: copies.append(it.name) or local_path(it))
+
+    def copied(source: SourceObject) -> Path:
+        copies.append(source.name)
+        return local_path(source)
+
+    monkeypatch.setattr(SourceObject, "local_path", copied)
     found = split(settings, case.engine, there, case.params)
     assert all(name.endswith(WHOLE_ONLY) for name in copies)
     assert found == split(settings, case.engine, sources, case.params)

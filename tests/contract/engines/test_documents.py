@@ -7,6 +7,7 @@ import io
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,8 @@ def test_pages_of_a_pdf_come_back_with_bookmarks(settings: Settings, tmp_path: P
     ]
     reader = PdfReader(io.BytesIO(join(settings, "documents", results, {"toc": True})["document.pdf"]))
     assert [page.mediabox.width for page in reader.pages] == [101, 102, 103, 104]
-    one, (two,), three = reader.outline
+    outline: list[Any] = reader.outline
+    one, (two,), three = outline
     assert [(x.title, reader.get_destination_page_number(x)) for x in (one, two, three)] == [
         *(("One", 0), ("Two", 1), ("Three", 3)),
     ]

@@ -104,13 +104,14 @@ def test_chunks_go_with_no_other_limit(settings: Settings, tmp_path: Path) -> No
 def test_chunks_are_the_words_of_the_source(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"x": [1.10, 1e2,\n {"a":\n\t1}, "\\u00fc"], "y": {"k":\r\n0, "k": [] }}')
-    for params, expected in [
+    cases: list[tuple[dict[str, Any], list[bytes]]] = [
         ({"path": "x", "count": 3}, [b'[1.10, 1e2,\n {"a":\n\t1}]', b'["\\u00fc"]']),
         ({"path": "x"}, [b"1.10", b"1e2", b'{"a":\n\t1}', b'"\\u00fc"']),
         ({"path": "x", "count": 3, "layout": "jsonl"}, [b'1.10\n1e2\n{"a": \t1}\n', b'"\\u00fc"\n']),
         ({"path": "y"}, [b'{"k":\r\n0}', b'{"k": []}']),
         ({"path": "y", "count": 9, "layout": "jsonl"}, [b'{"k":  0}\n{"k": []}\n']),
-    ]:
+    ]
+    for params, expected in cases:
         pieces = split(settings, "json_keys", [path], params)
         assert [piece.data for piece in pieces] == expected
         assert [piece.copied for piece in pieces] == ["layout" in params] * len(expected)

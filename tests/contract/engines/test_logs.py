@@ -140,7 +140,8 @@ def test_entries_stay_whole_across_blocks(settings: Settings) -> None:
         for _ in range(40)
     ]
     results = [Results({"o.log": b"".join(entries[start : start + 10])}) for start in range(0, 40, 10)]
-    assert join(settings, "logs", results)["merged.log"] == b"".join(sorted(entries, key=lambda entry: entry[:19]))
+    ordered = sorted(entries, key=lambda entry: entry[:19])
+    assert join(settings, "logs", results)["merged.log"] == b"".join(ordered)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import io
 import json
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -26,10 +26,10 @@ def _results(*frames: pd.DataFrame) -> list[Results]:
 
 
 @pytest.mark.parametrize(("how", "pandas_how"), [("inner", "inner"), ("left", "left"), ("full", "outer")])
-def test_joins_are_those_of_pandas(settings: Settings, how: str, pandas_how: str) -> None:
+def test_joins_are_those_of_pandas(settings: Settings, how: str, pandas_how: Literal["inner", "left", "outer"]) -> None:
     found = join(settings, "merge_keys", _results(LEFT, RIGHT), {"keys": ["k", "n"], "join": how})
     merged = pd.read_csv(io.BytesIO(found["merged.csv"]), dtype=str).sort_values(["k", "n"], ignore_index=True)
-    expected = LEFT.merge(RIGHT, how=pandas_how, on=["k", "n"]).sort_values(["k", "n"], ignore_index=True)  # type: ignore[call-overload]
+    expected = LEFT.merge(RIGHT, how=pandas_how, on=["k", "n"]).sort_values(["k", "n"], ignore_index=True)
     pd.testing.assert_frame_equal(merged[expected.columns.to_list()], expected, check_dtype=False)
 
 

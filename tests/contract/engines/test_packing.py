@@ -8,9 +8,10 @@ import subprocess
 from pathlib import Path
 
 from tests.support.engine_harness import Results, finished, join
-from triptych.jobs.workspace import Commit, FileEntry
+from triptych.jobs.workspace import Commit
 from triptych.settings import Settings
 from triptych.stages import stages
+from triptych.storage.base import FileEntry
 
 BLOCK = bytes(1 << 24)
 

@@ -74,6 +74,7 @@ def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings,
         lambda: f"{draw.random():.3f}",
         lambda: "1e3",
     ]
+    columns: list[Callable[[], Any]]
     for columns in (
         forms[:1],
         forms[2:3],

@@ -102,8 +102,8 @@ def test_any_mix_of_values_is_in_the_order_of_python(small: Settings, seed: int)
     assert list(csv.reader(io.StringIO(found.decode(), newline=""))) == [names, *expected]
     assert found == _csv([names, *expected], ends)
     lines = [Results({"t.jsonl": _json([names, *part])}) for part in parts if part]
-    found = join(small, "sorted_concat", lines, {"by": by, "missing": missing}) if lines else {"sorted.jsonl": b""}
-    assert [json.loads(line) for line in found["sorted.jsonl"].splitlines()] == _objects([names, *expected])
+    joined = join(small, "sorted_concat", lines, {"by": by, "missing": missing}) if lines else {"sorted.jsonl": b""}
+    assert [json.loads(line) for line in joined["sorted.jsonl"].splitlines()] == _objects([names, *expected])
 
 
 @pytest.mark.parametrize("bits", [8, 53, 54, 60, 63, 64, 65, 90, 140, 1024, 1100])

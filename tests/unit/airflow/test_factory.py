@@ -12,7 +12,6 @@ from airflow.sdk import DAG, Asset
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tests.support.include_folders import write_app
-from triptych.airflow import factory
 from triptych.airflow.factory import build_dag, build_dags
 
 PARTS = {"partitioner": "passthrough", "assembler": "passthrough"}
@@ -84,8 +83,7 @@ def test_a_list_of_uris_is_a_schedule_of_assets(include: Path) -> None:
 def test_a_task_process_gets_the_dag_that_it_runs_only(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         write_app(include, "", name=name, template=PARTS)
-    wanted = factory.get_parsing_context()._replace(dag_id="two")
-    monkeypatch.setattr(factory, "get_parsing_context", lambda: wanted)
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "two")
     assert list(build_dags()) == ["two"]
 
 

@@ -118,6 +118,23 @@ def test_engines_know_the_interface_and_the_families_only() -> None:
     assert foreign == []
 
 
+def test_benchmarks_and_scripts_know_of_tests_their_support_only() -> None:
+    foreign = [
+        f"{path.relative_to(PROJECT)}:{each.line}: {each.target}"
+        for path, tree in python_files("benchmarks", "scripts")
+        for each in imports(Module(path.stem, path, tree))
+        if each.target.partition(".")[0] == "tests" and not _is_below(["tests.support"], each.target)
+    ]
+    assert foreign == []
+    ways = [path for path, tree in python_files("benchmarks", "scripts", "tests") if _changes_the_path(tree)]
+    assert ways == [], "The Makefile sets PYTHONPATH."
+
+
+def _changes_the_path(tree: ast.Module) -> bool:
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(ast.unparse(call) in ("sys.path.insert", "sys.path.append", "sys.path.extend") for call in calls)
+
+
 def _engines() -> Iterator[Module]:
     """The modules of our families, and the scripts of our engines."""
     yield from (module for module in modules().values() if module.package == "engines")

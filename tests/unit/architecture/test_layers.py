@@ -27,7 +27,7 @@ FAMILIES: Sequence[frozenset[str]] = (
     frozenset({"api"}),
     frozenset({"contracts", "runtime"}),
     frozenset({""}),
-    frozenset({"arrays", "streams"}),
+    frozenset({"arrays", "compat", "streams"}),
     frozenset({"jsontext", "reduction", "times"}),
     frozenset({"archives", "audio", "documents", "genomics", "images", "video"}),
     frozenset({"codebase", "sorting", "speech"}),
@@ -36,10 +36,7 @@ FAMILIES: Sequence[frozenset[str]] = (
 )
 """The same inside `engines`; "" is what `triptych.engines` itself gives to engines."""
 
-UPWARD: Mapping[tuple[str, str], str] = {
-    ("engines/sorting", "engines/tables"): "text_codec's joined_bytes, by_unique and holds move to arrays",
-    ("engines/times", "engines/tables"): "text_codec's by_unique moves to arrays",
-}
+UPWARD: Mapping[tuple[str, str], str] = {}
 """Arrows that still point up or sideways, each with a reason. An entry that no import needs fails, too."""
 
 

@@ -17,16 +17,13 @@ TWICE: Mapping[str, str] = {
     "decode": "in jsontext.records and video.packets: one of them goes",
     "json_batches": "in jsontext.records and tables.json_lines: one of them goes",
     "json_columns": "in tables.fields and tables.json_lines: one of them goes",
-    "places": "in arrays.bitmasks and tables.record_ends: one of them goes",
     "plain": "in documents.headings and reduction.running_statistics: one of them goes",
-    "result_fault": "in audio.opening and images.vips: one of them goes",
-    "source_fault": "in audio.opening and images.vips: one of them goes",
+    "readable": "in images.vips and video.opening: one of them goes",
 }
 """Public names that two modules of `engines` define, each with a reason."""
 
 PATCHED: Mapping[str, str] = {
     "tests/unit/engines/documents/test_markdown.py: _parsed": "goes with the scan's class",
-    "tests/contract/stores/test_stores.py: _FACTORIES": "a store of the test's own cannot be named yet",
 }
 """Private names that a test replaces (`file: name`), each with a reason. An entry that is not needed fails, too."""
 

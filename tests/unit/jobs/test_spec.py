@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.include_folders import write_app
-from triptych.blocks import Template
+from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
 from triptych.jobs.packs import packs
 from triptych.jobs.spec import JobSpec, build_job_spec
@@ -21,11 +21,11 @@ def template(tmp_path: Path) -> Template:
 
 
 def test_nested_wins_over_flat_and_flat_over_the_template(template: Template) -> None:
-    assert build_job_spec(template, {}, {"ds": "2026-01-02"}).params["partitioner"]["rows"] == 10
+    assert build_job_spec(template, {}, {"ds": "2026-01-02"}).params[Role.PARTITIONER]["rows"] == 10
     flat = {"partitioner.rows": 20, "dataSource": "file:///a"}
-    assert build_job_spec(template, flat).params["partitioner"]["rows"] == 20
+    assert build_job_spec(template, flat).params[Role.PARTITIONER]["rows"] == 20
     both = {**flat, "params": {"partitioner": {"rows": 30}}}
-    assert build_job_spec(template, both).params["partitioner"]["rows"] == 30
+    assert build_job_spec(template, both).params[Role.PARTITIONER]["rows"] == 30
 
 
 def test_the_logical_date_fills_the_source(template: Template) -> None:

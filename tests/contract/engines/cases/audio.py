@@ -87,7 +87,7 @@ def _whole_of(source: Path, pieces: Sequence[Piece]) -> float:
     read = [soundfile.read(io.BytesIO(piece.data), dtype="int16")[0] for piece in pieces]
     whole, rate = soundfile.read(source, dtype="int16")
     np.testing.assert_array_equal(np.concatenate(read), whole)
-    return len(whole) / rate
+    return len(whole) / int(rate)
 
 
 def _in_gaps(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:

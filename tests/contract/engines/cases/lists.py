@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tests.contract.engines.cases import Split
 from tests.support.engine_harness import Piece
 
-SPACE = {"rate": [0.1, 0.01], "kind": ["a", "ä"], "depth": [1, 2, 3]}
+SPACE: dict[str, list[float] | list[str] | list[int]] = {"rate": [0.1, 0.01], "kind": ["a", "ä"], "depth": [1, 2, 3]}
 URLS = ["https://b.example/1", "https://a.example/2", "http://b.example:8080/3?q=a,b", "https://b.example/1"]
 
 

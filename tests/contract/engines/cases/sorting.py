@@ -39,7 +39,7 @@ def _large(factor: int) -> list[Results]:
 
 
 def _lines() -> list[Results]:
-    days = [["2026-03-01T00:00:00+02:00", "2026-02-28T23:00:00Z"], ["2026-02-01", None], []]
+    days: list[list[str | None]] = [["2026-03-01T00:00:00+02:00", "2026-02-28T23:00:00Z"], ["2026-02-01", None], []]
     return [Results({"o.bin": "\n".join(json.dumps({"a": {"day": day}}) for day in part).encode()}) for part in days]
 
 

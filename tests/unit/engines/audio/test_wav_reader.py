@@ -46,7 +46,7 @@ def _decoded(data: bytes, channels: int) -> np.ndarray:
 def _frames(data: bytes) -> bytes:
     """By the standard library."""
     with wave.open(io.BytesIO(data)) as audio:
-        return audio.readframes(audio.getnframes())
+        return bytes(audio.readframes(audio.getnframes()))
 
 
 @ffmpeg
