@@ -22,11 +22,12 @@ from typer.main import get_command
 from triptych import errors
 from triptych.blocks import Block, Role
 from triptych.blocks.catalog import BUILT_IN
-from triptych.blocks.manifest import DEVICE_KEYS, MANIFEST_KEYS, PLATFORM_KEYS, read_block
-from triptych.blocks.template import TEMPLATE_KEYS
+from triptych.blocks.manifest import read_block
 from triptych.cli import app
-from triptych.jobs.spec import CONFIG_SCHEMA, leaves
+from triptych.jobs.spec import config_schema
 from triptych.local.preview import preview
+from triptych.schemas.files import Kind, own_schema
+from triptych.schemas.properties import properties, type_text
 from triptych.settings import OPTIONS, PROJECT, read_settings
 
 REFERENCE = PROJECT / "docs" / "reference"
@@ -74,41 +75,47 @@ def _exit_codes() -> str:
 
 
 def _blocks() -> str:
+    manifest, template = own_schema(Kind.MANIFEST), own_schema(Kind.TEMPLATE)
+    inner = properties(manifest)
     tables = {
-        "manifest.json": MANIFEST_KEYS,
-        "manifest.json: platform_config": PLATFORM_KEYS,
-        "manifest.json: device_requirements": DEVICE_KEYS,
-        "template.json": TEMPLATE_KEYS,
+        "manifest.json": manifest,
+        "manifest.json: platform_config": inner["platform_config"],
+        "manifest.json: device_requirements": inner["device_requirements"],
+        "template.json": template,
     }
-    lines = [line for title, keys in tables.items() for line in ("", f"## {title}", "", *_key_table(keys))]
+    lines = [line for title, schema in tables.items() for line in ("", f"## {title}", "", *_key_table(schema))]
     about = (
         "A building block is a folder with a manifest.json, an optional schema.json (JSON Schema of its parameters, "
         "2020-12 unless `$schema` says otherwise) and its code in `app/`. Keys may be written in `snake_case` or "
-        "`camelCase`; unknown ones are warned of."
+        "`camelCase`; unknown ones are warned of.\n\n"
+        "These tables come from `manifest.schema.json` and `template.schema.json`, which the reader validates with, "
+        "too. `triptych app new`, `engine new` and `template new` lay copies of them into `schemas/` of the include "
+        "folder and name them in `$schema`: an editor then completes and checks what you write (in `snake_case`)."
     )
     return _page("Building blocks", about, lines[1:])
 
 
-def _key_table(keys: Mapping[str, str]) -> list[str]:
-    return ["| key | meaning |", "| --- | --- |", *(f"| `{key}` | {text} |" for key, text in keys.items())]
+def _key_table(schema: Mapping[str, Any]) -> list[str]:
+    rows = [f"| `{key}` | {_default(inner)} | {inner['description']} |" for key, inner in properties(schema).items()]
+    return ["| key | default | meaning |", "| --- | --- | --- |", *rows]
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    return _code(json.dumps(schema["default"])) if "default" in schema else ""
 
 
 def _job_spec() -> str:
-    rows = [
-        f"| `{key}` | `{json.dumps(leaf['default'])}` | {leaf['description']} |"
-        for key, leaf in leaves(CONFIG_SCHEMA).items()
-    ]
     about = (
-        "A job spec is a DAG run's conf. `name`, `dataSource`, `dataDestination`, `params` (objects `partitioner`, "
-        "`app`, `assembler`, each judged by its block's schema) and `config`, as below. The form's flat fields "
-        "(`app.case`, `config.taskTimeout`) mean the same; a nested value goes before a flat one, and both before the "
-        "template's. Unknown keys are errors.\n\n"
+        "A job spec is a DAG run's conf, or the file of `triptych run --job`. The form's flat fields (`app.case`, "
+        "`config.taskTimeout`) mean the same as the nested ones; a nested value goes before a flat one, and both "
+        "before the template's. Unknown keys are errors. `job.schema.json` is its JSON Schema; parameters are judged "
+        "by the schemas of their blocks, too.\n\n"
         'A source is a URI, an object `{"uri": ..., "conn_id": ...}`, a descriptor '
         '`{"dataSourceDescriptor": "s3", "params": {"bucket": ..., "key": ...}}`, or a list of these. A URI names '
         "one object, a folder when it ends in `/`, or a glob whose `*` stays inside one folder."
     )
-    table = ["| `config` key | default | meaning |", "| --- | --- | --- |", *rows]
-    return _page("Job spec", about, table)
+    config = ["", "## config", "", *_key_table(config_schema())]
+    return _page("Job spec", about, [*_key_table(own_schema(Kind.JOB)), *config])
 
 
 def _cli() -> str:
@@ -131,7 +138,7 @@ def _errors() -> Iterator[type[errors.TriptychError]]:
 def _engines() -> str:
     rows = ["| engine | what it does | parameters |", "| --- | --- | --- |"]
     for block in engine_blocks():
-        names = ", ".join(f"`{key}`" for key in leaves(block.schema)) or "none"
+        names = ", ".join(f"`{key}`" for key in properties(block.schema)) or "none"
         rows.append(f"| {block.role} [`{block.tag}`](docs/reference/engines.md) | {block.description} | {names} |")
     return "\n".join(rows)
 
@@ -143,7 +150,7 @@ def engine_blocks(include: Path = BUILT_IN) -> list[Block]:
     """
     examples = include.glob("engines/**/example.json")
     read = [read_block(example.with_name("manifest.json")) for example in examples]
-    broken = [str(problem) for _, problems, _ in read for problem in problems]
+    broken = [str(error) for _, found, _ in read for error in found]
     if broken:
         raise errors.ManifestError(broken)
     engines = [block for block, _, _ in read if block]
@@ -161,11 +168,12 @@ def _catalogue() -> str:
 
 def _engine_entry(block: Block) -> Iterator[str]:
     yield from ("", f"## {block.role} `{block.name}`", "", block.description, "")
-    if keys := leaves(block.schema):
+    if keys := properties(block.schema):
         yield from ("| parameter | type | default | meaning |", "| --- | --- | --- | --- |")
-    for key, leaf in keys.items():
-        default = "required" if key in block.schema.get("required", ()) else f"`{json.dumps(leaf.get('default'))}`"
-        yield f"| `{key}` | {_type(leaf)} | {default} | {leaf.get('description', '').replace('|', chr(92) + '|')} |"
+    for key, inner in keys.items():
+        default = "required" if key in block.schema.get("required", ()) else f"`{json.dumps(inner.get('default'))}`"
+        about = inner.get("description", "").replace("|", "\\|")
+        yield f"| `{key}` | {type_text(inner, '`')} | {default} | {about} |"
     example = json.loads((block.folder / "example.json").read_text(encoding="utf-8"))
     template = {block.role: block.name, "params": {block.role: example["params"]}}
     yield from ("", example["about"], "", "```json", json.dumps(template, ensure_ascii=False), "```")
@@ -187,13 +195,6 @@ def _example_chunks(block: Block, example: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {cut.number} | {cut.name} | {size} | {'' if cut.items is None else cut.items} | `{about}` |"
     if len(cuts) > SHOWN_CHUNKS:
         yield f"| ... {len(cuts)} in all | | | | |"
-
-
-def _type(leaf: Mapping[str, Any]) -> str:
-    if "enum" in leaf:
-        return ", ".join(f"`{value}`" for value in leaf["enum"])
-    kind = leaf.get("type", "any")
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
 def _page(title: str, about: str, table: list[str]) -> str:

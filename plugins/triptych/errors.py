@@ -20,13 +20,13 @@ class ConfigError(TriptychError):
 
 
 class ManifestError(TriptychError):
-    """A building block or template cannot be used; `problems` has one line per fault."""
+    """A building block or template cannot be used; `diagnostics` has one line for each reason."""
 
     exit_code = 3
 
-    def __init__(self, problems: str | Sequence[str]) -> None:
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
-        super().__init__("\n".join(self.problems))
+    def __init__(self, diagnostics: str | Sequence[str]) -> None:
+        self.diagnostics = [diagnostics] if isinstance(diagnostics, str) else list(diagnostics)
+        super().__init__("\n".join(self.diagnostics))
 
 
 class JobSpecError(TriptychError):

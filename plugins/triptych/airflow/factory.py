@@ -12,8 +12,8 @@ from typing import Any
 from airflow.sdk import DAG, Asset, get_parsing_context
 
 from triptych.airflow.form import form_params
-from triptych.blocks import Block, Problem, Role, Template, read_catalog
-from triptych.jobs.spec import leaves
+from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
+from triptych.schemas.properties import properties, type_text
 from triptych.settings import get_settings
 from triptych.stages import Stage
 
@@ -23,15 +23,15 @@ def build_dags() -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     catalog = read_catalog(get_settings().include, only=wanted)
     dags: dict[str, DAG] = {}
-    faults = list(catalog.problems)
+    errors = list(catalog.errors)
     for template in catalog.templates:
         if wanted in (None, template.id):
             try:
                 dags[template.id] = build_dag(template)
             except Exception as error:  # What a user's schema or schedule makes Airflow raise hides no other DAG.
-                faults.append(Problem(template.path, "$", f"Airflow cannot make a DAG of it: {error}"))
-    for path, problems in _by_path(faults).items():
-        broken = _broken(path, problems)
+                errors.append(Diagnostic(template.path, "$", f"Airflow cannot make a DAG of it: {error}"))
+    for path, found in _by_path(errors).items():
+        broken = _broken(path, found)
         dags.setdefault(broken.dag_id, broken)
     return dags
 
@@ -72,21 +72,21 @@ def build_dag(template: Template) -> DAG:
     return dag
 
 
-def _by_path(problems: Sequence[Problem]) -> dict[Path, list[Problem]]:
-    grouped: dict[Path, list[Problem]] = {}
-    for problem in problems:
-        grouped.setdefault(problem.path, []).append(problem)
+def _by_path(errors: Sequence[Diagnostic]) -> dict[Path, list[Diagnostic]]:
+    grouped: dict[Path, list[Diagnostic]] = {}
+    for error in errors:
+        grouped.setdefault(error.path, []).append(error)
     return grouped
 
 
-def _broken(path: Path, problems: Sequence[Problem]) -> DAG:
+def _broken(path: Path, errors: Sequence[Diagnostic]) -> DAG:
     """A DAG that stands for a file that cannot be used, so that the UI shows it and its reasons.
 
     Not an import error: Airflow 3.3 counts one against every DAG of the same file and then refuses to run them.
     """
     from triptych.airflow.operators import BrokenOperator
 
-    reasons = [f"{problem.path}: {problem.where}: {problem.message}" for problem in problems]
+    reasons = [str(error) for error in errors]
     name = re.sub(r"[^\w.-]", "_", path.parent.name)
     dag = DAG(
         dag_id=f"broken.{name}.{path.stem}",
@@ -112,10 +112,10 @@ def _doc(template: Template) -> str:
     rows += [_block_row(role, block) for role, block in template.blocks.items()]
     table = ["| parameter | type | default | description |", "| --- | --- | --- | --- |"]
     for role, block in template.blocks.items():
-        for key, leaf in leaves(block.schema).items():
-            default = template.params.get(role, {}).get(key, leaf.get("default"))
-            about = str(leaf.get("description", leaf.get("title", ""))).replace("|", "\\|")
-            table.append(f"| `{role}.{key}` | {_type(leaf)} | `{json.dumps(default)}` | {about} |")
+        for key, schema in properties(block.schema).items():
+            default = template.params.get(role, {}).get(key, schema.get("default"))
+            about = str(schema.get("description", schema.get("title", ""))).replace("|", "\\|")
+            table.append(f"| `{role}.{key}` | {type_text(schema)} | `{json.dumps(default)}` | {about} |")
     partitioner, assembler = template.blocks[Role.PARTITIONER], template.blocks[Role.ASSEMBLER]
     plan = (
         f"`{partitioner.tag}` cuts the source into chunks; `{template.app.tag}` runs once per chunk; "
@@ -126,8 +126,3 @@ def _doc(template: Template) -> str:
 
 def _block_row(role: Role, block: Block) -> str:
     return f"| {role} | `{block.tag}` | {block.image or block.platform} |"
-
-
-def _type(leaf: Any) -> str:
-    kind = leaf.get("type", "any")
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)

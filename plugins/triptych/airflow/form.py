@@ -1,4 +1,4 @@
-"""The trigger form: one flat field per schema leaf, and the nested `params` and `config` of the REST API."""
+"""The trigger form: one flat field per property of a schema, and the nested `params` and `config` of the REST API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from airflow.sdk import Param
 
 from triptych.blocks import Role, Template
-from triptych.jobs.spec import CONFIG_SCHEMA, leaves
+from triptych.jobs.spec import config_schema
+from triptych.schemas.properties import properties
 
 _KEPT = (
     "type",
@@ -26,8 +27,6 @@ _KEPT = (
     "title",
     "examples",
 )
-
-
 _FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
 
 
@@ -46,7 +45,7 @@ def form_params(template: Template) -> dict[str, Param]:
             None,
             _FOR_REST,
             schema={
-                "oneOf": [{"type": "null"}, dict(CONFIG_SCHEMA)],
+                "oneOf": [{"type": "null"}, dict(config_schema())],
                 "section": "REST",
                 "title": "Config (REST)",
             },
@@ -63,28 +62,28 @@ def _role_fields(template: Template, role: Role, section: str) -> dict[str, Para
     schema = template.blocks[role].schema
     given = template.params.get(role, {})
     return {
-        f"{role}.{key}": _field(leaf, given.get(key, leaf.get("default")), section)
-        for key, leaf in leaves(schema).items()
+        f"{role}.{key}": _field(inner, given.get(key, inner.get("default")), section)
+        for key, inner in properties(schema).items()
     }
 
 
 def _config_fields(template: Template) -> dict[str, Param]:
     return {
-        f"config.{key}": _field(leaf, template.config.get(key, leaf["default"]), "Run")
-        for key, leaf in leaves(CONFIG_SCHEMA).items()
+        f"config.{key}": _field(inner, template.config.get(key, inner["default"]), "Run")
+        for key, inner in properties(config_schema()).items()
     }
 
 
-def _field(leaf: Mapping[str, Any], default: Any, section: str) -> Param:
+def _field(described: Mapping[str, Any], default: Any, section: str) -> Param:
     """One flat field. Nullable: an empty field means "not given", and the full schema judges that in `partition`."""
-    schema = {key: leaf[key] for key in _KEPT if key in leaf}
+    schema = {key: described[key] for key in _KEPT if key in described}
     types = schema.get("type", ["string", "number", "boolean", "array", "object"])
     listed = types if isinstance(types, list) else [types]
     schema["type"] = listed if "null" in listed else ["null", *listed]
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
     # Apart from the schema: Airflow reads a description inside it as a second argument of that name.
-    return Param(default, leaf.get("description"), schema={**schema, "section": section})
+    return Param(default, described.get("description"), schema={**schema, "section": section})
 
 
 def _nested(template: Template) -> dict[str, Any]:

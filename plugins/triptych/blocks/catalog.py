@@ -8,7 +8,7 @@ from pathlib import Path
 
 from triptych.blocks.digest import code_digest
 from triptych.blocks.manifest import read_block
-from triptych.blocks.model import Block, Catalog, Problem, Role, Template
+from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
 from triptych.blocks.template import default_template, read_template
 from triptych.errors import ManifestError
 
@@ -26,54 +26,55 @@ def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
     With `only`, just that template is built. One broken block never hides another.
     """
     blocks: list[Block] = []
-    problems: list[Problem] = []
-    warnings: list[Problem] = []
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
     templates: list[Path] = []
     manifests = [*_files(include, ("apps", "engines"), "manifest.json")]
     if BUILT_IN not in include:
         manifests += _files([BUILT_IN], ("engines",), "manifest.json")
     for manifest in manifests:
-        block, faults, hints = read_block(manifest)
-        problems += faults
-        warnings += hints
+        block, found, odd = read_block(manifest)
+        errors += found
+        warnings += odd
         if block:
             blocks.append(block)
-    blocks = _without_twins(blocks, problems)
+    blocks = _without_twins(blocks, errors)
     templates = [*_files(include, ("apps", "templates"), "template.json")]
-    catalog = Catalog(tuple(blocks), (), tuple(problems), tuple(warnings))
+    catalog = Catalog(tuple(blocks), (), tuple(errors), tuple(warnings))
     return _with_templates(catalog, templates, only)
 
 
 def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -> Catalog:
     made: dict[str, Template] = {}
-    problems, warnings = list(catalog.problems), list(catalog.warnings)
+    errors, warnings = list(catalog.errors), list(catalog.warnings)
     beside = {path.parent for path in paths}
+    in_folder = {block.folder: block for block in catalog.blocks}
     for path in paths:
-        own = next((block for block in catalog.blocks if block.folder == path.parent), None)
+        own = in_folder.get(path.parent)
         if own is None and (path.parent / "manifest.json").exists():
-            continue  # The manifest's own problem says why.
-        template, faults, hints = read_template(path, own, catalog)
-        warnings += hints
+            continue  # What is wrong with the manifest says why.
+        template, found, odd = read_template(path, own, catalog)
+        warnings += odd
         if template and template.id in made:
-            faults.append(Problem(path, "$.id", f"{template.id!r} is the id of {made[template.id].path} too."))
+            found.append(Diagnostic(path, "$.id", f"{template.id!r} is the id of {made[template.id].path} too."))
         elif template:
             made[template.id] = template
-        problems += faults
+        errors += found
     for app in catalog.blocks:
         if app.role is Role.APP and app.folder not in beside:
             try:
                 template = default_template(app, catalog)
             except ManifestError as error:
-                problems += [Problem(app.folder / "manifest.json", "$", line) for line in error.problems]
+                errors += [Diagnostic(app.folder / "manifest.json", "$", line) for line in error.diagnostics]
                 continue
             # Of several versions of one app the highest has the plain name.
             key = template.id if template.id not in made else f"{app.name}-{app.version}"
             made[key] = template
     chosen = [template for template in made.values() if only in (None, template.id, template.app.name)]
-    return Catalog(catalog.blocks, tuple(chosen), tuple(problems), tuple(warnings))
+    return Catalog(catalog.blocks, tuple(chosen), tuple(errors), tuple(warnings))
 
 
-def _without_twins(blocks: Sequence[Block], problems: list[Problem]) -> list[Block]:
+def _without_twins(blocks: Sequence[Block], errors: list[Diagnostic]) -> list[Block]:
     first: dict[tuple[Role, str, str], Block] = {}
     for block in blocks:
         twin = first.setdefault((block.role, block.name, block.version), block)
@@ -81,7 +82,7 @@ def _without_twins(blocks: Sequence[Block], problems: list[Problem]) -> list[Blo
         is_copy = block.folder.is_relative_to(BUILT_IN) and code_digest(twin) == code_digest(block)
         if twin is not block and not is_copy:
             message = f"{block.role} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
-            problems.append(Problem(block.folder / "manifest.json", "$.name", message))
+            errors.append(Diagnostic(block.folder / "manifest.json", "$.name", message))
     order = list(Role)
     return sorted(first.values(), key=lambda block: (order.index(block.role), block.name, block.version))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from triptych.blocks.versions import highest_match
 from triptych.errors import ManifestError
-from triptych.schemas.faults import did_you_mean
+from triptych.schemas.diagnostics import did_you_mean
 
 
 class Role(StrEnum):
@@ -56,11 +58,17 @@ class Block:
     task_timeout_s: int | None = None
     cacheable: bool = False
     chunks_per_task: int | None = None
+    joins_with: tuple[str, ...] | None = None
+    """Of an assembler: the partitioners whose chunks it can join, `*` for any letters; any when None."""
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
 
     @property
     def tag(self) -> str:
         return f"{self.name}@{self.version}"
+
+    def joins(self, partitioner: Block) -> bool:
+        """Whether this assembler can join what an app makes of that partitioner's chunks, as its manifest says."""
+        return self.joins_with is None or any(fnmatch.fnmatchcase(partitioner.name, name) for name in self.joins_with)
 
     @property
     def code(self) -> Path:
@@ -88,29 +96,37 @@ class Template:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One fault: the file, the place in it (JSON path, or line and column), and what to do."""
+class Diagnostic:
+    """One thing that is wrong, or odd: the file, the location in it (JSON path, or line and column), and what to do."""
 
     path: Path
-    where: str
+    location: str
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.where}: {self.message}"
+        return f"{self.path}: {self.location}: {self.message}"
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything found below the include folders; `problems` do not hide the sound rest."""
+    """Everything found below the include folders; `errors` do not hide the sound rest."""
 
     blocks: tuple[Block, ...]
     templates: tuple[Template, ...]
-    problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    errors: tuple[Diagnostic, ...]
+    warnings: tuple[Diagnostic, ...]
+
+    @cached_property
+    def _versions(self) -> Mapping[tuple[Role, str], Mapping[str, Block]]:
+        """The blocks of one role and name by version."""
+        versions: dict[tuple[Role, str], dict[str, Block]] = {}
+        for block in self.blocks:
+            versions.setdefault((block.role, block.name), {})[block.version] = block
+        return versions
 
     def find(self, role: Role, tag: str) -> Block:
         """The highest version that matches the tag; ManifestError with a suggestion when there is none."""
-        named = {block.version: block for block in self.blocks if block.role is role and block.name == name_of(tag)}
+        named = self._versions.get((role, name_of(tag)), {})
         version = highest_match(tag, named)
         if version is None:
             raise ManifestError(self._missing(role, tag, named))
@@ -125,7 +141,7 @@ class Catalog:
         version = highest_match(name, by_app)
         if version is not None:
             return by_app[version]
-        mine = [str(problem) for problem in self.problems if name_of(name) in problem.path.parts]
+        mine = [str(error) for error in self.errors if name_of(name) in error.path.parts]
         msg = (
             f"There is no template or app {name!r}.{did_you_mean(name, by_id)} `triptych template list` shows them all."
         )

@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from triptych.blocks.fields import Fields, read_object
-from triptych.blocks.model import Block, Catalog, Problem, Role, Template
+from triptych.blocks.document import Document, read_document
+from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
-
-TEMPLATE_KEYS = {
-    "id": "The DAG's id; default: the app's name, or the folder's. Also `name`.",
-    "name": "The same as `id`.",
-    "description": "One sentence; default: the app's.",
-    "partitioner": "Its tag (`rows@1`); default `passthrough`.",
-    "app": "Its tag; default: the app in the same folder.",
-    "assembler": "Its tag; default `passthrough`.",
-    "params": "Default parameters: objects `partitioner`, `app`, `assembler`.",
-    "data_source": "Default source, for scheduled runs; may use the run's dates: `s3://bucket/{{ ds }}/*.csv`.",
-    "data_destination": "Default destination; the same.",
-    "config": "Defaults of the job spec's `config`.",
-    "schedule": "Cron, a preset such as `@daily`, or a list of asset URIs.",
-}
+from triptych.schemas.files import Kind
 
 
 def read_template(
     path: Path, own: Block | None, catalog: Catalog
-) -> tuple[Template | None, list[Problem], list[Problem]]:
+) -> tuple[Template | None, list[Diagnostic], list[Diagnostic]]:
     """The template in this file; `own` is the app in whose folder it lies and which it means by default."""
-    data, problems = read_object(path)
-    if problems:
-        return None, problems, []
-    fields = Fields(path, data)
-    fields.only(TEMPLATE_KEYS)
-    blocks = {role: block for role in Role if (block := _block(fields, role, own, catalog))}
-    identity = fields.get("id", str) or fields.get("name", str) or (own.name if own else path.parent.name)
-    if not NAME.fullmatch(identity):
-        fields.fault("id", "must be 1 to 64 letters, digits, '-' or '_'.")
-    params = fields.get("params", dict, {})
-    for role in params.keys() - set(Role):
-        fields.fault("params", f"{role!r} is none of {', '.join(Role)}.")
-    values: dict[str, Any] = {
-        "description": fields.get("description", str, own.description if own else ""),
-        "params": {role: params.get(role) or {} for role in Role},
-        "data_source": fields.get("data_source", (str, list, dict)),
-        "data_destination": fields.get("data_destination", (str, dict)),
-        "config": fields.get("config", dict, {}),
-        "schedule": fields.get("schedule", (str, list)),
-    }
-    template = None if fields.problems else Template(id=identity, path=path, blocks=blocks, **values)
-    return template, fields.problems, fields.warnings
+    document = read_document(path, Kind.TEMPLATE)
+    data = document.data
+    if document.errors and not data:
+        return None, document.errors, document.warnings
+    blocks = {role: block for role in Role if (block := _block(document, role, own, catalog))}
+    identity = data.get("id") or data.get("name") or (own.name if own else path.parent.name)
+    if not NAME.fullmatch(str(identity)):
+        document.error(
+            f"the folder's name {identity!r} is no id: name one of 1 to 64 letters, digits, '-' or '_'.", "id"
+        )
+    if document.errors:
+        return None, document.errors, document.warnings
+    params = data.get("params", {})
+    template = Template(
+        id=identity,
+        description=data.get("description", own.description if own else ""),
+        blocks=blocks,
+        params={role: params.get(role) or {} for role in Role},
+        data_source=data.get("data_source"),
+        data_destination=data.get("data_destination"),
+        config=data.get("config", {}),
+        schedule=data.get("schedule"),
+        path=path,
+    )
+    return template, document.errors, document.warnings
 
 
 def default_template(app: Block, catalog: Catalog) -> Template:
@@ -68,16 +57,17 @@ def default_template(app: Block, catalog: Catalog) -> Template:
     )
 
 
-def _block(fields: Fields, role: Role, own: Block | None, catalog: Catalog) -> Block | None:
-    default = "passthrough" if role.is_engine else None
-    tag = fields.get(role, str, default)
+def _block(document: Document, role: Role, own: Block | None, catalog: Catalog) -> Block | None:
+    """The block that the template means for a role; None, and an error noted, when there is none."""
+    tag = document.data.get(role, "passthrough" if role.is_engine else None)
     if tag is None and own is not None and own.role is Role.APP:
         return own
     if tag is None:
-        fields.fault(role, "is missing: name the app's tag.")
-        return None
+        document.error("is missing: name the app's tag.", role)
+    if not isinstance(tag, str):
+        return None  # The schema's own error says so.
     try:
         return catalog.find(role, tag)
     except ManifestError as error:
-        fields.fault(role, str(error))
+        document.error(str(error), role)
         return None

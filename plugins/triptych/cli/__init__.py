@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from triptych import __version__
 from triptych.cli import blocks, run
-from triptych.cli.console import tell_error
+from triptych.cli.console import echo_error
 from triptych.errors import TriptychError
 
 EPILOG = (
@@ -26,10 +26,10 @@ class _Guarded(TyperGroup):
         try:
             return super().invoke(ctx)
         except TriptychError as error:
-            tell_error(str(error))
+            echo_error(str(error))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            tell_error("Stopped.")
+            echo_error("Stopped.")
             raise typer.Exit(130) from None
 
 

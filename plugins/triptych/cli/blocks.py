@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from triptych.blocks import Block, Catalog, Platform, Problem, Role, Template
-from triptych.blocks.check import check_blocks
+from triptych.blocks import Block, Catalog, Diagnostic, Platform, Role, Template
+from triptych.blocks.check import check_blocks, check_pairs, odd_pair
 from triptych.blocks.model import name_of
-from triptych.cli.console import print_json, print_table, tell, tell_error
-from triptych.cli.parameters import engine_params, place
+from triptych.cli.console import echo, echo_error, print_json, print_table
+from triptych.cli.parameters import engine_params, local_uri, location
 from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
 from triptych.errors import ManifestError
-from triptych.jobs.spec import leaves
 from triptych.local.preview import preview
-from triptych.local.runner import local_uri
 from triptych.scaffold.scaffold import Language, new_app, new_engine, new_template
+from triptych.schemas.properties import properties, type_text
 
 app_commands = typer.Typer(no_args_is_help=True, help="Apps: your code, run once per chunk.")
 engine_commands = typer.Typer(no_args_is_help=True, help="Engines: partitioners and assemblers.")
@@ -42,14 +42,14 @@ def app_new(
 ) -> None:
     """Write a folder with manifest, schema, template, script and sample input that runs at once."""
     folder = new_app(_home(include), name, language, image)
-    tell(f"Made {folder}. Try it:")
+    echo(f"Made {folder}. Try it:")
     sample = _short(folder / "test" / "sample.txt")
-    tell(f"  triptych run {name} --source {sample}{_include_option(include)}")
+    echo(f"  triptych run {name} --source {sample}{_include_option(include)}")
 
 
 @app_commands.command("validate")
 def app_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check apps and their templates; exit code 3 when there is a fault."""
+    """Check apps and their templates; exit code 3 when something is wrong."""
     _validate(catalog(include), (Role.APP,), name, json_)
 
 
@@ -76,12 +76,12 @@ def engine_new(
 ) -> None:
     """Write a folder with manifest, schema and script that works at once."""
     folder = new_engine(_home(include), name, Role(type_), platform)
-    tell(f"Made {folder}. Name it as {type_!r} in a template.json: `triptych template new --help`.")
+    echo(f"Made {folder}. Name it as {type_!r} in a template.json: `triptych template new --help`.")
 
 
 @engine_commands.command("validate")
 def engine_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check partitioners and assemblers; exit code 3 when there is a fault."""
+    """Check partitioners and assemblers; exit code 3 when something is wrong."""
     _validate(catalog(include), ENGINES, name, json_)
 
 
@@ -126,7 +126,7 @@ def engine_preview(
     """What a partitioner would cut: chunks, sizes, names, metadata. Nothing runs, nothing is stored."""
     settings = local_settings(include, None)
     engine = catalog(include).find(Role.PARTITIONER, tag)
-    sources = [place(local_uri(text), connection) for text in source or []]
+    sources = [location(local_uri(text), connection) for text in source or []]
     cuts = preview(settings, engine, sources, engine_params(engine.schema, param or []))
     if json_:
         print_json([asdict(cut) for cut in cuts])
@@ -140,7 +140,7 @@ def engine_preview(
             shown.append([str(cut.number), cut.name, f"{cut.size:,}", items, about])
     print_table(["chunk", "name", "bytes", "items", "metadata"], shown)
     more = f" ({count - limit:,} not shown)" if count > limit else ""
-    tell(f"{count:,} chunk(s){more}, {size:,} bytes, {copied:,} of them copied to the workspace.")
+    echo(f"{count:,} chunk(s){more}, {size:,} bytes, {copied:,} of them copied to the workspace.")
 
 
 @template_commands.command("new", epilog="Example: triptych template new daily --app wordcount --partitioner rows")
@@ -155,9 +155,10 @@ def template_new(
     """Write include/templates/NAME/template.json: a DAG of its own over an app that exists."""
     found = catalog(include)
     tags = {Role.PARTITIONER: partitioner, Role.APP: app, Role.ASSEMBLER: assembler}
-    for role, tag in tags.items():
-        found.find(role, tag)
-    tell(f"Made {new_template(_home(include), name, tags, schedule)}.")
+    odd = odd_pair({role: found.find(role, tag) for role, tag in tags.items()})
+    if odd:
+        echo(f"warning: {odd}")
+    echo(f"Made {new_template(_home(include), name, tags, schedule)}.")
 
 
 @template_commands.command("list")
@@ -178,9 +179,9 @@ def template_show(name: str, include: Include = None, json_: AsJson = False) -> 
     if json_:
         print_json(_template_data(template))
         return
-    tell(f"{template.id}: {template.description}\n{template.path}")
+    echo(f"{template.id}: {template.description}\n{template.path}")
     if template.schedule:
-        tell(f"schedule: {template.schedule}")
+        echo(f"schedule: {template.schedule}")
     rows = [
         row
         for role, block in template.blocks.items()
@@ -190,27 +191,28 @@ def template_show(name: str, include: Include = None, json_: AsJson = False) -> 
 
 
 def validate_all(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check every block and template; exit code 3 when there is a fault."""
+    """Check every block and template; exit code 3 when something is wrong."""
     _validate(catalog(include), tuple(Role), name, json_)
 
 
 def _validate(found: Catalog, roles: tuple[Role, ...], name: str | None, as_json: bool) -> None:
     blocks = [block for block in found.blocks if block.role in roles and _is_meant(block.folder, block.name, name)]
     meant = [block.folder for block in blocks]
-    problems = [fault for fault in check_blocks(found) if _concerns(fault, roles, meant, name)]
-    warnings = [hint for hint in found.warnings if _concerns(hint, roles, meant, name)]
-    if name and not blocks and not problems:
+    errors = [error for error in check_blocks(found) if _concerns(error, roles, meant, name)]
+    odd = [*found.warnings, *check_pairs(found)]
+    warnings = [warning for warning in odd if _concerns(warning, roles, meant, name)]
+    if name and not blocks and not errors:
         msg = f"There is no {' or '.join(roles)} {name!r} to check. `triptych app list` and `engine list` show them."
         raise ManifestError(msg)
     if as_json:
-        print_json({"problems": [_fault(p) for p in problems], "warnings": [_fault(w) for w in warnings]})
+        print_json({"errors": _diagnostics(errors), "warnings": _diagnostics(warnings)})
     else:
-        for hint in warnings:
-            tell(f"warning: {hint}")
-        for problem in problems:
-            tell_error(str(problem))
-        tell(f"{len(blocks)} block(s) checked: {len(problems)} fault(s), {len(warnings)} warning(s).")
-    if problems:
+        for warning in warnings:
+            echo(f"warning: {warning}")
+        for error in errors:
+            echo_error(str(error))
+        echo(f"{len(blocks)} block(s) checked: {len(errors)} error(s), {len(warnings)} warning(s).")
+    if errors:
         raise typer.Exit(ManifestError.exit_code)
 
 
@@ -220,9 +222,9 @@ def _is_meant(folder: Path, block_name: str, wanted: str | None) -> bool:
     return block_name == name_of(wanted) or folder.resolve() == Path(wanted).resolve()
 
 
-def _concerns(fault: Problem, roles: tuple[Role, ...], meant: list[Path], name: str | None) -> bool:
-    """Whether the fault's file belongs to what is asked for; a file that could not be read goes by its folder."""
-    folder = fault.path.parent
+def _concerns(diagnostic: Diagnostic, roles: tuple[Role, ...], meant: list[Path], name: str | None) -> bool:
+    """Whether its file belongs to what is asked for; a file that could not be read goes by its folder."""
+    folder = diagnostic.path.parent
     if folder in meant:
         return True
     room = "engines" if "engines" in folder.parts else "apps"
@@ -230,8 +232,8 @@ def _concerns(fault: Problem, roles: tuple[Role, ...], meant: list[Path], name: 
     return in_rooms and _is_meant(folder, folder.name, name)
 
 
-def _fault(problem: Problem) -> dict[str, str]:
-    return {"file": str(problem.path), "place": problem.where, "message": problem.message}
+def _diagnostics(found: Sequence[Diagnostic]) -> list[dict[str, str]]:
+    return [{"file": str(each.path), "location": each.location, "message": each.message} for each in found]
 
 
 def _list(found: Catalog, roles: tuple[Role, ...], as_json: bool) -> None:
@@ -241,36 +243,29 @@ def _list(found: Catalog, roles: tuple[Role, ...], as_json: bool) -> None:
         return
     rows = [[b.name, b.version, b.role, b.image or b.platform, b.description] for b in blocks]
     print_table(["name", "version", "type", "runs in", "description"], rows)
-    faulty = [problem for problem in found.problems if _concerns(problem, roles, [], None)]
-    if faulty:
-        tell_error(f"{len(faulty)} fault(s) in blocks that are not listed; see `triptych validate`.")
+    unlisted = [error for error in found.errors if _concerns(error, roles, [], None)]
+    if unlisted:
+        echo_error(f"{len(unlisted)} error(s) in blocks that are not listed; see `triptych validate`.")
 
 
 def _show(block: Block, as_json: bool) -> None:
     if as_json:
         print_json(_block_data(block))
         return
-    tell(f"{block.role} {block.tag}: {block.description}\n{block.folder}")
+    echo(f"{block.role} {block.tag}: {block.description}\n{block.folder}")
     needs = {"image": block.image, "cores": block.min_cpu, "memory (GiB)": block.min_memory_gib, "gpu": block.gpu}
-    tell(", ".join(f"{key} {value}" for key, value in needs.items() if value) or f"platform {block.platform}")
+    echo(", ".join(f"{key} {value}" for key, value in needs.items() if value) or f"platform {block.platform}")
     print_table(["parameter", "type", "default", "description"], _parameter_rows(block, {}, ""))
 
 
 def _parameter_rows(block: Block, given: Any, prefix: str) -> list[list[str]]:
     required = block.schema.get("required", ())
     rows = []
-    for name, leaf in leaves(block.schema).items():
-        default = given.get(name, leaf.get("default", "(required)" if name in required else ""))
-        about = leaf.get("description", leaf.get("title", ""))
-        rows.append([f"{prefix}{name}", _type_of(leaf), "" if default is None else str(default), str(about)])
+    for name, schema in properties(block.schema).items():
+        default = given.get(name, schema.get("default", "(required)" if name in required else ""))
+        about = schema.get("description", schema.get("title", ""))
+        rows.append([f"{prefix}{name}", type_text(schema), "" if default is None else str(default), str(about)])
     return rows
-
-
-def _type_of(leaf: Any) -> str:
-    if "enum" in leaf:
-        return " | ".join(map(str, leaf["enum"]))
-    kinds = leaf.get("type", "any")
-    return " or ".join(kind for kind in kinds if kind != "null") if isinstance(kinds, list) else str(kinds)
 
 
 def _block_data(block: Block) -> dict[str, Any]:

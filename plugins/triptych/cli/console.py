@@ -12,12 +12,12 @@ errors = Console(stderr=True)
 output = Console()
 
 
-def tell(text: str) -> None:
+def echo(text: str) -> None:
     """A line for people, beside the results."""
     errors.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def tell_error(text: str) -> None:
+def echo_error(text: str) -> None:
     errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
-from triptych.jobs.spec import CONFIG_SCHEMA, leaves
-from triptych.local.runner import local_uri
+from triptych.jobs.spec import config_schema
+from triptych.schemas.properties import properties
 
 PREFIXES = (*Role, "config")
 
@@ -31,15 +32,25 @@ def conf_from_options(
     for text in given:
         _set(conf, text, template)
     if sources:
-        conf["dataSource"] = [place(local_uri(source), conn_id) for source in sources]
+        conf["dataSource"] = [location(local_uri(source), conn_id) for source in sources]
     if destination:
-        conf["dataDestination"] = place(local_uri(destination, is_folder=True), conn_id)
+        conf["dataDestination"] = location(local_uri(destination, is_folder=True), conn_id)
     return conf
 
 
-def place(uri: str, conn_id: str | None) -> Any:
+def location(uri: str, conn_id: str | None) -> Any:
     """A location for a job spec; local files need no connection."""
     return {"uri": uri, "conn_id": conn_id} if conn_id and not uri.startswith("file:") else uri
+
+
+def local_uri(text: str, *, is_folder: bool = False) -> str:
+    """A URI as it is; a path, which may hold `*` or `?`, as a `file://` URI, a folder's with `/` at the end."""
+    if "://" in text:
+        return text
+    path = Path(text).expanduser().absolute()
+    if path.exists():
+        return path.as_uri() + ("/" if path.is_dir() or is_folder else "")
+    return f"file://{quote(str(path), safe='/*?[]')}" + ("/" if is_folder or text.endswith("/") else "")
 
 
 def _read(path: Path, option: str) -> dict[str, Any]:
@@ -54,7 +65,11 @@ def _read(path: Path, option: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         msg = f"{option} {path}: must hold a JSON object."
         raise JobSpecError(msg)
-    return data
+    for key in ("params", "config"):
+        if not isinstance(data.get(key, {}), dict | None):
+            msg = f"{option} {path}: {key} must be an object {{...}}."
+            raise JobSpecError(msg)
+    return {key: value for key, value in data.items() if key != "$schema" and value is not None}
 
 
 def _set(conf: dict[str, Any], text: str, template: Template) -> None:
@@ -64,14 +79,14 @@ def _set(conf: dict[str, Any], text: str, template: Template) -> None:
     if not equals or role not in PREFIXES or not all(keys) or not keys:
         msg = f"-p {text}: write it as app.NAME=VALUE; the first part is one of {', '.join(PREFIXES)}."
         raise JobSpecError(msg)
-    place: Any = conf if role == "config" else conf.setdefault("params", {})
+    target: Any = conf if role == "config" else conf.setdefault("params", {})
     for key in (role, *keys[:-1]):
-        place = place.setdefault(key, {})
-        if not isinstance(place, dict):
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
             msg = f"-p {text}: {key!r} holds a value already, and no object."
             raise JobSpecError(msg)
-    schema = CONFIG_SCHEMA if role == "config" else template.blocks[Role(role)].schema
-    place[keys[-1]] = _value(value, leaves(schema).get(keys[0], {}) if len(keys) == 1 else {})
+    schema = config_schema() if role == "config" else template.blocks[Role(role)].schema
+    target[keys[-1]] = _value(value, properties(schema).get(keys[0], {}) if len(keys) == 1 else {})
 
 
 def engine_params(schema: Mapping[str, Any], given: Sequence[str]) -> dict[str, Any]:
@@ -81,12 +96,12 @@ def engine_params(schema: Mapping[str, Any], given: Sequence[str]) -> dict[str, 
         if not equals:
             msg = f"-p {name}: write it as NAME=VALUE."
             raise JobSpecError(msg)
-    return {name: _value(value, leaves(schema).get(name, {})) for name, _, value in pairs}
+    return {name: _value(value, properties(schema).get(name, {})) for name, _, value in pairs}
 
 
-def _value(text: str, leaf: Mapping[str, Any]) -> Any:
+def _value(text: str, schema: Mapping[str, Any]) -> Any:
     """JSON where it can be and no text is wanted."""
-    if leaf.get("type") == "string":
+    if schema.get("type") == "string":
         return text
     try:
         return json.loads(text)

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
-from triptych.cli.console import errors, tell, tell_error
+from triptych.cli.console import echo, echo_error, errors
 from triptych.stages.stages import ChunkOutcome, Plan
 
 
@@ -46,21 +46,21 @@ class Progress:
 
     def log(self, line: str) -> None:
         if self._verbose:
-            tell(line)
+            echo(line)
 
     def planned(self, plan: Plan) -> None:
         self.chunks = plan.chunks
         self._bar.update(self._task, description="Chunks", total=plan.chunks)
         if not self._quiet:
-            tell(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
+            echo(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
 
     def ended(self, outcome: ChunkOutcome) -> None:
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if outcome.error:
-            tell_error(outcome.error)
+            echo_error(outcome.error)
 
     def assembling(self) -> None:
         self._bar.update(self._task, description="Assembling", completed=self.chunks)
         if not self._quiet and not errors.is_terminal:
-            tell(f"{self._done} chunk(s) run; assembling.")
+            echo(f"{self._done} chunk(s) run; assembling.")

@@ -14,7 +14,7 @@ import typer
 
 from triptych.blocks import Template, read_catalog
 from triptych.blocks.check import check_schema
-from triptych.cli.console import print_json, tell, tell_error
+from triptych.cli.console import echo, echo_error, print_json
 from triptych.cli.parameters import conf_from_options
 from triptych.cli.progress import Progress
 from triptych.cli.setup import AsJson, Include, local_settings
@@ -76,7 +76,7 @@ def run(
             if watch.chunks:
                 again = ["triptych", "run", template, "--resume", run_id]
                 again += [part for folder in include or [] for part in ("--include", str(folder))]
-                tell(f"What is done is kept. Go on with: {shlex.join(again)}")
+                echo(f"What is done is kept. Go on with: {shlex.join(again)}")
             raise
     _forget(settings, chosen, run_id, summary)
     _show(summary, run_id, json_)
@@ -85,9 +85,9 @@ def run(
 def _sound_template(settings: Settings, name: str) -> Template:
     """The template, once its schemas are known to be schemas; ManifestError otherwise."""
     template = read_catalog(settings.include).template(name)
-    faults = [str(fault) for block in template.blocks.values() for fault in check_schema(block)]
-    if faults:
-        raise ManifestError(faults)
+    errors = [str(error) for block in template.blocks.values() for error in check_schema(block)]
+    if errors:
+        raise ManifestError(errors)
     return template
 
 
@@ -104,11 +104,11 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
         about: dict[str, Any] = {"run": run_id, **asdict(outcome), "seconds": round(summary.seconds, 3)}
         print_json({**about, "bytes_in": summary.bytes_in})
         return
-    tell(
+    echo(
         f"Done: {outcome.chunks} chunk(s) in {summary.seconds:.1f} s, {summary.bytes_in:,} bytes in, "
         f"{outcome.bytes:,} bytes out in {outcome.files} file(s)."
     )
     if outcome.failed:
-        tell_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
+        echo_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
     where = outcome.uri
     print(file_path(where) if where.startswith("file://") else where)

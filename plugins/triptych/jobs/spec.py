@@ -5,89 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
-from triptych.schemas.faults import nearest_or_all, renamed, schema_faults
+from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, renamed, schema_errors
+from triptych.schemas.files import Kind, own_schema, own_validator
+from triptych.schemas.properties import defaults, properties
 
-_LOCATION: Mapping[str, Any] = {
-    "oneOf": [
-        {"type": "string", "minLength": 1},
-        {
-            "type": "object",
-            "required": ["uri"],
-            "additionalProperties": False,
-            "properties": {
-                "uri": {"type": "string", "minLength": 1},
-                "conn_id": {"type": ["string", "null"]},
-            },
-        },
-        {
-            "type": "object",
-            "required": ["dataSourceDescriptor"],
-            "additionalProperties": False,
-            "properties": {
-                "dataSourceDescriptor": {"type": "string"},
-                "params": {"type": "object"},
-            },
-        },
-    ]
-}
-SOURCE_SCHEMA: Mapping[str, Any] = {
-    "anyOf": [{"type": "null"}, _LOCATION, {"type": "array", "items": _LOCATION, "minItems": 1}]
-}
-DESTINATION_SCHEMA: Mapping[str, Any] = {"anyOf": [{"type": "null"}, _LOCATION]}
-
-CONFIG_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "taskTimeout": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "default": None,
-            "title": "Timeout of a chunk (s)",
-            "description": "Seconds one chunk may run; the app's own when empty.",
-        },
-        "jobTimeout": {
-            "type": "integer",
-            "minimum": 1,
-            "default": 86400,
-            "title": "Timeout of the job (s)",
-            "description": "Seconds after the start beyond which no chunk is begun.",
-        },
-        "isTestJob": {
-            "type": "boolean",
-            "default": False,
-            "title": "Test job",
-            "description": "Run the first chunk only.",
-        },
-        "chunksPerTask": {
-            "type": ["string", "integer"],
-            "pattern": "^(auto|[1-9][0-9]*)$",
-            "minimum": 1,
-            "default": "auto",
-            "title": "Chunks per task",
-            "description": "Chunks that one task runs in one container: a number, or auto.",
-        },
-        "maxConcurrency": {
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "default": None,
-            "title": "Most tasks",
-            "description": "Spread the chunks over at most this many tasks.",
-        },
-        "toleratedFailurePercentage": {
-            "type": "number",
-            "minimum": 0,
-            "maximum": 100,
-            "default": 0,
-            "title": "Tolerated failures (%)",
-            "description": "The job succeeds while no more than this share of its chunks failed.",
-        },
-    },
-}
+FIELD_PREFIXES = tuple(f"{name}." for name in (*Role, "config"))
+"""What the form's flat fields begin with: `app.`, `config.` ..."""
 
 
 @dataclass(frozen=True)
@@ -126,22 +54,20 @@ class JobSpec:
 
 
 def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[str, str] | None = None) -> JobSpec:
-    """Merge template defaults < flat fields < nested conf and validate everything; all faults in one JobSpecError.
+    """Merge template defaults < flat fields < nested conf and validate everything; all errors in one JobSpecError.
 
     `dates` are the names (`ds`, `logical_date` ...) that locations, and parameters of the template's own, may use.
     """
-    problems = _unknown_keys(template, conf)
+    errors = [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
-    config = _with_defaults(CONFIG_SCHEMA, {**template.config, **_flat(conf, "config"), **(conf.get("config") or {})})
+    config = {**defaults(config_schema()), **template.config, **_flat(conf, "config"), **_object(conf.get("config"))}
     for role in Role:
-        problems += schema_faults(params[role], template.blocks[role].schema, f"params.{role}")
-    problems += schema_faults(config, CONFIG_SCHEMA, "config")
+        errors += schema_errors(params[role], template.blocks[role].schema, f"params.{role}")
     source = _first(conf.get("dataSource"), template.data_source)
     destination = _first(conf.get("dataDestination"), template.data_destination)
-    problems += schema_faults(source, SOURCE_SCHEMA, "dataSource")
-    problems += schema_faults(destination, DESTINATION_SCHEMA, "dataDestination")
-    if problems:
-        raise JobSpecError("\n".join(problems))
+    errors += _shape_errors({"config": config}, {"dataSource": source, "dataDestination": destination})
+    if errors:
+        raise JobSpecError("\n".join(dict.fromkeys(errors)))
     listed = source if isinstance(source, list) else [source] if source else []
     return JobSpec(
         template=template.id,
@@ -153,54 +79,53 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     )
 
 
-def leaves(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The properties of an object schema, by name: one form field each."""
-    properties: Mapping[str, Any] = schema.get("properties", {})
-    return dict(properties)
+def config_schema() -> Mapping[str, Any]:
+    """The part of the job's schema that says what `config` may hold, each key with its default."""
+    schema: Mapping[str, Any] = own_schema(Kind.JOB)["$defs"]["config"]
+    return schema
 
 
-def _unknown_keys(template: Template, conf: Mapping[str, Any]) -> list[str]:
-    known = {"name", "dataSource", "dataDestination", "params", "config"}
-    known |= {f"config.{key}" for key in leaves(CONFIG_SCHEMA)}
+def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = MappingProxyType({})) -> list[str]:
+    """What job.schema.json says of it; an empty location of the caller's means the template's: it comes merged."""
+    given = {key: value for key, value in conf.items() if key not in ("dataSource", "dataDestination")}
+    found = located_errors({**given, **locations}, own_validator(Kind.JOB))
+    return [f"{dotted('', path)}: {text}" for path, text in found]
+
+
+def _unknown_fields(template: Template, conf: Mapping[str, Any]) -> list[str]:
+    """Flat fields (`app.case`) that neither a block of this template nor `config` has."""
+    known = {f"config.{key}" for key in properties(config_schema())}
     for role in Role:
-        known |= {f"{role}.{key}" for key in leaves(template.blocks[role].schema)}
-    problems = [_renamed(template, key) or _unknown(key, known) for key in conf if key not in known]
-    nested = conf.get("params")
-    if nested is not None and not isinstance(nested, Mapping):
-        return [*problems, "params: must be an object with the keys partitioner, app, assembler."]
-    return problems + [_unknown(f"params.{role}", list(Role)) for role in nested or {} if role not in tuple(Role)]
+        known |= {f"{role}.{key}" for key in properties(template.blocks[role].schema)}
+    flat = [key for key in conf if key.startswith(FIELD_PREFIXES) and key not in known]
+    return [_renamed(template, key) or f"{key}: no such field.{nearest_or_all(key, known)}" for key in flat]
 
 
 def _renamed(template: Template, key: str) -> str:
     """What a flat field of a parameter that has another name now is told; empty for any other key."""
     role, _, name = key.partition(".")
-    told = renamed(name, template.blocks[Role(role)].schema) if role in tuple(Role) else ""
-    return f"{key}: is unknown.{told}" if told else ""
-
-
-def _unknown(key: str, known: Any) -> str:
-    return f"{key}: no such key in a job spec.{nearest_or_all(key.removeprefix('params.'), known)}"
+    today = renamed(name, template.blocks[Role(role)].schema) if role in tuple(Role) else ""
+    return f"{key}: is unknown.{today}" if today else ""
 
 
 def _merge_params(
     template: Template, role: Role, conf: Mapping[str, Any], dates: Mapping[str, str] | None
 ) -> dict[str, Any]:
     own = {key: _render_all(value, dates) for key, value in template.params.get(role, {}).items()}
-    nested = conf.get("params")
-    given = nested.get(role) or {} if isinstance(nested, Mapping) else {}
+    given = _object(_object(conf.get("params")).get(role))
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
     flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
-    return _with_defaults(template.blocks[role].schema, {**own, **flat, **given})
+    return {**defaults(template.blocks[role].schema), **own, **flat, **given}
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """The value when it is an object, else an empty one: the schema's own error says what is wrong with it."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _flat(conf: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     start = f"{prefix}."
     return {key.removeprefix(start): value for key, value in conf.items() if key.startswith(start)}
-
-
-def _with_defaults(schema: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    defaults = {key: leaf["default"] for key, leaf in leaves(schema).items() if "default" in leaf}
-    return {**defaults, **given}
 
 
 def _first(*values: Any) -> Any:

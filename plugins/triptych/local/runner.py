@@ -8,9 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote
 
 from triptych.blocks import Template
 from triptych.errors import ChunkError
@@ -100,13 +98,3 @@ def _stopping(stop: Stop) -> Iterator[None]:
     except BaseException:
         stop.ask()
         raise
-
-
-def local_uri(text: str, *, is_folder: bool = False) -> str:
-    """A URI as it is; a path, which may hold `*` or `?`, as a `file://` URI, a folder's with `/` at the end."""
-    if "://" in text:
-        return text
-    path = Path(text).expanduser().absolute()
-    if path.exists():
-        return path.as_uri() + ("/" if path.is_dir() or is_folder else "")
-    return f"file://{quote(str(path), safe='/*?[]')}" + ("/" if is_folder or text.endswith("/") else "")

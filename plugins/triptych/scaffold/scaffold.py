@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from triptych.blocks import Platform, Role
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
+from triptych.schemas.files import FOLDER as SCHEMAS
+from triptych.schemas.files import Kind
 
 _SAMPLES = Path(__file__).parent / "files"
 
@@ -25,7 +28,9 @@ class Language(StrEnum):
 def new_app(include: Path, name: str, language: Language, image: str) -> Path:
     """`<include>/apps/<name>`, with a template that cuts text by lines; ManifestError when the folder exists."""
     script = {Language.PYTHON: "main.py", Language.SHELL: "main.sh"}[language]
+    folder = include / "apps" / name
     manifest = {
+        "$schema": _schema_link(include, folder, Kind.MANIFEST),
         "name": name,
         "version": "1.0",
         "type": "app",
@@ -36,6 +41,7 @@ def new_app(include: Path, name: str, language: Language, image: str) -> Path:
         "task_timeout": 600,
     }
     template = {
+        "$schema": _schema_link(include, folder, Kind.TEMPLATE),
         "id": name,
         "partitioner": "rows@1",
         "app": f"{name}@1",
@@ -49,12 +55,14 @@ def new_app(include: Path, name: str, language: Language, image: str) -> Path:
         f"app/{script}": _sample(f"app.{script}"),
         "test/sample.txt": _sample("sample.txt"),
     }
-    return _write(include / "apps" / name, name, files)
+    return _write(include, folder, name, files)
 
 
 def new_engine(include: Path, name: str, role: Role, platform: Platform) -> Path:
     """`<include>/engines/<role>s/<name>`; ManifestError when the folder exists."""
+    folder = include / "engines" / f"{role.value}s" / name
     manifest: dict[str, Any] = {
+        "$schema": _schema_link(include, folder, Kind.MANIFEST),
         "name": name,
         "version": "1.0",
         "type": role.value,
@@ -68,24 +76,47 @@ def new_engine(include: Path, name: str, role: Role, platform: Platform) -> Path
         "schema.json": _sample(f"{role.value}.schema.json"),
         "app/main.py": _sample(f"{role.value}.{platform.value}.py"),
     }
-    return _write(include / "engines" / f"{role.value}s" / name, name, files)
+    return _write(include, folder, name, files)
 
 
 def new_template(include: Path, name: str, tags: Mapping[Role, str], schedule: str | None) -> Path:
     """`<include>/templates/<name>/template.json`; ManifestError when it exists."""
-    template = {"id": name, "description": "", **{role.value: tag for role, tag in tags.items()}, "params": {}}
+    folder = include / "templates" / name
+    template = {
+        "$schema": _schema_link(include, folder, Kind.TEMPLATE),
+        "id": name,
+        "description": "",
+        **{role.value: tag for role, tag in tags.items()},
+        "params": {},
+    }
     if schedule:
         template["schedule"] = schedule
-    return _write(include / "templates" / name, name, {"template.json": _json(template)})
+    return _write(include, folder, name, {"template.json": _json(template)})
 
 
-def _write(folder: Path, name: str, files: Mapping[str, str]) -> Path:
+def write_schemas(include: Path) -> None:
+    """Lay the schemas of our files into `<include>/schemas`, where `$schema` finds them; up to date ones stay."""
+    (include / "schemas").mkdir(parents=True, exist_ok=True)
+    for kind in Kind:
+        ours, theirs = SCHEMAS / kind.file_name, include / "schemas" / kind.file_name
+        if not theirs.exists() or theirs.read_bytes() != ours.read_bytes():
+            theirs.unlink(missing_ok=True)  # It may be a link to another version's.
+            theirs.write_bytes(ours.read_bytes())
+
+
+def _schema_link(include: Path, folder: Path, kind: Kind) -> str:
+    """What `$schema` says in a file of this folder: a relative path, which holds on every machine and without a net."""
+    return Path(os.path.relpath(include / "schemas" / kind.file_name, folder)).as_posix()
+
+
+def _write(include: Path, folder: Path, name: str, files: Mapping[str, str]) -> Path:
     if not NAME.fullmatch(name):
         msg = f"{name!r} is no name for a block: use 1 to 64 letters, digits, '-' or '_'."
         raise ManifestError(msg)
     if folder.exists():
         msg = f"{folder} exists already. Choose another name, or remove that folder."
         raise ManifestError(msg)
+    write_schemas(include)
     for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

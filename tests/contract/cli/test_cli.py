@@ -18,6 +18,7 @@ from triptych import settings
 from triptych.blocks import Platform, Role
 from triptych.cli import app
 from triptych.scaffold import scaffold
+from triptych.schemas.files import FOLDER
 from triptych.settings import PROJECT, get_settings
 
 WORDS = PROJECT / "include" / "apps" / "wordcount"
@@ -178,8 +179,46 @@ def test_faults_are_all_told_with_their_places(home: Path) -> None:
     (folder / "template.json").write_text(json.dumps({"params": {"app": {"b": 5}}}))
     shown = _call("validate", "--json")
     assert shown.exit_code == 3
-    places = {problem["place"] for problem in json.loads(shown.stdout)["problems"]}
+    places = {error["location"] for error in json.loads(shown.stdout)["errors"]}
     assert places == {"$.properties.a.default", "$.params.app.b"}
+
+
+def test_a_pair_that_does_not_fit_is_warned_of(home: Path) -> None:
+    (home / "include").mkdir()
+    _call("app", "new", "mine")
+    engines = ("--partitioner", "rows", "--assembler", "mosaic")
+    made = _call("template", "new", "odd", "--app", "mine", *engines)
+    assert made.exit_code == 0
+    assert "warning: mosaic@1.0 joins what these partitioners cut: image_tiles" in made.stderr
+    shown = _call("validate", "--json")
+    assert shown.exit_code == 0
+    (warning,) = json.loads(shown.stdout)["warnings"]
+    assert (Path(warning["file"]).parent.name, warning["location"]) == ("odd", "$.assembler")
+
+
+def test_what_is_new_names_schemas_that_lie_beside_it(home: Path) -> None:
+    (home / "include").mkdir()
+    _call("app", "new", "mine")
+    _call("engine", "new", "cut")
+    _call("template", "new", "both", "--app", "mine", "--partitioner", "cut")
+    files = [path for name in ("manifest.json", "template.json") for path in (home / "include").rglob(name)]
+    assert len(files) == 4
+    for path in files:
+        linked = path.parent / json.loads(path.read_text())["$schema"]
+        assert linked.resolve().parent == home / "include" / "schemas"
+        assert linked.read_bytes() == (FOLDER / linked.name).read_bytes()
+    stale = home / "include" / "schemas" / "job.schema.json"
+    stale.write_text("{}")
+    _call("app", "new", "other")
+    assert stale.read_bytes() == (FOLDER / stale.name).read_bytes()
+
+
+@pytest.mark.parametrize("text", ['{"params": 5}', '{"config": []}', '{"params": {"app": 5}}', '{"dataSource": 5}'])
+def test_a_job_file_of_another_shape_is_refused(home: Path, text: str) -> None:
+    (home / "job.json").write_text(text)
+    shown = _call("run", "wordcount", "--job", "job.json")
+    assert shown.exit_code == 4
+    assert "must be" in shown.stderr
 
 
 @pytest.mark.parametrize("command", [["app", "list"], ["engine", "list"], ["template", "list"], ["version"]])

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from identify import identify
 
 from triptych.errors import JobSpecError
-from triptych.schemas.faults import did_you_mean
+from triptych.schemas.diagnostics import did_you_mean
 
 NOT_BY_NAME = identify.TYPE_TAGS | identify.MODE_TAGS
 KNOWN = identify.ALL_TAGS - NOT_BY_NAME

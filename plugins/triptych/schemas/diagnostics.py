@@ -1,10 +1,14 @@
-"""What a JSON Schema refuses, in sentences that name the place and say what would be right."""
+"""What a JSON Schema refuses, in sentences that name the location and say what would be right.
+
+A schema may word one itself: `"errorMessage": "must be major.minor"`, as editors read it, too.
+"""
 
 from __future__ import annotations
 
 import difflib
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,16 +24,30 @@ TYPES = {
 SHOWN_CHARACTERS = 80
 
 
-def schema_faults(value: Any, schema: Mapping[str, Any], where: str) -> list[str]:
-    """`place: what is wrong.` for each fault, by place; `where` is the place of the value itself."""
-    return [f"{place}: {text}" for place, text in placed_faults(value, schema, where)]
+Path = tuple[str | int, ...]
+"""Keys and indexes from a value down to one part of it; empty for the value itself."""
 
 
-def placed_faults(value: Any, schema: Mapping[str, Any], where: str) -> list[tuple[str, str]]:
-    """(place, sentence) of each fault, by place."""
-    found = sorted(draft_of(schema)(schema).iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+def schema_errors(value: Any, schema: Mapping[str, Any], root: str = "") -> list[str]:
+    """`location: what is wrong.` for each error, in order of location; `root` is the name of the value itself."""
+    return [f"{dotted(root, path)}: {text}" for path, text in located_errors(value, validator(schema))]
+
+
+def located_errors(value: Any, by: Any) -> list[tuple[Path, str]]:
+    """(path, sentence) of each error that a jsonschema validator finds, in order of path."""
+    found = sorted(by.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
     # All that lacks in one object, or is too much in it, comes once for each.
-    return list(dict.fromkeys(fault for error in found for fault in _sentences(error, where)))
+    return list(dict.fromkeys(each for error in found for each in _sentences(error)))
+
+
+def dotted(root: str, path: Path) -> str:
+    """`$`, `("a", 0)` -> `$.a.0`; without a root `a.0`."""
+    return ".".join([*([root] if root else []), *map(str, path)])
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """jsonschema's validator of the draft that the schema names, by default 2020-12."""
+    return draft_of(schema)(schema)
 
 
 def draft_of(schema: Mapping[str, Any]) -> Any:
@@ -60,39 +78,50 @@ def renamed(given: str, schema: Mapping[str, Any]) -> str:
     return f" It is called {name!r} now." if name else ""
 
 
-def _sentences(error: Any, where: str) -> Iterable[tuple[str, str]]:
-    place = ".".join([where, *map(str, error.absolute_path)])
-    if error.validator == "required":
+def _sentences(error: Any) -> Iterable[tuple[Path, str]]:
+    path = tuple(error.absolute_path)
+    own = error.schema.get("errorMessage")
+    if isinstance(own, str):
+        # A whole sentence may keep a secret: only half a one is followed by the value.
+        yield path, own if own.endswith(".") else f"{own}, and is {_shown(error.instance)}."
+    elif error.validator == "required":
         properties = error.schema.get("properties", {})
         for name in (name for name in error.validator_value if name not in error.instance):
             about = properties.get(name, {}).get("description", "")
-            yield f"{place}.{name}", f"is missing. {about}".rstrip()
+            yield (*path, name), f"is missing. {about}".rstrip()
     elif error.validator == "additionalProperties" and error.validator_value is False:
-        known = error.schema.get("properties", {})
-        for name in (name for name in error.instance if name not in known):
-            yield f"{place}.{name}", f"is unknown.{renamed(name, error.schema) or nearest_or_all(name, known)}"
+        known = [key for key in error.schema.get("properties", {}) if not key.startswith("$")]
+        for name in unknown_keys(error.instance, error.schema):
+            yield (*path, name), f"is unknown.{renamed(name, error.schema) or nearest_or_all(name, known)}"
     elif (nearest := _nearest(error)) is not None:
         for inner in nearest:
-            yield from _sentences(inner, where)
+            yield from _sentences(inner)
     elif types := _wrong_types(error):
         *most, last = [TYPES[each] for each in types]
         wanted = f"{', '.join(most)} or {last}" if most else last
-        yield place, f"must be {wanted}, and is {_shown(error.instance)}."
+        yield path, f"must be {wanted}, and is {_shown(error.instance)}."
     elif error.validator in SENTENCES:
-        yield place, f"{SENTENCES[error.validator](error)}, and is {_shown(error.instance)}."
+        yield path, f"{SENTENCES[error.validator](error)}, and is {_shown(error.instance)}."
     else:
-        yield place, f"{error.message}."
+        yield path, f"{error.message}."
+
+
+def unknown_keys(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """The keys of an object that its schema names neither in `properties` nor by a pattern, in the object's order."""
+    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
+    known = schema.get("properties", {})
+    return [key for key in value if key not in known and not any(pattern.search(key) for pattern in patterns)]
 
 
 def _nearest(error: Any) -> list[Any] | None:
-    """The faults against that alternative of anyOf or oneOf whose type is right and that has fewest."""
-    fitting = [faults for faults in _alternatives(error) if not any(map(_is_wrong_itself, faults))]
+    """The errors against that alternative of anyOf or oneOf whose type is right and that has fewest."""
+    fitting = [errors for errors in _alternatives(error) if not any(map(_is_wrong_itself, errors))]
     return min(fitting, key=len, default=None)
 
 
-def _is_wrong_itself(fault: Any) -> bool:
+def _is_wrong_itself(error: Any) -> bool:
     """Whether the value has the wrong type, and not only something in it."""
-    return not fault.path and bool(_wrong_types(fault))
+    return not error.path and bool(_wrong_types(error))
 
 
 def _wrong_types(error: Any) -> list[str]:
@@ -101,15 +130,15 @@ def _wrong_types(error: Any) -> list[str]:
         value = error.validator_value
         return list(value) if isinstance(value, list) else [value]
     alternatives = _alternatives(error)
-    types = [[each for fault in faults if not fault.path for each in _wrong_types(fault)] for faults in alternatives]
+    types = [[each for one in errors if not one.path for each in _wrong_types(one)] for errors in alternatives]
     return list(dict.fromkeys(each for some in types for each in some)) if all(types) else []
 
 
 def _alternatives(error: Any) -> list[list[Any]]:
     if error.validator not in ("anyOf", "oneOf"):
         return []
-    by_place = itertools.groupby(error.context, key=lambda inner: inner.schema_path[0])
-    return [list(faults) for _, faults in by_place]
+    by_alternative = itertools.groupby(error.context, key=lambda inner: inner.schema_path[0])
+    return [list(errors) for _, errors in by_alternative]
 
 
 def _enum(error: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from triptych.schemas.faults import schema_faults
+from triptych.schemas.diagnostics import schema_errors
 
 LOCATION = {
     "type": "object",
@@ -57,18 +57,18 @@ GOOD = {"column": "at"}
     ],
 )
 def test_each_fault_is_a_sentence_with_its_place(value: Any, says: list[str]) -> None:
-    assert schema_faults(value, SCHEMA, "p") == says
+    assert schema_errors(value, SCHEMA, "p") == says
     assert Draft202012Validator(SCHEMA).is_valid(value) == (not says)
 
 
 def test_long_values_are_shortened() -> None:
-    (fault,) = schema_faults("x" * 1000, {"type": "integer"}, "p")
-    assert len(fault) < 150
+    (error,) = schema_errors("x" * 1000, {"type": "integer"}, "p")
+    assert len(error) < 150
 
 
 def test_the_old_name_of_a_property_is_refused_by_the_new() -> None:
     schema = {**SCHEMA, "x-renamed": {"col": "column", "every": "hours"}}
-    assert schema_faults({**GOOD, "every": 1}, schema, "p") == ["p.every: is unknown. It is called 'hours' now."]
+    assert schema_errors({**GOOD, "every": 1}, schema, "p") == ["p.every: is unknown. It is called 'hours' now."]
     # Nearer by its letters, or not: the list of what was renamed is sure.
-    assert schema_faults({**GOOD, "col": "x"}, schema, "p") == ["p.col: is unknown. It is called 'column' now."]
-    assert schema_faults({**GOOD, "hour": 1}, schema, "p") == ["p.hour: is unknown. Did you mean 'hours'?"]
+    assert schema_errors({**GOOD, "col": "x"}, schema, "p") == ["p.col: is unknown. It is called 'column' now."]
+    assert schema_errors({**GOOD, "hour": 1}, schema, "p") == ["p.hour: is unknown. Did you mean 'hours'?"]

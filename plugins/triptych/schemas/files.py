@@ -1,0 +1,44 @@
+"""The schemas of our own files: read once, with a validator that is made once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from triptych.schemas.diagnostics import draft_of
+
+FOLDER = Path(__file__).parent
+
+
+class Kind(StrEnum):
+    """What a schema of ours is for."""
+
+    MANIFEST = "manifest"
+    TEMPLATE = "template"
+    JOB = "job"
+
+    @property
+    def file_name(self) -> str:
+        """As it lies in this folder, and as `$ref` between them and `$schema` name it."""
+        return f"{self}.schema.json"
+
+
+@cache
+def own_schema(kind: Kind) -> Mapping[str, Any]:
+    """The schema as its file has it. Treat it as constant: every caller gets the same one."""
+    schema: Mapping[str, Any] = json.loads((FOLDER / kind.file_name).read_text(encoding="utf-8"))
+    return schema
+
+
+@cache
+def own_validator(kind: Kind) -> Any:
+    """jsonschema's validator of it; a template's schema refers to that of jobs."""
+    from referencing import Registry, Resource
+
+    files = [(each.file_name, Resource.from_contents(own_schema(each))) for each in Kind]
+    schema = own_schema(kind)
+    return draft_of(schema)(schema, registry=Registry().with_resources(files))
