@@ -18,10 +18,11 @@ import pyarrow as pa
 import pytest
 
 from tests.support.engine_harness import Results, join
+from tests.support.memory_source import MemorySource
 from triptych.engines.runtime.resources import Resources, using
-from triptych.engines.sorting.external_merge import Run, keyed, merged, record_bytes, write_merged
+from triptych.engines.sorting.external_merge import keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
-from triptych.engines.sorting.sort_keys import Column
+from triptych.engines.sorting.sort_keys import SortColumn
 from triptych.errors import EngineError
 from triptych.settings import Settings
 
@@ -98,12 +99,12 @@ def test_any_mix_of_values_is_in_the_order_of_python(small: Settings, seed: int)
     expected = _by_python([row for part in parts for row in part], columns, missing)
     ends = source.choice(["\n", "\r\n"])
     tables = [Results({"t.csv": _csv([names, *part], ends)}) for part in parts]
-    found = join(small, "sorted_concat", tables, {"by": by, "missing": missing})["sorted.csv"]
+    found = join(small, "sorted_concat", tables, {"by": by, "nulls": missing})["sorted.csv"]
     assert list(csv.reader(io.StringIO(found.decode(), newline=""))) == [names, *expected]
     assert found == _csv([names, *expected], ends)
     lines = [Results({"t.jsonl": _json([names, *part])}) for part in parts if part]
-    joined = join(small, "sorted_concat", lines, {"by": by, "missing": missing}) if lines else {"sorted.jsonl": b""}
-    assert [json.loads(line) for line in joined["sorted.jsonl"].splitlines()] == _objects([names, *expected])
+    of_lines = join(small, "sorted_concat", lines, {"by": by, "nulls": missing}) if lines else {"sorted.jsonl": b""}
+    assert [json.loads(line) for line in of_lines["sorted.jsonl"].splitlines()] == _objects([names, *expected])
 
 
 @pytest.mark.parametrize("bits", [8, 53, 54, 60, 63, 64, 65, 90, 140, 1024, 1100])
@@ -113,9 +114,9 @@ def test_integers_of_any_size_are_in_order(bits: int) -> None:
     near = [2**bits - 1 - 2 ** source.randrange(max(1, bits - 50)) - source.randrange(3) for _ in range(200)]
     numbers = near + [-n for n in near]
     texts = pa.array(map(str, numbers), pa.large_string())
-    column = Column.of("n:number")
-    batch = keyed(column.keys(texts, "", "last"), texts.cast(pa.large_binary()))
-    places = Order(column.directions).sorted_places(batch)
+    column = SortColumn.of("n:number")
+    batch = keyed(column.keys(texts, MemorySource("t.csv"), "last"), texts.cast(pa.large_binary()))
+    places = Order(column.directions).sort_indices(batch)
     assert [int(record) for record in batch.take(places).column("record").to_pylist()] == sorted(numbers)
 
 
@@ -144,7 +145,7 @@ def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_many_runs_are_merged_a_few_at_once(tmp_path: Path, in_order: bool | None, memory: int) -> None:
     source = random.Random(2)
     parts = [sorted(source.randrange(40) for _ in range(50)) for _ in range(30)]
-    runs = [Run(partial(_batches, part, number, source.randrange(1, 60)), "") for number, part in enumerate(parts)]
+    runs = [partial(_batches, part, number, source.randrange(1, 60)) for number, part in enumerate(parts)]
     with using(Resources(tmp_path, memory)):
         found = list(merged(runs, Order(["ascending"]), in_order=in_order))
     records = [record for batch in found for record in batch.column("record").to_pylist()]
@@ -163,7 +164,7 @@ def _batches(part: list[int], number: int, size: int) -> Iterator[Any]:
 
 
 def test_a_result_in_order_is_not_sorted_again(tmp_path: Path) -> None:
-    runs = [Run(partial(_batches, list(range(at, 4000, 7)), at, 50), "") for at in range(7)]
+    runs = [partial(_batches, list(range(at, 4000, 7)), at, 50) for at in range(7)]
     with using(Resources(tmp_path, 256 << 20)):
         found = [n for batch in merged(runs, Order(["ascending"])) for n in batch.column(0).to_pylist()]
     assert found == list(range(4000))
@@ -174,7 +175,7 @@ def test_a_run_that_is_out_of_order_only_at_its_end(tmp_path: Path) -> None:
     """What was written by then is given up, with the files of that try."""
     parts = [list(range(number, 1000, 9)) for number in range(9)]
     parts[5].append(3)
-    runs = [Run(partial(_batches, part, number, 20), "") for number, part in enumerate(parts)]
+    runs = [partial(_batches, part, number, 20) for number, part in enumerate(parts)]
     tries: list[list[int]] = []
 
     def write(batches: Iterator[Any]) -> None:

@@ -19,7 +19,7 @@ from triptych.engines.arrays.slices import slices
 from triptych.engines.arrays.text_columns import BytesColumn, MaskColumn
 from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
 from triptych.engines.runtime.resources import resources
-from triptych.engines.sorting.external_merge import Run, keyed
+from triptych.engines.sorting.external_merge import BatchSource, keyed
 from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
 from triptych.engines.tables.csv_batches import Batch, line_batches
@@ -50,7 +50,7 @@ class _Clock:
         return texts.is_valid(), self.form.parse(texts.drop_null(), self.year).utc(self.zone)
 
 
-def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Run]:
+def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[BatchSource]:
     """The entries of each file that is not empty, to be sorted `BY_TIME`; the file's error when it has no timestamps.
 
     `params` are `formats` (strptime's; without them the known forms are tried), `time_zone` and `year`.
@@ -60,7 +60,7 @@ def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Run]
     for file in files:
         clock = _most_fitting(file, [_Clock(form, zone, year) for form in forms])
         if clock is not None:
-            yield Run(partial(_entries, file, clock), file.label)
+            yield partial(_entries, file, clock)
 
 
 def _blocks(file: Input) -> Iterator[bytes]:

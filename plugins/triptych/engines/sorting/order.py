@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from triptych.engines.runtime.resources import need
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.arrays.aliases import Floats, Mask, Offsets, Words
+from triptych.engines.arrays.text_columns import BytesColumn, MaskColumn
 
 Direction = Literal["ascending", "descending"]
-
+KeyColumn: TypeAlias = pa.Array
+"""Numbers or large binaries that order records; null where there is no value."""
+Value: TypeAlias = int | float | bytes
+Key: TypeAlias = tuple[tuple[Any, ...], ...]
+"""A part per key column, (0, value) or (-1,) or (1,) for a null, which tuples compare as they are."""
 
 WORD_BYTES = 8
 MOST_WORDS = 3
@@ -21,8 +31,8 @@ MOST_WORDS = 3
 class _Descending:
     """Turns the order of what it holds around."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, value: Value) -> None:
+        self.value: Any = value
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Descending) and bool(self.value == other.value)
@@ -37,109 +47,108 @@ class _Descending:
 class Order:
     """By the first columns of a batch, of numbers or bytes, most important first, each in its direction.
 
-    Nulls are first or last, whatever the direction.
+    Nulls are first or last, whatever the direction. Bytes compare as bytes, so UTF-8 by code point.
     """
 
     directions: Sequence[Direction]
     nulls: Literal["at_start", "at_end"] = "at_end"
 
-    def key(self, batch: Any, number: int) -> Any:
-        """What compares as the record does."""
+    def key(self, batch: pa.RecordBatch, row: int) -> Key:
+        """What compares, with `<` and `==`, as the record does: 7, null -> ((0, 7), (1,))."""
         return tuple(
-            self._part(batch.column(at)[number].as_py(), direction) for at, direction in enumerate(self.directions)
+            self._part(batch.column(column)[row].as_py(), direction) for column, direction in enumerate(self.directions)
         )
 
-    def _part(self, value: Any, direction: Direction) -> Any:
+    def _part(self, value: Value | None, direction: Direction) -> tuple[Any, ...]:
         if value is None:
             return (-1 if self.nulls == "at_start" else 1,)
         return (0, value if direction == "ascending" else _Descending(value))
 
-    def falls(self, batch: Any) -> Any:
-        """For each record but the last, whether the next ought to be before it."""
-        import numpy as np
+    def descents(self, batch: pa.RecordBatch) -> Mask:
+        """For each record but the last, whether the next ought to come before it.
 
-        falls, equal = np.zeros(len(batch) - 1, bool), np.ones(len(batch) - 1, bool)
-        for at, direction in enumerate(self.directions):
-            after, same = self._compared(batch.column(at), direction)
-            falls |= equal & after
+        Keys [1, 3, 2, 2], ascending -> [False, True, False].
+        """
+        descents, equal = np.zeros(len(batch) - 1, np.bool_), np.ones(len(batch) - 1, np.bool_)
+        for column, direction in enumerate(self.directions):
+            after, same = self._compared(batch.column(column), direction)
+            descents |= equal & after
             equal &= same
             if not equal.any():
                 break
-        return falls
+        return descents
 
-    def changes(self, batch: Any) -> Any:
-        """For each record but the last, whether the next has another key."""
-        import numpy as np
-
-        equal = np.ones(len(batch) - 1, bool)
-        for at, direction in enumerate(self.directions):
-            equal &= self._compared(batch.column(at), direction)[1]
+    def changes(self, batch: pa.RecordBatch) -> Mask:
+        """For each record but the last, whether the next has another key: [1, 1, 3, 2] -> [False, True, True]."""
+        equal = np.ones(len(batch) - 1, np.bool_)
+        for column, direction in enumerate(self.directions):
+            equal &= self._compared(batch.column(column), direction)[1]
         return ~equal
 
-    def _compared(self, column: Any, direction: Direction) -> tuple[Any, Any]:
+    def _compared(self, column: KeyColumn, direction: Direction) -> tuple[Mask, Mask]:
         """For each value but the last, whether it is to be after the next, and whether they are equal."""
-        pc = need("pyarrow.compute", "tables")
         one, other = column[:-1], column[1:]
         after = _mask((pc.greater if direction == "ascending" else pc.less)(one, other))
         same = _mask(pc.equal(one, other))
         if column.null_count:
-            none, nor = _mask(one.is_null()), _mask(other.is_null())
-            after |= ~none & nor if self.nulls == "at_start" else none & ~nor
-            same |= none & nor
+            is_null, next_is_null = _mask(one.is_null()), _mask(other.is_null())
+            after |= ~is_null & next_is_null if self.nulls == "at_start" else is_null & ~next_is_null
+            same |= is_null & next_is_null
         return after, same
 
-    def sorted_places(self, batch: Any) -> Any:
-        """The places of the records, as an array of indices, in stable order; None when they are in order."""
-        import numpy as np
-
-        pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
-        if len(batch) < 2 or not self.falls(batch).any():
+    def sort_indices(self, batch: pa.RecordBatch) -> pa.Array | None:
+        """The rows in order, equal ones as they are: keys [3, 1, 2] -> [1, 2, 0]. None when they are in order."""
+        if len(batch) < 2 or not self.descents(batch).any():
             return None
-        telling = [at for at in range(len(self.directions)) if _tells(batch.column(at))]
-        vectors = [_vectors(batch.column(at), self.directions[at]) for at in telling]
+        differing = [column for column in range(len(self.directions)) if _differs(batch.column(column))]
+        vectors = [_ascending_vectors(batch.column(column), self.directions[column]) for column in differing]
         if all(vectors):
-            # NumPy's stable sort is faster, the more so when whole stretches are in order.
-            return pa.array(np.lexsort([each for vector in reversed(vectors) for each in reversed(vector)]))
-        keys = pa.table([batch.column(at) for at in telling], names=[str(at) for at in telling])
-        sort_keys = [(str(at), self.directions[at], self.nulls) for at in telling]
+            # NumPy's stable sort is faster, the more so when whole stretches are in order. Its last key counts most.
+            return pa.array(np.lexsort([vector for each in reversed(vectors) for vector in reversed(each)]))
+        keys = pa.table([batch.column(column) for column in differing], names=[str(column) for column in differing])
+        sort_keys = [(str(column), self.directions[column], self.nulls) for column in differing]
         return pc.sort_indices(keys, sort_keys=sort_keys)
 
 
-def _tells(column: Any) -> bool:
-    """Whether its values differ."""
-    pc = need("pyarrow.compute", "tables")
+def _differs(column: KeyColumn) -> bool:
+    """Whether some values are not equal: a column that is all one value needs no comparison."""
     ends = pc.min_max(column).as_py()
     return bool(ends["min"] != ends["max"] or 0 < column.null_count < len(column))
 
 
-def _vectors(column: Any, direction: Direction) -> list[Any]:
-    """NumPy arrays that ascend, the first before the second, as these values are ordered; none for some values."""
-    pa = need("pyarrow", "tables")
+def _ascending_vectors(column: KeyColumn, direction: Direction) -> list[Words | Offsets | Floats]:
+    """NumPy vectors that ascend, the first before the second, as these values are ordered; none for some values."""
     if column.null_count:
         return []
     if pa.types.is_large_binary(column.type):
         words = _words(column)
-        return words if direction == "ascending" else [~word for word in words]
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        values = column.to_numpy()
-        return [values if direction == "ascending" else -values]
+        return list(words if direction == "ascending" else [~word for word in words])
+    if pa.types.is_floating(column.type):
+        floats: Floats = column.to_numpy()
+        return [floats if direction == "ascending" else -floats]
+    if pa.types.is_integer(column.type):
+        # Not the negative, which the least of 64 bits has none of.
+        integers: Offsets = column.to_numpy()
+        return [integers if direction == "ascending" else ~integers]
     return []
 
 
-def _words(texts: Any) -> list[Any]:
-    """Bytes as big-endian numbers of 64 bits, with zeros at the end, then their lengths; none where some are long."""
-    import numpy as np
+def _words(column: BytesColumn) -> list[npt.NDArray[np.uint64] | Offsets]:
+    """Bytes as big-endian numbers of 64 bits, with zeros at the end, then their lengths; none where some are long.
 
-    _, offsets, data = texts.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    [b"b", b"ab"] -> uint64 [0x62 << 56, 0x6162 << 48], int64 [1, 2]: without the lengths, b"a" would equal b"a\\0".
+    """
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     lengths = np.diff(bounds)
     width = -(-int(lengths.max()) // WORD_BYTES) * WORD_BYTES
     if width > MOST_WORDS * WORD_BYTES:
         return []
-    padded = np.zeros((len(texts), width), np.uint8)
+    padded = np.zeros((len(column), width), np.uint8)
     padded[np.arange(width) < lengths[:, None]] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
     return [*(word.astype(np.uint64) for word in padded.view(">u8").T), lengths]
 
 
-def _mask(values: Any) -> Any:
-    return values.fill_null(False).to_numpy(zero_copy_only=False)
+def _mask(values: MaskColumn) -> Mask:
+    mask: Mask = values.fill_null(False).to_numpy(zero_copy_only=False)
+    return mask

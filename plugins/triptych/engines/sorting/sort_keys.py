@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
-from triptych.engines.arrays.text_columns import by_unique, holds
-from triptych.engines.runtime.resources import need
-from triptych.engines.sorting.order import Direction
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.api import Input
+from triptych.engines.arrays.text_columns import TextColumn, by_unique, holds
+from triptych.engines.sorting.order import Direction, KeyColumn
 from triptych.engines.times.parsing import parse_iso8601
-from triptych.errors import EngineError
 
 WHOLE = r"^-?[0-9]+$"
 LARGEST = int(sys.float_info.max)
@@ -22,67 +24,68 @@ BEYOND = 10**4300
 
 
 @dataclass(frozen=True)
-class Column:
+class SortColumn:
     """One of the columns that order, as `name`, `name:number` or `name:date:desc` say."""
 
     name: str
-    kind: str
+    values: str
     direction: Direction
 
     @classmethod
-    def of(cls, text: str) -> Column:
-        name, *rest = text.split(":")
-        kinds = [word for word in rest if word in KINDS]
-        return cls(name, kinds[0] if kinds else "text", "descending" if "desc" in rest else "ascending")
+    def of(cls, text: str) -> SortColumn:
+        """`name[:text|number|date][:asc|desc]`; by default text, ascending. The job's schema checks the form."""
+        name, *words = text.split(":")
+        values = next((word for word in words if word in _KEYS_OF), "text")
+        return cls(name, values, "descending" if "desc" in words else "ascending")
 
     @property
     def directions(self) -> list[Direction]:
-        """Of each array of its keys."""
-        return [self.direction] * KINDS[self.kind][1]
+        """Of each array that `keys` makes: numbers take two."""
+        return [self.direction] * _KEYS_OF[self.values][1]
 
-    def keys(self, texts: Any, what: str, missing: str) -> list[Any]:
-        """Arrays that order these large strings; an empty one is missing, and null in the first array."""
-        pc = need("pyarrow.compute", "tables")
+    def keys(self, texts: TextColumn, owner: Input, nulls: str) -> list[KeyColumn]:
+        """Arrays that order these texts, most important first; an empty text is a missing value, null in the first.
+
+        The owner's error for a missing value when `nulls` is `fail`, and for a text that is no number or date.
+        """
         lengths = pc.binary_length(texts)
         if pc.min(lengths).as_py() == 0:
             texts = pc.if_else(pc.greater(lengths, 0), texts, None)
-        if texts.null_count and missing == "fail":
-            msg = f"{what}: a record has no value in {self.name!r}. Say where those go: missing first or last."
-            raise EngineError(msg)
+        if texts.null_count and nulls == "fail":
+            text = f"a record has no value in {self.name!r}. Say where those go: nulls first or last."
+            raise owner.error(text)
         try:
-            return KINDS[self.kind][0](texts)
+            return _KEYS_OF[self.values][0](texts)
         except _UnfitError as error:
-            msg = (
-                f"{what}: {str(error)[:60]!r} in {self.name!r} is no {self.kind}. Order it as text, or correct the app."
-            )
-            raise EngineError(msg) from error
+            text = f"{str(error)[:60]!r} in {self.name!r} is no {self.values}. Order it as text, or correct the app."
+            raise owner.error(text) from error
 
 
 class _UnfitError(ValueError):
-    """Its text is the value that is none of its kind."""
+    """Its text is the value that is no number or no date."""
 
 
-def _text(texts: Any) -> list[Any]:
+def _text_keys(texts: TextColumn) -> list[KeyColumn]:
     """UTF-8 orders as code points do."""
-    return [texts.cast(need("pyarrow", "tables").large_binary())]
+    return [texts.cast(pa.large_binary())]
 
 
-def _numbers(texts: Any) -> list[Any]:
+def _number_keys(texts: TextColumn) -> list[KeyColumn]:
     """The largest float that is not above the number; and what is missing to it, as bytes that order as it does.
 
-    So integers of any size and floats compare as the numbers that they are.
+    So integers of any size and floats compare as the numbers that they are. Of 2 ** 53 + 1, which is no float:
+    ["0.5", "7", "9007199254740993"] -> [0.5, 7.0, 9007199254740992.0], [b"", b"", b"\\0\\0\\0\\0\\0\\0\\0\\1"].
     """
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
     try:
         integers = texts.cast(pa.int64())
         # Arrow reads hexadecimal numbers too.
         if not holds(texts, b"x", b"X"):
-            return _of_integers(integers)
+            return _integer_keys(integers)
     except pa.ArrowInvalid:
         pass
     try:
         whole = pc.match_substring_regex(texts, WHOLE)
-        floors, rests = _of_integers(pc.if_else(whole, texts, None).cast(pa.int64()))
+        floors, rests = _integer_keys(pc.if_else(whole, texts, None).cast(pa.int64()))
         floats = pc.if_else(whole, None, texts).cast(pa.float64())
         if not pc.any(pc.is_nan(floats)).as_py():
             return [pc.coalesce(floors, floats), rests]
@@ -94,29 +97,29 @@ def _numbers(texts: Any) -> list[Any]:
     ]
 
 
-def _of_integers(integers: Any) -> list[Any]:
-    import numpy as np
+def _integer_keys(integers: pa.Int64Array) -> list[KeyColumn]:
+    """`_number_keys` of int64: floors (float64, null as they are) and rests (large binary, of 0 or 8 bytes).
 
-    pa = need("pyarrow", "tables")
+    [7, null, 2**53 + 1, -2**53 - 1] -> [7.0, null, 2.0**53, -2.0**53 - 2], [b"", b"", b"\\0...\\1", b"\\0...\\1"].
+    """
     values = integers.fill_null(0).to_numpy(zero_copy_only=False)
-    floors = values.astype(np.float64)
+    floors = values.astype(np.float64)  # The nearest float, which may be above.
     if (np.abs(floors) < 2**53).all():
         rests = np.zeros(len(values), np.int64)
     else:
         # 2 ** 63 does not fit into an int64, which the largest are rounded to.
-        above = (floors >= 2.0**63) | (np.where(floors < 2.0**63, floors, 0).astype(np.int64) > values)
-        floors = np.where(above, np.nextafter(floors, -np.inf), floors)
+        is_above = (floors >= 2.0**63) | (np.where(floors < 2.0**63, floors, 0).astype(np.int64) > values)
+        floors = np.where(is_above, np.nextafter(floors, -np.inf), floors)
         rests = values - floors.astype(np.int64)
-    offsets = np.concatenate(([0], np.cumsum(np.where(rests > 0, 8, 0))))
+    bounds = np.concatenate(([0], np.cumsum(np.where(rests > 0, 8, 0))))
     digits = rests[rests > 0].astype(">i8").tobytes()
-    rest = pa.Array.from_buffers(
-        pa.large_binary(), len(rests), [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(digits)]
-    )
-    return [pa.array(floors, mask=integers.is_null().to_numpy(zero_copy_only=False)), rest]
+    buffers = [None, pa.py_buffer(bounds.astype(np.int64)), pa.py_buffer(digits)]
+    is_null = integers.is_null().to_numpy(zero_copy_only=False)
+    return [pa.array(floors, mask=is_null), pa.Array.from_buffers(pa.large_binary(), len(rests), buffers)]
 
 
 def _exact(text: str) -> tuple[float, bytes]:
-    """As `_numbers` says; ints and floats as Python reads them."""
+    """As `_number_keys` says; ints and floats as Python reads them."""
     try:
         number = int(text)
     except ValueError:
@@ -143,22 +146,22 @@ def _digits(rest: int) -> bytes:
     return b"\xff" * 8 + length.to_bytes(2) + rest.to_bytes(length)
 
 
-def _dates(texts: Any) -> list[Any]:
+def _date_keys(texts: TextColumn) -> list[KeyColumn]:
     """Microseconds since 1970; ISO 8601, in UTC where it names no zone."""
-    found = parse_iso8601(texts).utc(UTC)
-    if found.null_count > texts.null_count:
-        pc = need("pyarrow.compute", "tables")
-        raise _UnfitError(texts.filter(pc.and_(found.is_null(), texts.is_valid()))[0].as_py())
-    return [found]
+    times = parse_iso8601(texts).utc(UTC)
+    if times.null_count > texts.null_count:
+        raise _UnfitError(texts.filter(pc.and_(times.is_null(), texts.is_valid()))[0].as_py())
+    return [times]
 
 
-KINDS: Mapping[str, tuple[Callable[[Any], list[Any]], int]] = {
-    "text": (_text, 1),
-    "number": (_numbers, 2),
-    "date": (_dates, 1),
+_KEYS_OF: Mapping[str, tuple[Callable[[TextColumn], list[KeyColumn]], int]] = {
+    "text": (_text_keys, 1),
+    "number": (_number_keys, 2),
+    "date": (_date_keys, 1),
 }
+"""What makes keys of each kind of value, and how many arrays of them."""
 
 
-def directions(columns: Sequence[Column]) -> list[Direction]:
-    """Of the arrays of all their keys."""
+def directions(columns: Sequence[SortColumn]) -> list[Direction]:
+    """Of the arrays of all their keys, one after the other, as `Order` takes them."""
     return [direction for column in columns for direction in column.directions]

@@ -61,10 +61,10 @@ CASES = [
     ),
     Join(
         "sorted_concat",
-        {"by": ["a.day:date"], "missing": "first"},
+        {"by": ["a.day:date"], "nulls": "first"},
         _lines,
         _by_day,
-        bad={"missing": "drop"},
+        bad={"nulls": "drop"},
         corrupt=lambda: [Results({"o.jsonl": b'{"a": 1}\n{oh\n'})],
         says="is no JSON",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.arrays.text_columns import joined_bytes
-from triptych.engines.sorting.external_merge import Run, write_merged
+from triptych.engines.sorting.external_merge import write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.tables.cells import csv_header, rows_writer
 from triptych.engines.tables.formats import DELIMITERS, table_format
@@ -47,4 +47,4 @@ def _assemble(results: Sequence[Result], output: Output, params: Mapping[str, An
             for columns in join.columns(ordered, order):
                 out.write(joined_bytes(rows(columns)))
 
-    write_merged(write, [Run(table.batches, table.what) for table in tables], order)
+    write_merged(write, [table.batches for table in tables], order)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from triptych.engines import Output, Result
-from triptych.engines.sorting.external_merge import Run, keyed, merged, record_bytes, write_merged
+from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
-from triptych.engines.sorting.sort_keys import Column, directions
+from triptych.engines.sorting.sort_keys import SortColumn, directions
 from triptych.engines.tables.csv_batches import Batch, Table, csv_table
 from triptych.engines.tables.formats import DELIMITERS, table_format
 from triptych.engines.tables.json_lines import json_batches, json_columns
 from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
 from triptych.errors import EngineError, SourceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last": "at_end", "fail": "at_end"}
 
@@ -29,62 +33,62 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 
 
 def _assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    kind = table_format(results[0], params["format"]) if results else "csv"
-    columns = [Column.of(text) for text in params["by"]]
-    parts = [_Part(result, kind, columns, params["missing"]) for result in results]
-    header = _header(parts) if kind in DELIMITERS else b""
-    order = Order(directions(columns), NULLS[params["missing"]])
-    runs = [Run(part.batches, part.what) for part in parts]
+    format = table_format(results[0], params["format"]) if results else "csv"
+    columns = [SortColumn.of(text) for text in params["by"]]
+    parts = [_Part(result, format, columns, params["nulls"]) for result in results]
+    header = _header(parts) if format in DELIMITERS else b""
+    order = Order(directions(columns), NULLS[params["nulls"]])
+    sources = [part.batches for part in parts]
 
-    def write(batches: Iterator[Any]) -> None:
-        with output.open(params["name"] or f"sorted.{kind}") as out:
+    def write(batches: Iterator[pa.RecordBatch]) -> None:
+        with output.open(params["name"] or f"sorted.{format}") as out:
             out.write(header if header.endswith(b"\n") or not header else header + b"\n")
             for batch in batches:
                 out.write(record_bytes(batch))
 
     if params["sorted"] is None:
-        write_merged(write, runs, order)
-    else:
-        write(merged(runs, order, in_order=params["sorted"]))
+        write_merged(write, sources, order)
+        return
+    try:
+        write(merged(sources, order, in_order=params["sorted"]))
+    except NotInOrderError as error:
+        text = f"is not in order at {error.record[:60]!r}. Let the engine find out which results are."
+        raise results[error.source].error(text) from error
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One result, as a run of records with their keys."""
+    """One result, as batches of records with their keys."""
 
     result: Result
-    kind: str
-    columns: Sequence[Column]
-    missing: str
-
-    @property
-    def what(self) -> str:
-        return f"chunk {self.result.chunk}, {self.result.name!r}"
+    format: str
+    columns: Sequence[SortColumn]
+    nulls: str
 
     @cached_property
     def table(self) -> Table:
-        return csv_table(self.result.stream, self.what, DELIMITERS[self.kind])
+        return csv_table(self.result.stream, self.result.label, DELIMITERS[self.format])
 
-    def batches(self) -> Iterator[Any]:
-        for batch, texts in self._csv() if self.kind in DELIMITERS else self._json():
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        for batch, texts in self._csv() if self.format in DELIMITERS else self._json():
             keys = [
                 key
                 for column, text in zip(self.columns, texts, strict=True)
-                for key in column.keys(text, self.what, self.missing)
+                for key in column.keys(text, self.result, self.nulls)
             ]
             yield keyed(keys, batch.records())
 
-    def _csv(self) -> Iterator[tuple[Batch, list[Any]]]:
+    def _csv(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
         for batch, raws in self.table.batches([column.name for column in self.columns]):
             try:
-                yield batch, [unquoted(raw, DELIMITERS[self.kind]) for raw in raws]
+                yield batch, [unquoted(raw, DELIMITERS[self.format]) for raw in raws]
             except NoTextError as error:
-                msg = f"{self.what}: {batch.place(error.index)}: {error}"
-                raise EngineError(msg) from error
+                text = f"{batch.place(error.index)}: {error}"
+                raise self.result.error(text) from error
 
-    def _json(self) -> Iterator[tuple[Batch, list[Any]]]:
-        for batch in json_batches(self.result.stream(), self.what):
-            raws = json_columns(batch, [column.name for column in self.columns], self.what)
+    def _json(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
+        for batch in json_batches(self.result.stream(), self.result.label):
+            raws = json_columns(batch, [column.name for column in self.columns], self.result.label)
             yield batch, [json_text(raw) for raw in raws]
 
 
@@ -93,6 +97,6 @@ def _header(parts: Sequence[_Part]) -> bytes:
     for part in parts[1:]:
         if part.table.names != parts[0].table.names:
             header, first = part.table.header, parts[0].table.header
-            msg = f"{part.what}: its header {header[:200]!r} is not that of the others, {first[:200]!r}."
-            raise EngineError(msg)
+            text = f"its header {header[:200]!r} is not that of the others, {first[:200]!r}."
+            raise part.result.error(text)
     return parts[0].table.header if parts else b""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from triptych.engines import Chunk, Source
 from triptych.engines.jsontext.records import json_records, pick
 from triptych.engines.runtime.resources import need
-from triptych.engines.sorting.external_merge import Run, keyed, merged
+from triptych.engines.sorting.external_merge import keyed, merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
 from triptych.engines.tables.record_ends import split_records
@@ -78,7 +78,7 @@ def _sorted(entries: Iterator[Entry], key: Callable[[Entry], tuple[Any, ...]]) -
 
     pa = need("pyarrow", "tables")
     order = Order(["ascending"] * len(key(Entry("", "", 0))))
-    for batch in merged([Run(batches, "the list of URLs")], order, in_order=False):
+    for batch in merged([batches], order, in_order=False):
         for line in batch.column("record").to_pylist():
             yield Entry(*json.loads(line))
 
