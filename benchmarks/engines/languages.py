@@ -20,6 +20,7 @@ import av
 import numpy as np
 
 from triptych.engines.speech.voice_activity import SPEECH_RATE
+from triptych.engines.speech.weights import packaged_model
 from triptych.engines.speech.whisper import Whisper
 
 SEGMENTS_S = (8, 3)
@@ -54,7 +55,7 @@ SPEAKERS = (
 def main() -> None:
     share = Path(sys.argv[1] if len(sys.argv) > 1 else "/usr/share")
     with tempfile.TemporaryDirectory() as folder:
-        detect = Whisper(Path(folder))
+        detect = Whisper(packaged_model(Path(folder)))
     print(
         "| speaker | seconds in a segment, at least | judged right | of the others | CPU seconds a second of speech |"
     )

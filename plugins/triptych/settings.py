@@ -58,6 +58,13 @@ OPTIONS = (
     Option("engine_memory_mib", "512", "What a partitioner or an assembler may keep in memory at once, MiB."),
     Option("max_result_files", "10000", "Most files one chunk may write."),
     Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
+    Option(
+        "whisper_model",
+        "",
+        "URI of the model that `audio_language` hears with, as `URI#sha256=DIGITS`, fetched once into `cache` by the "
+        "workspace's connection: a .tar, .tar.gz or .zip, or a folder that ends in `/`, whose digits are what "
+        "`cd FOLDER && LC_ALL=C sha256sum * | sha256sum` says; default: the model of `triptych[languages]`.",
+    ),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
 )
 
@@ -86,6 +93,7 @@ class Settings:
     engine_memory_bytes: int
     max_result_files: int
     max_result_bytes: int
+    whisper_model: str
     max_tasks: int
 
 
@@ -122,6 +130,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         engine_memory_bytes=_positive(text, "engine_memory_mib", least=64) << 20,
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
+        whisper_model=text["whisper_model"],
         max_tasks=_positive(text, "max_tasks"),
     )
 

@@ -282,7 +282,10 @@ def _engine_runner(job: Job, engine: Block, work: Path, log: Log) -> Callable[[C
 def _workbench(job: Job) -> Iterator[Path]:
     """A scratch folder, known to the engine that runs meanwhile."""
     keep_freed_memory()
-    with scratch_folder(job.settings.scratch) as work, using(Resources(work, job.settings.engine_memory_bytes)):
+    with (
+        scratch_folder(job.settings.scratch) as work,
+        using(Resources(work, job.settings.engine_memory_bytes, job.settings)),
+    ):
         yield work
 
 

@@ -12,7 +12,7 @@ import pytest
 from triptych.engines.runtime.resources import Resources, using
 from triptych.engines.speech import language_runs as languages
 from triptych.engines.speech import whisper
-from triptych.engines.speech.language_runs import Run, language_detector, runs
+from triptych.engines.speech.language_runs import LanguageRun, language_detector, runs
 from triptych.engines.speech.voice_activity import SPEECH_RATE, Utterance
 from triptych.errors import EngineError, JobSpecError
 
@@ -66,7 +66,7 @@ def test_a_declared_detector_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(languages, "entry_points", lambda group: [Point()] if group == languages.GROUP else [])
     said = [Utterance(0, 3, np.zeros(1, np.float32))]
-    assert list(runs(said, language_detector("mine"), 0.5, 1)) == [Run("fr", 0, 3, 3, 1.0)]
+    assert list(runs(said, language_detector("mine"), 0.5, 1)) == [LanguageRun("fr", 0, 3, 3, 1.0)]
 
 
 def test_what_is_no_answer_is_refused() -> None:

@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from triptych.engines.api import Input
 from triptych.errors import EngineError, TriptychError
+from triptych.settings import Settings, get_settings
 
 MIB = 1 << 20
 
@@ -39,10 +40,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Resources:
-    """`scratch` is removed when the stage ends; `memory_bytes` bounds what an engine keeps in memory at once."""
+    """`scratch` is removed when the stage ends; `memory_bytes` bounds what an engine keeps in memory at once.
+
+    `settings` are those of the stage, for an engine that has some of its own.
+    """
 
     scratch: Path
     memory_bytes: int
+    settings: Settings = field(default_factory=get_settings)
 
     def share(self, fraction: float, what: str = "") -> Share:
         """So much of `memory_bytes` for `what` ("the record at byte 7"), and the error for what needs more."""

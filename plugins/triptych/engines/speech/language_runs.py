@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from triptych.engines.audio.span import AudioSpan
 from triptych.engines.runtime.resources import resources
 from triptych.engines.speech.voice_activity import Mono, Utterance
+from triptych.engines.speech.weights import model_folder
 from triptych.engines.speech.whisper import Whisper
 from triptych.errors import EngineError, JobSpecError
 
@@ -36,7 +37,7 @@ class LanguageSpan(AudioSpan):
 
 
 @dataclass(frozen=True)
-class Run:
+class LanguageRun:
     """Speech of one language without another in it; `speech_s` is its length without pauses."""
 
     language: str
@@ -49,7 +50,7 @@ class Run:
 def language_detector(name: str) -> Detector:
     """The detector that is built in or declared by this name. Raises JobSpecError with the names there are."""
     if name == "whisper":
-        return Whisper(resources().new_folder())
+        return Whisper(model_folder(resources()))
     declared = {point.name: point for point in entry_points(group=GROUP)}
     if name not in declared:
         known = ", ".join(sorted({"whisper", *declared}))
@@ -64,24 +65,26 @@ def language_detector(name: str) -> Detector:
 
 def runs(
     utterances: Iterable[Utterance], detect: Detector, min_confidence: float, min_speech_s: float
-) -> Iterator[Run]:
+) -> Iterator[LanguageRun]:
     """Utterances as runs of one language, in order; memory is bounded by the number of runs, not by their length.
 
     An utterance that is less sure than `min_confidence`, or a run with less than `min_speech_s` of speech, belongs to
     the run before it, and the first to the one behind it.
     """
-    settled: Run | None = None
-    current: Run | None = None
+    settled: LanguageRun | None = None
+    current: LanguageRun | None = None
     for utterance in utterances:
         language, confidence = _judged(detect, utterance)
         length = utterance.end_s - utterance.start_s
         if current and (confidence < min_confidence or language == current.language):
-            current = _joined(current, Run(current.language, utterance.start_s, utterance.end_s, length, confidence))
+            current = _joined(
+                current, LanguageRun(current.language, utterance.start_s, utterance.end_s, length, confidence)
+            )
             continue
         settled, given = _settled(settled, current, min_speech_s)
         if given:
             yield given
-        current = Run(language, utterance.start_s, utterance.end_s, length, confidence)
+        current = LanguageRun(language, utterance.start_s, utterance.end_s, length, confidence)
     settled, given = _settled(settled, current, min_speech_s)
     if given:
         yield given
@@ -89,7 +92,9 @@ def runs(
         yield settled
 
 
-def _settled(before: Run | None, current: Run | None, min_speech_s: float) -> tuple[Run | None, Run | None]:
+def _settled(
+    before: LanguageRun | None, current: LanguageRun | None, min_speech_s: float
+) -> tuple[LanguageRun | None, LanguageRun | None]:
     """The run that later ones may join, and the one before it when no later one may."""
     if current is None or before is None:
         return before or current, None
@@ -100,12 +105,12 @@ def _settled(before: Run | None, current: Run | None, min_speech_s: float) -> tu
     return current, before
 
 
-def _joined(main: Run, other: Run) -> Run:
+def _joined(main: LanguageRun, other: LanguageRun) -> LanguageRun:
     """Both as `main`'s language; the confidence is the mean over the speech."""
     speech = main.speech_s + other.speech_s
     confidence = (main.confidence * main.speech_s + other.confidence * other.speech_s) / speech
     start, end = min(main.start_s, other.start_s), max(main.end_s, other.end_s)
-    return Run(main.language, start, end, speech, confidence)
+    return LanguageRun(main.language, start, end, speech, confidence)
 
 
 def _judged(detect: Detector, utterance: Utterance) -> tuple[str, float]:

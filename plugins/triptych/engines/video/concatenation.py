@@ -10,7 +10,7 @@ from triptych.engines.api import Result
 from triptych.engines.contracts import OnMissing, Part, by_source, output_names
 from triptych.engines.video.frame_index import count_frames
 from triptych.engines.video.muxing import CopyingMuxer, EncodingMuxer, Muxer, UnlikeError
-from triptych.engines.video.opening import readable
+from triptych.engines.video.opening import readable_video
 from triptych.engines.video.packets import mapped_streams, open_video
 from triptych.engines.video.segment import Rendition, VideoSegment
 from triptych.errors import EngineError
@@ -80,6 +80,6 @@ def join_parts(
 def _write(muxer: Muxer, parts: Sequence[Part[VideoSegment]], titles: Sequence[str]) -> None:
     with muxer.writing(titles):
         for part in parts:
-            with readable(part.result) as data, open_video(data) as source:
+            with readable_video(part.result) as data, open_video(data) as source:
                 mapped_streams(source)
                 muxer.add(source)

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from triptych.engines.video.mp4_boxes import DelayRuns, composition_delays
-from triptych.engines.video.packets import MappedStreams, decode, decoded_frames, mapped_streams, open_video, time_base
+from triptych.engines.video.packets import (
+    MappedStreams,
+    decode_packet,
+    decoded_frames,
+    mapped_streams,
+    open_video,
+    time_base,
+)
 from triptych.engines.video.truncation import DamagedVideoError
 
 if TYPE_CHECKING:
@@ -141,7 +148,7 @@ def _scan_tables(
     first, missing = None, 0
     for packet in container.demux(video):
         first = packet.pts if first is None else first
-        scanned.lead += [frame.pts for frame in decode(packet)]
+        scanned.lead += [frame.pts for frame in decode_packet(packet)]
         if len(scanned.lead) >= LEAD_FRAMES:
             break
     for entry in video.index_entries:
@@ -166,7 +173,7 @@ def _scan_packets(container: InputContainer, streams: MappedStreams, scanned: Pa
             scanned.audio_packets += packet.size > 0
             continue
         if len(scanned.lead) < LEAD_FRAMES:
-            scanned.lead += [frame.pts for frame in decode(packet)]
+            scanned.lead += [frame.pts for frame in decode_packet(packet)]
         pts = packet.pts
         if pts is not None:
             count += 1

@@ -14,7 +14,14 @@ from av.video.reformatter import VideoReformatter
 
 from triptych.engines.video.encoding import UnwritableError, VideoEncoder, add_copy, new_file
 from triptych.engines.video.frame_index import count_frames
-from triptych.engines.video.packets import MappedStreams, container_format, decode, mapped_streams, packets, time_base
+from triptych.engines.video.packets import (
+    MappedStreams,
+    container_format,
+    decode_packet,
+    mapped_streams,
+    packets,
+    time_base,
+)
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -186,7 +193,7 @@ class EncodingMuxer(Muxer):
 
     def put(self, packet: Packet[Any]) -> None:
         """Decode it, and encode what comes out."""
-        self._put_frames(decode(packet), packet.stream)
+        self._put_frames(decode_packet(packet), packet.stream)
 
     def end_part(self, streams: MappedStreams) -> None:
         """What the decoders still hold back."""

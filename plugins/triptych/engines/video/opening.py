@@ -13,7 +13,7 @@ from triptych.engines.video.truncation import DamagedVideoError, require_whole
 
 
 @contextmanager
-def readable(item: Input) -> Iterator[BinaryIO]:
+def readable_video(item: Input) -> Iterator[BinaryIO]:
     """The open input, for as long as it is read: what is wrong with it meanwhile becomes its error.
 
     Raises that error at once for an empty file, and for one that is not all there.

@@ -62,7 +62,7 @@ def time_base(stream: VideoStream | AudioStream) -> Fraction:
     return stream.time_base or Fraction(1)
 
 
-def decode(packet: Packet[Any]) -> list[Any]:
+def decode_packet(packet: Packet[Any]) -> list[Any]:
     """The frames that come out when it goes in: `av.VideoFrame` or `av.AudioFrame`. Raises DamagedVideoError."""
     try:
         return packet.decode()
@@ -78,7 +78,7 @@ def decoded_frames(container: InputContainer) -> Iterator[av.VideoFrame]:
     video = container.streams.video[0]
     video.thread_type = "AUTO"
     for packet in container.demux(video):
-        yield from (frame for frame in decode(packet) if frame.pts is not None)
+        yield from (frame for frame in decode_packet(packet) if frame.pts is not None)
 
 
 def packets(container: InputContainer, streams: Sequence[VideoStream | AudioStream]) -> Iterator[Packet[Any]]:

@@ -15,7 +15,7 @@ import av
 from triptych.engines.streams.prefetch import prefetch
 from triptych.engines.video.encoding import CopiedSegment, EncodedSegment
 from triptych.engines.video.frame_index import FrameIndex
-from triptych.engines.video.packets import MappedStreams, decode, mapped_streams, open_video, packets, time_base
+from triptych.engines.video.packets import MappedStreams, decode_packet, mapped_streams, open_video, packets, time_base
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -231,7 +231,7 @@ class _Pass:
             if progress.entered >= progress.closed:
                 self._files.put_packet(progress.entered, packet)
         elif progress.entered >= plan.decode_from:
-            self._add_frames(decode(packet))
+            self._add_frames(decode_packet(packet))
 
     def _enter(self, number: int) -> None:
         """Packets of segment `number` begin. A decoder goes on over several segments, for it holds frames back."""

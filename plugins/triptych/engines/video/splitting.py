@@ -13,7 +13,7 @@ from triptych.engines.api import Chunk, Source
 from triptych.engines.runtime.resources import resources
 from triptych.engines.video.encoding import UnwritableError
 from triptych.engines.video.frame_index import FrameIndex, read_frame_index
-from triptych.engines.video.opening import readable
+from triptych.engines.video.opening import readable_video
 from triptych.engines.video.segment import VideoSegment
 from triptych.engines.video.segments import Segment, write_segments
 
@@ -35,7 +35,7 @@ class IndexedVideo:
 @contextmanager
 def open_indexed(source: Source) -> Iterator[IndexedVideo]:
     """The source as long as it is cut; its error for what is no video, not all of one, or has no frame."""
-    with readable(source) as data:
+    with readable_video(source) as data:
         index = read_frame_index(data)
         if not index.times:
             text = "holds no frame. Leave it out."

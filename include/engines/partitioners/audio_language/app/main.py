@@ -9,7 +9,7 @@ from triptych.engines import Chunk, Source
 from triptych.engines.audio.model import SeekableAudio
 from triptych.engines.audio.opening import open_seekable
 from triptych.engines.audio.splitting import audio_chunks
-from triptych.engines.speech.language_runs import Detector, LanguageSpan, Run, language_detector, runs
+from triptych.engines.speech.language_runs import Detector, LanguageRun, LanguageSpan, language_detector, runs
 from triptych.engines.speech.voice_activity import utterances
 
 NO_SPEECH = "zxx"
@@ -43,6 +43,6 @@ def _spans(source: Source, audio: SeekableAudio, detect: Detector, params: Mappi
         start = end
 
 
-def _runs(audio: SeekableAudio, detect: Detector, params: Mapping[str, Any]) -> Iterator[Run]:
+def _runs(audio: SeekableAudio, detect: Detector, params: Mapping[str, Any]) -> Iterator[LanguageRun]:
     spoken = utterances(audio, params["min_silence_ms"] / 1000, params["window_s"], params["speech_threshold"])
     return runs(spoken, detect, params["min_confidence"], params["min_segment_s"])
