@@ -49,6 +49,11 @@ class Results:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+def include_folders() -> list[Path]:
+    """Ours, and those of TRIPTYCH_INCLUDE, as the command line reads it: engines of a user go through the suite too."""
+    return [*map(Path, filter(None, os.environ.get("TRIPTYCH_INCLUDE", "").split(":"))), INCLUDE]
+
+
 def engines(role: str) -> list[str]:
     """Names of those that come with Triptych: they have an example. Others in the same folder are a user's."""
     blocks = read_catalog([INCLUDE]).blocks
@@ -174,7 +179,7 @@ def finished(settings: Settings, engine: str, results: Sequence[Results], params
 
 
 def _template(partitioner: str = "passthrough", assembler: str = "passthrough") -> Template:
-    catalog = read_catalog([INCLUDE])
+    catalog = read_catalog(include_folders())
     return dataclasses.replace(
         catalog.template("wordcount"),
         blocks={

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from tests.support.engine_harness import Piece, Results
+from tests.support.engine_harness import Piece, Results, include_folders
 
 
 @dataclass(frozen=True)
@@ -54,5 +56,18 @@ class Join:
 
 
 def all_cases() -> list[Split | Join]:
+    """Those of the modules here, and those that engines bring: `test/cases.py` beside the script."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    return [case for module in modules for case in module.CASES]
+    beside = [path for folder in include_folders() for path in sorted(folder.glob("engines/**/test/cases.py"))]
+    return [case for module in [*modules, *map(_load, beside)] for case in module.CASES]
+
+
+def _load(path: Path) -> ModuleType:
+    """The cases of the engine in this file's folder; nothing else is imported by path."""
+    spec = importlib.util.spec_from_file_location(f"cases_of_{path.parents[1].name}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Dataclasses look their module up.
+    spec.loader.exec_module(module)
+    return module
