@@ -1,0 +1,56 @@
+"""The written pages: their links lead somewhere, and the map shows the layers that are tested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.architecture.test_layers import FAMILIES, PACKAGES
+from triptych.settings import PROJECT
+
+MAP = PROJECT / "docs" / "explanation" / "architecture.md"
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _links(page: Path) -> Iterator[str]:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    yield from (link for link in LINK.findall(text) if "://" not in link)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_links_lead_to_pages_and_headings(page: Path) -> None:
+    for link in _links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = PROJECT / "docs" / "README.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in _links(index)}
+    assert set((PROJECT / "docs").rglob("*.md")) - linked == {index}
+
+
+def test_the_map_shows_the_layers() -> None:
+    (drawing,) = re.findall(r"^```text\n(.*?)^```$", MAP.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    floors = [frozenset(re.split(r"\s{2,}", line)[0].split(", ")) for line in reversed(drawing.splitlines())]
+    assert floors == [floor - {""} for floor in PACKAGES]
+
+
+def test_the_map_has_a_line_for_each_family_from_the_ground_up() -> None:
+    _, _, text = MAP.read_text(encoding="utf-8").partition("## The families of engines")
+    named = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    above = [family for floor in FAMILIES[3:] for family in sorted(floor)]
+    assert named == above
