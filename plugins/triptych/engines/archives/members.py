@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Self
 
 from triptych.engines.api import Input
+from triptych.engines.compat import forget_members, is_end_of_archive
 from triptych.engines.streams.file_objects import OutputFile
 from triptych.errors import StorageError
 from triptych.storage import Writer
@@ -95,7 +96,7 @@ def read_tar(item: Input, stream: BinaryIO) -> Iterator[Member]:
     """
     with archive_errors(item, form="tar"), tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Undamaged) as archive:
         while (entry := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # It remembers every file.
+            forget_members(archive)
             if entry.isdir():
                 continue
             data = archive.extractfile(entry) if entry.isreg() else None
@@ -116,9 +117,9 @@ class _Undamaged(tarfile.TarInfo):
     def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
         try:
             return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # Two blocks of zeros: the end.
-            raise
         except tarfile.HeaderError as error:
+            if is_end_of_archive(error):
+                raise
             msg = f"the header at byte {archive.offset} is damaged or missing"
             raise tarfile.ReadError(msg) from error
 

@@ -20,6 +20,7 @@ import zstandard
 
 from triptych.engines.api import Source
 from triptych.engines.archives.members import archive_errors, not_regular, safe_name
+from triptych.engines.compat import forget_members
 from triptych.engines.runtime.resources import resources
 
 BLOCK_BYTES = 256 * 1024
@@ -149,7 +150,7 @@ def tar_index(source: Source, stream: BinaryIO) -> Iterator[tuple[str, int, int]
     """
     with tarfile.open(fileobj=stream, mode="r:") as archive:
         while entry := archive.next():
-            archive.members.clear()  # type: ignore[attr-defined]  # It would keep them all.
+            forget_members(archive)
             if entry.isdir():
                 continue
             if not entry.isreg() or entry.sparse:

@@ -28,7 +28,7 @@ class MappedStreams(NamedTuple):
 
     @property
     def all(self) -> list[VideoStream | AudioStream]:
-        """Video first."""
+        """Both that there are, the video first."""
         return [self.video] if self.audio is None else [self.video, self.audio]
 
 
