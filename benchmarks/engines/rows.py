@@ -71,7 +71,7 @@ def _command(*arguments: str) -> None:
 def _job(folder: Path, table: Path) -> Job:
     settings = read_settings({"workspace": (folder / "workspace").as_uri(), "allowed_roots": str(folder)})
     template = read_catalog([PROJECT / "include"]).template("wordcount")
-    params = {"partitioner": {"rows": ROWS_PER_CHUNK}}
+    params = {"partitioner": {"items_per_chunk": ROWS_PER_CHUNK}}
     spec = build_job_spec(template, {"dataSource": table.as_uri(), "params": params})
     return open_job(settings, template, spec, "bench", "run")
 

@@ -27,9 +27,9 @@ def _launch(airflow: EmbeddedAirflow, dag_id: str, conf: dict[str, Any]) -> tupl
 @pytest.mark.parametrize("style", ["nested", "flat"])
 def test_a_job_counts_what_an_independent_count_says(airflow: EmbeddedAirflow, style: str) -> None:
     out = airflow.home / f"out-{style}"
-    params: dict[str, Any] = {"app.min_length": 1, "partitioner.rows": 7}
+    params: dict[str, Any] = {"app.min_length": 1, "partitioner.items_per_chunk": 7}
     if style == "nested":
-        params = {"params": {"app": {"min_length": 1}, "partitioner": {"rows": 7}}}
+        params = {"params": {"app": {"min_length": 1}, "partitioner": {"items_per_chunk": 7}}}
     run_id, state = _launch(
         airflow, "wordcount", {"dataSource": TEXT.as_uri(), "dataDestination": out.as_uri(), **params}
     )
@@ -75,7 +75,10 @@ def test_a_table_by_keys_in_containers_and_back_in_order(airflow: EmbeddedAirflo
 
 @pytest.mark.parametrize(
     ("conf", "place"),
-    [({"params": {"partitioner": {"rows": 0}}}, "rows"), ({"partitioner.rows": "many"}, "partitioner.rows")],
+    [
+        ({"params": {"partitioner": {"items_per_chunk": 0}}}, "items_per_chunk"),
+        ({"partitioner.items_per_chunk": "many"}, "partitioner.items_per_chunk"),
+    ],
 )
 def test_bad_parameters_are_answered_400(airflow: EmbeddedAirflow, conf: dict[str, Any], place: str) -> None:
     with pytest.raises(AirflowError, match=place) as caught:

@@ -110,7 +110,7 @@ def engine_show(
 
 
 @engine_commands.command(
-    "preview", epilog="Example: triptych engine preview rows --source orders.csv -p rows=1000 --limit 5"
+    "preview", epilog="Example: triptych engine preview rows --source orders.csv -p items_per_chunk=1000 --limit 5"
 )
 def engine_preview(
     tag: Tag,

@@ -90,7 +90,7 @@ def _set(conf: dict[str, Any], text: str, template: Template) -> None:
 
 
 def engine_params(schema: Mapping[str, Any], given: Sequence[str]) -> dict[str, Any]:
-    """`-p rows=100` of one engine; JobSpecError when there is no `=`."""
+    """`-p items_per_chunk=100` of one engine; JobSpecError when there is no `=`."""
     pairs = [text.partition("=") for text in given]
     for name, equals, _ in pairs:
         if not equals:

@@ -26,7 +26,7 @@ from triptych.storage.files import file_path
 
 EPILOG = """Examples:
 
-`triptych run wordcount --source 'texts/*.txt' --destination out/ -p app.case=keep -p partitioner.rows=100`
+`triptych run wordcount --source 'texts/*.txt' --destination out/ -p app.case=keep -p partitioner.items_per_chunk=100`
 
 `triptych run wordcount --source s3://bucket/texts/ --destination s3://bucket/counts/ --connection aws_default`
 

@@ -95,7 +95,7 @@ def _run_job(client: AirflowClient, output: Path) -> None:
         "name": "demo",
         "dataSource": f"{(APP / 'test').as_uri()}/*.txt",
         "dataDestination": f"{output.as_uri()}/",
-        "params": {"partitioner": {"format": "lines", "rows": 20}, "app": {"min_length": 5}},
+        "params": {"partitioner": {"format": "lines", "items_per_chunk": 20}, "app": {"min_length": 5}},
     }
     run_id = client.trigger(TEMPLATE, conf)
     _say(f"Triggered {TEMPLATE}: {run_id}")

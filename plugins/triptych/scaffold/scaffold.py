@@ -46,7 +46,7 @@ def new_app(include: Path, name: str, language: Language, image: str) -> Path:
         "partitioner": "rows@1",
         "app": f"{name}@1",
         "assembler": "concat@1",
-        "params": {"partitioner": {"format": "lines", "rows": 2}},
+        "params": {"partitioner": {"format": "lines", "items_per_chunk": 2}},
     }
     files = {
         "manifest.json": _json(manifest),

@@ -61,13 +61,13 @@ def test_a_sweep_takes_no_source(settings: Settings, tmp_path: Path) -> None:
 
 def test_urls_from_the_parameters(settings: Settings) -> None:
     urls = [f"https://example.org/{n}" for n in range(5)]
-    pieces = split(settings, "urls", [], {"urls": urls, "count": 2})
+    pieces = split(settings, "urls", [], {"urls": urls, "items_per_chunk": 2})
     assert [piece.data.decode().split() for piece in pieces] == [urls[:2], urls[2:4], urls[4:]]
 
 
 def test_a_host_of_many_urls_has_several_chunks(settings: Settings) -> None:
     urls = ["https://b.example/1", "https://a.example/2", "https://b.example/3", "https://b.example/4"]
-    pieces = split(settings, "urls", [], {"urls": urls, "by_host": True, "count": 2})
+    pieces = split(settings, "urls", [], {"urls": urls, "by_host": True, "items_per_chunk": 2})
     assert [piece.data.decode().split() for piece in pieces] == [[urls[1]], [urls[0], urls[2]], [urls[3]]]
 
 
@@ -98,18 +98,18 @@ def test_chunks_go_with_no_other_limit(settings: Settings, tmp_path: Path) -> No
     path = tmp_path / "a.txt"
     path.write_text("x\n")
     with pytest.raises(JobSpecError, match="goes with neither"):
-        split(settings, "rows", [path], {"chunks": 2, "rows": 5})
+        split(settings, "rows", [path], {"chunks": 2, "items_per_chunk": 5})
 
 
 def test_chunks_are_the_words_of_the_source(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"x": [1.10, 1e2,\n {"a":\n\t1}, "\\u00fc"], "y": {"k":\r\n0, "k": [] }}')
     cases: list[tuple[dict[str, Any], list[bytes]]] = [
-        ({"path": "x", "count": 3}, [b'[1.10, 1e2,\n {"a":\n\t1}]', b'["\\u00fc"]']),
+        ({"path": "x", "items_per_chunk": 3}, [b'[1.10, 1e2,\n {"a":\n\t1}]', b'["\\u00fc"]']),
         ({"path": "x"}, [b"1.10", b"1e2", b'{"a":\n\t1}', b'"\\u00fc"']),
-        ({"path": "x", "count": 3, "layout": "jsonl"}, [b'1.10\n1e2\n{"a": \t1}\n', b'"\\u00fc"\n']),
+        ({"path": "x", "items_per_chunk": 3, "layout": "jsonl"}, [b'1.10\n1e2\n{"a": \t1}\n', b'"\\u00fc"\n']),
         ({"path": "y"}, [b'{"k":\r\n0}', b'{"k": []}']),
-        ({"path": "y", "count": 9, "layout": "jsonl"}, [b'{"k":  0}\n{"k": []}\n']),
+        ({"path": "y", "items_per_chunk": 9, "layout": "jsonl"}, [b'{"k":  0}\n{"k": []}\n']),
     ]
     for params, expected in cases:
         pieces = split(settings, "json_keys", [path], params)
@@ -120,9 +120,9 @@ def test_chunks_are_the_words_of_the_source(settings: Settings, tmp_path: Path) 
 def test_arrays_in_an_array_each_have_chunks_of_their_own(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"pages": [{"rows": [1, 2, 3]}, {"rows": []}, {"rows": [4]}]}')
-    pieces = split(settings, "json_keys", [path], {"path": "pages.item.rows", "count": 2})
+    pieces = split(settings, "json_keys", [path], {"path": "pages.item.rows", "items_per_chunk": 2})
     assert [json.loads(piece.data) for piece in pieces] == [[1, 2], [3], [4]]
-    assert [piece.metadata["first"] for piece in pieces] == [0, 2, 3]
+    assert [piece.metadata["first_item"] for piece in pieces] == [0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_one_item_is_one_chunk_and_fewer_than_fit_too(
 ) -> None:
     path = tmp_path / "one.txt"
     path.write_text(text)
-    (one,) = split(settings, engine, [path], {"count": 1})
+    (one,) = split(settings, engine, [path], {"items_per_chunk": 1})
     assert (one.data.decode(), one.items) == (chunk, 1)
-    (fewer,) = split(settings, engine, [path], {"count": 100})
+    (fewer,) = split(settings, engine, [path], {"items_per_chunk": 100})
     assert fewer.items == 1
 
 

@@ -27,7 +27,7 @@ def _results(*frames: pd.DataFrame) -> list[Results]:
 
 @pytest.mark.parametrize(("how", "pandas_how"), [("inner", "inner"), ("left", "left"), ("full", "outer")])
 def test_joins_are_those_of_pandas(settings: Settings, how: str, pandas_how: Literal["inner", "left", "outer"]) -> None:
-    found = join(settings, "merge_keys", _results(LEFT, RIGHT), {"keys": ["k", "n"], "join": how})
+    found = join(settings, "merge_keys", _results(LEFT, RIGHT), {"on": ["k", "n"], "how": how})
     merged = pd.read_csv(io.BytesIO(found["merged.csv"]), dtype=str).sort_values(["k", "n"], ignore_index=True)
     expected = LEFT.merge(RIGHT, how=pandas_how, on=["k", "n"]).sort_values(["k", "n"], ignore_index=True)
     pd.testing.assert_frame_equal(merged[expected.columns.to_list()], expected, check_dtype=False)
@@ -35,7 +35,7 @@ def test_joins_are_those_of_pandas(settings: Settings, how: str, pandas_how: Lit
 
 def test_all_keeps_rows_side_by_side(settings: Settings) -> None:
     results = [Results({"t.csv": b"k,v\na,1\nb,2\n"}), Results({"t.csv": b"k,v\nb,3\na,1\n"})]
-    found = join(settings, "merge_keys", results, {"keys": ["k"], "conflicts": "all", "name": "m.tsv"})
+    found = join(settings, "merge_keys", results, {"on": ["k"], "on_conflict": "all", "name": "m.tsv"})
     assert found["m.tsv"] == b"k\tv\na\t1\na\t1\nb\t2\nb\t3\n"
 
 
@@ -86,7 +86,7 @@ def test_any_tables_are_joined_as_their_rows_say(settings: Settings, seed: int, 
             rows.sort(key=lambda row: [str(row[name]) for name in keys])
         parts.append(rows)
         results.append(Results({f"t.{form}": _table(rows, names, form)}))
-    params = {"keys": keys, "join": kind, "conflicts": conflicts}
+    params = {"on": keys, "how": kind, "on_conflict": conflicts}
     expected = _expected(parts, keys, kind, conflicts)
     settings = replace(settings, engine_memory_bytes=memory)
     (lines,) = join(settings, "merge_keys", results, {**params, "name": "m.jsonl"}).values()
@@ -109,19 +109,19 @@ def _table(rows: list[dict[str, Any]], names: list[str], form: str) -> bytes:
 def test_one_and_one_point_zero_are_no_conflict(settings: Settings) -> None:
     parts = [b'{"k": "a", "v": 1}\n', b'{"k": "a", "v": 1.0}\n', b'{"k": "a", "v": "1"}\n']
     results = [Results({"t.jsonl": part}) for part in parts]
-    assert join(settings, "merge_keys", results[:2], {"keys": ["k"]}) == {"merged.csv": b"k,v\na,1\n"}
+    assert join(settings, "merge_keys", results[:2], {"on": ["k"]}) == {"merged.csv": b"k,v\na,1\n"}
     with pytest.raises(EngineError, match=r"k=a: 'v' is 1 in chunk 0, .* and '1' in chunk 2"):
-        join(settings, "merge_keys", results, {"keys": ["k"]})
+        join(settings, "merge_keys", results, {"on": ["k"]})
 
 
 def test_a_row_with_more_values_than_the_header_is_refused(settings: Settings) -> None:
-    with pytest.raises(EngineError, match=r"chunk 0, 't.csv': the record b'2,3,4.*' has more values"):
-        join(settings, "merge_keys", [Results({"t.csv": b"k,v\n1,2\n2,3,4\n"})], {"keys": ["k"]})
+    with pytest.raises(EngineError, match=r"chunk 0, 't.csv': the record at byte 8 \(line 3\) has more values"):
+        join(settings, "merge_keys", [Results({"t.csv": b"k,v\n1,2\n2,3,4\n"})], {"on": ["k"]})
 
 
 def test_an_ending_that_cannot_be_written_is_refused(settings: Settings) -> None:
     with pytest.raises(JobSpecError, match=r"\.csv"):
-        join(settings, "merge_keys", _results(LEFT), {"keys": ["k"], "name": "m.xlsx"})
+        join(settings, "merge_keys", _results(LEFT), {"on": ["k"], "name": "m.xlsx"})
 
 
 def test_schemas_that_must_be_the_same(settings: Settings) -> None:

@@ -154,7 +154,9 @@ def test_reasons_are_those_of_another_validator(settings: Settings) -> None:
     }
     records = [{"a": [1, 5, 9]}, {"a": [], "b": "y"}, {}, {"a": 1, "c": 2}, {"a": [3], "b": "xy", "c": None}]
     lines = "".join(json.dumps(record) + "\n" for record in records).encode()
-    found = join(settings, "validate_merge", [Results({"r.jsonl": lines})], {"schema": schema, "invalid": "quarantine"})
+    found = join(
+        settings, "validate_merge", [Results({"r.jsonl": lines})], {"schema": schema, "on_invalid": "quarantine"}
+    )
     refused = [json.loads(line) for line in found["quarantine.jsonl"].splitlines()]
     truth = [sorted(error.json_path for error in Draft202012Validator(schema).iter_errors(each)) for each in records]
     assert [sorted(reason.partition(": ")[0] for reason in each["reasons"]) for each in refused] == list(

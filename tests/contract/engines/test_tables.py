@@ -44,7 +44,7 @@ def test_days_begin_where_the_zone_says(settings: Settings, tmp_path: Path, zone
     [("week", ["2025-W01", "2026-W53"]), ("year", ["2024", "2027"]), ("hours", ["2024-12-30T18", "2027-01-01T00"])],
 )
 def test_other_periods(settings: Settings, tmp_path: Path, unit: str, labels: list[str]) -> None:
-    pieces = _dates(settings, tmp_path, ["2024-12-30T23:00", "2027-01-01T05:59"], unit=unit, hours=6)
+    pieces = _dates(settings, tmp_path, ["2024-12-30T23:00", "2027-01-01T05:59"], freq=unit, hours=6)
     assert [piece.metadata["period"] for piece in pieces] == labels
 
 
@@ -58,13 +58,13 @@ def test_unparsable_times_go_where_the_user_says(settings: Settings, tmp_path: P
     times = ["2026-01-01", "soon", "", "2026-01-02"]
     with pytest.raises(SourceError, match=r"times\.csv: the record at byte 14 \(line 3\): 'soon' in 'at'"):
         _dates(settings, tmp_path, times)
-    own = _dates(settings, tmp_path, times, unparsable="own_chunk")
+    own = _dates(settings, tmp_path, times, on_unparsable="own_chunk")
     assert [(piece.name, piece.items) for piece in own] == [
         ("2026-01-01.csv", 1),
         ("unparsable.csv", 1),
         ("2026-01-02.csv", 1),
     ]
-    dropped = _dates(settings, tmp_path, times, unparsable="drop")
+    dropped = _dates(settings, tmp_path, times, on_unparsable="drop")
     assert [piece.metadata.get("dropped") for piece in dropped] == [None, 1]
 
 
@@ -127,7 +127,7 @@ def test_quotes_mean_what_the_csv_module_says(settings: Settings, tmp_path: Path
     ((value, _),) = list(csv.reader(io.StringIO(path.read_text(), newline="")))[1:]
     (piece,) = split(settings, "keys", [path], {"columns": ["key"]})
     assert piece.metadata["key"] == {"key": value}
-    found = join(settings, "merge_keys", untouched([piece], "r.csv"), {"keys": ["key"], "name": "m.jsonl"})
+    found = join(settings, "merge_keys", untouched([piece], "r.csv"), {"on": ["key"], "name": "m.jsonl"})
     assert json.loads(found["m.jsonl"]) == ({"key": value} if value else {}) | {"n": "1"}
 
 
@@ -138,7 +138,7 @@ def test_quotes_that_are_not_right_are_refused_everywhere(settings: Settings, tm
     with pytest.raises(SourceError, match=r"t\.csv: the record at byte 10 \(line 3\): .* is not right in its quotes"):
         split(settings, "keys", [path], {"columns": ["key"]})
     results = [Results({"t.csv": path.read_bytes()})]
-    for engine, params in (("sorted_concat", {"by": ["key"]}), ("merge_keys", {"keys": ["key"]})):
+    for engine, params in (("sorted_concat", {"by": ["key"]}), ("merge_keys", {"on": ["key"]})):
         with pytest.raises(EngineError, match=r"chunk 0, 't\.csv': .* is not right in its quotes"):
             join(settings, engine, results, params)
 

@@ -34,7 +34,11 @@ from pathlib import Path
 text = Path(os.environ["TASK_DIR"], "data.bin").read_text()
 Path(os.environ["TASK_RESULTS_DIR"], "output.txt").write_text(text.upper())
 """
-LINES = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"rows": 1, "format": "lines"}}}
+LINES = {
+    "partitioner": "rows",
+    "assembler": "concat",
+    "params": {"partitioner": {"items_per_chunk": 1, "format": "lines"}},
+}
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}}
 
 

@@ -83,7 +83,9 @@ def test_new_engines_work_at_once(bare: Installed) -> None:
 
 
 def test_the_built_in_engines_come_along(bare: Installed) -> None:
-    shown = bare.triptych("engine", "preview", "rows", "-s", SAMPLES / "orders.csv", "-p", "rows=3", "--json")
+    shown = bare.triptych(
+        "engine", "preview", "rows", "-s", SAMPLES / "orders.csv", "-p", "items_per_chunk=3", "--json"
+    )
     assert shown.returncode == 0, shown.stderr
     assert [cut["items"] for cut in json.loads(shown.stdout)] == [3, 3, 3, 1]
 

@@ -12,7 +12,7 @@ from triptych.errors import JobSpecError
 from triptych.jobs.packs import packs
 from triptych.jobs.spec import JobSpec, build_job_spec
 
-ROWS = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"rows": 10}}}
+ROWS = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"items_per_chunk": 10}}}
 
 
 @pytest.fixture
@@ -21,11 +21,11 @@ def template(tmp_path: Path) -> Template:
 
 
 def test_nested_wins_over_flat_and_flat_over_the_template(template: Template) -> None:
-    assert build_job_spec(template, {}, {"ds": "2026-01-02"}).params[Role.PARTITIONER]["rows"] == 10
-    flat = {"partitioner.rows": 20, "dataSource": "file:///a"}
-    assert build_job_spec(template, flat).params[Role.PARTITIONER]["rows"] == 20
-    both = {**flat, "params": {"partitioner": {"rows": 30}}}
-    assert build_job_spec(template, both).params[Role.PARTITIONER]["rows"] == 30
+    assert build_job_spec(template, {}, {"ds": "2026-01-02"}).params[Role.PARTITIONER]["items_per_chunk"] == 10
+    flat = {"partitioner.items_per_chunk": 20, "dataSource": "file:///a"}
+    assert build_job_spec(template, flat).params[Role.PARTITIONER]["items_per_chunk"] == 20
+    both = {**flat, "params": {"partitioner": {"items_per_chunk": 30}}}
+    assert build_job_spec(template, both).params[Role.PARTITIONER]["items_per_chunk"] == 30
 
 
 def test_the_logical_date_fills_the_source(template: Template) -> None:
@@ -39,9 +39,15 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
     ("conf", "message"),
     [
         ({"dataSorce": "file:///a"}, "Did you mean 'dataSource'"),
-        ({"partitioner.row": 1}, r"Did you mean 'partitioner.rows'"),
-        ({"params": {"partitioner": {"rows": 0}}}, "params.partitioner.rows: must be at least 1, and is 0"),
-        ({"params": {"partitioner": {"row": 1}}}, "partitioner.row: is unknown. Did you mean .rows."),
+        ({"partitioner.item_per_chunk": 1}, r"Did you mean 'partitioner.items_per_chunk'"),
+        (
+            {"params": {"partitioner": {"items_per_chunk": 0}}},
+            "params.partitioner.items_per_chunk: must be at least 1, and is 0",
+        ),
+        (
+            {"params": {"partitioner": {"item_per_chunk": 1}}},
+            "item_per_chunk: is unknown. Did you mean .items_per_chunk.",
+        ),
         ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
         ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
     ],

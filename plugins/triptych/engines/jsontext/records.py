@@ -5,67 +5,74 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
-from triptych.engines.api import Result, Source
-from triptych.engines.jsontext.items import MEMORY_SHARE, Entries, json_entries
+import msgspec
+
+from triptych.engines.api import Input
+from triptych.engines.jsontext.items import ENTRY_SHARE, Entries, entries_at
 from triptych.engines.jsontext.structure import NotJsonError
-from triptych.engines.runtime.resources import need, resources
-from triptych.errors import EngineError
+from triptych.engines.runtime.resources import Share, resources
 
 BATCH_BYTES = 256 * 1024
+Json: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
+"""A value as JSON knows them."""
 _SPACE = b" \t\r\n"
-_MARK = os.urandom(16).hex()
-_BETWEEN = f',"{_MARK}",'.encode()
+_BETWEEN = os.urandom(16).hex()
+"""A text that is in no file."""
+_SEPARATOR = f',"{_BETWEEN}",'.encode()
 _NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
+_DECODER = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True)
 class Record:
-    """`value`, or why it could not be read; `place` is a line (from 1) or the index of an array's item (from 0)."""
+    """`value`, or why it could not be read; `location` is a line (from 1) or the index of an array's item (from 0)."""
 
-    value: Any
-    place: str
-    fault: str | None = None
+    value: Json
+    location: str
+    error: str | None = None
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Consecutive records: their values, and the `numbers` of their lines or items (`kind`).
+class JsonBatch:
+    """Consecutive records: their values, and the `numbers` of their lines or items (`counted`: "line" or "item").
 
-    `faults` says by index which could not be read, and why; their values are no more than shown text. `lines` gives
+    `errors` says by index which could not be read, and why; their values are no more than shown text. `lines` gives
     the records as JSON Lines, in the source's own words.
     """
 
     values: list[Any]
-    kind: str
+    counted: str
     numbers: Sequence[int]
     lines: Callable[[], bytes]
-    faults: Mapping[int, str] = field(default_factory=dict)
+    errors: Mapping[int, str] = field(default_factory=dict)
 
     def records(self) -> Iterator[Record]:
+        """One by one, with their location."""
         for index, value in enumerate(self.values):
-            yield Record(value, self.place(index), self.faults.get(index))
+            yield Record(value, self.location(index), self.errors.get(index))
 
-    def place(self, index: int) -> str:
-        return f"{self.kind} {self.numbers[index]}"
+    def location(self, index: int) -> str:
+        """Where the record of this index is: `line 3`, `item 0`."""
+        return f"{self.counted} {self.numbers[index]}"
 
     def texts(self) -> list[bytes]:
         """Each record in a line of its own, without its end."""
         return self.lines().removesuffix(b"\n").split(b"\n")
 
 
-def json_records(file: Source | Result) -> Iterator[Record]:
+def json_records(item: Input) -> Iterator[Record]:
     """An array's items, the lines of JSON Lines, or the one document; an empty file has none."""
-    for batch in json_batches(file):
+    for batch in json_batches(item):
         yield from batch.records()
 
 
-def json_batches(file: Source | Result) -> Iterator[Batch]:
-    """The same records, many at once. EngineError for one that needs more memory than there is."""
-    blocks = _small(file.stream())
+def json_batches(item: Input) -> Iterator[JsonBatch]:
+    """The same records, many at once. Raises the item's error for one that needs more memory than there is."""
+    blocks = _small(item.stream())
     head = b""
     for block in blocks:
         head += block
@@ -74,9 +81,9 @@ def json_batches(file: Source | Result) -> Iterator[Batch]:
     rest = chain([head], blocks)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
     if start.startswith(b"[") and not _is_lines(start):
-        yield from _items(rest, file.name)
+        yield from _items(rest, item)
     elif start:
-        yield from _lines_or_document(chain([start], blocks), file.name)
+        yield from _lines_or_document(chain([start], blocks), item)
 
 
 def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -86,14 +93,15 @@ def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield block[begin : begin + BATCH_BYTES]
 
 
-def pick(record: Any, name: str) -> Any:
+def pick(record: Json, name: str) -> Any:
     """The value at `a.b.0` (keys and list indices); KeyError when there is none. An empty name is the whole."""
+    value: Any = record
     for part in filter(None, name.split(".")):
         try:
-            record = record[int(part)] if isinstance(record, list) else record[part]
+            value = value[int(part)] if isinstance(value, list) else value[part]
         except (IndexError, TypeError, ValueError) as error:
             raise KeyError(name) from error
-    return record
+    return value
 
 
 def _is_lines(head: bytes) -> bool:
@@ -102,37 +110,36 @@ def _is_lines(head: bytes) -> bool:
     return bool(newline and rest.strip()) and _is_json(line)
 
 
-def _items(blocks: Iterable[bytes], what: str) -> Iterator[Batch]:
+def _items(blocks: Iterable[bytes], item: Input) -> Iterator[JsonBatch]:
     index = 0
     try:
-        for entries in json_entries(blocks, what, ""):
+        for entries in entries_at(blocks, item, ""):
             yield _of_items(entries, index)
-            index += len(entries.ends)
+            index += len(entries)
     except NotJsonError as error:
-        reason = str(error).removeprefix(f"{what}: ")
-        yield Batch([None], "after item", [index - 1], lambda: b"null\n", {0: reason})
+        yield JsonBatch([None], "after item", [index - 1], lambda: b"null\n", {0: str(error)})
 
 
-def _of_items(entries: Entries, first: int) -> Batch:
+def _of_items(entries: Entries, first: int) -> JsonBatch:
     def lines() -> bytes:
         return b"".join(text.translate(_NO_LINE_ENDS) + b"\n" for text in entries.texts())
 
     try:
-        values = decode(b"[%b]" % entries.text)
+        values = _DECODER.decode(b"[%b]" % entries.text)
     except (ValueError, RecursionError):
         return _one_by_one(lines().removesuffix(b"\n"), "item", first)
-    return Batch(values, "item", range(first, first + len(values)), lines)
+    return JsonBatch(values, "item", range(first, first + len(values)), lines)
 
 
-def _lines_or_document(blocks: Iterator[bytes], what: str) -> Iterator[Batch]:
+def _lines_or_document(blocks: Iterator[bytes], item: Input) -> Iterator[JsonBatch]:
     """Line by line; a first line that is no JSON by itself may begin a document that takes the whole file."""
-    whole = _whole_lines(blocks, what)
+    whole = _whole_lines(blocks, item)
     first = next(whole)
     if not _is_json(first.partition(b"\n")[0]):
-        first += b"".join(_at_most(whole, what, len(first)))
+        first += b"".join(_at_most(whole, item, len(first)))
         if _is_json(first):
             text = first.strip().translate(_NO_LINE_ENDS) + b"\n"
-            yield Batch([decode(first)], "line", [1], lambda: text)
+            yield JsonBatch([decode(first)], "line", [1], lambda: text)
             return
     number = 1
     for block in chain([first], whole):
@@ -142,51 +149,49 @@ def _lines_or_document(blocks: Iterator[bytes], what: str) -> Iterator[Batch]:
             yield batch
 
 
-def _at_most(blocks: Iterable[bytes], what: str, size: int) -> Iterator[bytes]:
-    limit = resources().memory_bytes // MEMORY_SHARE
+def _at_most(blocks: Iterable[bytes], item: Input, size: int) -> Iterator[bytes]:
+    document = resources().share(ENTRY_SHARE, "line 1 is no JSON by itself, and the document")
     for block in blocks:
         size += len(block)
-        if size > limit:
-            msg = f"{what}: line 1 is no JSON, and a document may have {limit >> 20} MiB at most. Write JSON Lines."
-            raise EngineError(msg)
+        document.check(size, item, "Write JSON Lines.")
         yield block
 
 
-def _whole_lines(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+def _whole_lines(blocks: Iterable[bytes], item: Input) -> Iterator[bytes]:
     """Blocks that end with a line, but for the last."""
-    limit, rest, number = resources().memory_bytes // MEMORY_SHARE, b"", 1
+    most, rest, number = resources().share(ENTRY_SHARE).bytes, b"", 1
     for block in blocks:
         if end := block.rfind(b"\n") + 1:
             yield rest + block[:end]
             number, rest = number + block.count(b"\n"), b""
         rest += block[end:]
-        if len(rest) > limit:
-            msg = f"{what}: line {number} is longer than {limit >> 20} MiB. Raise [triptych] engine_memory_mib."
-            raise EngineError(msg)
+        if len(rest) > most:
+            raise Share(most, f"line {number}").exceeded(item)
     if rest:
         yield rest
 
 
-def _of_lines(block: bytes, first: int) -> Batch:
-    """The lines parsed as one array, with a mark that is in no file between each two.
+def _of_lines(block: bytes, first: int) -> JsonBatch:
+    """The lines parsed as one array, with a text that is in no file between each two.
 
-    As every mark comes out as an item of its own, no line went over its end, and each was one value.
+    As each of these comes out as an item of its own, no line went over its end, and each was one value: msgspec's own
+    `decode_lines` takes `1 2` in one line for two records.
     """
     text = block.replace(b"\r\n", b"\n") if b"\r" in block else block
     body = text.removesuffix(b"\n")
     count = body.count(b"\n") + 1
     try:
-        found = decode(b"[%b]" % body.replace(b"\n", _BETWEEN))
+        values = _DECODER.decode(b"[%b]" % body.replace(b"\n", _SEPARATOR))
     except (ValueError, RecursionError):
         return _one_by_one(body, "line", first)
-    if len(found) != 2 * count - 1 or found[1::2] != [_MARK] * (count - 1):
+    if len(values) != 2 * count - 1 or values[1::2] != [_BETWEEN] * (count - 1):
         return _one_by_one(body, "line", first)
-    return Batch(found[::2], "line", range(first, first + count), lambda: body + b"\n")
+    return JsonBatch(values[::2], "line", range(first, first + count), lambda: body + b"\n")
 
 
-def _one_by_one(body: bytes, kind: str, first: int) -> Batch:
+def _one_by_one(body: bytes, counted: str, first: int) -> JsonBatch:
     values: list[Any] = []
-    faults: dict[int, str] = {}
+    errors: dict[int, str] = {}
     numbers, lines = [], []
     for number, line in enumerate(body.split(b"\n"), first):
         if not line.strip():
@@ -194,11 +199,11 @@ def _one_by_one(body: bytes, kind: str, first: int) -> Batch:
         try:
             values.append(decode(line))
         except (ValueError, RecursionError) as error:
-            faults[len(values)] = f"is no JSON: {error}"
+            errors[len(values)] = f"is no JSON: {error}"
             values.append(line.decode(errors="replace"))
         numbers.append(number)
         lines.append(line + b"\n")
-    return Batch(values, kind, numbers, partial(b"".join, lines), faults)
+    return JsonBatch(values, counted, numbers, partial(b"".join, lines), errors)
 
 
 def _is_json(data: bytes) -> bool:
@@ -209,16 +214,13 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def decode(data: bytes) -> Any:
-    """Whole numbers of any length are exact; NaN and numbers beyond a float's range are no JSON."""
-    return _decoder().decode(data)
+def decode(data: bytes) -> Json:
+    """Whole numbers of any length are exact; NaN and numbers beyond a float's range are no JSON (ValueError)."""
+    value: Json = _DECODER.decode(data)
+    return value
 
 
 def decode_lines(data: bytes) -> list[Any]:
     """Of lines that are known to be JSON, each."""
-    return _decoder().decode_lines(data)  # type: ignore[no-any-return]  # Of type Any.
-
-
-@cache
-def _decoder() -> Any:
-    return need("msgspec", "tables").json.Decoder()
+    values: list[Any] = _DECODER.decode_lines(data)
+    return values

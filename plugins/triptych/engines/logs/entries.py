@@ -81,7 +81,7 @@ def _blocks(file: Input) -> Iterator[bytes]:
 
 def _most_fitting(file: Input, clocks: Sequence[_Clock]) -> _Clock | None:
     """The one that reads most of the first lines; None for a file without lines."""
-    first = islice(split_records(_blocks(file), file.label, quoted=False), LOOKED_AT_LINES)
+    first = islice(split_records(_blocks(file), file, quoted=False), LOOKED_AT_LINES)
     lines = pa.array([line for line in first if line.strip()], pa.large_binary())
     if not len(lines):
         return None
@@ -103,7 +103,7 @@ def _readable(clock: _Clock, lines: BytesColumn) -> int:
 def _entries(file: Input, clock: _Clock) -> Iterator[pa.RecordBatch]:
     """In batches; what comes before the first timestamp belongs to the first entry."""
     entry = _OpenEntry(file)
-    for batch in line_batches(_blocks(file), file.label):
+    for batch in line_batches(_blocks(file), file):
         starts, times = _stamped(file, batch, clock)
         if not len(entry.time):
             entry.time, starts, times = times[:1], starts[1:], times[1:]

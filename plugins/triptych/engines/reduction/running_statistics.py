@@ -117,7 +117,7 @@ class Statistics:
             self._add_to_bins(value)
 
     def add_numbers(self, values: Any, weights: Any) -> None:
-        """Finite numbers, at least one, and as many weights or None; lists or vectors, as `vector` makes them."""
+        """Finite numbers, at least one, and as many weights or None; lists or vectors, as `as_vector` makes them."""
         self.shape = ()
         self._count += len(values)
         self._total.add_numbers(values)
@@ -160,21 +160,6 @@ class Statistics:
             return None
         counts = plain(self._bins)
         return {"below": counts[0], "counts": counts[1:-1], "above": counts[-1]}
-
-
-def vector(values: list[Any]) -> Any:
-    """Numbers of one kind as an int64 or float64 vector; others, and whole numbers too large for it, as they are."""
-    import numpy as np
-
-    kinds = set(map(type, values))
-    if kinds == {float}:
-        return np.array(values, np.float64)
-    if kinds == {int}:
-        try:
-            return np.array(values, np.int64)
-        except OverflowError:
-            return values
-    return values
 
 
 def all_finite(values: Any) -> bool:

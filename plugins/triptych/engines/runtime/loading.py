@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from triptych.blocks import Block
@@ -43,10 +44,8 @@ def load_engine(block: Block, function: str) -> Callable[..., Any]:
         raise EngineError(msg)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # Dataclasses look their module up.
-    try:
+    with naming_missing_library(block.tag):
         spec.loader.exec_module(module)
-    except ModuleNotFoundError as error:
-        raise _missing(block, error) from error
     found = getattr(module, function, None)
     if not callable(found):
         msg = f"{path}: defines no function {function!r}, which a block of the role {block.role} needs."
@@ -54,8 +53,17 @@ def load_engine(block: Block, function: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # what a user's module holds is unknown
 
 
-def _missing(block: Block, error: ModuleNotFoundError) -> EngineError:
-    library = (error.name or "").partition(".")[0]
-    extra = EXTRAS.get(library)
-    install = f"pip install 'triptych[{extra}]'" if extra else f"pip install {library}"
-    return EngineError(f"{block.tag}: needs the library {library!r}, which is not installed: {install}.")
+@contextmanager
+def naming_missing_library(user: str) -> Iterator[None]:
+    """Around imports: EngineError with the command that installs what is missing; `user` is what needs it.
+
+    An engine uses it itself only where one of its formats needs a library that the others do without.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        extra = EXTRAS.get(library)
+        install = f"pip install 'triptych[{extra}]'" if extra else f"pip install {library}"
+        msg = f"{user}: needs the library {library!r}, which is not installed: {install}."
+        raise EngineError(msg) from error

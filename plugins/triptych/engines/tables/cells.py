@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from triptych.engines.arrays.text_columns import by_unique, holds, replaced, scalar
-from triptych.engines.runtime.resources import need
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.arrays.text_columns import MaskColumn, TextColumn, any_true, by_unique, holds, replaced, scalar
+from triptych.engines.jsontext.records import Json
 from triptych.engines.tables.formats import DELIMITERS
 from triptych.engines.tables.text_codec import quoted
 
 NUL = "\0"
 NULL_CELL = NUL + "null"
 NUMBER = r"^\x00-?[0-9]"
+Cells: TypeAlias = TextColumn
+"""A cell per row: of the values a, 1.50 as text, 1, null and one that is not there: a, 1.50, NUL 1, NUL null, null."""
 _ABSENT = object()
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def text_cells(texts: Any) -> Any:
-    """Of large strings."""
+def text_cells(texts: TextColumn) -> Cells:
+    """Of texts, which stay as they are but for those that begin with NUL."""
     return _where_marked(texts, lambda text: NUL + _encoded(text))
 
 
-def json_cells(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+def json_cells(rows: Sequence[Mapping[str, Any]], name: str) -> Cells:
     """Of the values of this name in JSON objects."""
-    values = [row.get(name, _ABSENT) for row in rows]
-    return need("pyarrow", "tables").array(map(_json_cell, values), need("pyarrow", "tables").large_string())
+    return pa.array((_json_cell(row.get(name, _ABSENT)) for row in rows), pa.large_string())
 
 
 def _json_cell(value: Any) -> str | None:
@@ -38,14 +42,14 @@ def _json_cell(value: Any) -> str | None:
     return None if value is _ABSENT else NUL + json_of(value)
 
 
-def json_of(value: Any) -> str:
+def json_of(value: Json) -> str:
+    """As Python's encoder writes it, with characters beyond ASCII as they are."""
     # Numbers as the encoder writes them, but sooner.
     return repr(value) if type(value) in (int, float) else _encoded(value)
 
 
-def filled(cells: Any) -> Any:
+def filled(cells: Cells) -> MaskColumn:
     """Which cells are there and are neither empty nor null."""
-    pc = need("pyarrow.compute", "tables")
     return pc.and_(pc.not_equal(cells, ""), pc.not_equal(cells, NULL_CELL)).fill_null(False)
 
 
@@ -55,25 +59,26 @@ def same(one: str, other: str) -> bool:
     return one == other or (both_json and bool(value_of(one) == value_of(other)))
 
 
-def value_of(cell: str) -> Any:
-    return json.loads(cell[1:]) if cell.startswith(NUL) else cell
+def value_of(cell: str) -> Json:
+    """What the cell stands for: its text, or the JSON behind NUL as a Python value."""
+    value: Json = json.loads(cell[1:]) if cell.startswith(NUL) else cell
+    return value
 
 
-def rows_writer(form: str, names: Sequence[str]) -> Callable[[Mapping[str, Any]], Any]:
-    """From columns of cells, as many as there are names, to rows as they are written, an array of large strings."""
-    if form == "jsonl":
+def rows_writer(format: str, names: Sequence[str]) -> Callable[[Mapping[str, Cells]], TextColumn]:
+    """From columns of cells, as many as there are names, to rows as they are written, each with its line end."""
+    if format == "jsonl":
         return lambda cells: _json_rows([(name, cells[name]) for name in names])
-    return lambda cells: _csv_rows([cells[name] for name in names], DELIMITERS[form])
+    return lambda cells: _csv_rows([cells[name] for name in names], DELIMITERS[format])
 
 
-def csv_header(names: Sequence[str], form: str) -> bytes:
-    pa = need("pyarrow", "tables")
-    row: str = _csv_rows([pa.array([name], pa.large_string()) for name in names], DELIMITERS[form])[0].as_py()
+def csv_header(names: Sequence[str], format: str) -> bytes:
+    """The names as one record of CSV or TSV, in quotes where they need it."""
+    row: str = _csv_rows([pa.array([name], pa.large_string()) for name in names], DELIMITERS[format])[0].as_py()
     return row.encode()
 
 
-def _csv_rows(columns: Sequence[Any], delimiter: str) -> Any:
-    pc = need("pyarrow.compute", "tables")
+def _csv_rows(columns: Sequence[Cells], delimiter: str) -> TextColumn:
     texts = [quoted(_csv_texts(cells.fill_null("")), delimiter) for cells in columns]
     if len(texts) == 1:
         # An empty line would be no row.
@@ -82,10 +87,9 @@ def _csv_rows(columns: Sequence[Any], delimiter: str) -> Any:
     return pc.binary_join_element_wise(rows, scalar(""), scalar("\n"))
 
 
-def _csv_texts(cells: Any) -> Any:
+def _csv_texts(cells: Cells) -> TextColumn:
     if not holds(cells, NUL.encode()):
         return cells
-    pc = need("pyarrow.compute", "tables")
     # Python writes numbers as JSON does.
     numbers = pc.match_substring_regex(cells, NUMBER)
     return _where_marked(pc.replace_with_mask(cells, numbers, _unmarked(cells.filter(numbers))), _csv_text)
@@ -96,8 +100,7 @@ def _csv_text(cell: str) -> str:
     return "" if value is None else str(value)
 
 
-def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
-    pc = need("pyarrow.compute", "tables")
+def _json_rows(columns: Sequence[tuple[str, Cells]]) -> TextColumn:
     members = [
         pc.binary_join_element_wise(scalar(_encoded(name)), _json_values(cells), scalar(": "))
         for name, cells in columns
@@ -106,11 +109,10 @@ def _json_rows(columns: Sequence[tuple[str, Any]]) -> Any:
     return pc.binary_join_element_wise(scalar("{"), inner, scalar("}\n"), scalar(""))
 
 
-def _json_values(cells: Any) -> Any:
-    pc = need("pyarrow.compute", "tables")
+def _json_values(cells: Cells) -> TextColumn:
     texts = pc.binary_join_element_wise(scalar('"'), cells, scalar('"'), scalar(""))
     special = pc.match_substring_regex(cells, r'["\\\x00-\x1f]').fill_null(False)
-    if not pc.any(special).as_py():
+    if not any_true(special):
         return texts
     marked = _marked(cells)
     escaped = pc.and_not(special, marked)
@@ -118,14 +120,14 @@ def _json_values(cells: Any) -> Any:
     return pc.replace_with_mask(texts, marked, _unmarked(cells.filter(marked)))
 
 
-def _unmarked(cells: Any) -> Any:
+def _unmarked(cells: Cells) -> TextColumn:
     """The JSON in cells that are marked."""
-    return need("pyarrow.compute", "tables").replace_substring(cells, NUL, "", max_replacements=1)
+    return pc.replace_substring(cells, NUL, "", max_replacements=1)
 
 
-def _marked(cells: Any) -> Any:
-    return need("pyarrow.compute", "tables").starts_with(cells, NUL).fill_null(False)
+def _marked(cells: Cells) -> MaskColumn:
+    return pc.starts_with(cells, NUL).fill_null(False)
 
 
-def _where_marked(cells: Any, work: Callable[[str], str]) -> Any:
+def _where_marked(cells: Cells, work: Callable[[str], str]) -> TextColumn:
     return replaced(cells, _marked(cells), work)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+
+import duckdb
 
 from triptych.engines.api import Result
-from triptych.engines.runtime.resources import need, resources
-from triptych.engines.tables.formats import DELIMITERS, table_format
+from triptych.engines.runtime.resources import MIB, resources
+from triptych.engines.tables.csv_batches import header_names
+from triptych.engines.tables.formats import DELIMITERS, QUOTE, format_of
+from triptych.engines.tables.record_ends import header_record
 from triptych.errors import EngineError
 
 LEAST_MEMORY_MIB = 128
 """Below, DuckDB does not even sort."""
+MEMORY_SHARE = 1 / 2
+"""The other half: what it does not count, and what is read before."""
 THREADS = 2
 READERS = {
     "parquet": "read_parquet({})",
@@ -24,26 +29,23 @@ READERS = {
 
 
 @dataclass(frozen=True)
-class Table:
+class DuckTable:
     """One result: `sql` is what to select from, `columns` its names and DuckDB's types."""
 
     result: Result
     sql: str
-    columns: dict[str, str]
-
-    @property
-    def what(self) -> str:
-        return f"chunk {self.result.chunk}, {self.result.name!r}"
+    columns: Mapping[str, str]
 
 
 @contextmanager
-def database() -> Iterator[Any]:
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database; EngineError for what DuckDB refuses."""
-    duckdb = need("duckdb", "tables")
-    available = resources()
-    # The other half: what it does not count, and what is read before.
-    memory_mib = max(LEAST_MEMORY_MIB, available.memory_bytes // 2 >> 20)
-    config = {"memory_limit": f"{memory_mib}MiB", "temp_directory": str(available.new_folder()), "threads": THREADS}
+    memory_mib = max(LEAST_MEMORY_MIB, resources().share(MEMORY_SHARE).bytes // MIB)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_mib}MiB",
+        "temp_directory": str(resources().new_folder()),
+        "threads": THREADS,
+    }
     connection = duckdb.connect(":memory:", config=config)
     try:
         yield connection
@@ -53,43 +55,69 @@ def database() -> Iterator[Any]:
         connection.close()
 
 
-def tables(connection: Any, results: Sequence[Result], form: str) -> list[Table]:
-    """Every result that is not empty; EngineError names one that cannot be read."""
+def duck_tables(connection: duckdb.DuckDBPyConnection, results: Sequence[Result], format: str) -> list[DuckTable]:
+    """Every result that is not empty; raises the error of one that cannot be read."""
     filled = [result for result in results if result.size]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda result: _table(connection.cursor(), result, table_format(result, form)), filled))
+        return list(pool.map(lambda result: _table(connection.cursor(), result, format_of(result, format)), filled))
 
 
-def _table(connection: Any, result: Result, form: str) -> Table:
+def _table(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> DuckTable:
     path = str(result.local_path())
     try:
-        sql = _csv(connection, path, DELIMITERS[form]) if form in DELIMITERS else READERS[form].format(literal(path))
+        sql = _csv(connection, result, format) if format in DELIMITERS else READERS[format].format(literal(path))
         described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    except need("duckdb", "tables").Error as error:
-        reason = str(error).splitlines()[0]
-        msg = f"chunk {result.chunk}, {result.name!r}: cannot be read as a table: {reason}"
-        raise EngineError(msg) from error
-    return Table(result, sql, {row[0]: row[1] for row in described})
+    except duckdb.Error as error:
+        msg = f"cannot be read as a table: {str(error).splitlines()[0]}"
+        raise result.error(msg) from error
+    return DuckTable(result, sql, {row[0]: row[1] for row in described})
 
 
-def _csv(connection: Any, path: str, delimiter: str) -> str:
-    """The types are those of all rows, which are looked at once: of some alone, 1.5 may become 2."""
-    dialect = f"{literal(path)}, delim = {literal(delimiter)}, quote = '\"', escape = '\"', header = true"
+def _csv(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> str:
+    """Read as `formats` says CSV is, with the names that our own reader finds: DuckDB finds out the types only.
+
+    They are those of all rows, which are looked at once: of some alone, 1.5 may become 2.
+    """
+    delimiter = DELIMITERS[format]
+    file = literal(str(result.local_path()))
+    dialect = f"{file}, {_dialect(delimiter)}"
     query = f"SELECT NewLineDelimiter, Columns, DateFormat, TimestampFormat FROM sniff_csv({dialect}, sample_size = -1)"
-    new_line, columns, date, timestamp = connection.execute(query).fetchone()
-    types = ", ".join(f"{literal(each['name'])}: {literal(each['type'])}" for each in columns)
-    formats = {"dateformat": date, "timestampformat": timestamp, "new_line": new_line}
-    declared = "".join(f", {option} = {literal(form)}" for option, form in formats.items() if form)
+    line_end, columns, date, timestamp = connection.execute(query).fetchone() or ()
+    names = _distinct(header_names(header_record(result), delimiter, result))
+    if len(names) != len(columns):
+        msg = f"cannot be read as a table: its header has {len(names)} names, and its rows have {len(columns)} values."
+        raise result.error(msg)
+    types = ", ".join(f"{literal(name)}: {literal(each['type'])}" for name, each in zip(names, columns, strict=True))
+    formats = {"dateformat": date, "timestampformat": timestamp, "new_line": line_end}
+    declared = "".join(f", {option} = {literal(value)}" for option, value in formats.items() if value)
     return f"read_csv({dialect}, auto_detect = false, columns = {{{types}}}{declared})"
 
 
-def name(column: str) -> str:
-    """A column's name in SQL."""
+def _dialect(delimiter: str) -> str:
+    """`formats` in DuckDB's options; nothing of it is left to be guessed."""
+    quote = literal(QUOTE)
+    return f"delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = true, skip = 0, comment = ''"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Columns of a table in SQL have names, and each another one: ["a", "", "a"] -> ["a", "column1", "a_1"]."""
+    made: list[str] = []
+    for index, name in enumerate(names):
+        own = name or f"column{index}"
+        count = 0
+        while (numbered := f"{own}_{count}" if count else own).lower() in map(str.lower, made):
+            count += 1
+        made.append(numbered)
+    return made
+
+
+def identifier(column: str) -> str:
+    """A column's name in SQL: a"b -> "a""b"."""
     quoted = column.replace('"', '""')
     return f'"{quoted}"'
 
 
 def literal(text: str) -> str:
-    """A string in SQL."""
+    """A string in SQL: it's -> 'it''s'."""
     quoted = text.replace("'", "''")
     return f"'{quoted}'"

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from triptych.engines.api import Result
-from triptych.engines.jsontext.records import Batch, json_batches, pick
-from triptych.engines.reduction.running_statistics import vector
-from triptych.engines.runtime.resources import need
-from triptych.engines.streams.file_objects import BlockReader
-from triptych.errors import EngineError
+from triptych.engines.arrays.numbers import Numbers, as_vector
+from triptych.engines.arrays.text_columns import TextColumn, any_true
+from triptych.engines.jsontext.records import Json, JsonBatch, json_batches, pick
+from triptych.engines.tables.csv_batches import CsvTable, csv_table
 
-CSV_BLOCK_BYTES = 1024 * 1024
-Choose = Callable[[Any], Sequence[str]]
+Choose: TypeAlias = Callable[[Json], Sequence[str]]
 """The fields that are wanted, as the first record of a batch shows."""
 
 
 @dataclass(frozen=True)
-class Columns:
-    """`values` has a list or a vector per field, of one length; `place` says where in its result a record stands."""
+class FieldBatch:
+    """`values` has a list or a vector per field, of one length; `location` says where in its result a record stands."""
 
-    values: dict[str, Any]
-    place: Callable[[int], str]
+    values: Mapping[str, Numbers]
+    location: Callable[[int], str]
 
 
-def json_columns(result: Result, choose: Choose) -> Iterator[Columns]:
+def json_fields(result: Result, choose: Choose) -> Iterator[FieldBatch]:
+    """Of records in JSON; raises the result's error for one that is no JSON or lacks a field."""
     for batch in json_batches(result):
-        for index, fault in batch.faults.items():
-            msg = f"chunk {result.chunk}, {result.name!r}, {batch.place(index)}: {fault}. Correct what the app writes."
-            raise EngineError(msg)
-        values = {name: vector(_column(batch, name, result)) for name in choose(batch.values[0])}
-        yield Columns(values, batch.place)
+        for index, error in batch.errors.items():
+            msg = f"{batch.location(index)}: {error}. Correct what the app writes."
+            raise result.error(msg)
+        values = {name: as_vector(_values(batch, name, result)) for name in choose(batch.values[0])}
+        yield FieldBatch(values, batch.location)
 
 
-def _column(batch: Batch, name: str, result: Result) -> list[Any]:
+def _values(batch: JsonBatch, name: str, result: Result) -> list[Any]:
     if "." not in name:
         try:
             return [record[name] for record in batch.values]
@@ -49,98 +48,57 @@ def _column(batch: Batch, name: str, result: Result) -> list[Any]:
     try:
         found.extend(pick(record, name) for record in batch.values)
     except KeyError:
-        msg = (
-            f"chunk {result.chunk}, {result.name!r}, {batch.place(len(found))}: there is no field {name!r}. "
-            "Name the fields that every record has."
-        )
-        raise EngineError(msg) from None
+        text = f"{batch.location(len(found))}: there is no field {name!r}. Name the fields that every record has."
+        raise result.error(text) from None
     return found
 
 
-def csv_columns(result: Result, choose: Choose, delimiter: str) -> Iterator[Columns]:
-    """What reads as a number is one. A record's place is its row, from 1, the header and empty lines not counted."""
-    what = f"chunk {result.chunk}, {result.name!r}"
-    header, blocks = _first_row(result.stream(), delimiter, what)
-    first, blocks = _first_row(blocks, delimiter, what)
-    if not first:
-        return
-    names = choose({name: _parsed(value) for name, value in zip(header, first, strict=False)})
-    for name in names:
-        if name not in header:
-            msg = f"{what}: there is no column {name!r}; it has {', '.join(header)}."
-            raise EngineError(msg)
-    count = 0
-    for batch in _arrow_batches(result.stream(), what, delimiter, names):
-        values = {name: _numbers(batch.column(name)) for name in names}
-        yield Columns(values, partial(_row, count))
-        count += batch.num_rows
+def csv_fields(result: Result, choose: Choose, delimiter: str) -> Iterator[FieldBatch]:
+    """What reads as a number is one. A record's location is its row, from 1, the header and empty lines not counted.
+
+    Raises the result's error for a field that is no column, and for a record that has not one value per column.
+    """
+    table = csv_table(result, delimiter)
+    names = _chosen(table, choose)
+    rows = 0
+    for batch, texts in table.texts(names, exact=True) if names else ():
+        values = {name: _numbers(column) for name, column in zip(names, texts, strict=True)}
+        yield FieldBatch(values, partial(_row, rows))
+        rows += len(batch)
+
+
+def _chosen(table: CsvTable, choose: Choose) -> Sequence[str]:
+    """By the first record, of which every value is shown."""
+    distinct = list(dict.fromkeys(table.names))
+    for batch, texts in table.texts(distinct):
+        if len(batch):
+            first = zip(distinct, (column[0].as_py() for column in texts), strict=True)
+            return choose({name: _parsed(value) for name, value in first})
+    return ()
 
 
 def _row(before: int, index: int) -> str:
     return f"row {before + index + 1}"
 
 
-def _arrow_batches(blocks: Iterator[bytes], what: str, delimiter: str, names: Sequence[str]) -> Iterator[Any]:
-    """Batches with the named columns as text."""
-    if not names:
-        return
-    arrow, reader = need("pyarrow", "tables"), need("pyarrow.csv", "tables")
-    source = arrow.PythonFile(BlockReader(blocks), mode="r")
-    try:
-        yield from reader.open_csv(
-            source,
-            reader.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),
-            reader.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            reader.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, arrow.string())),
-        )
-    except arrow.ArrowInvalid as error:
-        msg = f"{what}: {error}. Correct what the app writes."
-        raise EngineError(msg) from error
-
-
-def _numbers(texts: Any) -> Any:
+def _numbers(texts: TextColumn) -> Numbers:
     """As vectors where all are whole, or all have a decimal point; else each by itself."""
-    pa, pc = need("pyarrow", "tables"), need("pyarrow.compute", "tables")
     try:
-        if not pc.any(pc.match_substring(texts, ".")).as_py():
-            return texts.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        if not any_true(pc.match_substring(texts, ".")):
+            whole: Numbers = texts.cast(pa.int64()).to_numpy(zero_copy_only=False)
+            return whole
         if pc.all(pc.match_substring(texts, ".")).as_py():
-            return texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            floats: Numbers = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return floats
     except pa.ArrowInvalid:
         pass  # Arrow knows fewer forms, and no whole numbers beyond 64 bits.
-    return vector([_parsed(text) for text in texts.to_pylist()])
+    return as_vector([_parsed(text) for text in texts.to_pylist()])
 
 
-def _first_row(blocks: Iterator[bytes], delimiter: str, what: str) -> tuple[list[str], Iterator[bytes]]:
-    """The first record's fields, none at the end, and the blocks behind it."""
-    head, end = b"", 0
-    for block in blocks:
-        head = (head + block).lstrip(b"\r\n")
-        if end := _record_end(head):
-            break
-    end = end or len(head)
-    try:
-        text = io.StringIO(head[:end].decode("utf-8-sig"), newline="")
-        row = next(csv.reader(text, delimiter=delimiter), [])
-    except (csv.Error, UnicodeDecodeError) as error:
-        msg = f"{what}, row 1: {error}."
-        raise EngineError(msg) from error
-    return row, chain([head[end:]], blocks)
-
-
-def _record_end(data: bytes) -> int:
-    """Behind the first newline outside quotes; 0 when there is none."""
-    end = data.find(b"\n") + 1
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.find(b"\n", end) + 1
-    return end
-
-
-def _parsed(text: str) -> Any:
-    """An int, a float, or the text."""
-    for kind in (int, float):
+def _parsed(text: str) -> int | float | str:
+    for read in (int, float):
         try:
-            return kind(text)
+            return read(text)
         except ValueError:
             continue
     return text

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
-from triptych.engines.arrays.text_columns import replaced
-from triptych.engines.runtime.resources import need
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.arrays.aliases import Codes
+from triptych.engines.arrays.text_columns import TextColumn, replaced
 from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
-from triptych.errors import SourceError
+from triptych.errors import TriptychError
 
-Label: TypeAlias = Callable[[Sequence[Any]], Any]
-"""From columns of text (pyarrow, each combination of values once) to a column of labels; null drops the records."""
+Label: TypeAlias = Callable[[Sequence[TextColumn]], TextColumn]
+"""From columns of text, in which each combination of values is there once, to their labels; null drops the records."""
 
-Texts: TypeAlias = Callable[[Any], Any]
+ToTexts: TypeAlias = Callable[[pa.Array], TextColumn]
 """From a column of raw values, each once, to their text."""
 
+RecordError: TypeAlias = Callable[[int, str], TriptychError]
+"""The error to raise for the record of this index, with this text."""
 
-class FaultyValueError(SourceError):
-    """The value, or combination of values, number `at` of the columns that were given has no text or no label."""
+T = TypeVar("T")
 
-    def __init__(self, message: str, at: int) -> None:
+
+class NoLabelError(ValueError):
+    """The value, or combination of values, with this index in the columns that were given has no text or no label."""
+
+    def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
-        self.at = at
+        self.index = index
 
 
 class Labels:
@@ -38,66 +47,69 @@ class Labels:
     def names(self) -> list[str]:
         return list(self._numbers)
 
-    def number(self, raws: Sequence[Any], texts: Texts, place: Callable[[int], str]) -> Any:
+    def number(self, raws: Sequence[pa.Array], texts: ToTexts, error: RecordError) -> Codes:
         """Each record's label as its number (int64), -1 for those that are dropped.
 
-        SourceError for values without a label begins with the `place` of the record, given by its number.
+        Labels `DE`, `FR` so far, and records `FR`, `IT`, null, `FR` -> [1, 2, -1, 1]. Only what is there once is turned
+        into text and labelled; what has none raises `error` of the first record that holds it.
         """
-        import numpy as np
-
         encoded = [raw.dictionary_encode(null_encoding="encode") for raw in raws]
-        indices = [each.indices.to_numpy() for each in encoded]
-        dictionaries = [_placed(texts, each.dictionary, own, place) for each, own in zip(encoded, indices, strict=True)]
-        codes, columns = _distinct(indices, dictionaries)
-        labels = _placed(self._label, columns, codes, place).dictionary_encode()
+        codes = [each.indices.to_numpy() for each in encoded]
+        columns = [
+            _for_first_record(texts, each.dictionary, own, error) for each, own in zip(encoded, codes, strict=True)
+        ]
+        combined, distinct = _combinations(codes, columns)
+        labels = _for_first_record(self._label, distinct, combined, error).dictionary_encode()
         names = labels.dictionary.to_pylist()
         numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
         # The last one, -1, is that of a label which is null.
-        found = np.array([*numbers, -1], np.int64)[labels.indices.fill_null(len(names)).to_numpy()][codes]
-        self.dropped += int((found < 0).sum())
-        return found
+        of_records: Codes = np.array([*numbers, -1], np.int64)[labels.indices.fill_null(len(names)).to_numpy()][
+            combined
+        ]
+        self.dropped += int((of_records < 0).sum())
+        return of_records
 
 
-def _placed(make: Callable[[Any], Any], values: Any, codes: Any, place: Callable[[int], str]) -> Any:
-    """make(values), whose fault is placed at the first record with the faulty value."""
+def _for_first_record(make: Callable[[T], TextColumn], values: T, codes: Codes, error: RecordError) -> TextColumn:
+    """make(values); where it refuses one, the error of the first record that has it."""
     try:
         return make(values)
-    except FaultyValueError as error:
-        msg = f"{place(int((codes == error.at).argmax()))}: {error}"
-        raise SourceError(msg) from error
+    except NoLabelError as reason:
+        raise error(int((codes == reason.index).argmax()), str(reason)) from reason
 
 
-def _distinct(indices: Sequence[Any], columns: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
-    """From codes and values of each column: codes and values of their combinations, each once, by first occurrence."""
+def _combinations(codes: Sequence[Codes], columns: Sequence[TextColumn]) -> tuple[Codes, Sequence[TextColumn]]:
+    """From codes and values of each column: codes and values of their combinations, each once, by first occurrence.
+
+    Record i has columns[c][codes[c][i]] in column c, before and after. Of two columns with the values [a, b] and
+    [x, y], records b x, a y, b x have codes [1, 0, 1] and [0, 1, 0]. Pairs are coded as 2 * first + second: [2, 1, 2],
+    of which 2 and 1 are different -> codes [0, 1, 0] for both columns, whose values are [b, a] and [x, y].
+    """
     if len(columns) == 1:
-        return indices[0], columns
-    import numpy as np
-
-    pa = need("pyarrow", "tables")
-    codes, places = indices[0].astype(np.int64), [np.arange(len(columns[0]))]
-    for own, column in zip(indices[1:], columns[1:], strict=True):
-        pairs = pa.array(codes * len(column) + own).dictionary_encode()
+        return codes[0], columns
+    combined, indices = codes[0].astype(np.int64), [np.arange(len(columns[0]))]
+    for own, column in zip(codes[1:], columns[1:], strict=True):
+        pairs = pa.array(combined * len(column) + own).dictionary_encode()
         before, last = np.divmod(pairs.dictionary.to_numpy(), len(column))
-        places = [*(place[before] for place in places), last]
-        codes = pairs.indices.to_numpy().astype(np.int64)
-    return codes, [column.take(pa.array(place)) for column, place in zip(columns, places, strict=True)]
+        indices = [*(each[before] for each in indices), last]
+        combined = pairs.indices.to_numpy().astype(np.int64)
+    return combined, [column.take(pa.array(each)) for column, each in zip(columns, indices, strict=True)]
 
 
-def csv_texts(delimiter: str) -> Texts:
-    """What raw values of CSV mean: without their quotes."""
+def csv_texts(delimiter: str) -> ToTexts:
+    """What raw values of CSV mean: without their quotes. NoLabelError for those that are not right in them."""
 
-    def texts(raws: Any) -> Any:
+    def texts(raws: pa.LargeBinaryArray) -> TextColumn:
         try:
             return unquoted(raws, delimiter)
         except NoTextError as error:
-            raise FaultyValueError(str(error), error.index) from error
+            raise NoLabelError(str(error), error.index) from error
 
     return texts
 
 
-def json_texts(raws: Any) -> Any:
+def json_texts(raws: TextColumn) -> TextColumn:
     """What JSON values mean as text: a string's characters, else its JSON as Python writes it; null is `null`."""
-    pc = need("pyarrow.compute", "tables")
     # DuckDB writes whole numbers and words as Python does, but not fractions and containers.
     rewritten = pc.match_substring_regex(raws, r"^(?:-?\d.*[.eE]|[{\[])")
     texts = json_text(raws).fill_null("null")

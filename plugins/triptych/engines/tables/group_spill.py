@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
+from triptych.engines.arrays.aliases import Codes, Offsets
+from triptych.engines.arrays.runs import run_lengths, run_starts
 from triptych.engines.arrays.slices import slices
 from triptych.engines.runtime.resources import resources
 from triptych.engines.tables.csv_batches import Batch
 
-MEMORY_SHARE = 12
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HELD_SHARE = 1 / 12
 """What is held is copied while it is put in order."""
 EXTENT_OVERHEAD_BYTES = 100
 WINDOW_BYTES = 2 * 1024 * 1024
 READ_BYTES = 1024 * 1024
+Extents = npt.NDArray[np.int64]
+"""A column per run of records of one number; its rows are told where it is made."""
 
 
 @dataclass(frozen=True)
@@ -27,41 +38,61 @@ class Group:
     blocks: Iterator[bytes]
 
 
-class Groups:
+@dataclass
+class _Held:
+    """What waits to be written: of each batch its records by number, and extents with rows number, bytes, records."""
+
+    most_bytes: int
+    batches: list[tuple[pa.Buffer, Extents]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, data: pa.Buffer, extents: Extents) -> None:
+        self.batches.append((data, extents))
+        self.size += data.size + extents.shape[1] * EXTENT_OVERHEAD_BYTES
+
+    def taken(self) -> tuple[bytes, Extents]:
+        """All bytes back to back and their extents; nothing is held any more."""
+        data = b"".join(data for data, _ in self.batches)
+        extents = np.concatenate([extents for _, extents in self.batches], axis=1)
+        self.batches.clear()
+        self.size = 0
+        return data, extents
+
+
+class GroupSpill:
     """Takes batches of records, then gives each number's records back, in the order in which they came."""
 
     def __init__(self) -> None:
         self._folder = resources().new_folder()
-        self._path = self._folder / "records"
-        self._size = 0
-        self._room = self._most = resources().memory_bytes // MEMORY_SHARE
-        self._held: list[tuple[Any, Any]] = []
-        self._indexes: list[Any] = []
-        """Of each flush: numbers, ascending, and of each number the offset, size and count of its records."""
+        self._held = _Held(resources().share(HELD_SHARE).bytes)
+        self._written_bytes = 0
+        self._indexes: list[Extents] = []
+        """Of each flush extents, by number, with rows number, offset in the file, bytes, records."""
 
-    def add(self, batch: Batch, numbers: Any) -> None:
-        """Each record under its number, from 0; one with -1 is left out."""
-        import numpy as np
+    def add(self, batch: Batch, numbers: Codes) -> None:
+        """Each record under its number, from 0; one with -1 is left out.
 
+        `numbers` has one of each record. Records a, b, c, d with [1, 0, -1, 1] are put in the order b, a, d: the
+        numbers of these are [0, 1, 1], whose runs start at [0, 1], so that the extents are, with records of 10 bytes,
+        [[0, 1], [10, 20], [1, 2]]: numbers, bytes, records.
+        """
         # NumPy sorts 16-bit numbers by radix.
         small = numbers.astype(np.int16) if numbers.max(initial=0) < 2**15 else numbers
         order = np.argsort(small, kind="stable")[int((numbers < 0).sum()) :]
         if not len(order):
             return
-        found = numbers[order]
-        first = np.flatnonzero(np.diff(found, prepend=-1))
+        ordered = numbers[order]
+        starts = run_starts(ordered)
         records = batch.records(order)
-        ends = np.frombuffer(records.buffers()[1], np.int64)[[*first, len(found)]]
-        extents = np.stack((found[first], np.diff(ends), np.diff(first, append=len(found))))
-        self._held.append((records.buffers()[2], extents))
-        self._room -= int(ends[-1]) + len(first) * EXTENT_OVERHEAD_BYTES
-        if self._room < 0:
+        bounds = np.frombuffer(records.buffers()[1], np.int64)[[*starts, len(ordered)]]
+        self._held.add(
+            records.buffers()[2], np.stack((ordered[starts], np.diff(bounds), run_lengths(starts, len(ordered))))
+        )
+        if self._held.size > self._held.most_bytes:
             self._flush()
 
     def read(self, numbers: int) -> Iterator[Group]:
         """The groups of all numbers below `numbers`, in their order."""
-        import numpy as np
-
         self._flush()
         counts, sizes = np.zeros((2, numbers), np.int64)
         for index in self._indexes:
@@ -80,34 +111,36 @@ class Groups:
                     yield Group(count, size, iter([bytes(data[:size])]))
                     data = data[size:]
 
+    @property
+    def _path(self) -> Path:
+        return self._folder / "records"
+
     def _flush(self) -> None:
         """Write what is held in order of number, and where each number's run is."""
-        import numpy as np
-
         with self._path.open("ab") as out:
-            if not self._held:
+            if not self._held.batches:
                 return
-            data = b"".join(data for data, _ in self._held)
-            numbers, lengths, counts = np.concatenate([extents for _, extents in self._held], axis=1)
-            self._held.clear()
+            data, (numbers, lengths, counts) = self._held.taken()
             ends = np.cumsum(lengths)
             order = np.argsort(numbers, kind="stable")
-            windows = np.flatnonzero(np.diff(np.cumsum(lengths[order]) // WINDOW_BYTES, prepend=0)) + 1
-            for part in np.split(order, windows):
-                out.write(slices(data, ends - lengths, ends, part).buffers()[2] or b"")
+            # Written in pieces of about WINDOW_BYTES, each of which is copied once.
+            borders = run_starts(np.cumsum(lengths[order]) // WINDOW_BYTES)[1:]
+            for piece in np.split(order, borders):
+                out.write(slices(data, ends - lengths, ends, piece).buffers()[2] or b"")
         self._index(numbers[order], lengths[order], counts[order])
-        self._room = self._most
 
-    def _index(self, numbers: Any, lengths: Any, counts: Any) -> None:
-        """Kept in a file of its own: it grows with the numbers in each flush, not only with the numbers."""
-        import numpy as np
+    def _index(self, numbers: Codes, lengths: Offsets, counts: Offsets) -> None:
+        """Kept in a file of its own: it grows with the numbers in each flush, not only with the numbers.
 
-        first = np.flatnonzero(np.diff(numbers, prepend=-1))
-        sizes = np.add.reduceat(lengths, first)
-        offsets = self._size + np.cumsum(sizes) - sizes
-        self._size += int(sizes.sum())
+        By number, one or more runs of each: numbers [0, 0, 4], lengths [10, 5, 7], counts [2, 1, 1] -> [[0, 4],
+        [0, 15], [15, 7], [3, 1]], with the offsets counted from what was written before.
+        """
+        starts = run_starts(numbers)
+        sizes = np.add.reduceat(lengths, starts)
+        offsets = self._written_bytes + np.cumsum(sizes) - sizes
+        self._written_bytes += int(sizes.sum())
         path = self._folder / f"index_{len(self._indexes)}.npy"
-        np.save(path, np.stack((numbers[first], offsets, sizes, np.add.reduceat(counts, first))))
+        np.save(path, np.stack((numbers[starts], offsets, sizes, np.add.reduceat(counts, starts))))
         self._indexes.append(np.load(path, mmap_mode="r"))
 
 
@@ -123,17 +156,15 @@ def _windows(sizes: list[int]) -> Iterator[tuple[int, int]]:
         yield first, len(sizes)
 
 
-def _gathered(descriptor: int, runs: Sequence[Any]) -> Any:
+def _gathered(descriptor: int, runs: Sequence[Extents]) -> pa.Buffer:
     """What these runs hold, in order of their numbers; each run lies in one piece."""
-    import numpy as np
-
     data = b"".join(os.pread(descriptor, int(sizes.sum()), int(offsets[0])) for _, offsets, sizes, _ in runs)
     numbers, _, sizes, _ = np.concatenate(runs, axis=1)
     ends = np.cumsum(sizes)
     return slices(data, ends - sizes, ends, np.argsort(numbers, kind="stable")).buffers()[2]
 
 
-def _streamed(descriptor: int, runs: Sequence[Any]) -> Iterator[bytes]:
+def _streamed(descriptor: int, runs: Sequence[Extents]) -> Iterator[bytes]:
     for _, offset, size, _ in (run[:, 0].tolist() for run in runs):
         for start in range(offset, offset + size, READ_BYTES):
             yield os.pread(descriptor, min(READ_BYTES, offset + size - start), start)

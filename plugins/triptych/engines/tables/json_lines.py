@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
-from triptych.engines.runtime.resources import need
-from triptych.engines.tables.csv_batches import Batch, line_batches
+import duckdb
+import orjson
+import pyarrow as pa
+
+from triptych.engines.api import Input
+from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.tables.csv_batches import Batch
 from triptych.engines.tables.duckdb_tables import literal
-from triptych.errors import SourceError
-
-EXTRA = "tables"
 
 
-def json_batches(blocks: Iterable[bytes], uri: str) -> Iterator[Batch]:
-    """The records of JSON Lines: its lines, but those of white space."""
-    import numpy as np
-
-    for batch in line_batches(blocks, uri):
-        indented = np.flatnonzero(np.frombuffer(batch.data, np.uint8)[batch.starts] <= ord(" ")).tolist()
-        blank = [at for at in indented if not batch.data[batch.starts[at] : batch.ends[at]].strip()]
-        yield replace(batch, starts=np.delete(batch.starts, blank), ends=np.delete(batch.ends, blank))
-
-
-def json_columns(batch: Batch, names: Sequence[str], uri: str) -> list[Any]:
+def json_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextColumn]:
     """The JSON text of each named value (`a.b.0`: keys and list indices; an empty name is the whole), in compact form.
 
-    pyarrow arrays of text, null where a record has no such value. SourceError names the line that is no JSON.
+    Lines `{"a": {"b": [1]}}` and `{}`, name `a.b` -> ["[1]", null]: null where a record has no such value. Raises the
+    item's error with the place of the line that is no JSON.
     """
-    pa = need("pyarrow", EXTRA)
     lines = pa.table({"line": batch.records().view(pa.large_string())})
     wanted = [f"json_extract(line, {literal(_pointer(name))})::VARCHAR AS c{at}" for at, name in enumerate(names)]
     try:
         found = _connection().from_arrow(lines).project(", ".join(wanted)).to_arrow_table()
-    except (need("duckdb", EXTRA).Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.
-        _refuse_first_fault(batch, uri)
-        msg = f"{uri}: a line cannot be read as JSON: {str(error).splitlines()[0]}"
-        raise SourceError(msg) from error
+    except (duckdb.Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.
+        _refuse_first_faulty(batch, item)
+        msg = f"a line cannot be read as JSON: {str(error).splitlines()[0]}"
+        raise item.error(msg) from error
     return [column.combine_chunks().cast(pa.large_string()) for column in found.columns]
 
 
-def _refuse_first_fault(batch: Batch, uri: str) -> None:
-    loads = need("orjson", EXTRA).loads
-    for number, line in enumerate(batch.records().to_pylist()):
+def _refuse_first_faulty(batch: Batch, item: Input) -> None:
+    for index, line in enumerate(batch.records().to_pylist()):
         try:
-            loads(line)
+            orjson.loads(line)
         except ValueError as error:
-            msg = f"{uri}: {batch.place(number)} is no JSON: {error}. Correct it."
-            raise SourceError(msg) from error
+            msg = f"{batch.location(index)} is no JSON: {error}. Correct it."
+            raise item.error(msg) from error
 
 
 @lru_cache(maxsize=1)
-def _connection() -> Any:
+def _connection() -> duckdb.DuckDBPyConnection:
     # One thread: the stage's others upload what was cut before.
-    return need("duckdb", EXTRA).connect(":memory:", config={"threads": 1})
+    return duckdb.connect(":memory:", config={"threads": "1"})
 
 
 def _pointer(name: str) -> str:
-    """As a JSON pointer (RFC 6901)."""
+    """As a JSON pointer (RFC 6901): a.b/c -> /a/b~1c."""
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in filter(None, name.split(".")))

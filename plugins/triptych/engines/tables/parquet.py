@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from triptych.engines.api import Chunk, Source
-from triptych.engines.runtime.resources import need, resources
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from triptych.engines.api import Chunk, Input, Source
+from triptych.engines.runtime.resources import resources
+from triptych.engines.tables.places import RowPlace
 from triptych.engines.tables.record_ends import Limit
-from triptych.errors import SourceError
 
 BATCH_ROWS = 10_000
 
@@ -20,57 +24,69 @@ def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
         return
     with source.open() as data:
         file = open_parquet(data, source)
-        first = 0
-        for path, count in _pieces(file, _most_rows(file, source, limit)):
-            about = {"source": source.name, "first_row": first, "rows": count}
-            name = f"{source.name}_{first:09d}.parquet"
-            yield Chunk.of_file(path, name=name, items=count, metadata=about)
+        first_row = 0
+        for path, rows in _pieces(file, _most_rows(file, source, limit)):
+            place = RowPlace(source_index=source.index, source=source.path, first_row=first_row, rows=rows)
+            name = f"{source.name}_{first_row:09d}.parquet"
+            yield Chunk.of_file(path, name=name, items=rows, metadata=place.to_metadata())
             path.unlink()
-            first += count
+            first_row += rows
 
 
-def open_parquet(data: BinaryIO, source: Source) -> Any:
-    """A pyarrow.parquet.ParquetFile; SourceError for anything else."""
+def open_parquet(data: BinaryIO, item: Input) -> pq.ParquetFile:
+    """`data` is the item, opened; raises the item's error for anything but Parquet."""
     try:
-        return need("pyarrow.parquet", "tables").ParquetFile(data)
-    except need("pyarrow", "tables").ArrowException as error:
-        msg = f"{source.uri}: cannot be read as Parquet: {error}."
-        raise SourceError(msg) from error
+        return pq.ParquetFile(data)
+    except pa.ArrowException as error:
+        msg = f"cannot be read as Parquet: {error}."
+        raise item.error(msg) from error
 
 
-def _most_rows(file: Any, source: Source, limit: Limit) -> int | None:
+def _most_rows(file: pq.ParquetFile, source: Source, limit: Limit) -> int | None:
     rows = [limit.records] if limit.records else []
     if limit.max_bytes and file.metadata.num_rows:
         rows.append(max(1, limit.max_bytes * file.metadata.num_rows // source.size))
     return min(rows) if rows else None
 
 
-def _pieces(file: Any, most: int | None) -> Iterator[tuple[Path, int]]:
+def _pieces(file: pq.ParquetFile, most: int | None) -> Iterator[tuple[Path, int]]:
     folder = resources().new_folder()
     if most is None:
         for group in range(file.num_row_groups):
             batches = file.iter_batches(BATCH_ROWS, row_groups=[group])
-            yield from _cut(batches, file.schema_arrow, folder, None)
+            yield from _cut(batches, _NewFile(folder, file.schema_arrow), None)
         return
-    yield from _cut(file.iter_batches(min(most, BATCH_ROWS)), file.schema_arrow, folder, most)
+    yield from _cut(file.iter_batches(min(most, BATCH_ROWS)), _NewFile(folder, file.schema_arrow), most)
 
 
-def _cut(batches: Iterator[Any], schema: Any, folder: Path, most: int | None) -> Iterator[tuple[Path, int]]:
+@dataclass(frozen=True)
+class _NewFile:
+    folder: Path
+    schema: pa.Schema
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "piece.parquet"
+
+    def open(self) -> pq.ParquetWriter:
+        return pq.ParquetWriter(self.path, self.schema)
+
+
+def _cut(batches: Iterator[pa.RecordBatch], file: _NewFile, most: int | None) -> Iterator[tuple[Path, int]]:
     """Files of `most` rows each, or one of all."""
-    pq = need("pyarrow.parquet", "tables")
-    path, count = folder / "piece.parquet", 0
-    writer: Any = None
+    writer: pq.ParquetWriter | None = None
+    count = 0
     for batch in batches:
-        at = 0
-        while at < batch.num_rows:
-            writer = writer or pq.ParquetWriter(path, schema)
-            taken = batch.slice(at, None if most is None else most - count)
+        start = 0
+        while start < batch.num_rows:
+            writer = writer or file.open()
+            taken = batch.slice(start, None if most is None else most - count)
             writer.write_batch(taken)
-            at, count = at + taken.num_rows, count + taken.num_rows
+            start, count = start + taken.num_rows, count + taken.num_rows
             if count == most:
                 writer.close()
-                yield path, count
+                yield file.path, count
                 writer, count = None, 0
     if writer:
         writer.close()
-        yield path, count
+        yield file.path, count

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
+import numpy as np
+
+from triptych.engines.api import Input
+from triptych.engines.arrays.aliases import Mask, Octets, Offsets, Words
 from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
-from triptych.errors import SourceError
+from triptych.engines.tables import formats
 
 SCANNED_BYTES = 256 * 1024
-NEWLINE, RETURN, QUOTE = 10, 13, 34  # As bytes are numbers here.
+NEWLINE, RETURN, QUOTE = ord("\n"), ord("\r"), ord(formats.QUOTE)  # As bytes are numbers here.
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,21 @@ class Ends:
 
     count: int
     stop: int
-    offsets: Callable[[], Any]
-    """Works out the offsets just behind these records, ascending, as an int64 array."""
+    offsets: Callable[[], Offsets]
+    """Works out the offsets just behind these records, ascending: only where a run can end in the block."""
 
 
-def record_runs(blocks: Iterable[bytes], uri: str, limit: Limit, *, quoted: bool, header: bool) -> Iterator[RecordRun]:
-    """Group a source's records into runs; the last may hold fewer.
+def record_runs(item: Input, limit: Limit, *, quoted: bool, header: bool) -> Iterator[RecordRun]:
+    """Group the records of a file into runs; the last may hold fewer.
 
     A newline inside quotes belongs to its record (RFC 4180, 2.6) when `quoted`. A byte-order mark is part of the
-    first record; the last record needs no newline. Raises SourceError when a quote is never closed.
+    first record; the last record needs no newline. Raises the item's error when a quote is never closed.
     """
     header_bytes: int | None = None if header else 0
     start, records = 0, 0
     last: Ends | None = None
-    for block in record_ends(blocks, uri, quoted=quoted):
+    advice = "Correct the file, or set format to 'lines'."
+    for block in record_ends(item.stream(), item, quoted=quoted, advice=advice):
         last = block
         if header_bytes is not None and not _fills(block, start, records, limit):
             records += block.count
@@ -61,13 +65,13 @@ def record_runs(blocks: Iterable[bytes], uri: str, limit: Limit, *, quoted: bool
             header_bytes = start = int(ends[0])
             begin = 1
         while begin < len(ends):
-            wanted = _run_end(ends, begin, start, records, limit)
-            if wanted is None:
+            full = _run_end(ends, begin, start, records, limit)
+            if full is None:
                 records += len(ends) - begin
                 break
-            end = int(ends[wanted])
-            yield RecordRun(start, end - start, records + wanted - begin + 1, header_bytes)
-            start, records, begin = end, 0, wanted + 1
+            end = int(ends[full])
+            yield RecordRun(start, end - start, records + full - begin + 1, header_bytes)
+            start, records, begin = end, 0, full + 1
     if last and records:
         yield RecordRun(start, int(last.offsets()[-1]) - start, records, header_bytes or 0)
 
@@ -78,31 +82,31 @@ def _fills(block: Ends, start: int, records: int, limit: Limit) -> bool:
     return enough or (limit.max_bytes is not None and block.stop >= start + limit.max_bytes)
 
 
-def _run_end(ends: Any, begin: int, start: int, records: int, limit: Limit) -> int | None:
+def _run_end(ends: Offsets, begin: int, start: int, records: int, limit: Limit) -> int | None:
     """The index in `ends` of the record that fills the run, or None when none of these does."""
-    found = []
+    full_at = []
     if limit.records is not None:
-        found.append(begin + limit.records - records - 1)
+        full_at.append(begin + limit.records - records - 1)
     if limit.max_bytes is not None:
-        found.append(int(ends.searchsorted(start + limit.max_bytes)))
-    full = max(min(found), begin) if found else len(ends)
+        full_at.append(int(ends.searchsorted(start + limit.max_bytes)))
+    full = max(min(full_at), begin) if full_at else len(ends)
     return full if full < len(ends) else None
 
 
-def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[Ends]:
-    """The record ends of each block that has any, in bounded memory."""
-    import numpy as np
-
+def record_ends(
+    blocks: Iterable[bytes], item: Input, *, quoted: bool, advice: str = "Correct the file."
+) -> Iterator[Ends]:
+    """The record ends of each block that has any, in bounded memory; raises the item's error for an open quote."""
     offset, inside, opened, last = 0, False, 0, NEWLINE
     # One for all blocks: memory taken anew for each costs twice as much as looking at it.
-    room = np.empty(0, np.bool_)
+    buffer = np.empty(0, np.bool_)
     for block in filter(None, blocks):
-        data = np.frombuffer(block, np.uint8)
-        room = room if len(room) >= len(data) else np.empty(len(data), np.bool_)
-        mask = room[: len(data)]
-        newlines = to_words(np.equal(data, NEWLINE, out=mask))
+        octets = np.frombuffer(block, np.uint8)
+        buffer = buffer if len(buffer) >= len(octets) else np.empty(len(octets), np.bool_)
+        mask = buffer[: len(octets)]
+        newlines = to_words(np.equal(octets, NEWLINE, out=mask))
         if quoted and (inside or QUOTE in block):
-            within, odd = _within_quotes(np.equal(data, QUOTE, out=mask))
+            within, odd = _within_quotes(np.equal(octets, QUOTE, out=mask))
             newlines &= within if inside else ~within
             inside ^= odd
             if inside and odd:
@@ -113,39 +117,40 @@ def record_ends(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[
         if count := int(np.bitwise_count(newlines).sum()):
             yield Ends(count, offset, offsets)
     if inside:
-        msg = f"{uri}: the quote opened at byte {opened} is never closed. Correct the file, or set format to 'lines'."
-        raise SourceError(msg)
+        msg = f"the quote opened at byte {opened} is never closed. {advice}"
+        raise item.error(msg)
     if offset and last != NEWLINE:
         yield Ends(1, offset, lambda: np.array([offset]))
 
 
-def _behind(bits: Any, offset: int) -> Any:
-    """Behind each byte whose bit is set, from `offset` on."""
-    return set_bits(bits) + (offset + 1)
+def _behind(words: Words, offset: int) -> Offsets:
+    """Behind each byte whose bit is set, from `offset` on: [0b100], 64 -> [67]."""
+    return set_bits(words) + (offset + 1)
 
 
-def _within_quotes(quotes: Any) -> tuple[Any, bool]:
+def _within_quotes(quotes: Mask) -> tuple[Words, bool]:
     """The bytes behind an odd number of quotes, of which this is the mask, as bits; and whether there are odd in all.
 
-    A quote that is doubled inside quotes counts twice, so it changes nothing.
+    Of `a,"b""c",d` those from the first quote up to the one before `c` are inside, but for the second; `c` is, and what
+    is behind the last quote is not: a quote that is doubled counts twice, so it changes nothing behind it.
     """
     within = prefix_xor(to_words(quotes))
     # What is behind the end has the parity of all.
     return within, bool(within[-1] >> 63)
 
 
-def places(mask: Any, among: Any) -> Any:
-    """Where a mask of bytes is true and the bit of `among` is set, ascending."""
-    bits = to_words(mask)
-    return set_bits(bits & among[: len(bits)])
+def set_among(mask: Mask, among: Words) -> Offsets:
+    """The indices of the bytes where the mask is true and whose bit in `among` is set, ascending."""
+    words = to_words(mask)
+    return set_bits(words & among[: len(words)])
 
 
-def outside_quotes(codes: Any) -> Any:
+def outside_quotes(octets: Octets) -> Words:
     """The bytes that are not inside quotes, as bits, for data that begins outside; a quote itself may be either."""
-    return ~_within_quotes(codes == QUOTE)[0]
+    return ~_within_quotes(octets == QUOTE)[0]
 
 
-def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterator[bytes]:
+def split_records(blocks: Iterable[bytes], item: Input, *, quoted: bool) -> Iterator[bytes]:
     """Each record with its line end, which the last may lack; memory holds a block and a record."""
     held, first = bytearray(), 0
 
@@ -154,13 +159,19 @@ def split_records(blocks: Iterable[bytes], uri: str, *, quoted: bool) -> Iterato
             held.extend(block)
             yield block
 
-    for ends in record_ends(kept(), uri, quoted=quoted):
+    for ends in record_ends(kept(), item, quoted=quoted):
         start = first
         for end in ends.offsets().tolist():
             yield bytes(held[start - first : end - first])
             start = end
         del held[: start - first]
         first = start
+
+
+def header_record(item: Input, *, quoted: bool = True) -> bytes:
+    """The first record that is no empty line, with its line end; none of an empty file."""
+    records = split_records(item.stream(), item, quoted=quoted)
+    return next((record for record in records if record.strip(b"\r\n")), b"")
 
 
 def gathered(pieces: Iterable[bytes], least: int) -> Iterator[bytes]:

@@ -75,10 +75,10 @@ CASES = [
     ),
     Join(
         "indexed",
-        {"gaps": "fail"},
+        {"on_gap": "fail"},
         lambda: [Results({"r": b"x"})],
         lambda found: _same(found["000000"], b"x"),
-        bad={"gaps": "ignore"},
+        bad={"on_gap": "ignore"},
         corrupt=_with_gap,
         says="1 number.* have no result: 1",
     ),

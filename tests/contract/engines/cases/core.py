@@ -106,10 +106,10 @@ CASES = [
     Split("files", {"count": 2}, _texts, _all_bytes, bad={"count": 0}, empty="one chunk", one=_one_text),
     Split(
         "rows",
-        {"rows": 10, "format": "csv"},
+        {"items_per_chunk": 10, "format": "csv"},
         _table,
         _records,
-        bad={"rows": 0},
+        bad={"items_per_chunk": 0},
         corrupt=_open_quote,
         says="byte 6 is never closed",
         grow=_large_table,

@@ -74,19 +74,19 @@ def _in_folders(found: Mapping[str, bytes]) -> None:
 CASES = [
     Join(
         "merge_keys",
-        {"keys": ["id"]},
+        {"on": ["id"]},
         _scores_and_ages,
         _merged,
-        bad={"keys": []},
+        bad={"on": []},
         corrupt=_contradiction,
         says=r"id=02: 'score' is '2' in chunk 0, 's.csv' and '3' in chunk 3, 's.csv'",
     ),
     Join(
         "merge_keys",
-        {"keys": ["id"], "conflicts": "last"},
+        {"on": ["id"], "on_conflict": "last"},
         _contradiction,
         lambda found: _same([row[2] for row in _rows(found)], ["score", "1.50", "3", ""]),
-        bad={"conflicts": "sum"},
+        bad={"on_conflict": "sum"},
         corrupt=lambda: [Results({"s.csv": b"key\n1\n"})],
         says="chunk 0, 's.csv': there is no key column 'id'",
         # As many as are merged at once, whatever the factor.

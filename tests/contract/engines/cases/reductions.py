@@ -118,7 +118,7 @@ CASES = [
         ),
         bad={"bins": 0},
         corrupt=_broken_array,
-        says="chunk 0, 'r.json', after item 0: is no JSON: byte 26",
+        says="chunk 0, 'r.json': after item 0: is no JSON: byte 26",
         grow=_many_objects,
     ),
     Join(
@@ -134,10 +134,10 @@ CASES = [
     Join("vote", {"quorum": 0.75}, _answers, _elected, bad={"quorum": 0}, corrupt=_tie, says="1 of 2 agree"),
     Join(
         "validate_merge",
-        {"schema": SCHEMA, "invalid": "quarantine"},
+        {"schema": SCHEMA, "on_invalid": "quarantine"},
         _records,
         _judged,
-        bad={"invalid": "ignore"},
+        bad={"on_invalid": "ignore"},
         grow=_many_records,
     ),
     Join(
@@ -150,7 +150,7 @@ CASES = [
         lambda found: _same(found["merged.jsonl"], b'{"a": 1.10}\n{"b": 12345678901234567890123}\n{}\n{}\n'),
         bad={"schema": 3},
         corrupt=_broken_array,
-        says="chunk 0, 'r.json', after item 0: is no JSON: byte 26",
+        says="chunk 0, 'r.json': after item 0: is no JSON: byte 26",
         grow=_many_objects,
     ),
     Join(

@@ -169,10 +169,10 @@ CASES = [
     ),
     Split(
         "dates",
-        {"column": "at", "unit": "month"},
+        {"column": "at", "freq": "month"},
         _table,
         _by_month,
-        bad={"unit": "minute"},
+        bad={"freq": "minute"},
         corrupt=_no_date,
         says="'soon' in 'at' is no date",
         grow=_large,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.inputs import MemoryInput
 from triptych.engines.jsontext.items import json_entries
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import SourceError
@@ -48,17 +50,24 @@ def _value(draw: random.Random, depth: int) -> Any:
     return values if draw.random() < 0.5 else {f"{draw.choice(STRINGS)}{n}": v for n, v in enumerate(values)}
 
 
-def _blocks(data: bytes, draw: random.Random) -> Iterator[bytes]:
-    while data:
-        size = draw.choice([1, 2, 7, 63, 64, 65, 300])
-        yield data[:size]
-        data = data[size:]
+@dataclass(frozen=True)
+class _OddBlocks(MemoryInput):
+    """In blocks of sizes around those of words."""
+
+    seed: int = 0
+
+    def stream(self) -> Iterator[bytes]:
+        draw, data = random.Random(self.seed), self.data
+        while data:
+            size = draw.choice([1, 2, 7, 63, 64, 65, 300])
+            yield data[:size]
+            data = data[size:]
 
 
 def _found(data: bytes, path: str, seed: int = 0) -> list[Any]:
     """Values of arrays, (key, value) of objects; and each entry's text stands where it is said to."""
     found: list[Any] = []
-    for entries in json_entries(_blocks(data, random.Random(seed)), "a.json", path):
+    for entries in json_entries(_OddBlocks(data, name="a.json", seed=seed), path):
         assert data[int(entries.starts[0]) : int(entries.ends[-1])] == entries.text
         for text, start, end in zip(entries.texts(), entries.starts, entries.ends, strict=True):
             assert data[start:end].strip() == text

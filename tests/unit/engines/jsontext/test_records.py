@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.inputs import MemoryInput
 from triptych.engines.jsontext.records import json_batches, json_records
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import EngineError
@@ -37,29 +37,22 @@ LINES = [
 ]
 
 
-@dataclass(frozen=True)
-class File:
-    data: bytes
-    block_bytes: int
-    name: str = "r.json"
-
-    def stream(self) -> Iterator[bytes]:
-        for begin in range(0, len(self.data), self.block_bytes):
-            yield self.data[begin : begin + self.block_bytes]
-
-
 @pytest.fixture(autouse=True)
 def _memory(tmp_path: Path) -> Iterator[None]:
     with using(Resources(tmp_path, 1 << 20)):
         yield
 
 
+def _file(data: bytes, block_bytes: int) -> MemoryInput:
+    return MemoryInput(data, block_bytes, "r.json", chunk=0)
+
+
 def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
-def _found(file: File) -> list[tuple[str, Any]]:
-    return [(each.place, ... if each.fault else each.value) for each in json_records(file)]  # type: ignore[arg-type]
+def _found(file: MemoryInput) -> list[tuple[str, Any]]:
+    return [(each.location, ... if each.error else each.value) for each in json_records(file)]
 
 
 def _truth(lines: list[bytes]) -> list[tuple[str, Any]]:
@@ -80,36 +73,36 @@ def test_odd_lines(seed: int) -> None:
     some = draw.sample(LINES, draw.randrange(1, 8))
     lines = [b'{"first": 0}', *(draw.choice(some) for _ in range(draw.randrange(20)))]
     data = draw.choice([b"\n", b"\r\n"]).join(lines) + draw.choice([b"", b"\n"])
-    file = File(data, draw.choice([1, 9, 1000]))
+    file = _file(data, draw.choice([1, 9, 1000]))
     assert _found(file) == _truth(lines)
-    texts = [text for batch in json_batches(file) for text in batch.texts()]  # type: ignore[arg-type]
+    texts = [text for batch in json_batches(file) for text in batch.texts()]
     assert [text.strip() for text in texts] == [line.strip() for line in lines if line.strip()]
 
 
 def test_lines_that_make_one_array_together_are_none() -> None:
     lines = [b"0", b'["x"', b'"y"]', b"1,2,3"]
     assert [value for _, value in _truth(lines)] == [0, ..., ..., ...]
-    assert _found(File(b"\n".join([*lines, b""]), 99)) == _truth(lines)
+    assert _found(_file(b"\n".join([*lines, b""]), 99)) == _truth(lines)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 10, 100])
 def test_an_array_gives_what_is_sound_before_its_fault(block_bytes: int) -> None:
-    file = File(b' [{"a": 1}, [2,\n3], {"b": oh}, 4]', block_bytes)
-    found = [(each.place, each.value, each.fault) for each in json_records(file)]  # type: ignore[arg-type]
+    file = _file(b' [{"a": 1}, [2,\n3], {"b": oh}, 4]', block_bytes)
+    found = [(each.location, each.value, each.error) for each in json_records(file)]
     assert [each[:2] for each in found] == [("item 0", {"a": 1}), ("item 1", [2, 3]), ("after item 1", None)]
     assert "is no JSON: byte 26" in str(found[-1][2])
 
 
 def test_a_document_of_several_lines_and_a_mark_in_front() -> None:
     for data in (b'\xef\xbb\xbf{\n"a":\n1}\n', b'\n\n{\n"a":\n1}'):
-        (record,) = json_records(File(data, 3))  # type: ignore[arg-type]
-        assert (record.value, record.place) == ({"a": 1}, "line 1")
-    assert list(json_records(File(b" \n", 3))) == []  # type: ignore[arg-type]
+        (record,) = json_records(_file(data, 3))
+        assert (record.value, record.location) == ({"a": 1}, "line 1")
+    assert list(json_records(_file(b" \n", 3))) == []
 
 
 def test_what_needs_too_much_memory_is_refused() -> None:
     line = b'{"a": 1}\n{"a": "' + b"x" * 300_000 + b'"}\n'
-    with pytest.raises(EngineError, match=r"r\.json: line 2 is longer than 0 MiB"):
-        list(json_records(File(line, 1000)))  # type: ignore[arg-type]
-    with pytest.raises(EngineError, match="a document may have 0 MiB at most"):
-        list(json_records(File(b"{\n" + b'"a": 1,\n' * 80_000, 1000)))  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match=r"'r\.json': line 2 is longer than 0\.125 MiB\. Raise"):
+        list(json_records(_file(line, 1000)))
+    with pytest.raises(EngineError, match=r"the document is longer than 0\.125 MiB\. Write JSON Lines"):
+        list(json_records(_file(b"{\n" + b'"a": 1,\n' * 80_000, 1000)))

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.inputs import MemoryInput
 from triptych.engines.runtime.resources import Resources, using
-from triptych.engines.tables import csv_batches as batches
-from triptych.engines.tables.csv_batches import csv_table, line_batches
-from triptych.errors import SourceError
+from triptych.engines.tables.csv_batches import csv_columns, csv_table, line_batches
+from triptych.errors import EngineError, SourceError
 
+BATCH_BYTES = 300
 FIELDS = ["", "a", '"a"', '"a, ""b"""', '"x\ny"', '"\r\n"', "日本", "z" * 50]
 
 
 @pytest.fixture(autouse=True)
-def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(batches, "BATCH_BYTES", 300)
+def _memory(tmp_path: Path) -> Iterator[None]:
     with using(Resources(tmp_path, 8 * 1024 * 1024)):
         yield
 
@@ -33,15 +33,11 @@ def _table(seed: int, end: str) -> bytes:
     return (end.join(lines) + (end if seed % 2 else "")).encode()
 
 
-def _blocks(data: bytes, size: int) -> list[bytes]:
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_records_and_columns_are_those_of_the_csv_module(seed: int, end: str) -> None:
     data = _table(seed, end)
-    table = csv_table(lambda: _blocks(data, 64 + seed), "memory:t", ",")
+    table = csv_table(MemoryInput(data, 64 + seed), ",", batch_bytes=BATCH_BYTES)
     found = []
     for batch, (first, last) in table.batches(["id", "d"]):
         for record, *raw in zip(*(a.to_pylist() for a in (batch.records(), first, last)), strict=True):
@@ -56,9 +52,10 @@ def test_records_and_columns_are_those_of_the_csv_module(seed: int, end: str) ->
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_lines_are_those_of_the_source_and_know_their_place(size: int) -> None:
     data = b"".join(b"%d %s\n" % (n, b"x" * (n % 90)) + b"\n" * (n % 3 == 0) for n in range(200)) + b"last"
+    item = MemoryInput(data, size)
     found = [
-        (batch.place(at), line)
-        for batch in line_batches(_blocks(data, size), "memory:l")
+        (batch.location(at), line)
+        for batch in line_batches(item.stream(), item, batch_bytes=BATCH_BYTES)
         for at, line in enumerate(batch.records().to_pylist())
     ]
     truth = [line for line in data.split(b"\n") if line]
@@ -81,4 +78,37 @@ def test_lines_are_those_of_the_source_and_know_their_place(size: int) -> None:
 )
 def test_what_cannot_be_read_is_named_with_its_place(data: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says):
-        list(csv_table(lambda: _blocks(data, 1000), "memory:t", ",").batches(["b"]))
+        list(csv_table(MemoryInput(data, 1000), ",", batch_bytes=BATCH_BYTES).batches(["b"]))
+
+
+def test_a_result_is_refused_as_a_result() -> None:
+    with pytest.raises(
+        EngineError, match=r"^chunk 3, 't\.csv': the record at byte 4 \(line 2\) has not as many columns"
+    ):
+        list(csv_table(MemoryInput(b"a,b\n1\n", name="t.csv", chunk=3), ",").batches(["b"]))
+
+
+@pytest.mark.parametrize(("record", "says"), [("1", "has not as many columns"), ("1,2,3", "has more values")])
+def test_a_record_must_have_one_value_for_each_column_where_that_is_asked(record: str, says: str) -> None:
+    table = csv_table(MemoryInput(f"a,b\n1,2\n{record}\n".encode()), ",")
+    assert [len(batch) for batch, _ in table.batches(["a"])] == [2]
+    with pytest.raises(SourceError, match=rf"byte 8 \(line 3\) {says}"):
+        list(table.batches(["a"], exact=True))
+
+
+def test_empty_lines_are_neither_header_nor_records() -> None:
+    table = csv_table(MemoryInput(b"\n\r\na,b\n\n1,2\n\r\n3,4"), ",")
+    assert table.names == ["a", "b"]
+    assert [text for _, (texts,) in table.texts(["b"]) for text in texts.to_pylist()] == ["2", "4"]
+
+
+def test_columns_of_records_without_a_header() -> None:
+    first, second = csv_columns(b'1,"a,b"\n2,c\r\n', ",", 2)
+    assert (first.to_pylist(), second.to_pylist()) == ([b"1", b"2"], [b'"a,b"', b"c"])
+
+
+def test_lines_of_white_space_are_left_out_where_that_is_asked() -> None:
+    item = MemoryInput(b"a\n \t\n\n  b\n \r\n")
+    for blank, lines in ((True, [b"a\n", b" \t\n", b"  b\n", b" \r\n"]), (False, [b"a\n", b"  b\n"])):
+        (batch,) = line_batches(item.stream(), item, blank=blank)
+        assert batch.records().to_pylist() == lines

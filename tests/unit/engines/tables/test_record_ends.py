@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+from tests.support.inputs import MemoryInput
 from triptych.engines.tables.record_ends import Limit, RecordRun, record_runs
 from triptych.errors import SourceError
 
@@ -29,8 +30,7 @@ def _table(seed: int, terminator: str) -> bytes:
 
 
 def _runs(data: bytes, block: int, limit: Limit, *, quoted: bool = True, header: bool = True) -> list[RecordRun]:
-    blocks = [data[at : at + block] for at in range(0, len(data), block)]
-    return list(record_runs(blocks, "memory:table", limit, quoted=quoted, header=header))
+    return list(record_runs(MemoryInput(data, block), limit, quoted=quoted, header=header))
 
 
 def _records(data: bytes) -> list[list[str]]:

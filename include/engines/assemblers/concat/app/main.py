@@ -7,43 +7,51 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.tables.formats import DELIMITERS, EXTENSIONS
+from triptych.engines.tables.record_ends import split_records
 
-TABLES = {".csv", ".tsv"}
+TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
 TEXTS = TABLES | {".jsonl", ".ndjson", ".txt", ".md", ".log"}
-MAX_HEADER_BYTES = 1024 * 1024
+BLOCK_BYTES = 64 * 1024
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    kinds = {PurePosixPath(result.name).suffix.lower() for result in results}
+    """A header is the first record, or the first line of what is no table; empty results leave nothing."""
+    extensions = {PurePosixPath(result.name).suffix.lower() for result in results}
     filled = [result for result in results if result.size]
-    header = params["header"]
-    if header is None:
-        header = bool(filled) and kinds <= TABLES and len({_first_line(result) for result in filled}) == 1
-    newline = kinds <= TEXTS if params["newline"] is None else params["newline"]
-    with output.open(params["name"] or _default_name(kinds)) as out:
+    header_bytes = _header_bytes(filled, extensions <= TABLES, params["header"])
+    newline = extensions <= TEXTS if params["newline"] is None else params["newline"]
+    with output.open(params["name"] or _default_name(extensions)) as out:
         for index, result in enumerate(filled):
             last = b""
-            for block in _blocks(result, skip_header=header and index > 0):
+            for block in _without(result, header_bytes[index] if index else 0):
                 out.write(block)
                 last = block or last
             if newline and last and not last.endswith(b"\n"):
                 out.write(b"\n")
 
 
-def _default_name(kinds: set[str]) -> str:
-    return f"output{kinds.pop()}" if len(kinds) == 1 else "output.bin"
+def _header_bytes(results: Sequence[Result], are_tables: bool, header: bool | None) -> list[int]:
+    """Of each result how long its header is, with its line end; 0 where they have none."""
+    if header is False or (header is None and not are_tables):
+        return [0] * len(results)
+    headers = [_first_record(result, quoted=are_tables) for result in results]
+    same = len({each.rstrip(b"\r\n") for each in headers}) == 1
+    return [len(each) if header or same else 0 for each in headers]
 
 
-def _first_line(result: Result) -> bytes:
+def _first_record(result: Result, *, quoted: bool) -> bytes:
     with result.open() as data:
-        return data.readline(MAX_HEADER_BYTES).rstrip(b"\r\n")
+        return next(split_records(iter(lambda: data.read(BLOCK_BYTES), b""), result, quoted=quoted), b"")
 
 
-def _blocks(result: Result, skip_header: bool) -> Iterator[bytes]:
-    skipping = skip_header
+def _default_name(extensions: set[str]) -> str:
+    return f"output{extensions.pop()}" if len(extensions) == 1 else "output.bin"
+
+
+def _without(result: Result, skipped: int) -> Iterator[bytes]:
+    """Its blocks but for the first bytes."""
     for block in result.stream():
-        if not skipping:
-            yield block
-        elif (end := block.find(b"\n")) >= 0:
-            skipping = False
-            yield block[end + 1 :]
+        if skipped < len(block):
+            yield block[skipped:] if skipped else block
+        skipped = max(0, skipped - len(block))

@@ -1,4 +1,4 @@
-"""Results named by number; what is missing is told."""
+"""Results named by number, with an index of what is there and what is missing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     for result in results:
         numbered[_number(result, params["index"])].append(result)
     missing = _missing(numbered, params["expected"])
-    if missing and params["gaps"] == "fail":
+    if missing and params["on_gap"] == "fail":
         listed = ", ".join(map(str, missing[:SHOWN])) + (" ..." if len(missing) > SHOWN else "")
-        msg = f"{len(missing)} number(s) have no result: {listed}. Run their chunks again, or set gaps to report."
+        msg = f"{len(missing)} number(s) have no result: {listed}. Run their chunks again, or set on_gap to report."
         raise EngineError(msg)
     files = [entry for number in sorted(numbered) for entry in _copied(number, numbered[number], output, params)]
     with output.open(params["index_name"]) as out:
@@ -38,8 +38,8 @@ def _number(result: Result, name: str | None) -> int:
     except KeyError:
         value = None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        msg = f"chunk {result.chunk} ({result.chunk_name}): its metadata has no whole number {name!r}, but {value!r}."
-        raise EngineError(msg)
+        msg = f"the chunk's metadata has no whole number {name!r}, but {value!r}. Correct `index`."
+        raise result.error(msg)
     return value
 
 

@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.tables.duckdb_tables import Table, database, literal, name, tables
-from triptych.errors import EngineError
+from triptych.engines.tables.duckdb_tables import DuckTable, database, duck_tables, identifier, literal
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     """`name`, or `column=value/.../name` for each value of the partition columns."""
     folder = resources().new_folder()
     with database() as connection:
-        found = tables(connection, results, params["format"])
-        if not found:
+        tables = duck_tables(connection, results, params["format"])
+        if not tables:
             return
         if params["schemas"] == "same":
-            _refuse_differences(found)
-        _refuse_unknown(found, params["partition_by"])
-        rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {table.sql}" for table in found)
+            _refuse_differences(tables)
+        _refuse_unknown(tables, params["partition_by"])
+        rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {table.sql}" for table in tables)
         target = folder if params["partition_by"] else folder / params["name"]
         connection.execute(f"COPY ({rows}) TO {literal(str(target))} ({_options(params)})")
     for path in sorted(folder.rglob("*.parquet")):
@@ -32,7 +31,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 def _options(params: Mapping[str, Any]) -> str:
     options = ["FORMAT parquet", f"COMPRESSION {params['compression']}", f"ROW_GROUP_SIZE {params['row_group_rows']}"]
     if params["partition_by"]:
-        options += [f"PARTITION_BY ({', '.join(map(name, params['partition_by']))})"]
+        options += [f"PARTITION_BY ({', '.join(map(identifier, params['partition_by']))})"]
     return ", ".join(options)
 
 
@@ -44,24 +43,22 @@ def _published(path: Path, params: Mapping[str, Any]) -> str:
     return f"{path.parent.as_posix()}/{own}"
 
 
-def _refuse_differences(found: Sequence[Table]) -> None:
-    first = found[0]
-    for table in found[1:]:
+def _refuse_differences(tables: Sequence[DuckTable]) -> None:
+    first = tables[0]
+    for table in tables[1:]:
         if table.columns != first.columns:
-            msg = (
-                f"{table.what}: has the columns {_told(table)}, and {first.what} has {_told(first)}. "
-                "Correct the app, or set schemas to unify."
-            )
-            raise EngineError(msg)
+            text = f"has the columns {_listed(table)}, and {first.result.label} has {_listed(first)}."
+            msg = f"{text} Correct the app, or set schemas to unify."
+            raise table.result.error(msg)
 
 
-def _refuse_unknown(found: Sequence[Table], wanted: Sequence[str]) -> None:
-    for table in found:
+def _refuse_unknown(tables: Sequence[DuckTable], wanted: Sequence[str]) -> None:
+    for table in tables:
         missing = [column for column in wanted if column not in table.columns]
         if missing:
-            msg = f"{table.what}: there is no column {missing[0]!r} to partition by; it has {_told(table)}."
-            raise EngineError(msg)
+            msg = f"there is no column {missing[0]!r} to partition by; it has {_listed(table)}."
+            raise table.result.error(msg)
 
 
-def _told(table: Table) -> str:
-    return ", ".join(f"{column} {kind}" for column, kind in table.columns.items())
+def _listed(table: DuckTable) -> str:
+    return ", ".join(f"{column} {dtype}" for column, dtype in table.columns.items())

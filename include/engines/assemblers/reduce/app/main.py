@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.reduction.running_statistics import Statistics, all_finite, plain
-from triptych.engines.tables.fields import Columns, csv_columns, json_columns
+from triptych.engines.tables.fields import FieldBatch, csv_fields, json_fields
+from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.errors import EngineError, JobSpecError
-
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
@@ -35,23 +33,24 @@ class Reduction:
         self._fields: Sequence[str] | None = params["fields"]
         self._found: dict[str, Statistics] = {}
 
-    def columns(self, result: Result) -> Iterator[Columns]:
-        suffix = PurePosixPath(result.name).suffix.lower()
-        form = self._params["format"]
-        if form == "csv" or (form == "auto" and suffix in DELIMITERS):
-            return csv_columns(result, self._names, DELIMITERS.get(suffix, ","))
-        return json_columns(result, self._names)
+    def columns(self, result: Result) -> Iterator[FieldBatch]:
+        """Those of its records, a batch at a time."""
+        wanted = self._params["format"]
+        by_name = format_of(result, otherwise="jsonl")
+        if wanted == "csv" or (wanted == "auto" and by_name in DELIMITERS):
+            return csv_fields(result, self._names, DELIMITERS.get(by_name, ","))
+        return json_fields(result, self._names)
 
     def _names(self, first: Any) -> Sequence[str]:
         if self._fields is None:
             self._fields = [name for name in _numeric(first) if name != self._weight]
         return [*self._fields, *([self._weight] if self._weight else [])]
 
-    def add(self, columns: Columns, what: str) -> None:
+    def add(self, columns: FieldBatch, what: str) -> None:
         weights = columns.values[self._weight] if self._weight else None
         if weights is not None and not all_finite(weights):
             for index, value in enumerate(weights):
-                _number(value, str(self._weight), f"{what}, {columns.place(index)}")
+                _number(value, str(self._weight), f"{what}, {columns.location(index)}")
         for name in self._fields or ():
             statistics = self._found.setdefault(name, Statistics(self._params["operations"], self._edges))
             values = columns.values[name]
@@ -59,7 +58,7 @@ class Reduction:
                 statistics.add_numbers(values, weights)
                 continue
             for index, value in enumerate(values):
-                array = _array(value, statistics, name, f"{what}, {columns.place(index)}")
+                array = _array(value, statistics, name, f"{what}, {columns.location(index)}")
                 statistics.add_array(array, None if weights is None else plain(weights[index]))
 
     def read(self) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from triptych.engines.arrays.text_columns import TextColumn
 from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.sorting.sort_keys import SortColumn, directions
-from triptych.engines.tables.csv_batches import Batch, Table, csv_table
-from triptych.engines.tables.formats import DELIMITERS, table_format
-from triptych.engines.tables.json_lines import json_batches, json_columns
-from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
-from triptych.errors import EngineError, SourceError
+from triptych.engines.tables.csv_batches import Batch, CsvTable, csv_table, line_batches
+from triptych.engines.tables.formats import DELIMITERS, format_of
+from triptych.engines.tables.json_lines import json_columns
+from triptych.engines.tables.text_codec import json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,15 +24,8 @@ NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    try:
-        _assemble([result for result in results if result.size], output, params)
-    except SourceError as error:
-        # What reads tables does not know that this one is a result.
-        raise EngineError(str(error)) from error
-
-
-def _assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    format = table_format(results[0], params["format"]) if results else "csv"
+    results = [result for result in results if result.size]
+    format = format_of(results[0], params["format"]) if results else "csv"
     columns = [SortColumn.of(text) for text in params["by"]]
     parts = [_Part(result, format, columns, params["nulls"]) for result in results]
     header = _header(parts) if format in DELIMITERS else b""
@@ -66,11 +58,11 @@ class _Part:
     nulls: str
 
     @cached_property
-    def table(self) -> Table:
-        return csv_table(self.result.stream, self.result.label, DELIMITERS[self.format])
+    def table(self) -> CsvTable:
+        return csv_table(self.result, DELIMITERS[self.format])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        for batch, texts in self._csv() if self.format in DELIMITERS else self._json():
+        for batch, texts in self._texts():
             keys = [
                 key
                 for column, text in zip(self.columns, texts, strict=True)
@@ -78,18 +70,13 @@ class _Part:
             ]
             yield keyed(keys, batch.records())
 
-    def _csv(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
-        for batch, raws in self.table.batches([column.name for column in self.columns]):
-            try:
-                yield batch, [unquoted(raw, DELIMITERS[self.format]) for raw in raws]
-            except NoTextError as error:
-                text = f"{batch.place(error.index)}: {error}"
-                raise self.result.error(text) from error
-
-    def _json(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
-        for batch in json_batches(self.result.stream(), self.result.label):
-            raws = json_columns(batch, [column.name for column in self.columns], self.result.label)
-            yield batch, [json_text(raw) for raw in raws]
+    def _texts(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
+        names = [column.name for column in self.columns]
+        if self.format in DELIMITERS:
+            yield from self.table.texts(names)
+            return
+        for batch in line_batches(self.result.stream(), self.result, blank=False):
+            yield batch, [json_text(raw) for raw in json_columns(batch, names, self.result)]
 
 
 def _header(parts: Sequence[_Part]) -> bytes:

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from triptych.engines import Output, Result, need
-from triptych.engines.jsontext.records import Batch, json_batches
+import jsonschema_rs
+
+from triptych.engines import Output, Result
+from triptych.engines.jsontext.records import Json, JsonBatch, json_batches
 from triptych.errors import EngineError, JobSpecError
 from triptych.storage import Writer
 
@@ -32,15 +34,15 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
             if not refused:
                 continue
             invalid[result.chunk] += len(refused)
-            if params["invalid"] == "quarantine":
+            if params["on_invalid"] == "quarantine":
                 quarantine = quarantine or files.enter_context(output.open(params["quarantine_name"]))
                 quarantine.write(b"".join(_refused(result, batch, refused)))
-            elif params["invalid"] == "fail":
+            elif params["on_invalid"] == "fail":
                 for index, reasons in [*refused.items()][: SHOWN - len(shown)]:
-                    shown.append(f"chunk {result.chunk}, {result.name!r}, {batch.place(index)}: {'; '.join(reasons)}")
+                    shown.append(f"{result.label}, {batch.location(index)}: {'; '.join(reasons)}")
         merged.end()
     if shown:
-        remedy = "Correct the app, or set invalid to quarantine or drop."
+        remedy = "Correct the app, or set on_invalid to quarantine or drop."
         raise EngineError("\n".join([f"{invalid.total()} record(s) do not meet the schema. {remedy}", *shown]))
     with output.open(params["report_name"]) as report:
         report.write(json.dumps(_counts(valid, invalid), indent=1).encode() + b"\n")
@@ -54,7 +56,7 @@ class Merged:
         self._is_array = name.lower().endswith(".json")
         self._any = False
 
-    def add(self, batch: Batch, refused: Mapping[int, Sequence[str]]) -> None:
+    def add(self, batch: JsonBatch, refused: Mapping[int, Sequence[str]]) -> None:
         lines = batch.lines()
         if refused:
             lines = b"".join(text + b"\n" for index, text in enumerate(batch.texts()) if index not in refused)
@@ -68,40 +70,40 @@ class Merged:
             self._out.write(b"\n]\n" if self._any else b"[]\n")
 
 
-def _batches(results: Sequence[Result]) -> Iterator[tuple[Result, Batch]]:
+def _batches(results: Sequence[Result]) -> Iterator[tuple[Result, JsonBatch]]:
     for result in results:
         for batch in json_batches(result):
             yield result, batch
 
 
-def _validator(schema: Any) -> Any:
+def _validator(schema: dict[str, Any] | bool) -> jsonschema_rs.Validator:
     """JobSpecError when the schema is none. What it refers to must be in it: nothing is fetched."""
     try:
-        return need("jsonschema_rs", "tables").validator_for(schema, validate_formats=False, offline=True)
+        return jsonschema_rs.validator_for(schema, validate_formats=False, offline=True)
     except ValueError as error:
         msg = f"params.assembler.schema: is no JSON Schema: {str(error).splitlines()[0]}."
         raise JobSpecError(msg) from error
 
 
-def _judged(batch: Batch, validator: Any) -> dict[int, list[str]]:
+def _judged(batch: JsonBatch, validator: jsonschema_rs.Validator) -> dict[int, list[str]]:
     """Which records are refused, and why."""
-    refused = {index: [fault] for index, fault in batch.faults.items()}
+    refused = {index: [error] for index, error in batch.errors.items()}
     for index, good in enumerate(map(validator.is_valid, batch.values)):
         if not good and index not in refused:
             refused[index] = [_reason(error) for error in validator.iter_errors(batch.values[index])]
     return dict(sorted(refused.items()))
 
 
-def _reason(error: Any) -> str:
+def _reason(error: jsonschema_rs.ValidationError) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
     return f"${path}: {error.message}"
 
 
-def _refused(result: Result, batch: Batch, refused: Mapping[int, Sequence[str]]) -> Iterator[bytes]:
+def _refused(result: Result, batch: JsonBatch, refused: Mapping[int, Sequence[str]]) -> Iterator[bytes]:
     texts = batch.texts()
     for index, reasons in refused.items():
-        about = {"chunk": result.chunk, "file": result.name, "place": batch.place(index), "reasons": reasons}
-        record = _dump(batch.values[index]) if index in batch.faults else texts[index].strip()
+        about = {"chunk": result.chunk, "file": result.name, "place": batch.location(index), "reasons": reasons}
+        record = _dump(batch.values[index]) if index in batch.errors else texts[index].strip()
         yield _dump(about).removesuffix(b"}") + b', "record": ' + record + b"}\n"
 
 
@@ -110,5 +112,5 @@ def _counts(valid: Counter[int], invalid: Counter[int]) -> dict[str, Any]:
     return {"valid": valid.total(), "invalid": invalid.total(), "chunks": chunks}
 
 
-def _dump(value: Any) -> bytes:
+def _dump(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()

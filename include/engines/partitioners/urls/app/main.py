@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import pyarrow as pa
+
 from triptych.engines import Chunk, Source
 from triptych.engines.jsontext.records import json_records, pick
-from triptych.engines.runtime.resources import need
 from triptych.engines.sorting.external_merge import keyed, merged
 from triptych.engines.sorting.order import Order
-from triptych.engines.streams.file_objects import BlockReader
+from triptych.engines.tables.csv_batches import csv_table
+from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.engines.tables.record_ends import split_records
 from triptych.errors import SourceError
 
 SORTED_URLS = 10_000
 """As many go into one batch."""
+FORMATS = {"auto": "", "text": "lines", "csv": "csv", "json": "jsonl"}
+"""Of the parameter, as `format_of` calls them."""
 PLAIN = re.compile(r"[a-z]+://([a-z0-9.-]+)(?::[0-9]{1,4})?(?:[/?#][!-~]*)?")
 """Most URLs, with the host: a tenth of the time that taking one apart needs."""
-BY_EXTENSION = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -36,13 +36,13 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     if params["by_host"]:
         by_host = _sorted(entries, lambda entry: (entry.host, entry.number))
         for host, group in groupby(by_host, lambda entry: entry.host):
-            yield from _chunks(group, params["count"], {"host": host})
+            yield from _chunks(group, params["items_per_chunk"], {"host": host})
     else:
-        yield from _chunks(entries, params["count"], {})
+        yield from _chunks(entries, params["items_per_chunk"], {})
 
 
 class Entry(NamedTuple):
-    """One URL; `number` is its place in the list, from 0."""
+    """One URL; `number` counts the list's URLs from 0."""
 
     host: str
     url: str
@@ -50,16 +50,16 @@ class Entry(NamedTuple):
 
 
 def _entries(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Entry]:
-    for number, (url, where) in enumerate(_urls(sources, params)):
-        yield Entry(_host(url, where), url, number)
+    for number, (url, location) in enumerate(_urls(sources, params)):
+        yield Entry(_host(url, location), url, number)
 
 
-def _chunks(entries: Iterator[Entry], count: int, about: dict[str, Any]) -> Iterator[Chunk]:
+def _chunks(entries: Iterator[Entry], items: int, metadata: Mapping[str, str]) -> Iterator[Chunk]:
     number = 0
-    while batch := list(islice(entries, count)):
-        name = f"{about.get('host', 'urls')}_{number:06d}.txt".replace(":", "_")
+    while batch := list(islice(entries, items)):
+        name = f"{metadata.get('host', 'urls')}_{number:06d}.txt".replace(":", "_")
         data = "".join(f"{entry.url}\n" for entry in batch).encode()
-        yield Chunk.of_bytes(data, name=name, items=len(batch), metadata={**about, "first": batch[0].number})
+        yield Chunk.of_bytes(data, name=name, items=len(batch), metadata={**metadata, "first_item": batch[0].number})
         number += 1
 
 
@@ -71,12 +71,11 @@ def _once(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _sorted(entries: Iterator[Entry], key: Callable[[Entry], tuple[Any, ...]]) -> Iterator[Entry]:
-    def batches() -> Iterator[Any]:
+    def batches() -> Iterator[pa.RecordBatch]:
         while some := list(islice(entries, SORTED_URLS)):
             lines = [json.dumps(entry, ensure_ascii=False).encode() for entry in some]
             yield keyed(list(map(pa.array, zip(*map(key, some), strict=True))), pa.array(lines, pa.large_binary()))
 
-    pa = need("pyarrow", "tables")
     order = Order(["ascending"] * len(key(Entry("", "", 0))))
     for batch in merged([batches], order, in_order=False):
         for line in batch.column("record").to_pylist():
@@ -84,53 +83,54 @@ def _sorted(entries: Iterator[Entry], key: Callable[[Entry], tuple[Any, ...]]) -
 
 
 def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each URL, and where it stands."""
+    """Each URL, and its location, for messages."""
     for index, url in enumerate(params["urls"] or ()):
         yield url, f"params.partitioner.urls.{index}"
     for source in sources:
-        form = params["format"]
-        if form == "auto":
-            form = BY_EXTENSION.get(PurePosixPath(source.name).suffix.lower(), "text")
-        yield from READERS[form](source, params["field"])
+        if source.size:
+            format = FORMATS[params["format"]] or format_of(source, otherwise="lines")
+            yield from _read(source, format, params["field"])
 
 
-def _text(source: Source, field: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(split_records(source.stream(), source.uri, quoted=False), 1):
+def _read(source: Source, format: str, field: str) -> Iterator[tuple[str, str]]:
+    if format == "lines":
+        return _lines(source)
+    if format == "jsonl":
+        return _json(source, field)
+    if format in DELIMITERS:
+        return _csv(source, field, DELIMITERS[format])
+    msg = f"is {format}, and URLs are read from text, CSV or JSON. Convert the file first."
+    raise source.error(msg)
+
+
+def _lines(source: Source) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(split_records(source.stream(), source, quoted=False), 1):
         url = line.decode(errors="replace").removeprefix("\ufeff").strip()
         if url and not url.startswith("#"):
-            yield url, f"{source.uri}, line {number}"
+            yield url, f"{source.label}, line {number}"
 
 
-def _csv(source: Source, field: str) -> Iterator[tuple[str, str]]:
-    raw = io.BufferedReader(BlockReader(source.stream()))
-    with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
-        table = csv.DictReader(text)
-        for row in table:
-            if field not in row:
-                msg = f"{source.uri}: there is no column {field!r}; it has {', '.join(table.fieldnames or ())}."
-                raise SourceError(msg)
-            yield str(row[field] or "").strip(), f"{source.uri}, line {table.line_num}"
+def _csv(source: Source, field: str, delimiter: str) -> Iterator[tuple[str, str]]:
+    for batch, (column,) in csv_table(source, delimiter).texts([field]):
+        for index, url in enumerate(column.to_pylist()):
+            yield url.strip(), f"{source.label}, {batch.location(index)}"
 
 
 def _json(source: Source, field: str) -> Iterator[tuple[str, str]]:
     for record in json_records(source):
-        where = f"{source.uri}, {record.place}"
         values = record.value if isinstance(record.value, list) else [record.value]
         for value in values:
             try:
-                url = value if isinstance(value, str) and not record.fault else pick(value, field)
+                url = value if isinstance(value, str) and not record.error else pick(value, field)
             except KeyError:
                 url = None
             if not isinstance(url, str):
-                msg = f"{where}: {record.fault or f'has no URL in {field!r}'}."
-                raise SourceError(msg)
-            yield url, where
+                msg = f"{record.location}: {record.error or f'has no URL in {field!r}'}."
+                raise source.error(msg)
+            yield url, f"{source.label}, {record.location}"
 
 
-READERS = {"text": _text, "csv": _csv, "json": _json}
-
-
-def _host(url: str, where: str) -> str:
+def _host(url: str, location: str) -> str:
     if plain := PLAIN.fullmatch(url):
         return plain[1]
     try:
@@ -140,6 +140,6 @@ def _host(url: str, where: str) -> str:
     except ValueError:
         host = None
     if not host or not parts.scheme or len(url.split()) > 1:
-        msg = f"{where}: {url[:100]!r} is no URL with scheme and host, such as https://example.org/page."
+        msg = f"{location}: {url[:100]!r} is no URL with scheme and host, such as https://example.org/page."
         raise SourceError(msg)
     return host

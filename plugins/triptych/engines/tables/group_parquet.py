@@ -1,0 +1,128 @@
+"""Rows of Parquet gathered by label: numbered, sorted by the label's number with DuckDB, cut where it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from triptych.engines.api import Chunk, Source
+from triptych.engines.arrays.aliases import Codes
+from triptych.engines.arrays.runs import run_lengths, run_starts
+from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.runtime.resources import resources
+from triptych.engines.tables.duckdb_tables import database, literal
+from triptych.engines.tables.group_labels import Labels
+from triptych.engines.tables.group_names import LabelMetadata, named_labels
+from triptych.engines.tables.parquet import BATCH_ROWS, open_parquet
+from triptych.errors import TriptychError
+
+LABEL, ROW = "triptych_label", "triptych_row"
+"""Columns that are added while rows are sorted: the label's number, and the row's number among all."""
+
+
+class ParquetGroups:
+    """Takes all sources, then gives a Parquet file per label."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._labelled = resources().new_folder() / "labelled.parquet"
+        self._writer: pq.ParquetWriter | None = None
+        self._schema = pa.schema([])
+        self._rows = 0
+
+    def add(self, source: Source, columns: Sequence[str]) -> None:
+        """Raises SourceError where a column is missing or the schema is not that of the sources before."""
+        before = self._rows
+
+        def error(row: int, text: str) -> TriptychError:
+            return source.error(f"row {self._rows - before + row}: {text}")
+
+        with source.open() as data:
+            file = open_parquet(data, source)
+            writer = self._writer_of(source, file.schema_arrow, columns)
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                values = [_comparable(batch.column(column)) for column in columns]
+                numbers = self._labels.number(values, _python_texts, error)
+                writer.write_batch(self._labelled_rows(batch, numbers))
+
+    def chunks(self, metadata: LabelMetadata) -> Iterator[Chunk]:
+        """In order of number; a chunk's file is removed when the next one is asked for."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        ordered = self._labelled.with_name("ordered.parquet")
+        with database() as connection:
+            rows = f"SELECT * FROM read_parquet({literal(str(self._labelled))}) ORDER BY {LABEL}, {ROW}"
+            connection.execute(f"COPY ({rows}) TO {literal(str(ordered))} (FORMAT parquet, ROW_GROUP_SIZE 20480)")
+        named = list(named_labels(self._labels, "parquet", metadata))
+        with pq.ParquetFile(ordered) as file:
+            for number, path, count in self._pieces(file.iter_batches(batch_size=BATCH_ROWS)):
+                name, about = named[number]
+                yield Chunk.of_file(path, name=name, items=count, metadata=about)
+                path.unlink()
+
+    def _writer_of(self, source: Source, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:
+        """One for all sources, which have one schema."""
+        missing = [column for column in columns if column not in schema.names]
+        if missing:
+            text = f"there is no column {missing[0]!r}; it has {', '.join(schema.names)}."
+            raise source.error(text)
+        if self._writer is None:
+            self._schema = schema.remove_metadata()
+            added = [pa.field(LABEL, pa.int64()), pa.field(ROW, pa.int64())]
+            self._writer = pq.ParquetWriter(self._labelled, pa.schema([*self._schema, *added]))
+        elif not self._schema.equals(schema.remove_metadata()):
+            text = "its columns are not those of the sources before. Launch a job for each schema."
+            raise source.error(text)
+        return self._writer
+
+    def _labelled_rows(self, batch: pa.RecordBatch, numbers: Codes) -> pa.RecordBatch:
+        """With label and row number, without those of label -1."""
+        rows = range(self._rows, self._rows + batch.num_rows)
+        self._rows += batch.num_rows
+        arrays = [*batch.columns, pa.array(numbers), pa.array(rows, pa.int64())]
+        names = [*batch.schema.names, LABEL, ROW]
+        return pa.RecordBatch.from_arrays(arrays, names=names).filter(pa.array(numbers >= 0))
+
+    def _pieces(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Path, int]]:
+        """(label's number, Parquet file, rows) of each label."""
+        path = self._labelled.with_name("piece.parquet")
+        writer: pq.ParquetWriter | None = None
+        current, count = -1, 0
+        for number, rows in self._runs(batches):
+            if writer is None or number != current:
+                if writer:
+                    writer.close()
+                    yield current, path, count
+                writer, current, count = pq.ParquetWriter(path, self._schema), number, 0
+            writer.write_table(rows)
+            count += rows.num_rows
+        if writer:
+            writer.close()
+            yield current, path, count
+
+    def _runs(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.Table]]:
+        """The label's number, and consecutive rows that have it, as the sources had them."""
+        for batch in batches:
+            numbers = batch.column(LABEL).to_numpy()
+            rows = batch.select(self._schema.names)
+            starts = run_starts(numbers)
+            lengths = run_lengths(starts, batch.num_rows)
+            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+                # DuckDB tells text of one kind only.
+                yield int(numbers[start]), pa.Table.from_batches([rows.slice(start, length)]).cast(self._schema)
+
+
+def _comparable(values: pa.Array) -> pa.Array:
+    """A column whose equal values can be found: not in a dictionary, nested ones as text."""
+    if pa.types.is_dictionary(values.type):
+        return values.cast(values.type.value_type)
+    return _python_texts(values) if pa.types.is_nested(values.type) else values
+
+
+def _python_texts(values: pa.Array) -> TextColumn:
+    """Values of any type as Python writes them."""
+    return pa.array(map(str, values.to_pylist()), pa.large_string())

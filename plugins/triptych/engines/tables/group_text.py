@@ -1,0 +1,85 @@
+"""Records of CSV, TSV or JSON Lines gathered by label, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from triptych.engines.api import Chunk, Source
+from triptych.engines.runtime.resources import resources
+from triptych.engines.tables.csv_batches import Batch, csv_table, line_batches
+from triptych.engines.tables.formats import DELIMITERS
+from triptych.engines.tables.group_labels import Labels, csv_texts, json_texts
+from triptych.engines.tables.group_names import LabelMetadata, named_labels
+from triptych.engines.tables.group_spill import Group, GroupSpill
+from triptych.engines.tables.json_lines import json_columns
+from triptych.errors import TriptychError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEPT_BYTES = 1024 * 1024
+"""A chunk up to this size is handed on in memory, without a file."""
+
+
+class TextGroups:
+    """Takes all sources of one format, then gives a chunk per label."""
+
+    def __init__(self, labels: Labels, format: str) -> None:
+        self._labels = labels
+        self._format = format
+        self._spill = GroupSpill()
+        self._header = b""
+
+    def add(self, source: Source, columns: Sequence[str]) -> None:
+        """Raises SourceError for a header that is not that of the sources before, and for a record without label."""
+        texts = csv_texts(DELIMITERS[self._format]) if self._format in DELIMITERS else json_texts
+        for batch, raws in self._batches(source, columns):
+            self._spill.add(batch, self._labels.number(raws, texts, partial(_error, source, batch)))
+
+    def chunks(self, metadata: LabelMetadata) -> Iterator[Chunk]:
+        """In order of number, each with the header; a file of a chunk is removed when the next one is asked for."""
+        named = list(named_labels(self._labels, self._format, metadata))
+        path = resources().new_folder() / "group"
+        for group, (name, about) in zip(self._spill.read(len(named)), named, strict=True):
+            yield _chunk(group, path, self._header, name, about)
+            path.unlink(missing_ok=True)
+
+    def _batches(self, source: Source, columns: Sequence[str]) -> Iterator[tuple[Batch, Sequence[pa.Array]]]:
+        if self._format in DELIMITERS:
+            table = csv_table(source, DELIMITERS[self._format])
+            self._take_header(table.header, source)
+            yield from table.batches(columns)
+            return
+        for batch in line_batches(source.stream(), source, blank=False):
+            values = json_columns(batch, columns, source)
+            for name, column in zip(columns, values, strict=True):
+                if column.null_count:
+                    absent = column.is_null().index(True).as_py()
+                    msg = f"{batch.location(absent)} has no value {name!r}. Correct it."
+                    raise source.error(msg)
+            yield batch, values
+
+    def _take_header(self, header: bytes, source: Source) -> None:
+        if not self._header:
+            self._header = header if header.endswith(b"\n") else header + b"\n"
+        elif header.rstrip(b"\r\n") != self._header.rstrip(b"\r\n"):
+            text = f"its header {header[:200]!r} is not that of the sources before, {self._header[:200]!r}."
+            raise source.error(text)
+
+
+def _error(source: Source, batch: Batch, index: int, text: str) -> TriptychError:
+    return source.error(f"{batch.location(index)}: {text}")
+
+
+def _chunk(group: Group, path: Path, header: bytes, name: str, metadata: Mapping[str, Any]) -> Chunk:
+    """In memory while it is small."""
+    if group.size <= KEPT_BYTES:
+        data = b"".join([header, *group.blocks])
+        return Chunk.of_bytes(data, name=name, items=group.count, metadata=metadata)
+    with path.open("wb") as out:
+        out.write(header)
+        out.writelines(group.blocks)
+    return Chunk.of_file(path, name=name, items=group.count, metadata=metadata)
