@@ -1,21 +1,22 @@
-"""A small client of Airflow's REST API (v2): what the demo, the tests and the benchmarks need."""
+"""A small client of Airflow's REST API (v2), on httpx, which comes with Airflow: for demo, tests and benchmarks."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
+
+import httpx
 
 from triptych.errors import TriptychError
 
 DONE = frozenset({"success", "failed"})
-PAGE = 100  # Airflow's own cap on `limit`.
-ATTEMPTS = 5  # For requests that a busy SQLite answers with 5xx.
+PAGE = 100
+"""Airflow's own cap on `limit`."""
+ATTEMPTS = 5
+"""For requests that a busy SQLite answers with 5xx."""
 _nap = threading.Event().wait
 
 
@@ -29,13 +30,38 @@ class AirflowError(TriptychError):
         self.status = status
 
 
+class _Token(httpx.Auth):
+    """The token of one user, fetched when first needed and when it is refused."""
+
+    requires_response_body = True
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._login = httpx.Request("POST", f"{url}/auth/token", json={"username": user, "password": password})
+        self._header: str | None = None
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """httpx's protocol: each request that is yielded is sent, and its response comes back."""
+        if self._header is not None:
+            request.headers["Authorization"] = self._header
+            response = yield request
+            if response.status_code not in (401, 403):  # Airflow answers 403 to a token that has expired.
+                return
+        token = yield self._login
+        if token.is_error:
+            return  # The login's own answer is the answer.
+        self._header = request.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+        yield request
+
+
 class AirflowClient:
-    """Speaks to one api-server as one user; the token is fetched when first needed and after a 401."""
+    """Speaks to one api-server as one user."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.url = url.rstrip("/")
-        self._login = {"username": user, "password": password}
-        self._token: str | None = None
+        self._auth = _Token(self.url, user, password)
+        # No connection is kept: there is nothing to close, and none that a restarted server has forgotten.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=f"{self.url}/api/v2/", timeout=30, limits=limits, trust_env=False)
 
     def get(self, path: str, **query: Any) -> Any:
         """The decoded JSON of `/api/v2/<path>`."""
@@ -49,11 +75,9 @@ class AirflowClient:
         query: Mapping[str, Any] | None = None,
     ) -> Any:
         """One request under `/api/v2/`; a GET is repeated on 5xx. AirflowError has the answer's text."""
-        tail = f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""
-        tries = ATTEMPTS if method == "GET" else 1
-        for left in reversed(range(tries)):
+        for left in reversed(range(ATTEMPTS if method == "GET" else 1)):
             try:
-                return self._authorized(method, f"/api/v2/{path}{tail}", body)
+                return self._send(method, path, body, query, self._auth)
             except AirflowError as error:
                 if left == 0 or (error.status is not None and error.status < 500):
                     raise
@@ -63,15 +87,17 @@ class AirflowClient:
     def health(self) -> Mapping[str, str]:
         """State per component (`metadatabase`, `scheduler`, `dag_processor`); empty when nothing answers."""
         try:
-            answer = self._send("GET", "/api/v2/monitor/health", None, token=None)
+            answer = self._send("GET", "monitor/health", None, None, None)
         except AirflowError:
             return {}
         return {name: str(part.get("status")) for name, part in answer.items() if part}
 
     def dags(self) -> list[dict[str, Any]]:
+        """Every DAG that the DAG processor has stored."""
         return self._pages("dags", "dags")
 
     def import_errors(self) -> list[dict[str, Any]]:
+        """What the DAG processor could not import: `filename` and `stack_trace` of each."""
         return self._pages("importErrors", "import_errors")
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
@@ -81,22 +107,24 @@ class AirflowClient:
         return str(run["dag_run_id"])
 
     def pause(self, dag_id: str, *, paused: bool = True) -> None:
+        """Pause a DAG, so that its schedule starts nothing; or let it go on."""
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Every run of the DAG, oldest first, as Airflow lists them."""
         return self._pages(f"dags/{dag_id}/dagRuns", "dag_runs")
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
         """Mark one task instance; a running one is killed."""
-        path = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/{map_index}"
-        self.call("PATCH", path, {"new_state": state})
+        self.call("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}/{map_index}", {"new_state": state})
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        return str(self.get(f"dags/{dag_id}/dagRuns/{_quoted(run_id)}")["state"])
+        """`queued`, `running`, `success` or `failed`."""
+        return str(self.get(_run(dag_id, run_id))["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of the run; mapped ones have `map_index` from 0, others -1."""
-        return self._pages(f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances", "task_instances")
+        return self._pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
 
     def clear(
         self,
@@ -116,26 +144,19 @@ class AirflowClient:
             "reset_dag_runs": True,
         }
         if task_ids:
-            body["task_ids"] = [list(item) if isinstance(item, tuple) else item for item in task_ids]
-        answer = self.call("POST", f"dags/{dag_id}/clearTaskInstances", body)
-        return list(answer["task_instances"])
+            body["task_ids"] = list(task_ids)
+        return list(self.call("POST", f"dags/{dag_id}/clearTaskInstances", body)["task_instances"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, attempt: int = 1) -> str:
         """The text of one attempt's log, one event per line."""
-        path = f"dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{attempt}"
-        content = self.get(path, map_index=map_index, full_content="true")["content"]
-        if isinstance(content, str):
-            return content
-        return "\n".join(_log_line(item) for item in content)
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{attempt}"
+        content = self.get(path, map_index=map_index, full_content=True)["content"]
+        return content if isinstance(content, str) else "\n".join(map(_log_line, content))
 
     def wait_for_dag(self, dag_id: str, timeout_s: float = 120) -> None:
         """Until the DAG processor has stored the DAG; AirflowError names import errors."""
-
-        def known() -> bool:
-            return any(dag["dag_id"] == dag_id for dag in self.dags())
-
-        if not poll(known, timeout_s, 1.0):
-            broken = "\n".join(f"{e['filename']}: {e['stack_trace']}" for e in self.import_errors())
+        if not poll(lambda: any(dag["dag_id"] == dag_id for dag in self.dags()), timeout_s, 1.0):
+            broken = "\n".join(f"{each['filename']}: {each['stack_trace']}" for each in self.import_errors())
             msg = f"The DAG {dag_id!r} is not there after {timeout_s:.0f} s. {broken or 'No import errors.'}"
             raise AirflowError(msg)
 
@@ -165,35 +186,23 @@ class AirflowClient:
             if not page[key] or len(rows) >= page["total_entries"]:
                 return rows
 
-    def _authorized(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        fresh = self._token is None
-        if self._token is None:
-            self._token = str(self._send("POST", "/auth/token", self._login, token=None)["access_token"])
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, Any] | None,
+        auth: httpx.Auth | None,
+    ) -> Any:
         try:
-            return self._send(method, path, body, self._token)
-        except AirflowError as error:
-            if error.status != 401 or fresh:
-                raise
-            self._token = None
-            return self._authorized(method, path, body)
-
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None) -> Any:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                detail = error.read().decode(errors="replace")[:2000]
-            msg = f"{method} {path}: HTTP {error.code}: {detail}"
-            raise AirflowError(msg, error.code) from None
-        except OSError as error:
-            msg = f"{method} {self.url}{path}: {error}. Is the api-server running?"
+            answer = self._http.request(method, path, json=body, params=query, auth=auth)
+        except httpx.HTTPError as error:
+            msg = f"{method} {self._http.base_url}{path}: {error}. Is the api-server running?"
             raise AirflowError(msg) from error
+        if answer.is_error:
+            msg = f"{method} {path}: HTTP {answer.status_code}: {answer.text[:2000]}"
+            raise AirflowError(msg, answer.status_code)
+        return answer.json() if answer.content else None
 
 
 def poll(condition: Callable[[], bool], timeout_s: float, interval_s: float) -> bool:
@@ -206,15 +215,13 @@ def poll(condition: Callable[[], bool], timeout_s: float, interval_s: float) -> 
     return True
 
 
-def _quoted(run_id: str) -> str:
-    return urllib.parse.quote(run_id, safe="")
+def _run(dag_id: str, run_id: str) -> str:
+    return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
 
 
 def _log_line(item: Any) -> str:
     """One structured event as text, with the error's message, which Airflow keeps apart."""
     if not isinstance(item, dict):
         return str(item)
-    lines = [str(item.get("event", ""))]
-    for fault in item.get("error_detail") or ():
-        lines.append(f"{fault.get('exc_type')}: {fault.get('exc_value')}")
-    return "\n".join(lines)
+    details = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in item.get("error_detail") or ()]
+    return "\n".join([str(item.get("event", "")), *details])
