@@ -16,10 +16,11 @@ from pathlib import Path
 from triptych.blocks import Role, read_catalog
 from triptych.engines.api import Source
 from triptych.engines.runtime.loading import load_engine
-from triptych.jobs.job import Job, open_job, resolve_sources
-from triptych.jobs.spec import build_job_spec
+from triptych.jobs.sources import resolve_sources
+from triptych.jobs.spec import block_params, source_locations
 from triptych.settings import PROJECT, read_settings
-from triptych.stages.fan_out import engine_sources
+from triptych.stages.sources import engine_sources
+from triptych.storage import Stores
 
 ROW = b'1234567,"a name, quoted",2026-11-24T00:00:00Z,3.14159,some more text to fill the row\n'
 ROWS_PER_CHUNK = 1_000_000
@@ -37,19 +38,20 @@ def main() -> None:
             for _ in range(int(gigabytes * 1e9 / len(block))):
                 out.write(block)
         print(f"{table.stat().st_size / 1e9:.2f} GB, {ROWS_PER_CHUNK:,} rows a chunk, best of {REPEATS}")
-        job = _job(folder, table)
-        sources = engine_sources(job, resolve_sources(job), folder)
-        show("rows of CSV", lambda: cut(job, sources, "csv"))
-        show("rows of lines", lambda: cut(job, sources, "lines"))
+        stores = Stores(read_settings({"allowed_roots": str(folder)}))
+        sources = engine_sources(resolve_sources(source_locations(table.as_uri()), stores), stores, folder)
+        show("rows of CSV", lambda: cut(sources, "csv"))
+        show("rows of lines", lambda: cut(sources, "lines"))
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         show("wc -l", lambda: _command("wc", "-l", str(table)))
         show("split -l", lambda: _command("split", "-l", str(ROWS_PER_CHUNK), str(table), str(folder / "part-")))
         print(f"peak memory of rows: {peak_mib:.0f} MiB")
 
 
-def cut(job: Job, sources: Sequence[Source], kind: str) -> None:
-    partition = load_engine(job.template.blocks[Role.PARTITIONER], "partition")
-    for _ in partition(sources, {**job.spec.params[Role.PARTITIONER], "format": kind}):
+def cut(sources: Sequence[Source], format_: str) -> None:
+    engine = read_catalog([PROJECT / "include"]).find(Role.PARTITIONER, "rows")
+    params = block_params(engine, {"items_per_chunk": ROWS_PER_CHUNK, "format": format_})
+    for _ in load_engine(engine, "partition")(sources, params):
         pass
 
 
@@ -66,14 +68,6 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _command(*arguments: str) -> None:
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
-
-
-def _job(folder: Path, table: Path) -> Job:
-    settings = read_settings({"workspace": (folder / "workspace").as_uri(), "allowed_roots": str(folder)})
-    template = read_catalog([PROJECT / "include"]).template("wordcount")
-    params = {"partitioner": {"items_per_chunk": ROWS_PER_CHUNK}}
-    spec = build_job_spec(template, {"dataSource": table.as_uri(), "params": params})
-    return open_job(settings, template, spec, "bench", "run")
 
 
 if __name__ == "__main__":

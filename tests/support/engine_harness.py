@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Role, Template, read_catalog
-from triptych.jobs.job import Job, freeze, frozen_sources, open_job, resolve_sources, thaw
+from triptych.engines import Chunk, resources
+from triptych.jobs.frozen import FrozenBlock, FrozenJob, save_frozen
+from triptych.jobs.job import Job, load_job, new_job
+from triptych.jobs.sources import SourceEntry, resolve_sources
 from triptych.jobs.spec import build_job_spec
-from triptych.jobs.workspace import ChunkEntry, Commit
+from triptych.running import Usage
+from triptych.running.result_files import ResultLimits
 from triptych.settings import PROJECT, Settings
-from triptych.stages import stages
-from triptych.stages.transfer import ChunkReader
-from triptych.storage.base import FileEntry
+from triptych.stages.assemble import assemble
+from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
+from triptych.stages.chunk_reader import ChunkReader
+from triptych.stages.partition import cut, partition
+from triptych.stages.run_pack import ResultStore
+from triptych.stages.sessions import BlockRunner
 
 INCLUDE = PROJECT / "include"
 SAMPLES = INCLUDE / "engines" / "samples"
+UPLOADS = UploadLimits(parallelism=4, bytes=1 << 24)
 _runs = itertools.count()
 DAG = "engine"
 
@@ -65,11 +74,36 @@ def split(
 ) -> list[Piece]:
     """The chunks that a partitioner makes of these sources (local paths, URIs, or objects with a connection)."""
     job = split_only(settings, engine, sources, params)
-    reader = ChunkReader(job, frozen_sources(job))
+    return _pieces(job)
+
+
+def split_and_copies(
+    settings: Settings, engine: str, sources: Sequence[dict[str, Any]], params: Mapping[str, Any]
+) -> tuple[list[Piece], list[str]]:
+    """The same, and the names of the sources that the partitioner wanted as local files."""
+    job = _job(settings, _template(partitioner=engine), {"dataSource": list(sources)}, params)
+    entries = tuple(resolve_sources(job.spec.sources, job.stores))
+    with (
+        _cut(job, entries) as made,
+        job.workspace.store.writer(job.workspace.chunk_list_uri) as out,
+    ):
+        scratch = resources().scratch
+        write_chunk_list(ChunkStore(job.workspace, entries, engine, scratch).entries(made, UPLOADS), out, scratch)
+        copies = [path.name.partition("_")[2] for path in (scratch / "sources").iterdir()]
+    return _pieces(dataclasses.replace(job, sources=entries)), copies
+
+
+def _pieces(job: Job) -> list[Piece]:
+    reader = ChunkReader(job.workspace, job.sources, job.stores)
     return [
         Piece(entry.name, b"".join(reader.blocks(entry)), entry.items, entry.metadata, entry.ranges is None)
         for entry in job.workspace.chunks()
     ]
+
+
+def _cut(job: Job, sources: Sequence[SourceEntry]) -> AbstractContextManager[Iterable[Chunk]]:
+    engine, params = job.template.blocks[Role.PARTITIONER], job.spec.params[Role.PARTITIONER]
+    return cut(engine, params, sources, job.stores, BlockRunner.of(job))
 
 
 def split_only(
@@ -82,8 +116,8 @@ def split_only(
     """The job after its stage `partition`."""
     conf = {"dataSource": [_uri(s) for s in sources] or None}
     job = _job(settings, _template(partitioner=engine), conf, params, run_id=run_id)
-    stages.partition(job, print)
-    return job
+    partition(job)
+    return load_job(job.settings, job.template, job.dag_id, job.run_id, job.stores)
 
 
 def entries_in_scratch(
@@ -92,7 +126,7 @@ def entries_in_scratch(
     """How many files and folders lie in the scratch folder when each chunk has been made, and when the last is gone."""
     conf = {"dataSource": [_uri(s) for s in sources] or None}
     job = _job(settings, _template(partitioner=engine), conf, params)
-    with stages.cut(job, resolve_sources(job), print) as made:
+    with _cut(job, resolve_sources(job.spec.sources, job.stores)) as made:
         counts = [sum(1 for _ in settings.scratch.rglob("*")) for _ in made]
         return [*counts, sum(1 for _ in settings.scratch.rglob("*"))]
 
@@ -102,7 +136,7 @@ def join(
 ) -> dict[str, bytes]:
     """The output files that an assembler makes, `output.json` left out; chunk n has results[n]."""
     job = finished(settings, engine, results, params or {})
-    outcome = stages.assemble(thaw(job.settings, job.template, job.dag_id, job.run_id), print)
+    outcome = assemble(job)
     folder = Path(outcome.uri.removeprefix("file://"))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     found.pop("output.json")
@@ -158,23 +192,27 @@ def split_here(given: Mapping[str, Any], settings: Settings) -> None:
 
 def join_here(given: Mapping[str, Any], settings: Settings) -> None:
     """What the child of `join_peak_mib` does."""
-    stages.assemble(thaw(settings, _template(assembler=given["engine"]), DAG, given["run_id"]), print)
+    assemble(load_job(settings, _template(assembler=given["engine"]), DAG, given["run_id"]))
 
 
 def finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
     """A job whose chunks are all committed."""
-    job = _job(settings, _template(assembler=engine), {}, params, role="assembler")
-    freeze(job, [])
+    job = _job(settings, _template(assembler=engine), {}, params, role=Role.ASSEMBLER)
+    blocks = {role: FrozenBlock.of(block, None) for role, block in job.template.blocks.items()}
+    save_frozen(job.workspace, FrozenJob(job.spec, job.started, blocks, ()))
+    chunks = [Chunk.of_bytes(b"", name=result.name or None, metadata=result.metadata) for result in results]
+    # Not by `write_chunk_list`: these chunks have their parts already, and some lack one on purpose.
     with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
-        for number, result in enumerate(results):
-            name = result.name or f"chunk_{number}"
-            out.write(ChunkEntry(number, name, 0, sha256="", metadata=result.metadata).to_line())
+        for entry in ChunkStore(job.workspace, [], engine, settings.scratch).entries(chunks, UPLOADS):
+            out.write(entry.to_line())
+    store = ResultStore(job.workspace, "1-harness", ResultLimits(files=1 << 20, bytes=1 << 40), UPLOADS.parallelism)
     for number, result in enumerate(results):
-        files = []
-        for name, data in sorted(result.files.items()):
-            job.workspace.store.put(job.workspace.result_uri(number, "1-x", name), data)
-            files.append(FileEntry(name, len(data), hashlib.sha256(data).hexdigest()))
-        job.workspace.commit(Commit(number, "1-x", tuple(files), 0.0))
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in result.files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+            store.commit(number, Path(folder), Usage(0.0))
     return job
 
 
@@ -196,11 +234,11 @@ def _job(
     template: Template,
     conf: dict[str, Any],
     params: Mapping[str, Any],
-    role: str = "partitioner",
+    role: Role = Role.PARTITIONER,
     run_id: str = "",
 ) -> Job:
     spec = build_job_spec(template, {**conf, "params": {role: dict(params)}})
-    return open_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
+    return new_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
 
 
 def _uri(source: Path | str | dict[str, Any]) -> str | dict[str, Any]:

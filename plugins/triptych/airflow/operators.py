@@ -11,10 +11,13 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.blocks import Template, read_catalog
 from triptych.errors import TriptychError
-from triptych.jobs.job import Job, open_job, thaw
+from triptych.jobs.job import Job, load_job, new_job
+from triptych.jobs.packs import Pack
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import get_settings
-from triptych.stages import stages
+from triptych.stages.assemble import assemble
+from triptych.stages.partition import partition
+from triptych.stages.run_pack import run_pack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,17 +41,17 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         super().__init__(**kwargs)
         self.template_id = template_id
 
-    def execute(self, context: Context) -> list[dict[str, int]]:
+    def execute(self, context: Context) -> list[Pack]:
         return _guarded(lambda: self._partition(context))
 
-    def _partition(self, context: Context) -> list[dict[str, int]]:
+    def _partition(self, context: Context) -> list[Pack]:
         template = _template(self.template_id)
         dates = {name: str(context[name]) for name in _DATES if context.get(name) is not None}
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
         spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
-        job = open_job(get_settings(), template, spec, run.dag_id, run.run_id)
-        return [{"first": pack["first"], "count": pack["count"]} for pack in stages.partition(job, self.log.info).packs]
+        job = new_job(get_settings(), template, spec, run.dag_id, run.run_id)
+        return partition(job).packs
 
 
 class AppOperator(_EndsAtOnce, DockerOperator):
@@ -56,7 +59,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
     template_fields = ()
 
-    def __init__(self, *, template_id: str, pack: Mapping[str, int], image: str, **kwargs: Any) -> None:
+    def __init__(self, *, template_id: str, pack: Pack, image: str, **kwargs: Any) -> None:
         super().__init__(image=image or "none", mount_tmp_dir=False, auto_remove="force", **kwargs)
         self.template_id = template_id
         self.pack = pack
@@ -65,9 +68,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
         _guarded(lambda: self._run(context))
 
     def _run(self, context: Context) -> None:
-        job = _thawed(self.template_id, context)
-        first, count = int(self.pack["first"]), int(self.pack["count"])
-        ran = stages.run_pack(job, first, count, context["ti"].try_number, self.log.info)
+        ran = run_pack(_loaded(self.template_id, context), self.pack, context["ti"].try_number)
         self.log.info("%d chunk(s) committed.", ran)
 
 
@@ -82,7 +83,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         return _guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
-        outcome = stages.assemble(_thawed(self.template_id, context), self.log.info)
+        outcome = assemble(_loaded(self.template_id, context))
         return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
 
 
@@ -101,9 +102,9 @@ def _template(template_id: str) -> Template:
     return read_catalog(get_settings().include, only=template_id).template(template_id)
 
 
-def _thawed(template_id: str, context: Context) -> Job:
+def _loaded(template_id: str, context: Context) -> Job:
     run = context["dag_run"]
-    return thaw(get_settings(), _template(template_id), run.dag_id, run.run_id)
+    return load_job(get_settings(), _template(template_id), run.dag_id, run.run_id)
 
 
 def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Self
 
@@ -16,14 +17,26 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from triptych.cli.console import echo, echo_error, errors
-from triptych.stages.stages import ChunkOutcome, Plan
+from triptych.stages.partition import Plan
+from triptych.stages.run_pack import ChunkOutcome
+
+_logger = logging.getLogger("triptych")
+
+
+class _LogLines(logging.Handler):
+    """Log records as lines beside the progress: what scripts print, and what happens around them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
+        echo(f"{level}{record.getMessage()}")
 
 
 class Progress:
-    """Watches a job (`triptych.local.Watcher`); `chunks` is their number once it is known."""
+    """Hears how a job goes (`triptych.local.runner.JobListener`); `chunks` is their number once it is known."""
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
-        self._quiet, self._verbose = quiet, verbose
+        self._quiet = quiet
+        self._log = _LogLines(logging.INFO if verbose else logging.CRITICAL)
         self.chunks = 0
         self._done = 0
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -39,28 +52,30 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._bar.start()
+        _logger.addHandler(self._log)
+        self._before = _logger.level, _logger.propagate
+        _logger.setLevel(self._log.level)
+        _logger.propagate = False  # Airflow, once a connection is asked for, has a handler of its own above.
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        _logger.level, _logger.propagate = self._before
+        _logger.removeHandler(self._log)
         self._bar.stop()
 
-    def log(self, line: str) -> None:
-        if self._verbose:
-            echo(line)
-
-    def planned(self, plan: Plan) -> None:
+    def on_planned(self, plan: Plan) -> None:
         self.chunks = plan.chunks
         self._bar.update(self._task, description="Chunks", total=plan.chunks)
         if not self._quiet:
             echo(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
 
-    def ended(self, outcome: ChunkOutcome) -> None:
+    def on_chunk(self, outcome: ChunkOutcome) -> None:
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if outcome.error:
             echo_error(outcome.error)
 
-    def assembling(self) -> None:
+    def on_assembling(self) -> None:
         self._bar.update(self._task, description="Assembling", completed=self.chunks)
         if not self._quiet and not errors.is_terminal:
             echo(f"{self._done} chunk(s) run; assembling.")

@@ -20,6 +20,7 @@ from triptych.cli.progress import Progress
 from triptych.cli.setup import AsJson, Include, local_settings
 from triptych.errors import ManifestError, TriptychError
 from triptych.jobs.spec import build_job_spec
+from triptych.jobs.workspace import workspace_root
 from triptych.local.runner import Summary, new_run_id, resume_job, run_job
 from triptych.settings import Runner, Settings
 from triptych.storage.files import file_path
@@ -93,7 +94,7 @@ def _sound_template(settings: Settings, name: str) -> Template:
 
 def _forget(settings: Settings, template: Template, run_id: str, summary: Summary) -> None:
     """Remove the staging area of a finished job, when it is a local one that the output does not lie in."""
-    root = f"{settings.workspace}/{template.id}/{run_id}"
+    root = workspace_root(settings, template.id, run_id)
     if root.startswith("file://") and not summary.outcome.uri.startswith(root):
         shutil.rmtree(file_path(root), ignore_errors=True)
 

@@ -11,16 +11,16 @@ FEW_CHUNKS = 16
 CHUNKS_PER_PACK = 8
 """Beyond, a pack holds at least so many: starting a task and a container costs as much as some 8 trivial chunks."""
 
+MOST_TASKS = 1000
+"""`core.max_map_length` is 1024 unless an operator raised it."""
+
 
 class Pack(TypedDict):
-    """`count` consecutive chunks from number `first`."""
+    """`count` consecutive chunks from number `first`, of all the job's `chunks`; also what its task gets by XCom."""
 
     first: int
     count: int
-
-
-MOST_TASKS = 1000
-"""`core.max_map_length` is 1024 unless an operator raised it."""
+    chunks: int
 
 
 def packs(chunks: int, per_task: int | str, most_tasks: int = MOST_TASKS) -> list[Pack]:
@@ -35,4 +35,4 @@ def packs(chunks: int, per_task: int | str, most_tasks: int = MOST_TASKS) -> lis
         tasks = max(FEW_CHUNKS, -(-chunks // CHUNKS_PER_PACK))
     tasks = min(tasks, most_tasks, MOST_TASKS, chunks)
     bounds = [chunks * i // tasks for i in range(tasks + 1)]
-    return [Pack(first=a, count=b - a) for a, b in pairwise(bounds)]
+    return [Pack(first=a, count=b - a, chunks=chunks) for a, b in pairwise(bounds)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from triptych.errors import IntegrityError, ObjectNotFoundError
-from triptych.storage import FileEntry, Store
+from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError
+from triptych.settings import Settings
+from triptych.storage import FileEntry, Store, Stores
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class ChunkEntry:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def to_line(self) -> bytes:
+        """As `chunks.jsonl` holds it, with the end of the line."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> ChunkEntry:
+        """What `to_line` wrote, with or without the end of the line."""
         data = json.loads(line)
         ranges = data.pop("ranges")
         return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
@@ -58,7 +61,25 @@ class Commit:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Commit:
+        """What `Workspace.commit` wrote."""
         return cls(**{**data, "files": tuple(FileEntry(**item) for item in data["files"])})
+
+
+def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
+    """The URI below which all objects of one job lie; ConfigError when no workspace is configured."""
+    if not settings.workspace:
+        msg = (
+            "No workspace is configured. Set AIRFLOW__TRIPTYCH__WORKSPACE to a URI that every worker can reach, "
+            "e.g. s3://bucket/triptych or file:///shared/triptych."
+        )
+        raise ConfigError(msg)
+    return f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='')}"
+
+
+def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:
+    """The workspace of one job, which need not have anything in it yet."""
+    root = workspace_root(settings, dag_id, run_id)
+    return Workspace(stores.open(root, settings.workspace_conn_id), root)
 
 
 class Workspace:
@@ -101,10 +122,11 @@ class Workspace:
         return data
 
     def put_json(self, uri: str, data: Mapping[str, Any]) -> None:
+        """Write, or replace, a small object."""
         self.store.put(uri, json.dumps(data, ensure_ascii=False).encode())
 
-    def chunks(self) -> Iterator[ChunkEntry]:
-        """The chunk list as a stream, in order of number."""
+    def chunks(self) -> Generator[ChunkEntry, None, None]:
+        """The chunk list as a stream, in order of number; close it when done before its end."""
         tail = b""
         for block in self.store.stream(self.chunk_list_uri):
             *lines, tail = (tail + block).split(b"\n")
@@ -120,8 +142,26 @@ class Workspace:
         return self.store.put_if_absent(self.commit_uri(commit.chunk), data)
 
     def read_commit(self, number: int) -> Commit | None:
+        """The commit of this chunk; None while no attempt at it has succeeded."""
         data = self.read_json(self.commit_uri(number))
         return Commit.from_json(data) if data else None
+
+    def is_cut(self) -> bool:
+        """Whether the chunk list is there: `partition` writes it last."""
+        try:
+            self.store.stat(self.chunk_list_uri)
+        except ObjectNotFoundError:
+            return False
+        return True
+
+    def put_error(self, number: int, message: str) -> None:
+        """Keep why the last attempt at a chunk failed, for `assemble` to tell."""
+        self.put_json(self.error_uri(number), {"error": message})
+
+    def read_error(self, number: int) -> str:
+        """Why the last attempt at a chunk failed, as a sentence, also when none came to an end."""
+        recorded = self.read_json(self.error_uri(number))
+        return str(recorded["error"]) if recorded else f"Chunk {number}: never ran to an end; see its task's log."
 
     def committed(self) -> set[int]:
         """Numbers of the chunks that have a commit, from one listing."""

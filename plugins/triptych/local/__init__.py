@@ -1,1 +1,1 @@
-"""Jobs and previews on this machine, without Airflow."""
+"""Jobs on this machine, with no Airflow: `runner` runs whole ones, `preview` shows what a partitioner would cut."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Block, Role, Template
-from triptych.engines import Chunk
-from triptych.jobs.job import open_job, resolve_sources
-from triptych.jobs.spec import build_job_spec
+from triptych.blocks import Block
+from triptych.jobs.sources import resolve_sources
+from triptych.jobs.spec import block_params, source_locations
 from triptych.settings import Settings
-from triptych.stages import stages
+from triptych.stages.chunk_list import chunk_name, chunk_size
+from triptych.stages.partition import cut
+from triptych.stages.sessions import BlockRunner
+from triptych.storage import Stores
 
 
 @dataclass(frozen=True)
@@ -30,27 +29,14 @@ class Cut:
 
 
 def preview(settings: Settings, engine: Block, sources: Sequence[Any], params: Mapping[str, Any]) -> Iterator[Cut]:
-    """Every chunk in order; raises what the stage `partition` would raise."""
-    nothing = Block(Role.APP, "preview", "1.0", engine.folder)
-    blocks = {Role.PARTITIONER: engine, Role.APP: nothing, Role.ASSEMBLER: nothing}
-    template = Template("preview", "", blocks, {}, None, None, {}, None, engine.folder)
-    spec = build_job_spec(template, {"dataSource": list(sources) or None, "params": {"partitioner": params}})
-    with tempfile.TemporaryDirectory() as folder:
-        own = dataclasses.replace(settings, workspace=Path(folder).as_uri(), workspace_conn_id=None)
-        job = open_job(own, template, spec, "preview", "preview")
-        with stages.cut(job, resolve_sources(job), lambda _: None) as made:
-            for number, chunk in enumerate(made):
-                yield Cut(
-                    number,
-                    chunk.name or f"chunk_{number}",
-                    _size(chunk),
-                    chunk.ranges is None,
-                    chunk.items,
-                    chunk.metadata,
-                )
+    """Every chunk in order; raises what the stage `partition` would raise.
 
-
-def _size(chunk: Chunk) -> int:
-    if chunk.path is not None:
-        return chunk.path.stat().st_size
-    return len(chunk.data or b"") + len(chunk.prefix) + sum(run.length for run in chunk.ranges or ())
+    `sources` are those of a job spec: URIs, objects with `uri` and `conn_id`, descriptors.
+    """
+    checked = block_params(engine, params)
+    stores = Stores(settings)
+    entries = resolve_sources(source_locations(list(sources) or None), stores)
+    with cut(engine, checked, entries, stores, BlockRunner(settings, job_id="preview")) as made:
+        for number, chunk in enumerate(made):
+            name, size, copied = chunk_name(number, chunk), chunk_size(chunk), chunk.ranges is None
+            yield Cut(number, name, size, copied, chunk.items, chunk.metadata)

@@ -12,31 +12,37 @@ from typing import Protocol
 
 from triptych.blocks import Template
 from triptych.errors import ChunkError
-from triptych.jobs.job import Job, open_job, thaw
+from triptych.jobs.job import Job, load_job, new_job
 from triptych.jobs.packs import Pack
 from triptych.jobs.spec import JobSpec
 from triptych.running import Stop
 from triptych.settings import Settings
-from triptych.stages import stages
+from triptych.stages.assemble import Outcome, assemble
+from triptych.stages.partition import Plan, partition
+from triptych.stages.run_pack import ChunkOutcome, run_pack
 
 POLL_S = 0.2
 """A wait without end would not notice Ctrl-C."""
 
 
-class Watcher(Protocol):
-    """Is told how a job goes; called from several threads."""
+class JobListener(Protocol):
+    """Hears how a job goes; called from several threads. What scripts print comes by `logging`."""
 
-    def log(self, line: str) -> None: ...
-    def planned(self, plan: stages.Plan) -> None: ...
-    def ended(self, outcome: stages.ChunkOutcome) -> None: ...
-    def assembling(self) -> None: ...
+    def on_planned(self, plan: Plan) -> None:
+        """The chunk list is written."""
+
+    def on_chunk(self, outcome: ChunkOutcome) -> None:
+        """A chunk ended, well or not."""
+
+    def on_assembling(self) -> None:
+        """Every pack has been run."""
 
 
 @dataclass(frozen=True)
 class Summary:
     """What a finished job came to."""
 
-    outcome: stages.Outcome
+    outcome: Outcome
     bytes_in: int
     seconds: float
 
@@ -47,34 +53,34 @@ def new_run_id() -> str:
 
 
 def run_job(
-    settings: Settings, template: Template, spec: JobSpec, run_id: str, workers: int, watch: Watcher
+    settings: Settings, template: Template, spec: JobSpec, run_id: str, workers: int, listener: JobListener
 ) -> Summary:
     """From source to output; KeyboardInterrupt leaves no process, container or scratch folder behind."""
-    return _run_stages(open_job(settings, template, spec, template.id, run_id), workers, watch)
+    return _run_stages(new_job(settings, template, spec, template.id, run_id), workers, listener)
 
 
-def resume_job(settings: Settings, template: Template, run_id: str, workers: int, watch: Watcher) -> Summary:
+def resume_job(settings: Settings, template: Template, run_id: str, workers: int, listener: JobListener) -> Summary:
     """Do what an earlier run of this id left undone; JobSpecError or IntegrityError when there is none."""
-    return _run_stages(thaw(settings, template, template.id, run_id), workers, watch)
+    return _run_stages(load_job(settings, template, template.id, run_id), workers, listener)
 
 
-def _run_stages(job: Job, workers: int, watch: Watcher) -> Summary:
+def _run_stages(job: Job, workers: int, listener: JobListener) -> Summary:
     started = time.monotonic()
-    plan = stages.partition(job, watch.log)
-    watch.planned(plan)
-    frozen = thaw(job.settings, job.template, job.dag_id, job.run_id)
-    _run_packs(frozen, plan.packs, workers, watch)
-    watch.assembling()
-    outcome = stages.assemble(frozen, watch.log)
+    plan = partition(job)
+    listener.on_planned(plan)
+    frozen = load_job(job.settings, job.template, job.dag_id, job.run_id, job.stores)
+    _run_packs(frozen, plan.packs, workers, listener)
+    listener.on_assembling()
+    outcome = assemble(frozen)
     return Summary(outcome, plan.bytes, time.monotonic() - started)
 
 
-def _run_packs(job: Job, packs: list[Pack], workers: int, watch: Watcher) -> None:
+def _run_packs(job: Job, packs: list[Pack], workers: int, listener: JobListener) -> None:
     stop = Stop()
 
     def work(pack: Pack) -> None:
         stop.check()
-        stages.run_pack(job, pack["first"], pack["count"], 1, watch.log, watch.ended, stop)
+        run_pack(job, pack, 1, listener.on_chunk, stop)
 
     with ThreadPoolExecutor(min(workers, len(packs)) or 1) as pool, _stopping(stop):
         waiting = {pool.submit(work, pack) for pack in packs}

@@ -8,12 +8,16 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from triptych.errors import ChunkError
+from triptych.running.result_files import Admission, ResultLimits
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 
-def put_folder(client: Any, container: str, folder: Path, inside: PurePosixPath) -> None:
+def put_folder(client: APIClient, container: str, folder: Path, inside: PurePosixPath) -> None:
     """Copy `folder` to `inside` in the container, which need not run. Modes are kept; bounded memory."""
     with tempfile.TemporaryFile(dir=folder.parent) as packed:
         with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -22,31 +26,30 @@ def put_folder(client: Any, container: str, folder: Path, inside: PurePosixPath)
         client.put_archive(container, "/", packed)
 
 
-def get_folder(client: Any, container: str, inside: PurePosixPath, folder: Path, limits: tuple[int, int]) -> None:
-    """Copy what lies below `inside` to `folder`, which is empty. `limits` are the most files and the most bytes.
+def get_folder(client: APIClient, container: str, inside: PurePosixPath, folder: Path, limits: ResultLimits) -> None:
+    """Copy what lies below `inside` to `folder`, which is empty; judged while it is read.
 
     The container is not trusted: only folders and regular files are taken, none outside `folder`; ChunkError for
     anything else, and beyond the limits.
     """
-    max_files, max_bytes = limits
     blocks, _ = client.get_archive(container, str(inside))
-    files = size = 0
+    unpack(blocks, folder, limits)
+
+
+def unpack(blocks: Iterable[bytes], folder: Path, limits: ResultLimits) -> None:
+    """Write the members of a tar stream below `folder`, without their first part, the folder that was asked for."""
+    admission = Admission(limits)
     with tarfile.open(fileobj=_Stream(blocks), mode="r|") as tar:
         for member in tar:
             name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
             if member.isdir():
                 (folder / _safe(name)).mkdir(exist_ok=True)
                 continue
-            files, size = files + 1, size + member.size
-            data = tar.extractfile(member) if member.isreg() else None
-            if data is None:
-                kind = "a link" if member.issym() or member.islnk() else "no regular file"
-                msg = f"the result '{name}' is {kind}, which is refused. Write a copy of the file instead."
-                raise ChunkError(msg)
-            if files > max_files or size > max_bytes:
-                msg = f"more than {max_files} files or {max_bytes >> 30} GiB of results."
-                raise ChunkError(msg)
-            _save(data, folder / _safe(name))
+            is_link = member.issym() or member.islnk()
+            admission.admit(str(name), member.size, is_regular=member.isreg(), is_link=is_link)
+            data = tar.extractfile(member)
+            if data is not None:  # None is for folders and special files, which are gone by here.
+                _save(data, folder / _safe(name))
 
 
 def _safe(name: PurePosixPath) -> PurePosixPath:
@@ -56,7 +59,7 @@ def _safe(name: PurePosixPath) -> PurePosixPath:
     return name
 
 
-def _save(data: Any, path: Path) -> None:
+def _save(data: IO[bytes], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as out:
         shutil.copyfileobj(data, out)
@@ -72,7 +75,7 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: Buffer
         if not self._rest:
             self._rest = next(self._blocks, b"")
         count = min(len(buffer), len(self._rest))

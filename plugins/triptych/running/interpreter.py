@@ -7,6 +7,8 @@ from pathlib import Path
 
 from triptych.blocks import Block
 
+LAUNCHER = Path(__file__).parent / "launcher"
+"""Our own files that run beside the script; they need nothing but `/bin/sh`, or Python where the script does."""
 _BY_EXTENSION = {
     ".py": ["python3"],
     ".sh": ["/bin/sh"],

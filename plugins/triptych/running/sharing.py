@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from docker.errors import APIError
 from docker.types import Mount
 
 from triptych.running.archive import get_folder, put_folder
-from triptych.running.process import LAUNCHER
+from triptych.running.interpreter import LAUNCHER
+from triptych.running.result_files import ResultLimits
 from triptych.running.spec import RunSpec, Unit
 from triptych.settings import Settings
+
+if TYPE_CHECKING:
+    from docker import APIClient
 
 INSIDE = PurePosixPath("/triptych")
 WORK, CODE, OURS = INSIDE / "work", INSIDE / "app", INSIDE / "launcher"
@@ -22,6 +27,7 @@ SHARED_CACHE, OWN_CACHE = INSIDE / "shared", INSIDE / "cache"
 # What engines say of a path that is not on their host: Docker Engine, Docker Desktop.
 _NOT_SHARED = ("source path does not exist", "mounts denied")
 _CACHES = shutil.ignore_patterns("__pycache__")
+_log = logging.getLogger(__name__)
 
 _archives_only: set[str] = set()
 """Engines that this process has found not to share our files."""
@@ -44,13 +50,13 @@ class Sharing(Protocol):
 
 
 def create_sharing(
-    client: Any, spec: RunSpec, settings: Settings, create: Callable[[list[Mount]], str], log: Callable[[str], None]
+    client: APIClient, spec: RunSpec, settings: Settings, create: Callable[[list[Mount]], str]
 ) -> tuple[str, Sharing]:
     """Create the container in the way that is configured, or that works; returns its id and the way.
 
     The attempt's folder has a random name: when the engine can mount it, it is ours. Raises the engine's APIError.
     """
-    archives = Archives(client, spec, settings)
+    archives = Archives(client, spec, ResultLimits.of(settings))
     if settings.docker_files == "archive" or settings.docker_url in _archives_only:
         return create(archives.mounts()), archives
     binds = Binds(spec)
@@ -59,7 +65,7 @@ def create_sharing(
     except APIError as error:
         if settings.docker_files == "bind" or not any(text in str(error).lower() for text in _NOT_SHARED):
             raise
-    log(f"The engine at {settings.docker_url} does not share our files: they are copied in and out.")
+    _log.info("The engine at %s does not share our files: they are copied in and out.", settings.docker_url)
     _archives_only.add(settings.docker_url)
     return create(archives.mounts()), archives
 
@@ -97,9 +103,8 @@ class Binds:
 class Archives:
     """We copy folders into the container and results out of it; caches are volumes of the engine's."""
 
-    def __init__(self, client: Any, spec: RunSpec, settings: Settings) -> None:
-        self._client, self._spec = client, spec
-        self._limits = settings.max_result_files, settings.max_result_bytes
+    def __init__(self, client: APIClient, spec: RunSpec, limits: ResultLimits) -> None:
+        self._client, self._spec, self._limits = client, spec, limits
 
     def mounts(self) -> list[Mount]:
         return [

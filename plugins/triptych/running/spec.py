@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePath
+from typing import Any, Protocol
 
-from triptych.blocks import Block
+from triptych.blocks import Block, Role
 from triptych.running.stop import Stop
-
-LAST_LINES = 20
-"""How much of a failed unit's log its error repeats."""
 
 _UNITS = "units"
 
@@ -36,6 +34,7 @@ class Cache:
 
     @staticmethod
     def variables(shared: str, own: str) -> dict[str, str]:
+        """What tells a script where it sees the two folders."""
         return {"SHARED_CACHE_DIR": shared, "USER_CACHE_DIR": own}
 
 
@@ -71,22 +70,45 @@ def unit_folder(work: Path, name: str) -> Path:
 
 
 @dataclass(frozen=True)
+class Variables:
+    """How a role's script calls its input folder, its output folder, and its parameters as JSON."""
+
+    input: str
+    output: str
+    params: str
+
+
+VARIABLES: Mapping[Role, Variables] = {
+    Role.PARTITIONER: Variables("SOURCE_DIR", "CHUNKS_DIR", "PARTITIONER_PARAMS"),
+    Role.APP: Variables("TASK_DIR", "TASK_RESULTS_DIR", "APP_PARAMS"),
+    Role.ASSEMBLER: Variables("TASK_RESULTS_DIR", "OUTPUT_DIR", "ASSEMBLER_PARAMS"),
+}
+
+
+@dataclass(frozen=True)
 class Unit:
-    """One run: `folder` comes from `unit_folder`, with `in/` filled.
+    """One run of a role's script: `folder` comes from `unit_folder`, with `in/` filled."""
 
-    `input_var` and `output_var` name the variables that tell the script where these are.
-    """
-
-    name: str
+    role: Role
     folder: Path
-    input_var: str
-    output_var: str
+    params: Mapping[str, Any]
     env: Mapping[str, str]
+    """What the script is told besides folders and parameters."""
 
-    @property
-    def params(self) -> str:
-        """The parameters as JSON, whatever their variable is called."""
-        return next((value for key, value in self.env.items() if key.endswith("_PARAMS")), "{}")
+    def variables(self, folder: PurePath) -> dict[str, str]:
+        """The script's environment; `folder` is where the script sees the unit's folder."""
+        names = VARIABLES[self.role]
+        data, results = str(folder / "in"), str(folder / "out")
+        params = json.dumps(self.params, ensure_ascii=False)
+        return {
+            **self.env,
+            names.input: data,
+            names.output: results,
+            names.params: params,
+            "TRIPTYCH_INPUT": data,
+            "TRIPTYCH_OUTPUT": results,
+            "TRIPTYCH_PARAMS": params,
+        }
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ class Stop:
     def __init__(self) -> None:
         self._asked = False
         self._lock = threading.Lock()
-        self._enders: list[Callable[[], None]] = []
+        self._ends: list[Callable[[], None]] = []
 
     def ask(self) -> None:
+        """End what is registered now; whoever registers later is ended at once."""
         with self._lock:
             self._asked = True
-            enders = list(self._enders)
+            enders = list(self._ends)
         for end in enders:
             end()
 
@@ -28,10 +29,10 @@ class Stop:
             raise KeyboardInterrupt
 
     @contextmanager
-    def ends(self, end: Callable[[], None]) -> Iterator[None]:
+    def register(self, end: Callable[[], None]) -> Iterator[None]:
         """While the context lasts a stop calls `end`, at once when it was asked for before; then it is raised."""
         with self._lock:
-            self._enders.append(end)
+            self._ends.append(end)
             asked = self._asked
         try:
             if asked:
@@ -39,5 +40,5 @@ class Stop:
             yield
         finally:
             with self._lock:
-                self._enders.remove(end)
+                self._ends.remove(end)
         self.check()

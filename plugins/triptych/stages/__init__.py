@@ -1,4 +1,8 @@
-"""The three stages of a job."""
+"""The three stages of a job, a module each: `partition`, `run_pack`, `assemble`.
+
+Each can run again: what is committed stays, only what is missing is done. They alone take a whole `Job`; what stands
+beside them (`sources`, `chunk_list`, `results`, `destination`, `sessions`) takes a workspace, stores and limits.
+"""
 
 from enum import StrEnum
 

@@ -20,11 +20,11 @@ from tests.support.engine_harness import (
     left_behind,
     peak_mib,
     split,
+    split_and_copies,
 )
 from tests.support.servers import Server, moto_server, s3_client
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
-from triptych.stages.transfer import SourceObject
 
 SPLITS = [case for case in all_cases() if isinstance(case, Split)]
 JOINS = [case for case in all_cases() if isinstance(case, Join)]
@@ -183,15 +183,7 @@ def test_from_a_store_as_from_a_file_as_a_stream(
     for path in sources:
         bucket.put_object(Bucket="engines", Key=f"{tmp_path.name}/{path.name}", Body=path.read_bytes())
     there = [{"uri": f"s3://engines/{tmp_path.name}/{path.name}", "conn_id": "engines"} for path in sources]
-    copies: list[str] = []
-    local_path = SourceObject.local_path
-
-    def copied(source: SourceObject) -> Path:
-        copies.append(source.name)
-        return local_path(source)
-
-    monkeypatch.setattr(SourceObject, "local_path", copied)
-    found = split(settings, case.engine, there, case.params)
+    found, copies = split_and_copies(settings, case.engine, there, case.params)
     assert all(name.endswith(WHOLE_ONLY) for name in copies)
     assert found == split(settings, case.engine, sources, case.params)
 

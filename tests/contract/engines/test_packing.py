@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.support.engine_harness import Results, finished, join
 from triptych.jobs.workspace import Commit
 from triptych.settings import Settings
-from triptych.stages import stages
-from triptych.storage.base import FileEntry
+from triptych.stages.assemble import assemble
+from triptych.storage import FileEntry
 
 BLOCK = bytes(1 << 24)
 
@@ -29,7 +29,7 @@ def test_a_file_of_more_than_4_gib(settings: Settings) -> None:
         digest.update(BLOCK)
     Path(job.workspace.commit_uri(1).removeprefix("file://")).unlink()
     job.workspace.commit(Commit(1, "2-x", (FileEntry("large.bin", size, digest.hexdigest()),), 0.0))
-    found = stages.assemble(job, print)
+    found = assemble(job)
     archive = Path(found.uri.removeprefix("file://")) / "output.zip"
     subprocess.run(["unzip", "-tq", archive], check=True, stdout=subprocess.DEVNULL)
     listed = subprocess.run(["unzip", "-l", archive], check=True, capture_output=True, text=True).stdout

@@ -18,10 +18,13 @@ from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Template
 from triptych.errors import ImageError, ManifestError
-from triptych.jobs.job import open_job, thaw
+from triptych.jobs.job import load_job, new_job
+from triptych.jobs.packs import Pack
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import Runner, Settings
-from triptych.stages import stages
+from triptych.stages.assemble import assemble
+from triptych.stages.partition import partition
+from triptych.stages.run_pack import run_pack
 
 pytestmark = pytest.mark.docker
 SMALL = "triptych-tests/shell:1"
@@ -61,10 +64,10 @@ def _run(settings: Settings, template: Template, tmp_path: Path) -> str:
     source = tmp_path / "source.txt"
     source.write_text("a line\n")
     spec = build_job_spec(template, {"dataSource": source.as_uri()})
-    stages.partition(open_job(settings, template, spec, template.id, "run"), print)
-    job = thaw(settings, template, template.id, "run")
-    stages.run_pack(job, 0, 1, 1, print)
-    return Path(stages.assemble(job, print).uri.removeprefix("file://"), "output.txt").read_text()
+    partition(new_job(settings, template, spec, template.id, "run"))
+    job = load_job(settings, template, template.id, "run")
+    run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+    return Path(assemble(job).uri.removeprefix("file://"), "output.txt").read_text()
 
 
 def test_an_image_with_nothing_but_a_shell_is_enough(in_docker: Settings, small: str, tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ import pytest
 from tests.support.include_folders import JOINED, WORDS, write_app, write_engine
 from triptych.blocks import Template
 from triptych.errors import ChunkError, SourceError, TriptychError
-from triptych.jobs.job import Job, open_job, thaw
+from triptych.jobs.job import Job, load_job, new_job
+from triptych.jobs.packs import Pack
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import PROJECT, Runner, Settings
-from triptych.stages import stages
+from triptych.stages.assemble import Outcome, assemble
+from triptych.stages.partition import Plan, partition
+from triptych.stages.run_pack import run_pack
 
 RUNNERS = [
     "process",
@@ -59,17 +62,16 @@ def runner(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     return dataclasses.replace(settings, runner=Runner(name), docker_files=files or "auto")
 
 
-def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> tuple[Job, stages.Plan]:
-    job = open_job(settings, template, build_job_spec(template, conf), template.id, "run")
-    return job, stages.partition(job, print)
+def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> tuple[Job, Plan]:
+    plan = partition(new_job(settings, template, build_job_spec(template, conf), template.id, "run"))
+    return load_job(settings, template, template.id, "run"), plan
 
 
-def _run(settings: Settings, template: Template, conf: Mapping[str, Any]) -> stages.Outcome:
-    _, plan = _start(settings, template, conf)
-    job = thaw(settings, template, template.id, "run")
+def _run(settings: Settings, template: Template, conf: Mapping[str, Any]) -> Outcome:
+    job, plan = _start(settings, template, conf)
     for pack in plan.packs:
-        stages.run_pack(job, pack["first"], pack["count"], 1, print)
-    return stages.assemble(job, print)
+        run_pack(job, pack, 1)
+    return assemble(job)
 
 
 def _text(tmp_path: Path, text: str) -> str:
@@ -131,13 +133,13 @@ open(os.path.join(os.environ["TASK_RESULTS_DIR"], "r"), "w").write("x")
     template = write_app(tmp_path, script, template=REPLICAS)
     job, _ = _start(runner, template, {})
     with pytest.raises(ChunkError, match=r"Chunk 1 .*exit code 3(?s:.*)about to fail"):
-        stages.run_pack(job, 0, 3, 1, print)
+        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
     before = {n: job.workspace.read_commit(n) for n in (0, 2)}
     with pytest.raises(ChunkError, match="1 of 3 chunks have no result"):
-        stages.assemble(job, print)
+        assemble(job)
     again: list[int] = []
     with pytest.raises(ChunkError):
-        stages.run_pack(job, 0, 3, 2, print, lambda outcome: again.append(outcome.number))
+        run_pack(job, Pack(first=0, count=3, chunks=3), 2, lambda outcome: again.append(outcome.number))
     assert again == [1]
     assert before == {n: job.workspace.read_commit(n) for n in (0, 2)}
     _nothing_left(runner)
@@ -148,8 +150,8 @@ def test_tolerated_failures_are_listed(runner: Settings, tmp_path: Path) -> None
     template = write_app(tmp_path, script, entrypoint="main.sh", template=REPLICAS)
     job, _ = _start(runner, template, {"config": {"toleratedFailurePercentage": 34}})
     with pytest.raises(ChunkError):
-        stages.run_pack(job, 0, 3, 1, print)
-    assert stages.assemble(job, print).failed == [2]
+        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
+    assert assemble(job).failed == [2]
 
 
 def test_a_timeout_ends_the_chunk_and_not_the_next(runner: Settings, tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ if os.environ["CHUNK_NUMBER"] == "0":
     template = write_app(tmp_path, script, template=REPLICAS)
     job, _ = _start(runner, template, {"config": {"taskTimeout": 3}})
     with pytest.raises(ChunkError, match=r"1 of 3 chunk(?s:.*)longer than its timeout of 3 s"):
-        stages.run_pack(job, 0, 3, 1, print)
+        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
     assert job.workspace.committed() == {1, 2}
     _nothing_left(runner)
 
@@ -171,7 +173,7 @@ def test_a_link_is_refused(runner: Settings, tmp_path: Path, target: str) -> Non
     template = write_app(tmp_path, f'ln -s {target} "$TASK_RESULTS_DIR/r"', entrypoint="main.sh")
     job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="'r' is a link"):
-        stages.run_pack(job, 0, 1, 1, print)
+        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
 
 
 def test_5000_files_and_none(runner: Settings, tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(name)
     template = write_app(tmp_path, script.replace("FOLDER", tmp_path.name))
     job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
     with ThreadPoolExecutor(2) as pool:
-        done = [pool.submit(stages.run_pack, job, 0, 1, attempt, print) for attempt in (1, 2)]
+        done = [pool.submit(run_pack, job, Pack(first=0, count=1, chunks=1), attempt) for attempt in (1, 2)]
         assert [future.result() for future in done] == [1, 1]
     (attempt,) = (
         path for path in (tmp_path / "workspace").rglob("results/0/*") if path.is_dir() and any(path.iterdir())
@@ -209,7 +211,7 @@ Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(name)
     commit = job.workspace.read_commit(0)
     assert commit is not None
     assert commit.attempt == attempt.name
-    assert stages.assemble(job, print).files == 1
+    assert assemble(job).files == 1
     _nothing_left(runner)
 
 
@@ -218,7 +220,7 @@ def test_a_changed_source_is_noticed(settings: Settings, tmp_path: Path) -> None
     job, _ = _start(settings, write_app(tmp_path, UPPER, template=LINES), {"dataSource": source})
     _text(tmp_path, "two\n")
     with pytest.raises(ChunkError, match="changed after the job started"):
-        stages.run_pack(job, 0, 1, 1, print)
+        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "empty/", "*.none"])
@@ -239,7 +241,7 @@ def test_out_of_memory_is_told_with_its_limit(settings: Settings, tmp_path: Path
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
     job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match=r"ran out of memory: it went beyond its limit of 0.0625 GiB"):
-        stages.run_pack(job, 0, 1, 1, print)
+        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
 
 
 @pytest.mark.docker
@@ -248,7 +250,7 @@ def test_a_killed_child_is_out_of_memory_too(settings: Settings, tmp_path: Path)
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
     job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="ran out of memory"):
-        stages.run_pack(job, 0, 1, 1, print)
+        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
 
 
 @pytest.mark.docker

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tests.support.include_folders import write_app
 from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
 from triptych.errors import ChunkError
+from triptych.jobs.packs import Pack
 
 TURNED = """
 import json, os
@@ -50,7 +51,7 @@ def _partition(conf: dict[str, Any], **params: Any) -> Any:
     return PartitionOperator(task_id="partition", template_id="tried").execute(_context(conf, **params))
 
 
-def _run(pack: dict[str, int]) -> None:
+def _run(pack: Pack) -> None:
     AppOperator(task_id="app", template_id="tried", pack=pack, image="x").execute(_context({}))
 
 
@@ -60,7 +61,7 @@ def _assemble() -> dict[str, Any]:
 
 def test_the_three_tasks_make_the_output(source: Path) -> None:
     packs = _partition({"dataSource": source.as_uri()})
-    assert packs == [{"first": 0, "count": 1}]
+    assert packs == [{"first": 0, "count": 1, "chunks": 1}]
     _run(packs[0])
     outcome = _assemble()
     folder = Path(outcome["uri"].removeprefix("file://"))

@@ -1,0 +1,71 @@
+"""From the locations that a job names to the objects that are there, each pinned to a version."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, unquote_to_bytes
+
+from triptych.errors import ObjectNotFoundError, SourceError
+from triptych.jobs.locations import Location
+from triptych.storage import ObjectInfo, Store, Stores
+
+
+@dataclass(frozen=True)
+class SourceEntry:
+    """One resolved source object, pinned to a version."""
+
+    uri: str
+    conn_id: str | None
+    size: int
+    etag: str
+
+
+def resolve_sources(locations: Sequence[Location], stores: Stores) -> list[SourceEntry]:
+    """Every object that the locations name, in order given, each prefix or glob in order of decoded URI.
+
+    Raises SourceError when a location names nothing.
+    """
+    return [entry for location in locations for entry in sorted(_resolve(location, stores), key=_decoded)]
+
+
+def _resolve(location: Location, stores: Stores) -> list[SourceEntry]:
+    infos = _infos(location.uri, stores.open(location.uri, location.conn_id))
+    found = [SourceEntry(info.uri, location.conn_id, info.size, info.etag) for info in infos]
+    if not found:
+        shape = "glob" if _is_glob(location.uri) else "folder"
+        msg = f"dataSource {location.uri}: the {shape} holds no file. Check the URI and its connection."
+        raise SourceError(msg)
+    return found
+
+
+def _decoded(entry: SourceEntry) -> bytes:
+    return unquote_to_bytes(entry.uri)
+
+
+def _infos(uri: str, store: Store) -> Iterator[ObjectInfo]:
+    if _is_glob(uri):
+        prefix = uri[: min(uri.find(c) for c in "*?[" if c in uri)]
+        pattern = unquote(uri)
+        # As in a shell, `*` stays inside one folder; the depth must be equal.
+        yield from (
+            info
+            for info in store.list(prefix)
+            if fnmatch.fnmatchcase(unquote(info.uri), pattern) and info.uri.count("/") == pattern.count("/")
+        )
+    elif uri.endswith("/"):
+        yield from (info for info in store.list(uri) if not info.uri.endswith("/"))
+    else:
+        try:
+            yield store.stat(uri)
+        except ObjectNotFoundError:
+            msg = (
+                f"dataSource {uri}: there is no such object. "
+                "A folder must end in '/'; check the name and the connection."
+            )
+            raise SourceError(msg) from None
+
+
+def _is_glob(uri: str) -> bool:
+    return any(character in uri for character in "*?[")

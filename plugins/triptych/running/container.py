@@ -1,0 +1,143 @@
+"""One container: created under our rules, started with its streams attached, killed, asked why it ended, removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import DeviceRequest, Mount
+
+from triptych.running import compat
+from triptych.running.reaper import owner_labels
+from triptych.running.sharing import OWN_CACHE, SHARED_CACHE
+from triptych.running.spec import RunSpec
+from triptych.settings import Settings
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+NOBODY = "65534:65534"
+_GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a container is gone, as its engine says; None where that does not know."""
+
+    exit_code: int | None
+    out_of_memory: bool
+
+
+class Container:
+    """A started container whose input and output are ours, until `remove`."""
+
+    def __init__(self, client: APIClient, container_id: str, stream: BinaryIO) -> None:
+        self.id = container_id
+        self._client = client
+        self._stream = stream
+
+    @classmethod
+    def started(cls, client: APIClient, container_id: str, prepare: Callable[[], None]) -> Self:
+        """Start a created container after `prepare`; one that does not start is removed. Raises docker's APIError."""
+        try:
+            prepare()
+            wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            stream = client.attach_socket(container_id, params=wanted)
+            container = cls(client, container_id, stream)
+        except BaseException:
+            _remove(client, container_id)
+            raise
+        try:
+            client.start(container_id)
+        except BaseException:
+            container.remove()
+            raise
+        return container
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input; OSError when it has ended."""
+        compat.send(self._stream, data)
+
+    def output(self) -> Iterator[bytes]:
+        """What it writes, from where the last reader stopped, until it ends."""
+        return compat.output(self._stream)
+
+    def kill(self) -> None:
+        """End it at once; nothing when it has ended."""
+        with suppress(APIError):
+            self._client.kill(self.id)
+
+    def ending(self) -> Ending:
+        """Wait for its end, half a minute at most, and ask the engine why."""
+        try:
+            self._client.wait(self.id, timeout=30)
+            state = self._client.inspect_container(self.id)["State"]
+        except (DockerException, OSError):
+            return Ending(None, out_of_memory=False)
+        return Ending(state.get("ExitCode"), bool(state.get("OOMKilled")))
+
+    def remove(self) -> None:
+        """Kill and remove it with its volumes, and close its streams; nothing of it is left."""
+        compat.hang_up(self._stream)
+        _remove(self._client, self.id)
+
+
+def create_container(
+    client: APIClient, spec: RunSpec, settings: Settings, command: Sequence[str], mounts: Sequence[Mount]
+) -> str:
+    """The id of a new container that will run `command`, without the image's own entrypoint, rights or network."""
+    cache = spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE))
+    created = client.create_container(
+        image=spec.block.image,
+        entrypoint=list(command),
+        command=[],
+        user=_user(client, spec),
+        environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
+        stdin_open=True,
+        labels={**spec.labels, **owner_labels()},
+        host_config=client.create_host_config(mounts=list(mounts), **_host_config(spec, settings)),
+    )
+    return str(created["Id"])
+
+
+def _host_config(spec: RunSpec, settings: Settings) -> dict[str, Any]:
+    block = spec.block
+    limits: dict[str, Any] = {}
+    if block.min_cpu:
+        limits["nano_cpus"] = int(block.min_cpu * 1e9)
+    if block.min_memory_gib:
+        # Swap counts: the limit means what it says.
+        limits["mem_limit"] = limits["memswap_limit"] = int(block.min_memory_gib * _GIB)
+    if block.gpu:
+        limits["device_requests"] = [_gpus(block.gpu)]
+    return {
+        "network_mode": spec.network or settings.network,
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "pids_limit": settings.pids_limit,
+        **limits,
+    }
+
+
+def _user(client: APIClient, spec: RunSpec) -> str | None:
+    """The worker's own user; under root the image's, or nobody where the image names none."""
+    if os.getuid():
+        return f"{os.getuid()}:{os.getgid()}"
+    own = client.inspect_image(spec.block.image)["Config"].get("User")
+    return None if own else NOBODY
+
+
+def _gpus(gpu: int | tuple[str, ...]) -> DeviceRequest:
+    if isinstance(gpu, int):
+        return DeviceRequest(count=gpu, capabilities=[["gpu"]])
+    return DeviceRequest(device_ids=list(gpu), capabilities=[["gpu"]])
+
+
+def _remove(client: APIClient, container_id: str) -> None:
+    with suppress(NotFound):
+        client.remove_container(container_id, force=True, v=True)

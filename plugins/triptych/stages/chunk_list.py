@@ -1,0 +1,135 @@
+"""From what a partitioner yields to the chunk list; bytes are stored as they come."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from triptych.engines import Chunk
+from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX
+from triptych.errors import EngineError
+from triptych.jobs.sources import SourceEntry
+from triptych.jobs.workspace import ByteRange, ChunkEntry, Workspace
+from triptych.storage import Writer
+from triptych.storage.copying import copy_stream, file_blocks
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """So many chunks are uploaded at once; of those that are in memory no more bytes than these, or one chunk."""
+
+    parallelism: int
+    bytes: int
+
+
+class ChunkStore:
+    """Numbers, checks and stores what one partitioner yields (`label` in messages) of these sources."""
+
+    def __init__(self, workspace: Workspace, sources: Sequence[SourceEntry], label: str, scratch: Path) -> None:
+        self._workspace = workspace
+        self._sources = sources
+        self._label = label
+        self._scratch = scratch
+
+    def entries(self, made: Iterable[Chunk], limits: UploadLimits) -> Iterator[ChunkEntry]:
+        """The description of each chunk, in order, once it is stored; the next ones are made meanwhile."""
+        waiting: deque[tuple[Future[ChunkEntry], int]] = deque()
+        with ThreadPoolExecutor(limits.parallelism) as pool:
+            for number, chunk in enumerate(made):
+                self._check(number, chunk)
+                held = len(chunk.data or b"")
+                while waiting and _is_full(waiting, held, limits):
+                    yield waiting.popleft()[0].result()
+                if chunk.ranges is None:
+                    waiting.append((pool.submit(self._upload, number, self._kept(number, chunk)), held))
+                    continue
+                while waiting:
+                    yield waiting.popleft()[0].result()
+                yield _of_ranges(number, chunk)
+            while waiting:
+                yield waiting.popleft()[0].result()
+
+    def _check(self, number: int, chunk: Chunk) -> None:
+        if (chunk.data is not None) + (chunk.path is not None) + (chunk.ranges is not None) != 1:
+            msg = f"{self._label}: chunk {number} must hold exactly one of data, path and ranges."
+            raise EngineError(msg)
+        for run in chunk.ranges or ():
+            size = self._sources[run.source].size if run.source < len(self._sources) else 0
+            if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
+                msg = f"{self._label}: chunk {number} asks for bytes beyond source {run.source}: {run}."
+                raise EngineError(msg)
+
+    def _kept(self, number: int, chunk: Chunk) -> Chunk:
+        """The chunk with a name of our own for its file: the engine may remove its name when it goes on."""
+        if chunk.path is None:
+            return chunk
+        own = self._scratch / f"upload-{number}"
+        try:
+            own.hardlink_to(chunk.path)
+        except OSError:  # Another file system, or one without links.
+            shutil.copyfile(chunk.path, own)
+        return replace(chunk, path=own)
+
+    def _upload(self, number: int, chunk: Chunk) -> ChunkEntry:
+        blocks = file_blocks(chunk.path) if chunk.path is not None else [chunk.data or b""]
+        stored = copy_stream(blocks, self._workspace.store, self._workspace.chunk_uri(number))
+        if chunk.path is not None:
+            chunk.path.unlink()
+        return ChunkEntry(number, chunk_name(number, chunk), stored.size, sha256=stored.sha256, **_described(chunk))
+
+
+def write_chunk_list(entries: Iterable[ChunkEntry], out: Writer, scratch: Path) -> None:
+    """One line per chunk, in order. Chunks of a known source learn their part and how many there are.
+
+    That number is known when the last chunk is, so the list waits in a local file.
+    """
+    parts: Counter[int] = Counter()
+    waiting = scratch / "chunks.jsonl"
+    with waiting.open("wb") as made:
+        for entry in entries:
+            index = entry.metadata.get(SOURCE_INDEX)
+            if index is not None:
+                entry = replace(entry, metadata={**entry.metadata, PART: parts[index]})
+                parts[index] += 1
+            made.write(entry.to_line())
+    with waiting.open("rb") as lines:
+        for line in lines:
+            entry = ChunkEntry.from_line(line)
+            index = entry.metadata.get(SOURCE_INDEX)
+            if index is not None:
+                line = replace(entry, metadata={**entry.metadata, PARTS: parts[index]}).to_line()
+            out.write(line)
+    waiting.unlink()
+
+
+def chunk_name(number: int, chunk: Chunk) -> str:
+    """What the app sees as CHUNK_NAME: the partitioner's name, or one with the number."""
+    return chunk.name or f"chunk_{number}"
+
+
+def chunk_size(chunk: Chunk) -> int:
+    """The bytes that the app will see; reads the size of a chunk's file, and nothing else of it."""
+    if chunk.path is not None:
+        return chunk.path.stat().st_size
+    return len(chunk.data or b"") + len(chunk.prefix) + sum(run.length for run in chunk.ranges or ())
+
+
+def _is_full(waiting: deque[tuple[Future[ChunkEntry], int]], held: int, limits: UploadLimits) -> bool:
+    return len(waiting) >= limits.parallelism or held + sum(each for _, each in waiting) > limits.bytes
+
+
+def _of_ranges(number: int, chunk: Chunk) -> ChunkEntry:
+    ranges = tuple(ByteRange(run.source, run.offset, run.length) for run in chunk.ranges or ())
+    prefix = base64.b64encode(chunk.prefix).decode()
+    name, size = chunk_name(number, chunk), chunk_size(chunk)
+    return ChunkEntry(number, name, size, ranges=ranges, prefix=prefix, **_described(chunk))
+
+
+def _described(chunk: Chunk) -> dict[str, Any]:
+    return {"items": chunk.items, "metadata": dict(chunk.metadata)}

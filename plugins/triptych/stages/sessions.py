@@ -1,0 +1,84 @@
+"""How the blocks of one job are run: sessions with the job's labels, images and time limit; engines in containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from triptych.blocks import Block, Role
+from triptych.connections import secret_environment
+from triptych.engines.runtime.allocator import keep_freed_memory
+from triptych.engines.runtime.resources import Resources, using
+from triptych.errors import ChunkError, EngineError
+from triptych.jobs.job import Job
+from triptych.running import Cache, RunSpec, Session, Stop, Unit, open_session, unit_folder
+from triptych.running.result_files import FoundFile, ResultLimits, result_files
+from triptych.running.scratch import scratch_folder
+from triptych.settings import Settings
+
+
+@dataclass(frozen=True)
+class BlockRunner:
+    """Runs blocks under one job's rules; the defaults are those of no job."""
+
+    settings: Settings
+    job_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float | None = None
+    """Per unit; None: the block's own."""
+    images: Mapping[Role, str | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: Job) -> BlockRunner:
+        """With all that this job says of how its blocks are run."""
+        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], job.images)
+
+    @contextmanager
+    def session(self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None) -> Iterator[Session]:
+        """A session of the block, ended with the context; `work` is the attempt's own folder."""
+        spec = RunSpec(
+            block,
+            work,
+            Cache.of(self.settings.cache, block),
+            {**self.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first_chunk)},
+            secret_environment(block),
+            self.timeout_s or block.task_timeout_s,
+            block.network,
+            self.images.get(block.role),
+            stop or Stop(),
+        )
+        with open_session(spec, self.settings) as session:
+            yield session
+
+    def run_engine(
+        self,
+        engine: Block,
+        params: Mapping[str, Any],
+        work: Path,
+        fill: Callable[[Path], None],
+        limits: ResultLimits | None,
+    ) -> list[FoundFile]:
+        """Run a container engine once over the folder that `fill` fills; what it left, by name.
+
+        EngineError, with role and tag, when it fails or leaves what is refused.
+        """
+        folder = unit_folder(work, engine.role)
+        fill(folder / "in")
+        with self.session(engine, work) as session:
+            try:
+                session.run(Unit(engine.role, folder, params, {"JOB_ID": self.job_id}))
+                return result_files(folder / "out", limits)
+            except ChunkError as error:
+                msg = f"{engine.role} {engine.tag}: {error}"
+                raise EngineError(msg) from error
+
+
+@contextmanager
+def workbench(settings: Settings) -> Iterator[Path]:
+    """A scratch folder and the memory that the engine may use which runs meanwhile, in this process."""
+    keep_freed_memory()
+    with scratch_folder(settings.scratch) as work, using(Resources(work, settings.engine_memory_bytes, settings)):
+        yield work
