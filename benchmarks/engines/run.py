@@ -235,7 +235,7 @@ ROWS = (
     Cut("json_keys", {"path": "items", "items_per_chunk": 10_000}, inputs.document),
     Cut("log_times", {"window_s": 3600}, inputs.log),
     Cut("sections", {}, inputs.markdown, ("csplit -sz -n7 \"$IN\" '/^# /' '{*}'",)),
-    Cut("text_size", {"size": 2000}, inputs.markdown, ('split -C 2000 -a 6 "$IN"',)),
+    Cut("text_size", {"chunk_size": 2000}, inputs.markdown, ('split -C 2000 -a 6 "$IN"',)),
     Cut("codebase", {}, inputs.sources, ('unzip -q "$IN"',)),
     Cut("urls", {"items_per_chunk": 1000}, inputs.urls, ('split -l 1000 -a 5 "$IN"',)),
     Cut("sweep", {"space": {"a": list(range(500)), "b": list(range(200))}}, None),

@@ -18,6 +18,11 @@ from triptych.errors import EngineError
 from triptych.settings import Settings
 
 
+def _section(*titles: str, part: int, parts: int) -> dict[str, Any]:
+    """What `sections` tells of a chunk, as far as `documents` reads it."""
+    return {"source_index": 0, "source": "a.txt", "heading_path": titles, "part": part, "parts": parts}
+
+
 def _joined(settings: Settings, texts: Sequence[str | bytes], name: str = "output.bin", **params: object) -> str:
     results = [Results({name: text.encode() if isinstance(text, str) else text}) for text in texts]
     (data,) = join(settings, "documents", results, params).values()
@@ -33,14 +38,14 @@ def test_sections_back_together_are_the_source(
     (tmp_path / name).write_bytes(whole)
     pieces = split(settings, "sections", [tmp_path / name], params)
     assert len(pieces) > 2
-    assert join(settings, "documents", untouched(pieces)) == {f"document{Path(name).suffix}": whole}
+    assert join(settings, "documents", untouched(pieces)) == {name: whole}
 
 
 def test_texts_by_size_are_joined_inside_a_line(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("One two three four. Five six seven.\n\nEight")
-    pieces = split(settings, "text_size", [tmp_path / "a.md"], {"size": 9, "border": "sentence"})
+    pieces = split(settings, "text_size", [tmp_path / "a.md"], {"chunk_size": 9, "separator": "sentence"})
     assert len(pieces) > 4
-    assert join(settings, "documents", untouched(pieces))["document.md"] == (tmp_path / "a.md").read_bytes()
+    assert join(settings, "documents", untouched(pieces))["a.md"] == (tmp_path / "a.md").read_bytes()
 
 
 def test_a_newline_where_a_result_lacks_one(settings: Settings) -> None:
@@ -81,20 +86,25 @@ def test_contents_of_text_and_restructured_text(settings: Settings) -> None:
 
 
 def test_contents_without_headings_are_those_of_the_chunks(settings: Settings) -> None:
-    results = [Results({"o.txt": b"translated\n"}, metadata={"heading_path": ["One", name]}) for name in ("A", "B")]
+    results = [
+        Results({"o.txt": b"translated\n"}, metadata=_section("One", name, part=part, parts=2))
+        for part, name in enumerate("AB")
+    ]
     found = join(settings, "documents", results, {"toc": True})
-    assert found["document.txt"] == b"Contents\n\n    A\n    B\n\ntranslated\ntranslated\n"
+    assert found["a.txt"] == b"Contents\n\n    A\n    B\n\ntranslated\ntranslated\n"
 
 
 def test_pages_of_a_pdf_come_back_with_bookmarks(settings: Settings, tmp_path: Path) -> None:
     from pypdf import PdfReader
 
     results = [
-        Results({"o.bin": pdf_of(101)}, metadata={"heading_path": ["One"]}),
-        Results({"o.bin": pdf_of(102, 103)}, metadata={"heading_path": ["One", "Two"]}),
-        Results({"o.bin": pdf_of(104)}, "Three"),
+        Results({"o.bin": pdf_of(101)}, metadata=_section("One", part=0, parts=3)),
+        Results({"o.bin": pdf_of(102, 103)}, metadata=_section("One", "Two", part=1, parts=3)),
+        Results({"o.bin": pdf_of(104)}, "Three", _section(part=2, parts=3)),
     ]
-    reader = PdfReader(io.BytesIO(join(settings, "documents", results, {"toc": True})["document.pdf"]))
+    reader = PdfReader(
+        io.BytesIO(join(settings, "documents", results, {"toc": True, "name": "document.pdf"})["document.pdf"])
+    )
     assert [page.mediabox.width for page in reader.pages] == [101, 102, 103, 104]
     outline: list[Any] = reader.outline
     one, (two,), three = outline
@@ -102,8 +112,8 @@ def test_pages_of_a_pdf_come_back_with_bookmarks(settings: Settings, tmp_path: P
         *(("One", 0), ("Two", 1), ("Three", 3)),
     ]
     (tmp_path / "a.pdf").write_bytes(pdf_of(*range(100, 130)))
-    pieces = split(settings, "sections", [tmp_path / "a.pdf"], {"pages": 7})
-    again = PdfReader(io.BytesIO(join(settings, "documents", untouched(pieces))["document.pdf"]))
+    pieces = split(settings, "sections", [tmp_path / "a.pdf"], {"items_per_chunk": 7})
+    again = PdfReader(io.BytesIO(join(settings, "documents", untouched(pieces))["a.pdf"]))
     assert [page.mediabox.width for page in again.pages] == list(range(100, 130))
 
 
@@ -118,14 +128,51 @@ def test_pdfs_are_joined_as_far_as_the_memory_goes(settings: Settings) -> None:
     writer.write(data)
     found = join(little, "documents", [Results({"a.pdf": data.getvalue()})] * 3)["document.pdf"]
     assert len(PdfReader(io.BytesIO(found)).pages) == 3
-    with pytest.raises(EngineError, match=r"chunk 1 .*'a\.pdf': .* takes more than 4 MiB of memory"):
+    with pytest.raises(EngineError, match=r"chunk 1, 'a\.pdf': the PDF joined up .* is longer than 4 MiB\. Raise"):
         join(little, "documents", [Results({"a.pdf": pdf_of(100)}), Results({"a.pdf": pdf_of(*range(100, 1500))})])
 
 
 def test_results_of_several_formats_are_refused(settings: Settings) -> None:
-    with pytest.raises(EngineError, match=r"markdown \(chunk 0.*pdf \(chunk 1"):
+    with pytest.raises(EngineError, match=r"markdown \(chunk 0, 'a\.md'\), pdf \(chunk 1"):
         join(settings, "documents", [Results({"a.md": b"x"}), Results({"b.md": pdf_of(100)})])
     with pytest.raises(EngineError, match=r"text \(chunk 0"):
         join(settings, "documents", [Results({"a.txt": b"x"})], {"format": "pdf"})
     with pytest.raises(EngineError, match="is a Word file"):
         join(settings, "documents", [Results({"a.docx": b"PK"})])
+
+
+@pytest.mark.parametrize("engine", ["sections", "text_size"])
+def test_two_sources_of_one_name_are_two_documents(settings: Settings, tmp_path: Path, engine: str) -> None:
+    paths = [tmp_path / folder / "a.md" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(f"# {path.parent.name}\n\ntext\n\n# End\n" * 200)
+    pieces = split(settings, engine, paths, {})
+    found = join(settings, "documents", untouched(pieces))
+    assert found == {"one/a.md": paths[0].read_bytes(), "two/a.md": paths[1].read_bytes()}
+    together = join(settings, "documents", untouched(pieces), {"name": "book.md"})
+    assert together == {"book.md": paths[0].read_bytes() + paths[1].read_bytes()}
+
+
+def test_sources_of_several_formats_are_documents_of_their_own(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A\n")
+    (tmp_path / "b.html").write_text("<h1>B</h1>")
+    pieces = split(settings, "sections", [tmp_path / "a.md", tmp_path / "b.html"], {})
+    assert join(settings, "documents", untouched(pieces)) == {"a.md": b"# A\n", "b.html": b"<h1>B</h1>"}
+    with pytest.raises(EngineError, match="Not all results are of one format: html"):
+        join(settings, "documents", untouched(pieces), {"name": "book"})
+
+
+def test_a_missing_or_doubled_section_is_refused(settings: Settings) -> None:
+    results = [Results({"o.txt": b"x"}, metadata=_section(part=part, parts=4)) for part in (0, 3)]
+    with pytest.raises(EngineError, match=r"of the 4 parts of a\.txt, 2 left no file: 1, 2\. Run these chunks again"):
+        join(settings, "documents", results)
+    twice = [Results({"a": b"x", "b": b"y"}, metadata=_section(part=0, parts=1))]
+    with pytest.raises(EngineError, match=r"part 0 of a\.txt has 2 files\. Let each chunk leave one file"):
+        join(settings, "documents", twice)
+
+
+def test_metadata_of_another_kind_is_refused(settings: Settings) -> None:
+    results = [Results({"o.txt": b"x"}, metadata={**_section(part=0, parts=1), "heading_path": "One"})]
+    with pytest.raises(EngineError, match=r"chunk 0, 'o\.txt': its metadata is no DocumentPart: 'heading_path'"):
+        join(settings, "documents", results)

@@ -14,12 +14,12 @@ from triptych.settings import Settings
 
 
 @pytest.mark.parametrize("unit", ["characters", "words", "tokens"])
-@pytest.mark.parametrize("border", ["paragraph", "sentence", "line", "word", "any"])
-def test_real_texts_come_back_byte_for_byte(settings: Settings, tmp_path: Path, unit: str, border: str) -> None:
+@pytest.mark.parametrize("separator", ["paragraph", "sentence", "line", "word", "any"])
+def test_real_texts_come_back_byte_for_byte(settings: Settings, tmp_path: Path, unit: str, separator: str) -> None:
     whole = b"\n".join(path.read_bytes() for path in readmes()[:12])
     path = tmp_path / "readmes.txt"
     path.write_bytes(whole)
-    pieces = split(settings, "text_size", [path], {"size": 500, "unit": unit, "border": border})
+    pieces = split(settings, "text_size", [path], {"chunk_size": 500, "unit": unit, "separator": separator})
     assert len(pieces) > 20
     assert join(settings, "concat", untouched(pieces)) == {"output.bin": whole}
     if unit == "characters":
@@ -36,12 +36,12 @@ def _texts(settings: Settings, folder: Path, text: str, **params: object) -> lis
 
 def test_chunks_end_at_the_coarsest_border_that_fits(settings: Settings, tmp_path: Path) -> None:
     text = "One two. Three four.\n\nFive Mr. Six, e.g. seven. Eight\nnine ten.\n\n\n  Eleven."
-    assert _texts(settings, tmp_path, text, size=30) == [
+    assert _texts(settings, tmp_path, text, chunk_size=30) == [
         "One two. Three four.\n\n",
         "Five Mr. Six, e.g. seven. ",
         "Eight\nnine ten.\n\n\n  Eleven.",
     ]
-    assert _texts(settings, tmp_path, text, size=12, border="line") == [
+    assert _texts(settings, tmp_path, text, chunk_size=12, separator="line") == [
         "One two. ",
         "Three ",
         "four.\n\n",
@@ -53,18 +53,25 @@ def test_chunks_end_at_the_coarsest_border_that_fits(settings: Settings, tmp_pat
         "  Eleven.",
     ]
     two = ["今日は晴れ。", "明日は雨。"]
-    assert _texts(settings, tmp_path, "".join(two), size=8, border="sentence") == two
+    assert _texts(settings, tmp_path, "".join(two), chunk_size=8, separator="sentence") == two
 
 
 def test_exact_sizes_keep_letters_whole(settings: Settings, tmp_path: Path) -> None:
-    assert _texts(settings, tmp_path, "abcdefgh", size=3, border="any") == ["abc", "def", "gh"]
-    assert _texts(settings, tmp_path, "abe\u0301d\r\nfg", size=3, border="any") == ["ab", "e\u0301d", "\r\nf", "g"]
-    assert _texts(settings, tmp_path, "short", size=100) == ["short"]
-    assert _texts(settings, tmp_path, " \n\n ", size=3, unit="words") == [" \n\n "]
+    assert _texts(settings, tmp_path, "abcdefgh", chunk_size=3, separator="any") == ["abc", "def", "gh"]
+    assert _texts(settings, tmp_path, "abe\u0301d\r\nfg", chunk_size=3, separator="any") == [
+        "ab",
+        "e\u0301d",
+        "\r\nf",
+        "g",
+    ]
+    assert _texts(settings, tmp_path, "short", chunk_size=100) == ["short"]
+    assert _texts(settings, tmp_path, " \n\n ", chunk_size=3, unit="words") == [" \n\n "]
 
 
 def test_tokens_are_counted_by_the_documented_rule(settings: Settings, tmp_path: Path) -> None:
-    assert _texts(settings, tmp_path, "interesting 12345, 数字 привет", size=1, unit="tokens", border="any") == [
+    assert _texts(
+        settings, tmp_path, "interesting 12345, 数字 привет", chunk_size=1, unit="tokens", separator="any"
+    ) == [
         *("inter", "estin", "g ", "123", "45", ", ", "数", "字 ", "пр", "ив", "ет"),
     ]
 
@@ -74,7 +81,9 @@ def test_overlap_repeats_whole_words_and_says_so(settings: Settings, tmp_path: P
     words = [f"wörd{number}" for number in range(3000)]
     path = tmp_path / "words.txt"
     path.write_bytes(" ".join(words).encode())
-    pieces = split(settings, "text_size", [path], {"size": 90, "overlap": 30, "unit": unit, "border": "sentence"})
+    pieces = split(
+        settings, "text_size", [path], {"chunk_size": 90, "chunk_overlap": 30, "unit": unit, "separator": "sentence"}
+    )
     texts = [piece.data.decode() for piece in pieces]
     repeated = [piece.metadata["overlap_characters"] for piece in pieces]
     assert repeated[0] == 0
@@ -89,13 +98,13 @@ def test_overlap_repeats_whole_words_and_says_so(settings: Settings, tmp_path: P
 def test_what_has_no_border_is_cut_all_the_same(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "one-line.txt"
     path.write_bytes(b"x" * 5_000_001)
-    pieces = split(settings, "text_size", [path], {"size": 3, "unit": "words"})
+    pieces = split(settings, "text_size", [path], {"chunk_size": 3, "unit": "words"})
     assert [len(piece.data) for piece in pieces] == [2_000_000, 2_000_000, 1_000_001]
 
 
 def test_an_overlap_as_large_as_the_chunk_is_refused(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(JobSpecError, match="overlap must be less"):
-        _texts(settings, tmp_path, "text", size=5, overlap=5)
+        _texts(settings, tmp_path, "text", chunk_size=5, chunk_overlap=5)
 
 
 def test_bytes_that_are_no_text_are_refused_where_they_are(settings: Settings, tmp_path: Path) -> None:

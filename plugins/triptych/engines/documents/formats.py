@@ -1,13 +1,18 @@
-"""Which kind of document a file is, and what finds its headings."""
+"""Which format a document has, and what finds its headings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
 
-from triptych.engines.documents.headings import Heading, html_headings, rst_headings, text_headings
+from triptych.engines.api import Input
+from triptych.engines.documents.headings import Heading
+from triptych.engines.documents.html import html_headings
 from triptych.engines.documents.markdown import markdown_headings
+from triptych.engines.documents.rst import rst_headings
+from triptych.engines.documents.text import text_headings
 
-HEADINGS: dict[str, Callable[[Iterable[bytes], str], Iterator[Heading]]] = {
+HEADINGS: dict[str, Callable[[Input], Iterator[Heading]]] = {
     "markdown": markdown_headings,
     "html": html_headings,
     "rst": rst_headings,
@@ -17,7 +22,12 @@ EXTENSIONS = {
     **dict.fromkeys((".md", ".markdown", ".mdx"), "markdown"),
     **dict.fromkeys((".html", ".htm", ".xhtml"), "html"),
     **dict.fromkeys((".rst", ".rest"), "rst"),
+    ".txt": "text",
     ".docx": "docx",
     ".pdf": "pdf",
 }
-"""Anything else is plain text."""
+
+
+def format_of(name: str) -> str | None:
+    """By the name's extension, in any case: `a.MD` -> "markdown"; None for one that says nothing."""
+    return EXTENSIONS.get(PurePosixPath(name).suffix.lower())

@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 
 from triptych.engines.api import Input
-from triptych.engines.images.vips import DTYPES, Pixels, readable
+from triptych.engines.images.vips import DTYPES, Pixels, image_errors
 from triptych.engines.runtime.resources import resources
 
 ROWS_AT_ONCE = 64
@@ -31,7 +31,7 @@ def strips(image: pyvips.Image, spans: Sequence[tuple[int, int]], item: Input) -
         begun = start
         while done < start + count:
             rows = min(ROWS_AT_ONCE, start + count - done)
-            with readable(item, f" in rows {done} to {done + rows - 1} of {image.height}"):
+            with image_errors(item, f" in rows {done} to {done + rows - 1} of {image.height}"):
                 data = region.fetch(0, done, image.width, rows)
             held[done - start : done - start + rows] = np.frombuffer(data, dtype).reshape(rows, *held.shape[1:])
             done += rows

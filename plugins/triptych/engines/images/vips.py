@@ -42,7 +42,7 @@ def limit_cache() -> None:
 
 
 @contextmanager
-def readable(item: Input, where: str = "") -> Iterator[None]:
+def image_errors(item: Input, where: str = "") -> Iterator[None]:
     """What libvips raises inside becomes the item's error; `where` (" in rows 0 to 63") begins with a space."""
     try:
         yield
@@ -53,7 +53,7 @@ def readable(item: Input, where: str = "") -> Iterator[None]:
 
 def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
     """The first page, to be read once from the top down; `data`, the item's open stream, is read as far as needed."""
-    with readable(item):
+    with image_errors(item):
         source = pyvips.SourceCustom()
         source.on_read(data.read)
         source.on_seek(data.seek)
@@ -62,7 +62,7 @@ def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
 
 def read_image(item: Input, data: bytes) -> pyvips.Image:
     """The first page of an image in memory, to be decoded once from the top down; raises the item's error."""
-    with readable(item):
+    with image_errors(item):
         return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
 
 

@@ -48,7 +48,7 @@ def _whole_texts(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     for path in sources:
         mine = [piece for piece in pieces if piece.metadata["source"] == path.name]
         assert b"".join(piece.data for piece in mine) == path.read_bytes()
-        assert [piece.metadata["index"] for piece in mine] == list(range(len(mine)))
+        assert [piece.metadata["part"] for piece in mine] == list(range(len(mine)))
     assert all(len(piece.data.decode().split()) <= 40 for piece in pieces)
     assert not any(piece.copied for piece in pieces)
 
@@ -320,10 +320,10 @@ def _bad_pdf() -> list[Results]:
 CASES: list[Split | Join] = [
     Split(
         "text_size",
-        {"size": 40, "unit": "words"},
+        {"chunk_size": 40, "unit": "words"},
         write_essays,
         _whole_texts,
-        bad={"size": 0},
+        bad={"chunk_size": 0},
         corrupt=_latin_1,
         says="byte 1 is not UTF-8",
         grow=_large_text,
@@ -362,10 +362,10 @@ CASES: list[Split | Join] = [
     ),
     Split(
         "sections",
-        {"pages": 2},
+        {"items_per_chunk": 2},
         write_pdf,
         _each_page,
-        bad={"pages": 0},
+        bad={"items_per_chunk": 0},
         corrupt=_cut_pdf,
         says="cannot be read as a PDF",
         empty="refused",
@@ -401,7 +401,7 @@ CASES: list[Split | Join] = [
         _one_markdown,
         bad={"toc_depth": 0},
         corrupt=_bad_chapter,
-        says="chunk 1 .*byte 0 is not UTF-8",
+        says="chunk 1, 'a.md': byte 0 is not UTF-8",
         grow=_large_chapters,
     ),
     Join(
@@ -411,6 +411,6 @@ CASES: list[Split | Join] = [
         _one_pdf,
         bad={"format": "doc"},
         corrupt=_bad_pdf,
-        says="result 'x.pdf': cannot be read as a PDF",
+        says="chunk 0, 'x.pdf': cannot be read as a PDF",
     ),
 ]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from triptych.engines.documents import markdown as scan
+from tests.support.memory_source import MemorySource
+from triptych.engines.documents.markdown import markdown_headings
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import SourceError
 
@@ -168,9 +169,9 @@ def _truth(data: bytes) -> list[tuple[int, int, str]]:
     return found
 
 
-def _found(data: bytes, block_bytes: int) -> list[tuple[int, int, str]]:
-    blocks = (data[begin : begin + block_bytes] for begin in range(0, len(data), block_bytes))
-    return [(each.offset, each.level, each.title) for each in scan.markdown_headings(blocks, "a.md")]
+def _found(data: bytes, block_bytes: int, window_bytes: int = 1000) -> list[tuple[int, int, str]]:
+    source = MemorySource("a.md", data, block_bytes=block_bytes)
+    return [(each.offset, each.level, each.title) for each in markdown_headings(source, window_bytes)]
 
 
 def _bare(found: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
@@ -179,19 +180,17 @@ def _bare(found: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("lines", CLOSE_CALLS)
 @pytest.mark.parametrize("seed", range(30))
-def test_lines_that_depend_on_each_other(seed: int, lines: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_depend_on_each_other(seed: int, lines: str) -> None:
     draw = random.Random(seed)
     for _ in range(20):
-        monkeypatch.setattr(scan, "WINDOW_BYTES", draw.choice([1, 40, 1000]))
         data = "".join(f"{draw.choice(lines.split('¦'))}\n" for _ in range(draw.randrange(2, 20))).encode()
         if not data.startswith(b"---"):
-            assert _bare(_found(data, 50)) == _bare(_truth(data)), data
+            assert _bare(_found(data, 50, draw.choice([1, 40, 1000]))) == _bare(_truth(data)), data
 
 
 @pytest.mark.parametrize("window_bytes", [1, 40, 1000, 1 << 20])
 @pytest.mark.parametrize("seed", range(60))
-def test_lines_in_any_order(seed: int, window_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "WINDOW_BYTES", window_bytes)
+def test_lines_in_any_order(seed: int, window_bytes: int) -> None:
     draw = random.Random(seed)
     for _ in range(12):
         some = draw.sample(LINES, draw.randrange(3, 40))
@@ -200,7 +199,14 @@ def test_lines_in_any_order(seed: int, window_bytes: int, monkeypatch: pytest.Mo
         data = (text + draw.choice(["", "end", "# end"])).encode()
         if data.startswith(b"---"):
             continue
-        assert _bare(_found(data, draw.choice([1, 7, 50, 10_000]))) == _bare(_truth(data)), data
+        assert _bare(_found(data, draw.choice([1, 7, 50, 10_000]), window_bytes)) == _bare(_truth(data)), data
+
+
+@pytest.mark.parametrize("window_bytes", [1, 7, 16, 30])
+def test_a_window_may_end_in_a_definition(window_bytes: int) -> None:
+    data = b'Text\n\n[a]: /url\n"title\nmore"\n===\n\n[b]: /url\n"title\n# One\n"two\n---\n'
+    assert _found(data, 10, window_bytes) == _truth(data)
+    assert [title for _, _, title in _truth(data)] == ["One", '"two']
 
 
 def test_titles_are_the_parsers() -> None:
@@ -213,21 +219,17 @@ def test_titles_are_the_parsers() -> None:
     assert title == "code and link bold"
 
 
-def test_a_fence_may_be_longer_than_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "WINDOW_BYTES", 1000)
-    data = b"# A\n```\n" + b"# code\n" * 5000 + b"```\n# B\n" + b"- item\n" * 5000 + b"# C\n"
-    with using(Resources(tmp_path, 16 * 4000)):
-        assert [title for _, _, title in _found(data, 500)] == ["A", "B", "C"]
-        with pytest.raises(SourceError, match=r"a\.md: one block of Markdown from byte 4 is longer"):
-            _found(b"# A\n<!--" + b"# code\n" * 5000, 500)
-        with pytest.raises(SourceError, match=r"a\.md: one block of Markdown from byte 0 is longer"):
-            _found(b"word " * 5000, 500)
+def test_a_block_may_be_as_long_as_its_share_of_the_memory(tmp_path: Path) -> None:
+    fence = b"# A\n```\n" + b"# code\n" * 500 + b"```\n# B\n"
+    listed = b"- item\n" * 500 + b"# C\n"
+    with using(Resources(tmp_path, 64 * 4000)):
+        assert [title for _, _, title in _found((fence + listed) * 5, 500)] == ["A", "B", "C"] * 5
+        for data, begin in ((b"# A\n<!--" + b"# code\n" * 600, 4), (b"word " * 1000, 0)):
+            with pytest.raises(SourceError, match=rf"a\.md: the block .* from byte {begin} is longer than 0\.00"):
+                _found(data, 500)
 
 
-def test_nothing_is_parsed_where_the_scan_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parsed(*_: object) -> None:
-        pytest.fail("The parser was asked.")
-
-    monkeypatch.setattr(scan._Scan, "_parsed", parsed)
-    data = b"Title\n=====\n\nText\n\n- item\n- item\n\n---\n\n```\n# code\n```\n## Two\n\nof\nlines\n---\n> q\n\n# Last"
-    assert [title for _, _, title in _found(data, 30)] == ["Title", "Two", "of lines", "Last"]
+@pytest.mark.parametrize("before", [b"", b"# One\n" * 1000])
+def test_bytes_that_are_no_text_are_named(before: bytes) -> None:
+    with pytest.raises(SourceError, match=rf"a\.md: byte {len(before) + 2} is not UTF-8"):
+        _found(before + b"a\n\xff\n", 100)

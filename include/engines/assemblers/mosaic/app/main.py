@@ -19,7 +19,7 @@ from triptych.engines.contracts import SourceParts, by_source, output_names
 from triptych.engines.images.row_writer import SaveOptions, save_rows
 from triptych.engines.images.strips import ROWS_AT_ONCE, empty
 from triptych.engines.images.tiles import TilePlace
-from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, read_image, readable
+from triptych.engines.images.vips import ImageHeader, Pixels, image_errors, limit_cache, read_image
 from triptych.engines.streams.parallel import map_ordered
 from triptych.engines.streams.prefetch import prefetch
 
@@ -161,7 +161,7 @@ def _decoded(shape: Shape, tile: Tile) -> Pixels:
         wanted = f"{expected[0]} x {expected[1]}, {header.bands} bands, {header.format}"
         text = f"is {actual}, and the other tiles make it {wanted}. Let the app treat all tiles alike."
         raise tile.result.error(text)
-    with readable(tile.result):
+    with image_errors(tile.result):
         data = image.write_to_memory()
     return np.frombuffer(data, header.dtype).reshape(image.height, image.width, header.bands)
 

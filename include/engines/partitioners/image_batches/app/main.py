@@ -13,7 +13,7 @@ import pyvips
 
 from triptych.engines import Chunk, Source, resources
 from triptych.engines.archives.members import archive_errors, read_tar, safe_name, tar_of
-from triptych.engines.images.vips import EXTENSIONS, FAIL_ON, limit_cache, read_image, readable
+from triptych.engines.images.vips import EXTENSIONS, FAIL_ON, image_errors, limit_cache, read_image
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 UNLIMITED_PX = 10_000_000
@@ -106,7 +106,7 @@ def _in_tar(source: Source) -> Iterator[tuple[str, bytes]]:
 
 def _fitting(source: Source, name: str, data: bytes, box: Box) -> bytes:
     """The image no larger than the box, its proportions kept; the same bytes when it fits."""
-    with readable(source, "" if name == source.name else f" ({name!r} in it)"):
+    with image_errors(source, "" if name == source.name else f" ({name!r} in it)"):
         image = read_image(source, data)
         if image.width <= box.width_px and image.height <= box.height_px:
             return data

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from triptych.engines import Chunk, Source, need, resources
-from triptych.engines.documents.files import WordDocument, labels, open_pdf, pdf_errors
-from triptych.engines.documents.formats import EXTENSIONS, HEADINGS
-from triptych.engines.documents.headings import Heading
-from triptych.errors import SourceError
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import Destination
+
+from triptych.engines import Chunk, Source, resources
+from triptych.engines.documents.formats import HEADINGS, format_of
+from triptych.engines.documents.headings import BYTE_ORDER_MARK, Heading
+from triptych.engines.documents.pdf import open_pdf, pdf_errors
+from triptych.engines.documents.places import SectionPlace
+from triptych.engines.documents.word import WordDocument
 
 MAX_TITLES_IN_NAME = 80
 """Characters."""
 MAX_BLANK_BYTES = 4096
 REOPEN_PAGES = 200
 """A PDF reader keeps every object that it has read."""
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+Outline = Sequence["Destination | Outline"]
+"""pypdf's: entries, each followed by the list of those below it."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +39,35 @@ class Section:
     heading_path: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PageRun:
+    """Pages [first, end) of a PDF, from 0, below these bookmarks."""
+
+    first: int
+    end: int
+    titles: tuple[str, ...]
+
+
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    for label, source in zip(labels(sources), sources, strict=True):
-        kind = params["format"]
-        if kind == "auto":
-            kind = EXTENSIONS.get(PurePosixPath(source.name).suffix.lower(), "text")
-        cut = {"pdf": _pdf, "docx": _docx}.get(kind, _text)
-        yield from cut(source, label, kind, params)
+    for source in sources:
+        text_format = params["format"] if params["format"] != "auto" else format_of(source.name) or "text"
+        if text_format == "pdf":
+            yield from _pdf(source, params)
+        elif text_format == "docx":
+            yield from _docx(source, params["depth"])
+        elif source.size:
+            yield from _text(source, text_format, params["depth"])
 
 
-def _text(source: Source, label: str, kind: str, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    if not source.size:
-        return
+def _text(source: Source, text_format: str, depth: int) -> Iterator[Chunk]:
     _check_encoding(source)
-    headings = HEADINGS[kind](source.stream(), source.uri)
-    for index, section in enumerate(sections(headings, source, params["depth"])):
-        runs = [(section.offset, section.end - section.offset)]
-        about = _about(source, index, section.level, section.heading_path) | {"first_byte": section.offset}
-        name = _name(label, index, section.heading_path)
-        yield Chunk.of_ranges(source, runs, name=name, items=1, metadata=about)
+    for index, section in enumerate(sections(HEADINGS[text_format](source), source, depth)):
+        place = _place(source, section.level, section.heading_path)
+        ranges = [(section.offset, section.end - section.offset)]
+        name = _name(source, index, section.heading_path)
+        yield Chunk.of_ranges(
+            source, ranges, name=name, items=1, metadata=replace(place, first_byte=section.offset).to_metadata()
+        )
 
 
 def sections(headings: Iterator[Heading], source: Source, depth: int) -> Iterator[Section]:
@@ -71,72 +89,72 @@ def _blank(source: Source, end: int) -> bool:
     if end > MAX_BLANK_BYTES:
         return False
     with source.open() as stream:
-        return not stream.read(end).removeprefix(b"\xef\xbb\xbf").strip()
+        return not stream.read(end).removeprefix(BYTE_ORDER_MARK).strip()
 
 
 def _check_encoding(source: Source) -> None:
     with source.open() as stream:
-        if stream.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            msg = f"{source.uri}: byte 0 begins UTF-16. Convert the file first: iconv -f UTF-16 -t UTF-8."
-            raise SourceError(msg)
+        if stream.read(2) in UTF_16_MARKS:
+            text = "byte 0 begins UTF-16. Convert the file first: iconv -f UTF-16 -t UTF-8."
+            raise source.error(text)
 
 
-def _docx(source: Source, label: str, kind: str, params: Mapping[str, Any]) -> Iterator[Chunk]:
+def _docx(source: Source, depth: int) -> Iterator[Chunk]:
     if not source.size:
-        msg = f"{source.uri}: the file is empty, which a .docx cannot be."
-        raise SourceError(msg)
+        text = "the file is empty, which a .docx cannot be. Correct or remove it."
+        raise source.error(text)
     # A zip of parts that refer to each other: python-docx needs them all.
-    document = WordDocument(source.local_path(), source.uri)
+    document = WordDocument(source, source.local_path())
     path = resources().new_folder() / "section.docx"
-    for index, part in enumerate(document.parts(params["depth"])):
-        document.save(part, path)
-        about = _about(source, index, part.level, part.heading_path)
-        yield Chunk.of_file(path, name=_name(label, index, part.heading_path), items=1, metadata=about)
+    for index, section in enumerate(document.sections(depth)):
+        document.save(section, path)
+        place = _place(source, section.level, section.heading_path)
+        name = _name(source, index, section.heading_path)
+        yield Chunk.of_file(path, name=name, items=1, metadata=place.to_metadata())
         path.unlink()
 
 
-def _pdf(source: Source, label: str, kind: str, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    pypdf = need("pypdf", "documents")
+def _pdf(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
     with source.open() as stream:
-        reader = open_pdf(stream, source.uri, source.size)
-        runs = list(_page_runs(reader, source.uri, params))
+        reader = open_pdf(source, stream)
+        runs = _page_runs(source, reader, params)
         path = resources().new_folder() / "pages.pdf"
         read = 0
-        for index, (first, end, titles) in enumerate(runs):
+        for index, run in enumerate(runs):
             if read > REOPEN_PAGES:
-                reader, read = open_pdf(stream, source.uri, source.size), 0
-            writer = pypdf.PdfWriter()
-            with pdf_errors(f"{source.uri}: pages {first + 1} to {end}"):
-                writer.append(reader, pages=(first, end), import_outline=False)
+                reader, read = open_pdf(source, stream), 0
+            writer, pages = PdfWriter(), run.end - run.first
+            with pdf_errors(source, f"pages {run.first + 1} to {run.end}: "):
+                writer.append(reader, pages=(run.first, run.end), import_outline=False)
                 writer.write(path)
-            read += end - first
-            about = _about(source, index, len(titles), titles) | {"first_page": first + 1, "pages": end - first}
-            name = _name(label, index, titles or (f"page {first + 1}",))
-            yield Chunk.of_file(path, name=name, items=end - first, metadata=about)
+            read += pages
+            place = replace(_place(source, len(run.titles), run.titles), first_page=run.first + 1, pages=pages)
+            name = _name(source, index, run.titles or (f"page {run.first + 1}",))
+            yield Chunk.of_file(path, name=name, items=pages, metadata=place.to_metadata())
             path.unlink()
 
 
-def _page_runs(reader: Any, uri: str, params: Mapping[str, Any]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """(first page from 0, end, titles) by number of pages, or from one bookmark's page to the next's."""
+def _page_runs(source: Source, reader: PdfReader, params: Mapping[str, Any]) -> list[PageRun]:
+    """By number of pages, or from one bookmark's page to the next's where there are bookmarks."""
     count = len(reader.pages)
     starts: dict[int, tuple[str, ...]] = {}
     if params["pdf_by"] == "bookmarks":
-        with pdf_errors(f"{uri}: bookmarks"):
+        with pdf_errors(source, "bookmarks: "):
             for page, titles in _bookmarks(reader, reader.outline, (), params["depth"]):
                 starts.setdefault(page, titles)
         starts = {0: (), **starts} if starts else starts
     if not starts:
-        starts = dict.fromkeys(range(0, count, params["pages"]), ())
-    pages = sorted(starts)
-    for first, end in zip(pages, [*pages[1:], count], strict=True):
-        yield first, end, starts[first]
+        starts = dict.fromkeys(range(0, count, params["items_per_chunk"]), ())
+    return [PageRun(first, end, starts[first]) for first, end in pairwise([*sorted(starts), count])]
 
 
-def _bookmarks(reader: Any, outline: Any, above: tuple[str, ...], depth: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """pypdf's outline: entries, each followed by the list of those below it."""
+def _bookmarks(
+    reader: PdfReader, outline: Outline, above: tuple[str, ...], depth: int
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(page from 0, titles) of each entry down to this depth."""
     titles = above
     for entry in outline:
-        if isinstance(entry, list):
+        if not isinstance(entry, Destination):
             if len(titles) < depth:
                 yield from _bookmarks(reader, entry, titles, depth)
             continue
@@ -146,13 +164,18 @@ def _bookmarks(reader: Any, outline: Any, above: tuple[str, ...], depth: int) ->
             yield page, titles
 
 
-def _about(source: Source, index: int, level: int, titles: Sequence[str]) -> dict[str, Any]:
-    heading = titles[-1] if titles else ""
-    return {"source": source.name, "index": index, "level": level, "heading": heading, "heading_path": list(titles)}
+def _place(source: Source, level: int, titles: tuple[str, ...]) -> SectionPlace:
+    return SectionPlace(
+        source_index=source.index,
+        source=source.path,
+        level=level,
+        heading=titles[-1] if titles else "",
+        heading_path=titles,
+    )
 
 
-def _name(label: str, index: int, titles: Sequence[str]) -> str:
+def _name(source: Source, index: int, titles: Sequence[str]) -> str:
     """`guide_0003_Install-Linux.md`: unique by its number, the titles to read."""
-    name = PurePosixPath(label)
+    name = PurePosixPath(source.path.replace("/", "_"))
     path = "-".join(re.sub(r"[^\w.]+", "_", title).strip("_.") for title in titles)[:MAX_TITLES_IN_NAME]
     return f"{name.stem}_{index:04d}{'_' * bool(path)}{path}{name.suffix}"

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from triptych.engines import Chunk, Source
-from triptych.engines.documents.files import decoded, labels
+from triptych.engines.documents.places import TextPlace
+from triptych.engines.documents.text import decoded
 from triptych.errors import JobSpecError
 
 MAX_CHARACTERS = 2_000_000
@@ -36,7 +37,7 @@ BORDERS = {
 
 
 class Cut(NamedTuple):
-    """Characters [start, end) of the source, the first `overlap` of them repeated; all counts in characters."""
+    """`text`, from character `start` of the source, the first `overlap` of its characters repeated; ends at `ends`."""
 
     start: int
     text: str
@@ -45,35 +46,38 @@ class Cut(NamedTuple):
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    if params["overlap"] >= params["size"]:
-        msg = f"overlap is {params['overlap']} and size {params['size']}: the overlap must be less than the size."
+    if params["chunk_overlap"] >= params["chunk_size"]:
+        msg = (
+            f"params.partitioner.chunk_overlap: is {params['chunk_overlap']}; the overlap must be less than the "
+            f"chunk_size, {params['chunk_size']}."
+        )
         raise JobSpecError(msg)
-    for label, source in zip(labels(sources), sources, strict=True):
-        yield from _of_source(source, label, params)
+    for source in sources:
+        yield from _of_source(source, params)
 
 
-def _of_source(source: Source, label: str, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    name = PurePosixPath(label)
+def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
+    name = PurePosixPath(source.path.replace("/", "_"))
     end_byte = 0
-    for index, cut in enumerate(cuts(decoded(source.stream(), source.uri), params)):
+    for index, cut in enumerate(cuts(decoded(source), params)):
         first_byte = end_byte - len(cut.text[: cut.overlap].encode())
         size = len(cut.text.encode())
         end_byte = first_byte + size
-        about = {
-            "source": source.name,
-            "index": index,
-            "first_byte": first_byte,
-            "first_character": cut.start,
-            "characters": len(cut.text),
-            "overlap_characters": cut.overlap,
-            "ends": cut.ends,
-        }
+        place = TextPlace(
+            source_index=source.index,
+            source=source.path,
+            first_byte=first_byte,
+            first_character=cut.start,
+            characters=len(cut.text),
+            overlap_characters=cut.overlap,
+            ends=cut.ends,
+        )
         yield Chunk.of_ranges(
             source,
             [(first_byte, size)],
             name=f"{name.stem}_{index:05d}{name.suffix}",
             items=_count(cut.text, params["unit"]),
-            metadata=about,
+            metadata=place.to_metadata(),
         )
 
 
@@ -93,7 +97,7 @@ def cuts(blocks: Iterator[str], params: Mapping[str, Any]) -> Iterator[Cut]:
             if len(text) > end:
                 yield Cut(before + start, text[start:], end - start, "text")
             return
-        kind, cut = _border(text, end, limit, params["border"])
+        kind, cut = _border(text, end, limit, params["separator"])
         yield Cut(before + start, text[start:cut], end - start, kind)
         start, end = _overlap_start(text, start, cut, params), cut
 
@@ -102,9 +106,9 @@ def _limit(text: str, start: int, params: Mapping[str, Any]) -> int | None:
     """Where the unit begins that is one too many; None when the text so far does not reach it."""
     longest = start + MAX_CHARACTERS
     if params["unit"] == "characters":
-        limit = start + int(params["size"])
+        limit = start + int(params["chunk_size"])
         return limit if limit < len(text) else None
-    found = next(islice(UNITS[params["unit"]].finditer(text, start, longest), params["size"], None), None)
+    found = next(islice(UNITS[params["unit"]].finditer(text, start, longest), params["chunk_size"], None), None)
     if found is not None:
         return found.start()
     return longest if longest < len(text) else None
@@ -145,12 +149,12 @@ def _between_letters(text: str, after: int, limit: int) -> int:
 
 def _overlap_start(text: str, start: int, cut: int, params: Mapping[str, Any]) -> int:
     """Where the next chunk begins: up to `overlap` units before `cut`, with a whole word if there is one."""
-    if not params["overlap"]:
+    if not params["chunk_overlap"]:
         return cut
     if params["unit"] == "characters":
-        begin = max(start, cut - int(params["overlap"]))
+        begin = max(start, cut - int(params["chunk_overlap"]))
     else:
-        last = deque(UNITS[params["unit"]].finditer(text, start, cut), params["overlap"])
+        last = deque(UNITS[params["unit"]].finditer(text, start, cut), params["chunk_overlap"])
         begin = last[0].start() if last else cut
     begin = max(begin, cut - MAX_CHARACTERS // 2)
     if begin and text[begin - 1].isspace():
