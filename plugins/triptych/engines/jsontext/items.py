@@ -100,6 +100,7 @@ class _Level:
 
     @property
     def keyed(self) -> bool:
+        """An object, and no array."""
         return self.code == _OPENING[1]
 
 
@@ -111,6 +112,7 @@ class _Window:
     begin: int = 0
 
     def grown(self, block: bytes) -> _Window:
+        """With the block that follows in the source."""
         return _Window(self.text + block, self.begin)
 
     def from_offset(self, offset: int) -> _Window:
@@ -139,6 +141,7 @@ class _State:
 
     @property
     def in_wanted(self) -> bool:
+        """Whether entries of the innermost open container are to be given out."""
         return bool(self.levels) and self.levels[-1].wanted
 
 
@@ -151,6 +154,7 @@ class _Walk:
         self._window, self._state = _Window(), _State()
 
     def over(self, block: bytes, marks: Marks) -> Iterator[Entries]:
+        """The wanted entries that end in this block, whose marks these are."""
         self._window = self._window.grown(block)
         index = 0
         while index < len(marks):

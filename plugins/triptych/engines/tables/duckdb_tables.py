@@ -74,29 +74,34 @@ def _table(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> str:
-    """Read as `formats` says CSV is, with the names that our own reader finds: DuckDB finds out the types only.
+    """Read as `formats` says CSV is, with the names that our own reader finds: DuckDB is asked for the types only.
 
     They are those of all rows, which are looked at once: of some alone, 1.5 may become 2.
     """
-    delimiter = DELIMITERS[format]
-    file = literal(str(result.local_path()))
-    dialect = f"{file}, {_dialect(delimiter)}"
-    query = f"SELECT NewLineDelimiter, Columns, DateFormat, TimestampFormat FROM sniff_csv({dialect}, sample_size = -1)"
-    line_end, columns, date, timestamp = connection.execute(query).fetchone() or ()
-    names = _distinct(header_names(header_record(result), delimiter, result))
+    header = header_record(result)
+    names = _distinct(header_names(header, DELIMITERS[format], result))
+    dialect = f"{literal(str(result.local_path()))}, {_dialect(DELIMITERS[format], header)}"
+    query = f"SELECT Columns, DateFormat, TimestampFormat FROM sniff_csv({dialect}, sample_size = -1)"
+    columns, date, timestamp = connection.execute(query).fetchone() or ()
     if len(names) != len(columns):
         msg = f"cannot be read as a table: its header has {len(names)} names, and its rows have {len(columns)} values."
         raise result.error(msg)
     types = ", ".join(f"{literal(name)}: {literal(each['type'])}" for name, each in zip(names, columns, strict=True))
-    formats = {"dateformat": date, "timestampformat": timestamp, "new_line": line_end}
+    formats = {"dateformat": date, "timestampformat": timestamp}
     declared = "".join(f", {option} = {literal(value)}" for option, value in formats.items() if value)
     return f"read_csv({dialect}, auto_detect = false, columns = {{{types}}}{declared})"
 
 
-def _dialect(delimiter: str) -> str:
-    """`formats` in DuckDB's options; nothing of it is left to be guessed."""
+def _dialect(delimiter: str, header: bytes) -> str:
+    """`formats` in DuckDB's options; nothing of it is left to be guessed, since the guess may fail.
+
+    Line ends are those of the header. DuckDB is stricter in that all have to be of one kind, and forgives spaces
+    between a closing quote and a delimiter.
+    """
     quote = literal(QUOTE)
-    return f"delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = true, skip = 0, comment = ''"
+    options = f"delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = true, skip = 0, comment = ''"
+    line_end = "\\r\\n" if header.endswith(b"\r\n") else "\\n" if header.endswith(b"\n") else ""
+    return f"{options}, new_line = {literal(line_end)}" if line_end else options
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

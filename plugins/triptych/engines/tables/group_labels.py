@@ -45,6 +45,7 @@ class Labels:
 
     @property
     def names(self) -> list[str]:
+        """The label of each number, which is its index."""
         return list(self._numbers)
 
     def number(self, raws: Sequence[pa.Array], texts: ToTexts, error: RecordError) -> Codes:

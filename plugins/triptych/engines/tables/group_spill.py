@@ -47,6 +47,7 @@ class _Held:
     size: int = 0
 
     def add(self, data: pa.Buffer, extents: Extents) -> None:
+        """The records of one batch, in order of number, which the extents take apart."""
         self.batches.append((data, extents))
         self.size += data.size + extents.shape[1] * EXTENT_OVERHEAD_BYTES
 

@@ -27,7 +27,9 @@ class KeyedTable(Protocol):
     """One result."""
 
     @property
-    def result(self) -> Result: ...
+    def result(self) -> Result:
+        """The file that is read, which names itself in messages."""
+
     @property
     def names(self) -> Sequence[str]:
         """All columns, each once."""
@@ -62,6 +64,8 @@ class _Keyed:
 
 
 class _KeyedCsv(_Keyed):
+    """CSV or TSV."""
+
     @cached_property
     def _table(self) -> CsvTable:
         return csv_table(self.result, DELIMITERS[self.format])
@@ -89,8 +93,11 @@ class _KeyedCsv(_Keyed):
 
 
 class _KeyedJson(_Keyed):
+    """JSON Lines, arrays or documents: objects, whose names are looked for in all records."""
+
     @cached_property
     def names(self) -> Sequence[str]:
+        """In the order in which they first occur; asks for a reading of the whole file."""
         names: dict[str, None] = {}
         for batch in self._batches():
             # Most rows have the same names.

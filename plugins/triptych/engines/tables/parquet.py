@@ -69,6 +69,7 @@ class _NewFile:
         return self.folder / "piece.parquet"
 
     def open(self) -> pq.ParquetWriter:
+        """Writes over the piece before, which has been handed on."""
         return pq.ParquetWriter(self.path, self.schema)
 
 

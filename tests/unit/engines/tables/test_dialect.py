@@ -1,0 +1,139 @@
+"""CSV is one dialect, whoever reads it: our own reader, DuckDB, and the standard library, strictly."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.inputs import MemoryInput
+from triptych.engines.runtime.resources import Resources, using
+from triptych.engines.tables.csv_batches import csv_table
+from triptych.engines.tables.duckdb_tables import database, duck_tables
+from triptych.engines.tables.formats import format_of
+from triptych.errors import EngineError
+
+NAMES = ["id", " spaced", 'quo"ted', "two\nlines", "ünï", "#comment", "it's"]
+VALUES = [
+    "text",
+    "x y",
+    " x",
+    "x ",
+    'a "b" c',
+    '"',
+    '""',
+    "a,b",
+    "a\tb",
+    "two\nlines",
+    "日本",
+    "#x",
+    "\\",
+    "\\n",
+    "'",
+    "x;y",
+]
+
+
+@dataclass(frozen=True)
+class _Result(MemoryInput):
+    """A result in memory that can be asked for a file."""
+
+    folder: Path = Path()
+    chunk: int = 0
+    chunk_name: str = ""
+    flat_name: str = ""
+    sha256: str = ""
+    metadata: dict[str, str] = None  # type: ignore[assignment]  # Not read here.
+
+    def local_path(self) -> Path:
+        path = self.folder / self.name
+        path.write_bytes(self.data)
+        return path
+
+
+@pytest.fixture(autouse=True)
+def _memory(tmp_path: Path) -> Iterator[None]:
+    with using(Resources(tmp_path, 512 << 20)):
+        yield
+
+
+def _result(data: bytes, folder: Path, name: str = "t.csv") -> _Result:
+    return _Result(data, name=name, folder=folder)
+
+
+def _by_duckdb(result: _Result) -> list[list[str]]:
+    with database() as connection:
+        (table,) = duck_tables(connection, [result], "auto")
+        rows = connection.execute(f"SELECT * FROM {table.sql}").fetchall()
+        return [list(table.columns), *([value or "" for value in row] for row in rows)]
+
+
+def _by_us(result: _Result) -> list[list[str]]:
+    table = csv_table(result, "\t" if result.name.endswith(".tsv") else ",", batch_bytes=100)
+    rows = [
+        list(row)
+        for _, texts in table.texts(table.names, exact=True)
+        for row in zip(*(text.to_pylist() for text in texts), strict=True)
+    ]
+    return [list(table.names), *rows]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_same_cells_whoever_reads(tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    names = draw.sample(NAMES, draw.randrange(2, 6))
+    if names[0] == "two\nlines":
+        names.reverse()  # Behind a byte-order mark DuckDB does not find the end of such a name.
+    # The first value of each row keeps its column text, whatever DuckDB thinks of the others.
+    rows = [["text", *(draw.choice(VALUES) for _ in names[1:])] for _ in range(draw.randrange(1, 40))]
+    end, extension = draw.choice(["\n", "\r\n"]), draw.choice(["csv", "tsv"])
+    text = io.StringIO(newline="")
+    writer = csv.writer(
+        text,
+        delimiter="," if extension == "csv" else "\t",
+        lineterminator=end,
+        quoting=draw.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    )
+    writer.writerows([names, *rows])
+    data = text.getvalue().removesuffix(end if draw.random() < 0.3 else "").encode()
+    result = _result((b"\xef\xbb\xbf" if draw.random() < 0.3 else b"") + data, tmp_path, f"t.{extension}")
+    assert _by_us(result) == [names, *rows]
+    assert _by_duckdb(result) == [names, *rows]
+
+
+@pytest.mark.parametrize("record", ['"a"b,x', "x,y,z", "x", '"open,x', "x,\udcff"])
+def test_both_refuse_what_is_not_right_as_the_results_error(tmp_path: Path, record: str) -> None:
+    result = _result(f"a,b\nx,y\n{record}\nx,y\n".encode(errors="surrogateescape"), tmp_path)
+    for read in (_by_us, _by_duckdb):
+        with pytest.raises(EngineError, match=r"^chunk 0, 't\.csv': "):
+            read(result)
+
+
+def test_names_that_sql_cannot_have_are_made_different(tmp_path: Path) -> None:
+    header, *rows = _by_duckdb(_result(b"a,,A,a\nw,x,y,z\n", tmp_path))
+    assert header == ["a", "column1", "A_1", "a_2"]
+    assert rows == [["w", "x", "y", "z"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "format"),
+    [
+        ("t.CSV", b"{", "csv"),
+        ("t.tab", b"", "tsv"),
+        ("t.json", b"[", "jsonl"),
+        ("t.ndjson", b"", "jsonl"),
+        ("t.parquet", b"", "parquet"),
+        ("t.bin", b"PAR1", "parquet"),
+        ("t", b'\xef\xbb\xbf{"a": 1}', "jsonl"),
+        ("t", b"a,b", "lines"),
+        ("t", b"", "lines"),
+    ],
+)
+def test_one_rule_says_what_a_file_is(name: str, start: bytes, format: str) -> None:
+    assert format_of(MemoryInput(start, name=name), otherwise="lines") == format
+    assert format_of(MemoryInput(start, name=name), "tsv") == "tsv"
