@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ class Import:
     """Whether importing the importer imports this too: not inside a function, nor for type checkers only."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """One file: its dotted name, and its tree."""
 
@@ -48,9 +48,10 @@ def modules() -> Mapping[str, Module]:
     return {name: Module(name, path, _tree(path)) for name, path in named.items()}
 
 
-def imports(module: Module) -> list[Import]:
+@cache
+def imports(module: Module) -> Sequence[Import]:
     """All of them, the local ones too; `from triptych.engines import api` counts as `triptych.engines.api`."""
-    return list(_imports(module.tree.body, at_parse_time=True))
+    return tuple(_imports(module.tree.body, at_parse_time=True))
 
 
 def parse_time_closure(*targets: str) -> Mapping[str, tuple[str, ...]]:
