@@ -12,23 +12,26 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO, cast
+from typing import cast
 
 from docker.utils.socket import frames_iter
 
+Attached = socket.SocketIO | socket.socket
+"""What `attach_socket` gives: a file object around a socket; over TLS the socket itself."""
 
-def output(stream: BinaryIO) -> Iterator[bytes]:
+
+def output(stream: Attached) -> Iterator[bytes]:
     """What the container writes, standard output and error as they come, until it ends."""
     frames = frames_iter(stream, tty=False)
     return (data for _, data in frames)
 
 
-def send(stream: BinaryIO, data: bytes) -> None:
+def send(stream: Attached, data: bytes) -> None:
     """Write to the container's standard input; OSError when it has ended."""
     _socket(stream).sendall(data)
 
 
-def hang_up(stream: BinaryIO) -> None:
+def hang_up(stream: Attached) -> None:
     """Close the stream, the HTTP response that docker-py reads it from, and the socket below both."""
     below = _socket(stream)
     response = getattr(stream, "_response", None)
@@ -40,5 +43,5 @@ def hang_up(stream: BinaryIO) -> None:
     below.close()
 
 
-def _socket(stream: BinaryIO) -> socket.socket:
+def _socket(stream: Attached) -> socket.socket:
     return cast("socket.socket", getattr(stream, "_sock", stream))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, Mount
@@ -35,7 +35,7 @@ class Ending:
 class Container:
     """A started container whose input and output are ours, until `remove`."""
 
-    def __init__(self, client: APIClient, container_id: str, stream: BinaryIO) -> None:
+    def __init__(self, client: APIClient, container_id: str, stream: compat.Attached) -> None:
         self.id = container_id
         self._client = client
         self._stream = stream

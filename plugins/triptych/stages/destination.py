@@ -61,7 +61,7 @@ class Destination:
                     out.write(block)
             return
         with self._claimed(name) as target:
-            self._store.copy(result.uri, target)
+            self._store.copy(result.uri, target, result.size)
             size = self._store.stat(target).size
             if size != result.size:
                 self._store.delete(target)

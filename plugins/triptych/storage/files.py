@@ -78,7 +78,7 @@ class FileStore(Store):
                 part.unlink(missing_ok=True)
         return True
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, size: int | None = None) -> None:
         path = self._path(source)
         with _map_errors(source):
             data = path.open("rb", buffering=0)

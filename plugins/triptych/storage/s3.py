@@ -101,7 +101,7 @@ class S3Store(Store):
         msg = f"{uri}: other writers were in the way five times."
         raise StorageError(msg)
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, size: int | None = None) -> None:
         from boto3.s3.transfer import TransferConfig
 
         bucket, key = _bucket_key(target).values()
@@ -111,6 +111,9 @@ class S3Store(Store):
             max_concurrency=self._limits.parallelism,
         )
         with _map_errors(source):
+            if size is not None and size <= self._copy_bytes:
+                self._client.copy_object(CopySource=_bucket_key(source), Bucket=bucket, Key=key)
+                return
             self._client.copy(_bucket_key(source), bucket, key, Config=parts)
 
     def delete(self, uri: str) -> None:

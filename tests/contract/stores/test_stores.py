@@ -7,14 +7,13 @@ import hashlib
 import io
 import random
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from tests.support.servers import Server, moto_server, s3_connection
+from tests.support.servers import s3_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import read_settings
 from triptych.storage import BLOCK_BYTES, Store, Stores, TransferLimits
@@ -49,34 +48,6 @@ class Place:
 
     def names(self, prefix: str = "") -> list[str]:
         return [info.uri.removeprefix(self.root) for info in self.store.list(self.root + prefix)]
-
-
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Airflow writes a configuration into its home when it is first imported."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        yield
-
-
-@pytest.fixture(scope="session")
-def s3_moto(airflow_home: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with moto_server(tmp_path_factory.mktemp("moto")) as server:
-        yield from _connection("triptych_moto", server.connection)
-
-
-@pytest.fixture(scope="session")
-def s3_seaweed(airflow_home: None, store: Server) -> Iterator[str]:
-    yield from _connection("triptych_seaweed", store.connection)
-
-
-def _connection(conn_id: str, value: str) -> Iterator[str]:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
-        S3Hook(aws_conn_id=conn_id).get_conn().create_bucket(Bucket="tests")
-        yield conn_id
 
 
 @pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])

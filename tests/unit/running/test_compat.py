@@ -1,0 +1,63 @@
+"""What we touch of docker-py beyond its interface is still as it was, on a socket of our own instead of an engine's."""
+
+from __future__ import annotations
+
+import inspect
+import socket
+from collections.abc import Iterator
+
+import pytest
+from docker import APIClient
+
+from triptych.running import compat
+
+
+class Response:
+    """As docker-py keeps one alive on the stream that it gives."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        raise ValueError("flush of a read-only stream")
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two sockets, joined: ours and the container's."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_docker_py_makes_its_stream_as_we_expect() -> None:
+    source = inspect.getsource(vars(APIClient)["_get_raw_response_socket"])
+    assert "sock._response = response" in source
+    assert "sock = response.raw._fp.fp.raw" in source  # An `io` object around a socket, read only.
+    assert "sock = sock._sock" in source  # Over TLS.
+
+
+def test_input_goes_to_the_socket_below(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    stream = socket.SocketIO(ours, "rb")
+    compat.send(stream, b"to the container\n")
+    assert theirs.recv(100) == b"to the container\n"
+
+
+def test_output_comes_without_its_frames(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    for stream_number, data in ((1, b"out"), (2, b"error"), (1, b"more")):
+        theirs.sendall(bytes([stream_number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)
+    theirs.shutdown(socket.SHUT_WR)
+    assert list(compat.output(socket.SocketIO(ours, "rb"))) == [b"out", b"error", b"more"]
+
+
+def test_hanging_up_closes_stream_response_and_socket(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    stream = socket.SocketIO(ours, "rb")
+    response = Response()
+    stream._response = response  # type: ignore[attr-defined]  # as docker-py does
+    compat.hang_up(stream)
+    assert stream.closed
+    assert response.is_closed
+    assert theirs.recv(100) == b""  # The end: the other side is closed.
