@@ -5,10 +5,13 @@ A connection that is missing, and Airflow itself where it is not installed, are 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triptych.blocks import Block
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
 
 
 def secret_environment(block: Block) -> dict[str, str]:
@@ -51,7 +54,7 @@ def s3_client(conn_id: str | None) -> Any:
     return S3Hook(aws_conn_id=conn_id).get_conn()
 
 
-def _login(connection: Any) -> tuple[str, str]:
+def _login(connection: Connection) -> tuple[str, str]:
     """Login and password, empty where there is none; the password is masked in Airflow's logs from here on."""
     from airflow.sdk.log import mask_secret
 
@@ -60,7 +63,7 @@ def _login(connection: Any) -> tuple[str, str]:
     return connection.login or "", password
 
 
-def _connection(conn_id: str, label: str, make: str, kind: type[TriptychError]) -> Any:
+def _connection(conn_id: str, label: str, make: str, kind: type[TriptychError]) -> Connection:
     """Airflow's connection of this id; `make` is what `airflow connections add` wants for one of its type."""
     try:
         from airflow.sdk import BaseHook

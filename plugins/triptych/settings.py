@@ -44,7 +44,6 @@ OPTIONS = (
         "Local folder: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR; default: beside `scratch`.",
     ),
     Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
-    Option("allowed_hosts", "", "Private hosts that `http(s)://` may reach, separated by `,`."),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
     Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
     Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
@@ -79,7 +78,6 @@ class Settings:
     scratch: Path
     cache: Path
     allowed_roots: tuple[Path, ...]
-    allowed_hosts: tuple[str, ...]
     runner: Runner
     docker_url: str
     docker_files: str
@@ -116,7 +114,6 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         scratch=scratch,
         cache=Path(text["cache"] or f"{scratch}-cache").absolute(),
         allowed_roots=_folders(text["allowed_roots"]),
-        allowed_hosts=tuple(host.strip() for host in text["allowed_hosts"].split(",") if host.strip()),
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
         docker_files=files,

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context
 
@@ -99,7 +98,7 @@ def _broken(path: Path, errors: Sequence[Diagnostic]) -> DAG:
     return dag
 
 
-def _schedule(schedule: Any) -> Any:
+def _schedule(schedule: str | list[str] | None) -> str | list[Asset] | None:
     """Cron or preset as it is; a list of URIs becomes assets, any of which launches the job when all are updated."""
     if isinstance(schedule, list):
         return [Asset(uri) for uri in schedule]

@@ -9,6 +9,7 @@ from airflow.sdk import Param
 
 from triptych.blocks import Role, Template
 from triptych.jobs.spec import config_schema
+from triptych.schemas.diagnostics import Json
 from triptych.schemas.properties import properties
 
 _KEPT = (
@@ -53,7 +54,7 @@ def form_params(template: Template) -> dict[str, Param]:
     }
 
 
-def _location(title: str, default: Any, types: list[str]) -> Param:
+def _location(title: str, default: Json, types: list[str]) -> Param:
     about = "A URI (`s3://`, `file://`): one object, a folder ending in `/`, or a glob."
     return Param(default, type=types, title=title, section="Data", description_md=about)
 
@@ -74,7 +75,7 @@ def _config_fields(template: Template) -> dict[str, Param]:
     }
 
 
-def _field(described: Mapping[str, Any], default: Any, section: str) -> Param:
+def _field(described: Mapping[str, Any], default: Json, section: str) -> Param:
     """One flat field. Nullable: an empty field means "not given", and the full schema judges that in `partition`."""
     schema = {key: described[key] for key in _KEPT if key in described}
     types = schema.get("type", ["string", "number", "boolean", "array", "object"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.model import Diagnostic
-from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, unknown_keys
+from triptych.schemas.diagnostics import Json, dotted, located_errors, nearest_or_all, unknown_keys
 from triptych.schemas.files import Kind, own_schema, own_validator
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -89,7 +89,7 @@ def _respelled(
     return made
 
 
-def _warn_of_unknown(document: Document, value: Any, schema: Mapping[str, Any], keys: Keys) -> None:
+def _warn_of_unknown(document: Document, value: Json, schema: Mapping[str, Any], keys: Keys) -> None:
     if not isinstance(value, Mapping) or schema.get("additionalProperties") is False:
         return
     known = schema.get("properties", {})

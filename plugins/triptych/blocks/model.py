@@ -64,6 +64,7 @@ class Block:
 
     @property
     def tag(self) -> str:
+        """Name and whole version, by which a template may mean just this block: `rows@1.0`."""
         return f"{self.name}@{self.version}"
 
     def joins(self, partitioner: Block) -> bool:
@@ -72,6 +73,7 @@ class Block:
 
     @property
     def code(self) -> Path:
+        """The folder that the script runs from, mounted read-only in containers."""
         return self.folder / "app"
 
 
@@ -157,4 +159,5 @@ class Catalog:
 
 
 def name_of(tag: str) -> str:
+    """A tag without its version: `rows@1.0` -> `rows`."""
     return tag.partition("@")[0]

@@ -23,6 +23,7 @@ class _Guarded(TyperGroup):
     """Turns our errors into a message and their exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Call the command that was asked for; 130 for Ctrl-C, an error's own exit code without its traceback."""
         try:
             return super().invoke(ctx)
         except TriptychError as error:
@@ -64,7 +65,7 @@ def options(
 
 @app.command()
 def version(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """The version of Triptych and of Python."""
+    """Print the version of Triptych; as JSON, that of Python, too."""
     python = ".".join(map(str, sys.version_info[:3]))
     typer.echo(f'{{"triptych": "{__version__}", "python": "{python}"}}' if json_ else f"triptych {__version__}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -258,7 +258,7 @@ def _show(block: Block, as_json: bool) -> None:
     print_table(["parameter", "type", "default", "description"], _parameter_rows(block, {}, ""))
 
 
-def _parameter_rows(block: Block, given: Any, prefix: str) -> list[list[str]]:
+def _parameter_rows(block: Block, given: Mapping[str, Any], prefix: str) -> list[list[str]]:
     required = block.schema.get("required", ())
     rows = []
     for name, schema in properties(block.schema).items():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from triptych.schemas.diagnostics import Json
 
 errors = Console(stderr=True)
 output = Console()
@@ -18,10 +19,12 @@ def echo(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
+    """The same in red, where standard error is a terminal: what is wrong, and what to do."""
     errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Json) -> None:
+    """Indented JSON on standard output, whatever the width of the terminal; what is no JSON as its text."""
     output.out(json.dumps(value, indent=2, ensure_ascii=False, default=str), highlight=False)
 
 

@@ -36,6 +36,7 @@ def include_folders(given: list[Path] | None) -> tuple[Path, ...]:
 
 
 def catalog(given: list[Path] | None) -> Catalog:
+    """Every block and template of the folders that `--include` gives, or that are configured."""
     return read_catalog(include_folders(given))
 
 

@@ -127,8 +127,8 @@ def _states(tasks: list[dict[str, Any]]) -> str:
     parts = []
     for stage in Stage:
         counts = Counter(task["state"] or "waiting" for task in tasks if task["task_id"] == stage)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        parts.append(f"{stage}: {told or 'waiting'}")
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        parts.append(f"{stage}: {counted or 'waiting'}")
     return " | ".join(parts)
 
 

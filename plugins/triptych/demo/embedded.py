@@ -66,6 +66,7 @@ class EmbeddedAirflow:
         return self.home / "logs" / f"{component}.log"
 
     def pid(self, component: str) -> int:
+        """The process id of a component that was started; its workers are in the same group."""
         return self._processes[component].pid
 
     def check(self) -> None:

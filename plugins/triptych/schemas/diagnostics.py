@@ -9,8 +9,11 @@ import difflib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 TYPES = {
     "integer": "a whole number",
@@ -24,33 +27,52 @@ TYPES = {
 SHOWN_CHARACTERS = 80
 
 
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""Any value that a JSON file may hold."""
+
 Path = tuple[str | int, ...]
 """Keys and indexes from a value down to one part of it; empty for the value itself."""
 
 
-def schema_errors(value: Any, schema: Mapping[str, Any], root: str = "") -> list[str]:
+class Violation(Protocol):
+    """What is read of jsonschema's `ValidationError`: the keyword that refused a value, and where both are."""
+
+    validator: str
+    validator_value: Any
+    instance: Any
+    schema: Mapping[str, Any]
+    message: str
+    path: Sequence[str | int]
+    absolute_path: Sequence[str | int]
+    schema_path: Sequence[str | int]
+    context: Sequence[Violation]
+
+
+def schema_errors(value: Json, schema: Mapping[str, Any], root: str = "") -> list[str]:
     """`location: what is wrong.` for each error, in order of location; `root` is the name of the value itself."""
     return [f"{dotted(root, path)}: {text}" for path, text in located_errors(value, validator(schema))]
 
 
-def located_errors(value: Any, by: Any) -> list[tuple[Path, str]]:
+def located_errors(value: Json, by: Validator) -> list[tuple[Path, str]]:
     """(path, sentence) of each error that a jsonschema validator finds, in order of path."""
-    found = sorted(by.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+    found = sorted(
+        cast("Iterable[Violation]", by.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path))
+    )
     # All that lacks in one object, or is too much in it, comes once for each.
     return list(dict.fromkeys(each for error in found for each in _sentences(error)))
 
 
 def dotted(root: str, path: Path) -> str:
-    """`$`, `("a", 0)` -> `$.a.0`; without a root `a.0`."""
+    """A path as messages write it: `$` and `("a", 0)` -> `$.a.0`; without a root `a.0`."""
     return ".".join([*([root] if root else []), *map(str, path)])
 
 
-def validator(schema: Mapping[str, Any]) -> Any:
+def validator(schema: Mapping[str, Any]) -> Validator:
     """jsonschema's validator of the draft that the schema names, by default 2020-12."""
     return draft_of(schema)(schema)
 
 
-def draft_of(schema: Mapping[str, Any]) -> Any:
+def draft_of(schema: Mapping[str, Any]) -> type[Validator]:
     """jsonschema's validator class for the draft that the schema names, by default 2020-12."""
     from jsonschema.validators import Draft202012Validator, validator_for
 
@@ -78,7 +100,7 @@ def renamed(given: str, schema: Mapping[str, Any]) -> str:
     return f" It is called {name!r} now." if name else ""
 
 
-def _sentences(error: Any) -> Iterable[tuple[Path, str]]:
+def _sentences(error: Violation) -> Iterable[tuple[Path, str]]:
     path = tuple(error.absolute_path)
     own = error.schema.get("errorMessage")
     if isinstance(own, str):
@@ -113,18 +135,18 @@ def unknown_keys(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[st
     return [key for key in value if key not in known and not any(pattern.search(key) for pattern in patterns)]
 
 
-def _nearest(error: Any) -> list[Any] | None:
+def _nearest(error: Violation) -> list[Violation] | None:
     """The errors against that alternative of anyOf or oneOf whose type is right and that has fewest."""
     fitting = [errors for errors in _alternatives(error) if not any(map(_is_wrong_itself, errors))]
     return min(fitting, key=len, default=None)
 
 
-def _is_wrong_itself(error: Any) -> bool:
+def _is_wrong_itself(error: Violation) -> bool:
     """Whether the value has the wrong type, and not only something in it."""
     return not error.path and bool(_wrong_types(error))
 
 
-def _wrong_types(error: Any) -> list[str]:
+def _wrong_types(error: Violation) -> list[str]:
     """The types that the value itself should have, where it has none of them."""
     if error.validator == "type":
         value = error.validator_value
@@ -134,18 +156,18 @@ def _wrong_types(error: Any) -> list[str]:
     return list(dict.fromkeys(each for some in types for each in some)) if all(types) else []
 
 
-def _alternatives(error: Any) -> list[list[Any]]:
+def _alternatives(error: Violation) -> list[list[Violation]]:
     if error.validator not in ("anyOf", "oneOf"):
         return []
     by_alternative = itertools.groupby(error.context, key=lambda inner: inner.schema_path[0])
     return [list(errors) for _, errors in by_alternative]
 
 
-def _enum(error: Any) -> str:
+def _enum(error: Violation) -> str:
     return f"must be one of {', '.join(map(_shown, error.validator_value))}"
 
 
-SENTENCES: Mapping[str, Callable[[Any], str]] = {
+SENTENCES: Mapping[str, Callable[[Violation], str]] = {
     "enum": _enum,
     "const": lambda error: f"must be {_shown(error.validator_value)}",
     "minimum": lambda error: f"must be at least {error.validator_value}",
@@ -157,6 +179,6 @@ SENTENCES: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Json) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triptych.schemas.diagnostics import draft_of
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 FOLDER = Path(__file__).parent
 
@@ -35,7 +38,7 @@ def own_schema(kind: Kind) -> Mapping[str, Any]:
 
 
 @cache
-def own_validator(kind: Kind) -> Any:
+def own_validator(kind: Kind) -> Validator:
     """jsonschema's validator of it; a template's schema refers to that of jobs."""
     from referencing import Registry, Resource
 
