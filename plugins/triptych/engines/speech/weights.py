@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import re
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,8 +100,9 @@ def _fetch(uri: str, sha256: str, work: Path, settings: Settings) -> Path:
     archive = work / unquote(uri.rpartition("/")[2])
     _require(uri, _save(store, uri, archive), sha256)
     try:
-        shutil.unpack_archive(archive, folder)
-    except (shutil.ReadError, OSError) as error:
+        # A zip is always kept inside its folder, and takes no filter.
+        shutil.unpack_archive(archive, folder, filter=None if archive.suffix == ".zip" else "data")
+    except (shutil.ReadError, tarfile.TarError, OSError) as error:
         msg = f"{uri}: cannot be unpacked: {error}. Pack the model as .tar, .tar.gz or .zip, or name a folder."
         raise EngineError(msg) from error
     return folder
