@@ -14,6 +14,7 @@ from triptych.errors import EngineError
 EXTRAS = {
     "av": "media",
     "ctranslate2": "languages",
+    "cv2": "media",
     "docx": "documents",
     "duckdb": "tables",
     "identify": "documents",
