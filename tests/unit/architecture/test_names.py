@@ -9,12 +9,7 @@ from collections.abc import Iterator, Mapping
 from tests.support.source_tree import modules, public_definitions, python_files
 from triptych.settings import PROJECT
 
-TWICE: Mapping[str, str] = {
-    "Batch": "in jsontext.records and tables.csv_batches: one of them goes",
-    "Table": "in tables.csv_batches and tables.duckdb_tables: one of them goes",
-    "json_batches": "in jsontext.records and tables.json_lines: one of them goes",
-    "json_columns": "in tables.fields and tables.json_lines: one of them goes",
-}
+TWICE: Mapping[str, str] = {}
 """Public names that two modules of `engines` define, each with a reason."""
 
 PATCHED: Mapping[str, str] = {}

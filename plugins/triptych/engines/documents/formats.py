@@ -28,6 +28,6 @@ EXTENSIONS = {
 }
 
 
-def format_of(name: str) -> str | None:
+def format_by_extension(name: str) -> str | None:
     """By the name's extension, in any case: `a.MD` -> "markdown"; None for one that says nothing."""
     return EXTENSIONS.get(PurePosixPath(name).suffix.lower())

@@ -13,7 +13,7 @@ from pypdf import PdfWriter
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.contracts import Part, SourceParts, by_source, output_names
-from triptych.engines.documents.formats import HEADINGS, format_of
+from triptych.engines.documents.formats import HEADINGS, format_by_extension
 from triptych.engines.documents.headings import as_title
 from triptych.engines.documents.markdown import text_start
 from triptych.engines.documents.pdf import open_pdf, pdf_errors
@@ -94,7 +94,7 @@ def _format(parts: Sequence[Part[DocumentPart]], source: str, declared: str) -> 
     if "docx" in formats:
         text = "is a Word file, and those are not joined here. Write HTML, Markdown, text or PDF."
         raise formats["docx"].error(text)
-    likely = next(iter(formats), format_of(source) or "text")
+    likely = next(iter(formats), format_by_extension(source) or "text")
     return likely if likely in HEADINGS or formats else "text"
 
 
@@ -104,7 +104,7 @@ def _format_of(part: Part[DocumentPart]) -> str:
         if stream.read(5) == b"%PDF-":
             return "pdf"
     source = part.place.source if part.place else ""
-    known = (format_of(name) for name in (part.result.name, source))
+    known = (format_by_extension(name) for name in (part.result.name, source))
     return next((each for each in known if each not in (None, "pdf")), None) or "text"
 
 

@@ -13,7 +13,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Destination
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.documents.formats import HEADINGS, format_of
+from triptych.engines.documents.formats import HEADINGS, format_by_extension
 from triptych.engines.documents.headings import BYTE_ORDER_MARK, Heading
 from triptych.engines.documents.pdf import open_pdf, pdf_errors
 from triptych.engines.documents.places import SectionPlace
@@ -50,7 +50,7 @@ class PageRun:
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     for source in sources:
-        text_format = params["format"] if params["format"] != "auto" else format_of(source.name) or "text"
+        text_format = params["format"] if params["format"] != "auto" else format_by_extension(source.name) or "text"
         if text_format == "pdf":
             yield from _pdf(source, params)
         elif text_format == "docx":
