@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypedDict, Unpack
 
 from triptych.errors import TriptychError
 from triptych.storage.base import Writer
@@ -25,7 +25,7 @@ class Input(Protocol):
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """In bytes, as it was when the job pinned or committed it."""
 
     def open(self) -> BinaryIO:
         """A new seekable stream that reads ranges; close it when done."""
@@ -58,7 +58,8 @@ class Source(Input, Protocol):
         """Unique among the job's sources: the name, with folders as far as sources of one name differ in them."""
 
     @property
-    def uri(self) -> str: ...
+    def uri(self) -> str:
+        """Where the object lies, as the job names it; its connection is not in it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ class SourceRange:
     source: int
     offset: int
     length: int
+
+
+class Description(TypedDict, total=False):
+    """What a chunk may be told besides its content; see `Chunk`."""
+
+    name: str | None
+    items: int | None
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,24 +96,27 @@ class Chunk:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_bytes(cls, data: bytes, **about: Any) -> Chunk:
-        return cls(data=data, **about)
+    def of_bytes(cls, data: bytes, **described: Unpack[Description]) -> Chunk:
+        """Bytes that are in memory; they are stored in the workspace."""
+        return cls(data=data, **described)
 
     @classmethod
-    def of_file(cls, path: Path, **about: Any) -> Chunk:
+    def of_file(cls, path: Path, **described: Unpack[Description]) -> Chunk:
         """`path`, in the scratch folder, may be removed, but not written to, once the generator is resumed."""
-        return cls(path=path, **about)
+        return cls(path=path, **described)
 
     @classmethod
-    def of_ranges(cls, source: Source, ranges: Iterable[tuple[int, int]], prefix: bytes = b"", **about: Any) -> Chunk:
+    def of_ranges(
+        cls, source: Source, ranges: Iterable[tuple[int, int]], prefix: bytes = b"", **described: Unpack[Description]
+    ) -> Chunk:
         """`prefix`, then (offset, length) runs of one source, back to back. Nothing is copied."""
         runs = tuple(SourceRange(source.index, offset, length) for offset, length in ranges)
-        return cls(ranges=runs, prefix=prefix, **about)
+        return cls(ranges=runs, prefix=prefix, **described)
 
     @classmethod
-    def of_sources(cls, sources: Iterable[Source], **about: Any) -> Chunk:
+    def of_sources(cls, sources: Iterable[Source], **described: Unpack[Description]) -> Chunk:
         """Several whole sources back to back."""
-        return cls(ranges=tuple(SourceRange(s.index, 0, s.size) for s in sources), **about)
+        return cls(ranges=tuple(SourceRange(s.index, 0, s.size) for s in sources), **described)
 
 
 class Result(Input, Protocol):
@@ -114,9 +126,13 @@ class Result(Input, Protocol):
     """
 
     @property
-    def chunk(self) -> int: ...
+    def chunk(self) -> int:
+        """The number of the chunk that left it, from 0."""
+
     @property
-    def chunk_name(self) -> str: ...
+    def chunk_name(self) -> str:
+        """The name that the partitioner gave that chunk, as its app saw it."""
+
     @property
     def metadata(self) -> Mapping[str, Any]:
         """The chunk's metadata, from the partitioner."""
@@ -126,7 +142,8 @@ class Result(Input, Protocol):
         """Unique in the whole job and without `/`: the plain file name unless two collide (`000003_output.png`)."""
 
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """In hex, as it was when the chunk was committed."""
 
 
 class Output(Protocol):

@@ -91,26 +91,33 @@ class Workspace:
 
     @property
     def job_uri(self) -> str:
+        """What the job is; written first, see `frozen`."""
         return f"{self.root}/job.json"
 
     @property
     def chunk_list_uri(self) -> str:
+        """One line per chunk; being there says that `partition` is done."""
         return f"{self.root}/chunks.jsonl"
 
     @property
     def output_uri(self) -> str:
+        """The output's list; being there says that the job is done."""
         return f"{self.root}/output.json"
 
     def chunk_uri(self, number: int) -> str:
+        """The bytes of a chunk that is no range of sources."""
         return f"{self.root}/chunks/{number}"
 
     def result_uri(self, number: int, attempt: str, name: str) -> str:
+        """One file that one attempt at a chunk left; an empty name is the prefix of them all."""
         return f"{self.root}/results/{number}/{quote(attempt)}/{quote(name)}"
 
     def commit_uri(self, number: int) -> str:
+        """Which attempt's files are the chunk's result; written once."""
         return f"{self.root}/results/{number}.json"
 
     def error_uri(self, number: int) -> str:
+        """Why the last attempt at a chunk failed; overwritten by the next."""
         return f"{self.root}/errors/{number}.json"
 
     def read_json(self, uri: str) -> dict[str, Any] | None:

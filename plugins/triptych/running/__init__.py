@@ -6,7 +6,7 @@ judges what a script left; `scratch` has attempts' folders. What a script prints
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from triptych.blocks import Block, Platform
 from triptych.running.spec import Cache, RunSpec, Session, Unit, Usage, unit_folder
@@ -28,9 +28,9 @@ def image_digest(block: Block, settings: Settings) -> str | None:
 def open_session(spec: RunSpec, settings: Settings) -> AbstractContextManager[Session]:
     """A session of the configured runner; docker's is imported only when it is the one."""
     if settings.runner is Runner.PROCESS:
-        from triptych.running.process import process_session
+        from triptych.running.process import ProcessSession
 
-        return process_session(spec)
+        return nullcontext(ProcessSession(spec))
     from triptych.running.docker import docker_session
 
     return docker_session(spec, settings)

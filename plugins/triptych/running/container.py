@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, Mount
 
+from triptych.blocks import Block
 from triptych.running import compat
 from triptych.running.reaper import owner_labels
 from triptych.running.sharing import OWN_CACHE, SHARED_CACHE
@@ -95,17 +96,18 @@ def create_container(
         image=spec.block.image,
         entrypoint=list(command),
         command=[],
-        user=_user(client, spec),
+        user=_user(client, spec.block),
         environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
         stdin_open=True,
         labels={**spec.labels, **owner_labels()},
-        host_config=client.create_host_config(mounts=list(mounts), **_host_config(spec, settings)),
+        host_config=client.create_host_config(
+            mounts=list(mounts), **_host_config(spec.block, spec.network, settings.pids_limit)
+        ),
     )
     return str(created["Id"])
 
 
-def _host_config(spec: RunSpec, settings: Settings) -> dict[str, Any]:
-    block = spec.block
+def _host_config(block: Block, network: str, most_processes: int) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     if block.min_cpu:
         limits["nano_cpus"] = int(block.min_cpu * 1e9)
@@ -115,20 +117,20 @@ def _host_config(spec: RunSpec, settings: Settings) -> dict[str, Any]:
     if block.gpu:
         limits["device_requests"] = [_gpus(block.gpu)]
     return {
-        "network_mode": spec.network or settings.network,
+        "network_mode": network,
         "init": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "pids_limit": settings.pids_limit,
+        "pids_limit": most_processes,
         **limits,
     }
 
 
-def _user(client: APIClient, spec: RunSpec) -> str | None:
+def _user(client: APIClient, block: Block) -> str | None:
     """The worker's own user; under root the image's, or nobody where the image names none."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
-    own = client.inspect_image(spec.block.image)["Config"].get("User")
+    own = client.inspect_image(block.image)["Config"].get("User")
     return None if own else NOBODY
 
 

@@ -74,6 +74,7 @@ class Marker:
 
     @property
     def cpu_seconds(self) -> float:
+        """Since the container's start; 0 where no kernel tells."""
         return self.cpu_us / 1e6 if self.cpu_us >= 0 else max(self.cpu_ns, 0) / 1e9
 
 

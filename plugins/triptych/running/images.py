@@ -39,14 +39,14 @@ def present_image(client: APIClient, block: Block) -> str:
     The image is pulled when it is missing, or when the manifest asks for that each time.
     """
     try:
-        about = client.inspect_image(block.image)
+        image = client.inspect_image(block.image)
         if block.force_pull:
             _pull(client, block)
-            about = client.inspect_image(block.image)
+            image = client.inspect_image(block.image)
     except ImageNotFound:
         _pull(client, block)
-        about = client.inspect_image(block.image)
-    return str((about.get("RepoDigests") or [about["Id"]])[0])
+        image = client.inspect_image(block.image)
+    return str((image.get("RepoDigests") or [image["Id"]])[0])
 
 
 def _pull(client: APIClient, block: Block) -> None:

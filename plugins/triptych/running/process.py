@@ -7,26 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from triptych.errors import ChunkError
 from triptych.running.interpreter import LAUNCHER, command
 from triptych.running.lines import LineLog
-from triptych.running.spec import RunSpec, Session, Unit, Usage
+from triptych.running.spec import RunSpec, Unit, Usage
 from triptych.running.time_limit import time_limit
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
 
 
-@contextmanager
-def process_session(spec: RunSpec) -> Iterator[Session]:
-    """A session that owns nothing between units."""
-    yield ProcessSession(spec)
-
-
 class ProcessSession:
-    """One process group per unit, ended with the unit, its timeout or our own end."""
+    """One process group per unit, ended with the unit, its timeout or our own end; nothing of it is left between."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec

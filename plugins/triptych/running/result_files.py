@@ -45,8 +45,8 @@ class Admission:
     def admit(self, name: str, size: int, *, is_regular: bool, is_link: bool) -> None:
         """Count one file of `size` bytes; refuses links, special files, and what goes beyond the limits."""
         if not is_regular:
-            what = "a link" if is_link else "no regular file"
-            msg = f"the result {name!r} is {what}, which is refused. Write a copy of the file instead."
+            shape = "a link" if is_link else "no regular file"
+            msg = f"the result {name!r} is {shape}, which is refused. Write a copy of the file instead."
             raise ChunkError(msg)
         self._files, self._bytes = self._files + 1, self._bytes + size
         limits = self._limits

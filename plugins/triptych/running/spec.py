@@ -42,7 +42,8 @@ class Cache:
 class RunSpec:
     """A block to run several times, with `work` as the attempt's own folder.
 
-    `secrets` are private environment variables; `timeout_s` is per unit.
+    `secrets` are private environment variables; `timeout_s` is per unit; `network` is the container's. With an
+    `image_digest`, another image of that name is warned of.
     """
 
     block: Block
@@ -51,7 +52,7 @@ class RunSpec:
     labels: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None
-    network: str | None = None
+    network: str = "none"
     image_digest: str | None = None
     stop: Stop = field(default_factory=Stop)
 

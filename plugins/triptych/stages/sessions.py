@@ -46,7 +46,7 @@ class BlockRunner:
             {**self.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first_chunk)},
             secret_environment(block),
             self.timeout_s or block.task_timeout_s,
-            block.network,
+            block.network or self.settings.network,
             self.images.get(block.role),
             stop or Stop(),
         )

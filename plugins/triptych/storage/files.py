@@ -28,6 +28,7 @@ class FileStore(Store):
         self._roots = [root.resolve() for root in roots]
 
     def stat(self, uri: str) -> ObjectInfo:
+        """Links are followed, inside the roots only; a folder is no object."""
         path = self._path(uri)
         with _map_errors(uri):
             if path.is_dir():
@@ -36,6 +37,7 @@ class FileStore(Store):
             return _info(path, path.stat())
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Sorted by bytes of the path; hidden parts of writers are left out, and links that lead outside refused."""
         self._path(prefix)
         start = file_path(prefix)
         folder, beginning = (start, "") if prefix.endswith("/") else (start.parent, start.name)
@@ -46,6 +48,7 @@ class FileStore(Store):
                     yield _info(path, path.stat())
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """From one open file, so that a replaced one is not mixed in; `etag` is compared once it is open."""
         path = self._path(uri)
         with _map_errors(uri), path.open("rb", buffering=0) as source:
             info = _info(path, os.fstat(source.fileno()))
@@ -60,10 +63,12 @@ class FileStore(Store):
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
+        """A hidden file beside the target, moved onto it when the context ends well."""
         with self._replacing(uri) as out:
             yield _FileWriter(out, uri)
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
+        """A hard link to a file that is whole already."""
         path = self._path(uri)
         with _map_errors(uri):
             part = _part_beside(path)
@@ -79,6 +84,7 @@ class FileStore(Store):
         return True
 
     def copy(self, source: str, target: str, size: int | None = None) -> None:
+        """In the kernel, or on the file server, into a hidden file that then takes the target's name."""
         path = self._path(source)
         with _map_errors(source):
             data = path.open("rb", buffering=0)
@@ -102,6 +108,7 @@ class FileStore(Store):
             part.unlink(missing_ok=True)
 
     def delete(self, uri: str) -> None:
+        """Remove the file, and leave its folder, even when that is empty now."""
         with _map_errors(uri):
             self._path(uri).unlink(missing_ok=True)
 

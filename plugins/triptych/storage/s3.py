@@ -33,11 +33,13 @@ class S3Store(Store):
         self._copy_bytes = copy_bytes
 
     def stat(self, uri: str) -> ObjectInfo:
+        """One HEAD request; the etag is the server's, without its quotes."""
         with _map_errors(uri):
             head = self._client.head_object(**_bucket_key(uri))
         return ObjectInfo(uri, head["ContentLength"], head["ETag"].strip('"'))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """A page of up to 1000 objects per request, while they are asked for; keys come back escaped in URIs."""
         bucket, key = _bucket_key(prefix).values()
         with _map_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
@@ -47,6 +49,7 @@ class S3Store(Store):
                     yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'))
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
+        """One GET for the whole range; what breaks off inside it is StorageError, and nothing is asked again here."""
         from botocore.exceptions import ClientError
 
         if length == 0:
@@ -70,6 +73,7 @@ class S3Store(Store):
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
+        """Parts of `TransferLimits.part_bytes`, some in flight at once; they are dropped when the context raises."""
         upload = _Upload(self._client, _bucket_key(uri), self._limits)
         with _map_errors(uri):
             try:
@@ -83,6 +87,7 @@ class S3Store(Store):
                 raise
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
+        """A put with `If-None-Match: *`; tried again where another one of this key was under way."""
         from botocore.exceptions import ClientError
 
         with _map_errors(uri):
@@ -102,6 +107,7 @@ class S3Store(Store):
         raise StorageError(msg)
 
     def copy(self, source: str, target: str, size: int | None = None) -> None:
+        """CopyObject, or a copy in parts, by the server; a size that is known saves asking for it."""
         from boto3.s3.transfer import TransferConfig
 
         bucket, key = _bucket_key(target).values()
@@ -117,6 +123,7 @@ class S3Store(Store):
             self._client.copy(_bucket_key(source), bucket, key, Config=parts)
 
     def delete(self, uri: str) -> None:
+        """One request, which the server answers alike whether the object was there or not."""
         with _map_errors(uri):
             self._client.delete_object(**_bucket_key(uri))
 
@@ -135,6 +142,7 @@ class _Upload:
         self._count = 0
 
     def write(self, data: bytes, /) -> int:
+        """Keep the bytes until they are a part; a full part is sent, and waited for when too many are under way."""
         self._buffer += data
         while len(self._buffer) >= self._limits.part_bytes:
             self._send(bytes(self._buffer[: self._limits.part_bytes]))
@@ -142,6 +150,7 @@ class _Upload:
         return len(data)
 
     def finish(self) -> None:
+        """Send the rest, wait for all parts, and make the object visible; a small one is one put."""
         if self._upload_id is None:
             self._client.put_object(**self._bucket_key, Body=bytes(self._buffer))
             return
@@ -154,6 +163,7 @@ class _Upload:
         )
 
     def abort(self) -> None:
+        """Drop what was sent; nothing of it is visible, nor billed."""
         self._close()
         if self._upload_id is not None:
             self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)

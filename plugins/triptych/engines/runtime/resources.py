@@ -32,9 +32,9 @@ class Share:
 
     def exceeded(self, owner: Input, advice: str = "") -> TriptychError:
         """`<label>: <what> is longer than N MiB. <advice> Raise [triptych] engine_memory_mib.`"""
-        told = f"{advice} Or raise" if advice else "Raise"
+        raise_it = f"{advice} Or raise" if advice else "Raise"
         return owner.error(
-            f"{self.what} is longer than {self.bytes / MIB:.3g} MiB. {told} [triptych] engine_memory_mib."
+            f"{self.what} is longer than {self.bytes / MIB:.3g} MiB. {raise_it} [triptych] engine_memory_mib."
         )
 
 
