@@ -1,4 +1,4 @@
-"""zip beyond what its first form can hold, beside unzip."""
+"""zip beyond what its first form can hold, beside unzip; headers that concat keeps once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import os
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.support.engine_harness import Results, finished, join
 from triptych.jobs.workspace import Commit
@@ -41,3 +43,15 @@ def test_more_files_than_a_short_number_counts(settings: Settings, tmp_path: Pat
     (tmp_path / "a.zip").write_bytes(data)
     listed = subprocess.run(["unzip", "-l", tmp_path / "a.zip"], check=True, capture_output=True, text=True).stdout
     assert listed.splitlines()[-1].split() == ["0", "65537", "files"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_header_of_several_lines_is_kept_once(settings: Settings, end: str) -> None:
+    header = f'id,"two\nlines"{end}'.encode()
+    results = [Results({"r.csv": header + f"{n},x{end}".encode()}) for n in range(3)]
+    rows = [f"{n},x{end}".encode() for n in range(3)]
+    assert join(settings, "concat", results) == {"output.csv": header + b"".join(rows)}
+    others = [*results, Results({"r.csv": b'id,"two\nothers"\n3,y\n'})]
+    assert join(settings, "concat", others)["output.csv"].count(b"two") == 4
+    assert join(settings, "concat", others, {"header": True})["output.csv"].count(b"two") == 1
+    assert join(settings, "concat", results, {"header": False})["output.csv"].count(b"two") == 3

@@ -183,8 +183,8 @@ class _Walk:
     def _drop(self) -> None:
         """An entry beside the path needs no memory."""
         if self._state.in_wanted:
-            what = f"the entry at byte {self._state.start}"
-            raise Share(self._most_bytes, what).exceeded(self._item, "Set a longer path.")
+            entry = f"the entry at byte {self._state.start}"
+            raise Share(self._most_bytes, entry).exceeded(self._item, "Set a longer path.")
         self._window = self._window.from_offset(self._window.begin + len(self._window.text))
         self._state.dropped = True
 

@@ -19,6 +19,7 @@ from triptych.engines.runtime.resources import Share, resources
 from triptych.engines.tables.record_ends import (
     NEWLINE,
     QUOTE,
+    RECORD_SHARE,
     RETURN,
     gathered,
     header_record,
@@ -28,8 +29,6 @@ from triptych.engines.tables.record_ends import (
 from triptych.engines.tables.text_codec import NoTextError, unquoted
 
 BATCH_BYTES = 2 * 1024 * 1024
-RECORD_SHARE = 1 / 8
-"""A record is held up to four times while it is looked for."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 
 import duckdb
@@ -59,7 +60,12 @@ def duck_tables(connection: duckdb.DuckDBPyConnection, results: Sequence[Result]
     """Every result that is not empty; raises the error of one that cannot be read."""
     filled = [result for result in results if result.size]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda result: _table(connection.cursor(), result, format_of(result, format)), filled))
+        # Each thread is to see the stage's resources.
+        read = [
+            pool.submit(copy_context().run, _table, connection.cursor(), result, format_of(result, format))
+            for result in filled
+        ]
+        return [table.result() for table in read]
 
 
 def _table(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> DuckTable:

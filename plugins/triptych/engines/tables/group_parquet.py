@@ -60,8 +60,8 @@ class ParquetGroups:
         named = list(named_labels(self._labels, "parquet", metadata))
         with pq.ParquetFile(ordered) as file:
             for number, path, count in self._pieces(file.iter_batches(batch_size=BATCH_ROWS)):
-                name, about = named[number]
-                yield Chunk.of_file(path, name=name, items=count, metadata=about)
+                name, own_metadata = named[number]
+                yield Chunk.of_file(path, name=name, items=count, metadata=own_metadata)
                 path.unlink()
 
     def _writer_of(self, source: Source, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:

@@ -43,8 +43,8 @@ class TextGroups:
         """In order of number, each with the header; a file of a chunk is removed when the next one is asked for."""
         named = list(named_labels(self._labels, self._format, metadata))
         path = resources().new_folder() / "group"
-        for group, (name, about) in zip(self._spill.read(len(named)), named, strict=True):
-            yield _chunk(group, path, self._header, name, about)
+        for group, (name, own_metadata) in zip(self._spill.read(len(named)), named, strict=True):
+            yield _chunk(group, path, self._header, name, own_metadata)
             path.unlink(missing_ok=True)
 
     def _batches(self, source: Source, columns: Sequence[str]) -> Iterator[tuple[Batch, Sequence[pa.Array]]]:

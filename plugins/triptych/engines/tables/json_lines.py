@@ -22,7 +22,9 @@ def json_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextCo
     item's error with the place of the line that is no JSON.
     """
     lines = pa.table({"line": batch.records().view(pa.large_string())})
-    wanted = [f"json_extract(line, {literal(_pointer(name))})::VARCHAR AS c{at}" for at, name in enumerate(names)]
+    wanted = [
+        f"json_extract(line, {literal(_pointer(name))})::VARCHAR AS c{number}" for number, name in enumerate(names)
+    ]
     try:
         found = _connection().from_arrow(lines).project(", ".join(wanted)).to_arrow_table()
     except (duckdb.Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.

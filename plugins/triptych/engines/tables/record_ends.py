@@ -11,9 +11,12 @@ import numpy as np
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Mask, Octets, Offsets, Words
 from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
+from triptych.engines.runtime.resources import Share, resources
 from triptych.engines.tables import formats
 
 SCANNED_BYTES = 256 * 1024
+RECORD_SHARE = 1 / 8
+"""Of the engine's memory. A record is held up to four times while it is looked for."""
 NEWLINE, RETURN, QUOTE = ord("\n"), ord("\r"), ord(formats.QUOTE)  # As bytes are numbers here.
 
 
@@ -150,12 +153,20 @@ def outside_quotes(octets: Octets) -> Words:
     return ~_within_quotes(octets == QUOTE)[0]
 
 
-def split_records(blocks: Iterable[bytes], item: Input, *, quoted: bool) -> Iterator[bytes]:
-    """Each record with its line end, which the last may lack; memory holds a block and a record."""
+def split_records(
+    blocks: Iterable[bytes], item: Input, *, quoted: bool, scanned_bytes: int = SCANNED_BYTES
+) -> Iterator[bytes]:
+    """Each record with its line end, which the last may lack; blocks are put together to `scanned_bytes` at least.
+
+    Memory holds a block and a record, which may take an eighth of the engine's: a larger one is the item's error.
+    """
     held, first = bytearray(), 0
+    most = resources().share(RECORD_SHARE).bytes
 
     def kept() -> Iterator[bytes]:
-        for block in gathered(blocks, SCANNED_BYTES):
+        for block in gathered(blocks, scanned_bytes):
+            if len(held) > most:
+                raise Share(most, f"the record at byte {first}").exceeded(item)
             held.extend(block)
             yield block
 

@@ -160,7 +160,7 @@ CASES = [
         lambda found: _same(json.loads(found["merged.json"]), [{"id": 1}, {"id": 2}]),
         bad={"name": ""},
         corrupt=_invalid,
-        says="chunk 0, 'r.jsonl', line 2",
+        says="chunk 0, 'r.jsonl': line 2",
     ),
 ]
 

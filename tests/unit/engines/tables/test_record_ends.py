@@ -6,11 +6,13 @@ import csv
 import io
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
 from tests.support.inputs import MemoryInput
-from triptych.engines.tables.record_ends import Limit, RecordRun, record_runs
+from triptych.engines.runtime.resources import Resources, using
+from triptych.engines.tables.record_ends import Limit, RecordRun, header_record, record_runs, split_records
 from triptych.errors import SourceError
 
 FIELDS = ["a", "", "two\nlines", 'a "quoted" word', "comma,inside", "crlf\r\ninside", "naïve 日本", '""', " "]
@@ -73,3 +75,18 @@ def test_nothing_but_a_header_makes_no_chunk() -> None:
 def test_an_open_quote_is_refused_with_its_place() -> None:
     with pytest.raises(SourceError, match="byte 6 is never closed"):
         _runs(b'a,b\n1,"2\n3,4\n', 4, Limit(records=1))
+
+
+def test_records_one_by_one_and_the_header(tmp_path: Path) -> None:
+    item = MemoryInput(b'\n\r\na,"b\nc"\n1,2\n3,4', block_bytes=2)
+    with using(Resources(tmp_path, 1 << 20)):
+        records = list(split_records(item.stream(), item, quoted=True, scanned_bytes=3))
+        assert records == [b"\n", b"\r\n", b'a,"b\nc"\n', b"1,2\n", b"3,4"]
+        assert header_record(item) == b'a,"b\nc"\n'
+        assert header_record(MemoryInput(b"\n\n")) == b""
+
+
+def test_a_record_that_needs_too_much_memory_is_refused(tmp_path: Path) -> None:
+    item = MemoryInput(b"a\n" + b"x" * 300_000, block_bytes=10_000)
+    with using(Resources(tmp_path, 1 << 20)), pytest.raises(SourceError, match=r"byte 2 is longer than 0\.125 MiB"):
+        list(split_records(item.stream(), item, quoted=False, scanned_bytes=10_000))

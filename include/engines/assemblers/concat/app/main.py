@@ -42,7 +42,8 @@ def _header_bytes(results: Sequence[Result], are_tables: bool, header: bool | No
 
 def _first_record(result: Result, *, quoted: bool) -> bytes:
     with result.open() as data:
-        return next(split_records(iter(lambda: data.read(BLOCK_BYTES), b""), result, quoted=quoted), b"")
+        blocks = iter(lambda: data.read(BLOCK_BYTES), b"")
+        return next(split_records(blocks, result, quoted=quoted, scanned_bytes=BLOCK_BYTES), b"")
 
 
 def _default_name(extensions: set[str]) -> str:

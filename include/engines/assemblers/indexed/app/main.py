@@ -58,6 +58,6 @@ def _copied(number: int, results: Sequence[Result], output: Output, params: Mapp
     for result in results:
         name = f"{stem}{PurePosixPath(result.name).suffix}" if len(results) == 1 else f"{stem}/{result.name}"
         output.copy(result, name)
-        about = {"chunk": result.chunk, "size": result.size, "sha256": result.sha256}
-        entries.append({"index": number, "name": name, **about})
+        origin = {"chunk": result.chunk, "size": result.size, "sha256": result.sha256}
+        entries.append({"index": number, "name": name, **origin})
     return entries

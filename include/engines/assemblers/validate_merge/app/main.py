@@ -39,7 +39,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
                 quarantine.write(b"".join(_refused(result, batch, refused)))
             elif params["on_invalid"] == "fail":
                 for index, reasons in [*refused.items()][: SHOWN - len(shown)]:
-                    shown.append(f"{result.label}, {batch.location(index)}: {'; '.join(reasons)}")
+                    shown.append(f"{result.label}: {batch.location(index)}: {'; '.join(reasons)}")
         merged.end()
     if shown:
         remedy = "Correct the app, or set on_invalid to quarantine or drop."
@@ -102,9 +102,9 @@ def _reason(error: jsonschema_rs.ValidationError) -> str:
 def _refused(result: Result, batch: JsonBatch, refused: Mapping[int, Sequence[str]]) -> Iterator[bytes]:
     texts = batch.texts()
     for index, reasons in refused.items():
-        about = {"chunk": result.chunk, "file": result.name, "place": batch.location(index), "reasons": reasons}
+        refusal = {"chunk": result.chunk, "file": result.name, "place": batch.location(index), "reasons": reasons}
         record = _dump(batch.values[index]) if index in batch.errors else texts[index].strip()
-        yield _dump(about).removesuffix(b"}") + b', "record": ' + record + b"}\n"
+        yield _dump(refusal).removesuffix(b"}") + b', "record": ' + record + b"}\n"
 
 
 def _counts(valid: Counter[int], invalid: Counter[int]) -> dict[str, Any]:
