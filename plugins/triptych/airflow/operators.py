@@ -42,6 +42,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         self.template_id = template_id
 
     def execute(self, context: Context) -> list[Pack]:
+        """The packs, by XCom: the mapped list of the next task. What cannot succeed is not tried again."""
         return _guarded(lambda: self._partition(context))
 
     def _partition(self, context: Context) -> list[Pack]:
@@ -55,7 +56,12 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
 
 
 class AppOperator(_EndsAtOnce, DockerOperator):
-    """Run the app on one pack of chunks, in one container, under our own rules for its whole life."""
+    """Run the app on one pack of chunks, in one container, under our own rules for its whole life.
+
+    A DockerOperator, so that Airflow's users find image, connection and limits where they know them. Its own way to run
+    a container (one command, the log as XCom, nothing committed) is not used. No field is rendered: what a caller
+    writes is data.
+    """
 
     template_fields = ()
 
@@ -65,6 +71,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
         self.pack = pack
 
     def execute(self, context: Context) -> None:
+        """Run what of the pack has no result yet; the error of a chunk that failed comes when all have been tried."""
         _guarded(lambda: self._run(context))
 
     def _run(self, context: Context) -> None:
@@ -80,6 +87,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         self.template_id = template_id
 
     def execute(self, context: Context) -> dict[str, Any]:
+        """Where the output is, how much it holds and of how many chunks it was made, by XCom."""
         return _guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
@@ -95,6 +103,7 @@ class BrokenOperator(BaseOperator):
         self.reasons = list(reasons)
 
     def execute(self, context: Context) -> None:
+        """Fail with every reason, one a line; no retry would help."""
         raise AirflowFailException("\n".join(self.reasons))
 
 

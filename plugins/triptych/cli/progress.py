@@ -27,6 +27,7 @@ class _LogLines(logging.Handler):
     """Log records as lines beside the progress: what scripts print, and what happens around them."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """One record as a line on standard error, above the bar; from a warning on with its level."""
         level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
         echo(f"{level}{record.getMessage()}")
 
@@ -64,18 +65,21 @@ class Progress:
         self._bar.stop()
 
     def on_planned(self, plan: Plan) -> None:
+        """Say how many chunks there are, and start to count them."""
         self.chunks = plan.chunks
         self._bar.update(self._task, description="Chunks", total=plan.chunks)
         if not self._quiet:
             echo(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
 
     def on_chunk(self, outcome: ChunkOutcome) -> None:
+        """Count a chunk that has ended; say at once why it failed."""
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         if outcome.error:
             echo_error(outcome.error)
 
     def on_assembling(self) -> None:
+        """Say that all chunks were tried and their results are being joined."""
         self._bar.update(self._task, description="Assembling", completed=self.chunks)
         if not self._quiet and not errors.is_terminal:
             echo(f"{self._done} chunk(s) run; assembling.")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from triptych.errors import TriptychError
+from triptych.schemas.diagnostics import Json
 
 DONE = frozenset({"success", "failed"})
 PAGE = 100
@@ -219,7 +220,7 @@ def _run(dag_id: str, run_id: str) -> str:
     return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
 
 
-def _log_line(item: Any) -> str:
+def _log_line(item: Json) -> str:
     """One structured event as text, with the error's message, which Airflow keeps apart."""
     if not isinstance(item, dict):
         return str(item)

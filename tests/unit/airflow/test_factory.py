@@ -37,13 +37,17 @@ def test_a_template_is_three_tasks_in_a_row(include: Path) -> None:
 
 def test_resources_come_from_the_manifest_else_from_the_settings(include: Path) -> None:
     write_app(include, "", name="plain", template=PARTS)
-    own = {"retries": 0, "device_requirements": {"min_cpu": 2.5}, "platform_config": {"container": "debian:12"}}
+    needs = {"min_cpu": 2.5, "min_memory": 0.5}
+    image = {"container": "debian:12", "docker_conn_id": "mine"}
+    own = {"retries": 0, "device_requirements": needs, "platform_config": image}
     write_app(include, "", name="large", manifest=own, template=PARTS)
     dags = build_dags()
     plain, large = _task(dags["plain"], "app"), _task(dags["large"], "app")
     assert (plain.partial_kwargs["retries"], plain.partial_kwargs["pool_slots"]) == (5, 1)
     assert (large.partial_kwargs["retries"], large.partial_kwargs["pool_slots"]) == (0, 2)
     assert large.partial_kwargs["image"] == "debian:12"
+    shown = [large.partial_kwargs[key] for key in ("docker_conn_id", "cpus", "mem_limit")]
+    assert shown == ["mine", 2.5, "0.5g"]
     assert plain.partial_kwargs["pool"] == "gpus"
     assert _task(dags["plain"], "partition").retry_delay == timedelta(seconds=7)
 
