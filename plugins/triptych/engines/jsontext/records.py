@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from triptych.engines.api import Input
 from triptych.engines.jsontext.items import ENTRY_SHARE, Entries, entries_at
+from triptych.engines.jsontext.paths import Json
 from triptych.engines.jsontext.structure import NotJsonError
 from triptych.engines.runtime.resources import Share, resources
 
 BATCH_BYTES = 256 * 1024
-Json: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
-"""A value as JSON knows them."""
 _SPACE = b" \t\r\n"
 _BETWEEN = os.urandom(16).hex()
 """A text that is in no file."""
@@ -91,17 +90,6 @@ def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         for begin in range(0, len(block), BATCH_BYTES):
             yield block[begin : begin + BATCH_BYTES]
-
-
-def pick(record: Json, name: str) -> Any:
-    """The value at `a.b.0` (keys and list indices); KeyError when there is none. An empty name is the whole."""
-    value: Any = record
-    for part in filter(None, name.split(".")):
-        try:
-            value = value[int(part)] if isinstance(value, list) else value[part]
-        except (IndexError, TypeError, ValueError) as error:
-            raise KeyError(name) from error
-    return value
 
 
 def _is_lines(head: bytes) -> bool:

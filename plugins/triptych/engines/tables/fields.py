@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from triptych.engines.api import Result
 from triptych.engines.arrays.numbers import Numbers, as_vector
 from triptych.engines.arrays.text_columns import TextColumn, any_true
-from triptych.engines.jsontext.records import Json, JsonBatch, json_batches, pick
+from triptych.engines.jsontext.paths import Json, pick
+from triptych.engines.jsontext.records import JsonBatch, json_batches
 from triptych.engines.tables.csv_batches import CsvTable, csv_table
 
 Choose: TypeAlias = Callable[[Json], Sequence[str]]

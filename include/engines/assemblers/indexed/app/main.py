@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.jsontext.records import pick
+from triptych.engines.jsontext.paths import pick
 from triptych.errors import EngineError
 
 SHOWN = 20

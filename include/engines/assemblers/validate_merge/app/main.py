@@ -11,7 +11,8 @@ from typing import Any
 import jsonschema_rs
 
 from triptych.engines import Output, Result
-from triptych.engines.jsontext.records import Json, JsonBatch, json_batches
+from triptych.engines.jsontext.paths import Json
+from triptych.engines.jsontext.records import JsonBatch, json_batches
 from triptych.errors import EngineError, JobSpecError
 from triptych.storage import Writer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.jsontext.records import pick
+from triptych.engines.jsontext.paths import pick
 from triptych.errors import EngineError
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from triptych.engines import Chunk, Source
-from triptych.engines.jsontext.records import json_records, pick
+from triptych.engines.jsontext.paths import pick
+from triptych.engines.jsontext.records import json_records
 from triptych.engines.sorting.external_merge import keyed, merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.tables.csv_batches import csv_table
