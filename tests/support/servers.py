@@ -112,9 +112,9 @@ def _s3(port: int) -> Server:
     return Server(endpoint, s3_connection(endpoint))
 
 
-def s3_connection(endpoint: str, password: str = PASSWORD) -> str:
-    """An Airflow connection to an S3 endpoint with addresses of the form host/bucket/key; no retries."""
-    config = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}}
+def s3_connection(endpoint: str, password: str = PASSWORD, attempts: int = 1) -> str:
+    """An Airflow connection to an S3 endpoint with addresses of the form host/bucket/key, tried once by default."""
+    config = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": attempts}}
     extra = {"endpoint_url": endpoint, "region_name": "us-east-1", "config_kwargs": config}
     return json.dumps({"conn_type": "aws", "login": LOGIN, "password": password, "extra": extra})
 

@@ -146,7 +146,11 @@ class Workspace:
     def commit(self, commit: Commit) -> bool:
         """Make this attempt the chunk's result; False when another attempt was first."""
         data = json.dumps(asdict(commit), ensure_ascii=False).encode()
-        return self.store.put_if_absent(self.commit_uri(commit.chunk), data)
+        if self.store.put_if_absent(self.commit_uri(commit.chunk), data):
+            return True
+        # Ours it may be all the same: a client whose answer was lost puts again, and is refused by its own object.
+        winner = self.read_commit(commit.chunk)
+        return winner is not None and winner.attempt == commit.attempt
 
     def read_commit(self, number: int) -> Commit | None:
         """The commit of this chunk; None while no attempt at it has succeeded."""

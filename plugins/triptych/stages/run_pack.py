@@ -147,14 +147,11 @@ class ResultStore:
     def commit(self, number: int, folder: Path, usage: Usage) -> bool:
         """Make the files below `folder` the chunk's result; False when another attempt was first.
 
-        ChunkError for files that are refused.
+        Then they stay all the same: no attempt deletes results. ChunkError for files that are refused.
         """
         stored = self._upload(number, result_files(folder, self._limits))
         commit = Commit(number, self._attempt, stored, usage.seconds, usage.cpu_seconds, usage.peak_memory_bytes)
-        is_first = self._workspace.commit(commit)
-        if not is_first:  # Its result counts, ours is only in the way.
-            self._workspace.store.delete_prefix(self._workspace.result_uri(number, self._attempt, ""))
-        return is_first
+        return self._workspace.commit(commit)
 
     def _upload(self, number: int, files: Sequence[FoundFile]) -> tuple[FileEntry, ...]:
         def send(file: FoundFile) -> FileEntry:

@@ -88,11 +88,6 @@ class Store(ABC):
     def delete(self, uri: str) -> None:
         """Remove one object; no error when it is not there."""
 
-    def delete_prefix(self, prefix: str) -> None:
-        """Remove every object whose URI starts with `prefix`, one after the other."""
-        for info in list(self.list(prefix)):
-            self.delete(info.uri)
-
     def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
         """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""
         return b"".join(self.stream(uri, offset, length, etag))

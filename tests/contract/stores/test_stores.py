@@ -281,8 +281,6 @@ def test_deleting(place: Place) -> None:
     place.store.delete(place.root + "a/1")
     place.store.delete(place.root + "a/1")
     assert place.names() == ["a/2", "ab"]
-    place.store.delete_prefix(place.root + "a/")
-    assert place.names() == ["ab"]
 
 
 def test_a_missing_connection_fails(airflow_home: None) -> None:
