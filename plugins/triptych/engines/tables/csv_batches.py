@@ -5,7 +5,6 @@ Columns of bytes point into the block that was read where that is possible.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ from triptych.engines.tables.record_ends import (
     RECORD_SHARE,
     RETURN,
     gathered,
+    header_names,
     header_record,
     outside_quotes,
     set_among,
@@ -119,17 +119,6 @@ def csv_table(item: Input, delimiter: str, *, batch_bytes: int = BATCH_BYTES) ->
     """Reads the header; raises the item's error where that is no UTF-8."""
     header = header_record(item)
     return CsvTable(item, delimiter, header, header_names(header, delimiter, item), batch_bytes)
-
-
-def header_names(header: bytes, delimiter: str, item: Input) -> list[str]:
-    """The names in a header as it is, without the byte-order mark; none in an empty one."""
-    try:
-        text = header.removeprefix(b"\xef\xbb\xbf").decode().rstrip("\r\n")
-        return next(csv.reader([text], delimiter=delimiter), [])
-    except (UnicodeDecodeError, csv.Error) as error:
-        reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
-        text = f"the header {header[:60]!r} is no UTF-8: {reason}. Convert the file first."
-        raise item.error(text) from error
 
 
 def _csv_batches(

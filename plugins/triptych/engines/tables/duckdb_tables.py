@@ -12,9 +12,8 @@ import duckdb
 
 from triptych.engines.api import Result
 from triptych.engines.runtime.resources import MIB, resources
-from triptych.engines.tables.csv_batches import header_names
 from triptych.engines.tables.formats import DELIMITERS, QUOTE, format_of
-from triptych.engines.tables.record_ends import header_record
+from triptych.engines.tables.record_ends import header_names, header_record
 from triptych.errors import EngineError
 
 LEAST_MEMORY_MIB = 128

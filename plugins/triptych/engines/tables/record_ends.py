@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -183,6 +184,17 @@ def header_record(item: Input, *, quoted: bool = True) -> bytes:
     """The first record that is no empty line, with its line end; none of an empty file."""
     records = split_records(item.stream(), item, quoted=quoted)
     return next((record for record in records if record.strip(b"\r\n")), b"")
+
+
+def header_names(header: bytes, delimiter: str, item: Input) -> list[str]:
+    """The names in a header as it is, without the byte-order mark; none in an empty one."""
+    try:
+        text = header.removeprefix(b"\xef\xbb\xbf").decode().rstrip("\r\n")
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        text = f"the header {header[:60]!r} is no UTF-8: {reason}. Convert the file first."
+        raise item.error(text) from error
 
 
 def gathered(pieces: Iterable[bytes], least: int) -> Iterator[bytes]:
