@@ -1,8 +1,8 @@
 """The private parts of other libraries that engines touch, each in one function.
 
 A test of each (`tests/unit/engines/test_compat.py`) fails when the library changes what the function leans on; the
-versions are held in `pyproject.toml`. A library is imported in the function that needs it: who reads archives must not
-need a library of video. Callers import it at their top, so that a missing one is found when the engine is loaded.
+versions are held in `pyproject.toml`. Functions get the library's object or class from their callers, who import it:
+who reads archives must not need a library of video.
 """
 
 from __future__ import annotations
@@ -62,10 +62,3 @@ def is_end_of_archive(error: tarfile.HeaderError) -> bool:
     That is `tarfile.EOFHeaderError`, which the documentation does not name.
     """
     return isinstance(error, tarfile.EOFHeaderError)  # type: ignore[attr-defined]  # no public name
-
-
-def html_block_starts() -> Sequence[Any]:
-    """CommonMark's seven conditions for a block of HTML, as markdown-it-py has them: (start, end, may interrupt)."""
-    from markdown_it.rules_block.html_block import HTML_SEQUENCES
-
-    return HTML_SEQUENCES

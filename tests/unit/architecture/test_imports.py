@@ -44,7 +44,6 @@ ELSEWHERE: Mapping[str, str] = {}
 """Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
 
 LATE: Mapping[str, str] = {
-    "triptych.engines.compat": "only documents have markdown-it, and the private parts of several extras are here",
     "triptych.engines.runtime.allocator": "Airflow's parse needs no ctypes",
     "rows": "only Parquet needs pyarrow; all other rows are cut without it",
     "triptych.engines.genomics.fastx": "goes to the top",

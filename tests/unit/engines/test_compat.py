@@ -15,7 +15,6 @@ from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
 from triptych.engines.compat import (
     forget_members,
-    html_block_starts,
     is_end_of_archive,
     read_in_order,
     scored_by,
@@ -99,15 +98,3 @@ def test_tarfile_tells_the_end_from_a_broken_header(block: bytes, is_end: bool) 
     with pytest.raises(tarfile.HeaderError) as caught:
         tarfile.TarInfo.frombuf(block, "utf-8", "strict")
     assert is_end_of_archive(caught.value) is is_end
-
-
-def test_markdown_it_has_the_seven_starts_of_html_in_the_order_of_commonmark() -> None:
-    """CommonMark 0.31, 4.6: the seventh alone cannot end a paragraph."""
-    lines = ["<script>", "<!-- a", "<?php", "<!DOCTYPE html>", "<![CDATA[ a", "</div", '<a href="b">']
-    ends = ["a</script>", "a -->", "a ?>", "a>", "a]]>", "", ""]
-    starts = html_block_starts()
-    first = [next(n for n, (begin, _, _) in enumerate(starts) if begin.search(line)) for line in lines]
-    assert first == list(range(7))
-    assert all(close.search(end) for (_, close, _), end in zip(starts, ends, strict=True))
-    assert not any(close.search("a") for _, close, _ in starts)
-    assert [may_interrupt for _, _, may_interrupt in starts] == [True] * 6 + [False]
