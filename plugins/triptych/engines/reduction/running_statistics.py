@@ -11,167 +11,188 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from operator import mul
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from triptych.engines.arrays.aliases import Floats
+from triptych.engines.arrays.numbers import Numbers
+
+Number: TypeAlias = int | float
 _UNIT_EXPONENT = -1126
 """Every float is a whole number of 2 to this: the smallest is 0.5 * 2 ** -1073, and fractions have 53 bits."""
 _FRACTION_BITS, _LOW_BITS = 53, 26
 
 
-class Total:
-    """A sum of numbers, or of arrays."""
+class ExactSum:
+    """Of ints, and of finite floats, with no rounding until it is read."""
 
     def __init__(self) -> None:
         self._whole = self._units = 0
         self._has_floats = False
-        self._sum: Any = None
-        self._lost: Any = None
 
-    def add_numbers(self, values: Any) -> None:
-        """Ints and floats in a list, or an int64 or float64 vector."""
-        if not hasattr(values, "dtype"):
+    def add(self, values: Numbers) -> None:
+        """Finite ints and floats: a list of both, or an int64 or float64 vector."""
+        if isinstance(values, list):
             self._whole += sum(value for value in values if isinstance(value, int))
             self._add_floats([value for value in values if isinstance(value, float)])
         elif values.dtype.kind == "i":
-            low = values & 0xFFFFFFFF
-            self._whole += (int((values >> 32).sum()) << 32) + int(low.sum())
+            # In two halves of 32 bits, as the sum of a vector of int64 has no more than 64.
+            whole = values.astype(np.int64, copy=False)
+            self._whole += (int((whole >> 32).sum()) << 32) + int((whole & 0xFFFFFFFF).sum())
         else:
             self._add_floats(values)
 
-    def _add_floats(self, values: Any) -> None:
+    def _add_floats(self, values: Numbers) -> None:
         if len(values):
-            self._units += _units(values)
+            self._units += _units(np.asarray(values, np.float64))
             self._has_floats = True
 
-    def read(self) -> Any:
-        """An int, a float or an array."""
-        if self._sum is not None:
-            return self._sum + self._lost
+    def read(self) -> Number:
+        """Rounded once to a float; an int when there were ints only."""
         return float(self.exact()) if self._has_floats else self._whole
 
     def exact(self) -> Fraction:
-        """Of single numbers."""
+        """The sum itself: 0.5 and 1 -> 3/2."""
         return self._whole + Fraction(self._units, 1 << -_UNIT_EXPONENT)
 
-    def over(self, divisor: Fraction) -> Any:
-        """The sum divided, rounded once; None when there is nothing to divide by."""
-        if not divisor:
-            return None
-        return self.read() / float(divisor) if self._sum is not None else float(self.exact() / divisor)
-
-    def add_array(self, value: Any) -> None:
-        import numpy as np
-
-        if self._sum is None:
-            self._sum, self._lost = np.zeros_like(value), np.zeros_like(value)
-        total = self._sum + value
-        larger = np.abs(self._sum) >= np.abs(value)
-        self._lost += np.where(larger, (self._sum - total) + value, (value - total) + self._sum)
-        self._sum = total
+    def over(self, divisor: Fraction) -> float | None:
+        """The exact sum divided, rounded once; None when the divisor is 0."""
+        return float(self.exact() / divisor) if divisor else None
 
 
-def _units(values: Any) -> int:
+def _units(values: Floats) -> int:
     """The exact sum of finite floats, fewer than 2 ** 26 of them, in units of 2 ** _UNIT_EXPONENT.
 
-    Their fractions are whole numbers of 53 bits, which are added by exponent, in two halves: no sum needs more bits
-    than a float has.
+    A float is fraction * 2 ** exponent, and its fraction, in [0.5, 1), is a whole number of 53 bits over 2 ** 53. These
+    whole numbers are added by exponent, with a vector's float64, which is exact up to 2 ** 53: so in two halves, of 27
+    and 26 bits, of which 2 ** 26 fit. [0.75, 0.5, 3.0] has the fractions [0.75, 0.5, 0.75] and the exponents [0, 0, 2],
+    which are added to 1.25 * 2 ** 53 of exponent 0 and 0.75 * 2 ** 53 of exponent 2; Python's integers then add what
+    these are in units: (1.25 + 0.75 * 4) * 2 ** 53 = 4.25 * 2 ** 53, shifted by 1126 - 53 bits.
     """
-    import numpy as np
-
-    fractions, exponents = np.frexp(np.asarray(values, np.float64))
+    fractions, exponents = np.frexp(values)
     whole = np.ldexp(fractions, _FRACTION_BITS)
     high = np.floor(np.ldexp(whole, -_LOW_BITS))
     low = whole - np.ldexp(high, _LOW_BITS)
     least = int(exponents.min())
-    places = exponents - least
-    highs, lows = np.bincount(places, high), np.bincount(places, low)
+    above_least = exponents - least
+    highs, lows = np.bincount(above_least, high), np.bincount(above_least, low)
     shift = least - _FRACTION_BITS - _UNIT_EXPONENT
     used = np.flatnonzero((highs != 0) | (lows != 0)).tolist()
-    return sum(((int(highs[place]) << _LOW_BITS) + int(lows[place])) << (place + shift) for place in used)
+    return sum(((int(highs[bits]) << _LOW_BITS) + int(lows[bits])) << (bits + shift) for bits in used)
+
+
+class CompensatedSum:
+    """Of float64 arrays of one shape, item by item (Neumaier 1974): what rounding loses is summed beside."""
+
+    def __init__(self) -> None:
+        self._sum: Floats = np.zeros(())
+        self._lost: Floats = np.zeros(())
+
+    def add(self, value: Floats) -> None:
+        """1e16, then 1.0: the sum stays 1e16, and 1.0 is lost, which `read` adds."""
+        total = self._sum + value
+        is_larger = np.abs(self._sum) >= np.abs(value)
+        self._lost = self._lost + np.where(is_larger, (self._sum - total) + value, (value - total) + self._sum)
+        self._sum = total
+
+    def read(self) -> Floats:
+        """The array of sums."""
+        return self._sum + self._lost
+
+    def over(self, divisor: Fraction) -> Floats | None:
+        """The sums divided; None when the divisor is 0."""
+        return self.read() / float(divisor) if divisor else None
 
 
 class Statistics:
-    """Of one field: what `operations` name. `edges` is (low, high, bins) of the histogram."""
+    """Of one field, numbers or arrays of one shape: what `operations` name.
+
+    `edges` are (low, high, bins) of the histogram, if there is one.
+    """
 
     def __init__(self, operations: Sequence[str], edges: tuple[float, float, int] | None) -> None:
-        self._operations, self._edges = operations, edges
+        self._operations = operations
         self.shape: tuple[int, ...] | None = None
         self._count = 0
-        self._total, self._weighted, self._weights = Total(), Total(), Total()
-        self._low: Any = None
-        self._high: Any = None
-        self._bins: Any = None
+        self._numbers = ExactSum(), ExactSum()
+        self._arrays: tuple[CompensatedSum, CompensatedSum] | None = None
+        self._weights = ExactSum()
+        self._low: Number | Floats | None = None
+        self._high: Number | Floats | None = None
+        self._histogram = None if edges is None else _Histogram(*edges)
 
-    def add_array(self, value: Any, weight: float | None) -> None:
-        """A float64 array of the shape of those before."""
-        import numpy as np
-
+    def add_array(self, value: Floats, weight: float | None) -> None:
+        """A float64 array of the shape of those before, all of its items finite or not."""
+        self._arrays = total, weighted = self._arrays or (CompensatedSum(), CompensatedSum())
         self._count += 1
-        self._total.add_array(value)
+        total.add(value)
         if weight is not None:
-            self._weighted.add_array(value * weight)
-            self._weights.add_numbers([weight])
+            weighted.add(value * weight)
+            self._weights.add([weight])
         self._low = value if self._low is None else np.minimum(self._low, value)
         self._high = value if self._high is None else np.maximum(self._high, value)
-        if self._edges is not None:
-            self._add_to_bins(value)
+        if self._histogram is not None:
+            self._histogram.add(value)
 
-    def add_numbers(self, values: Any, weights: Any) -> None:
+    def add_numbers(self, values: Numbers, weights: Numbers | None) -> None:
         """Finite numbers, at least one, and as many weights or None; lists or vectors, as `as_vector` makes them."""
         self.shape = ()
+        total, weighted = self._numbers
         self._count += len(values)
-        self._total.add_numbers(values)
+        total.add(values)
         if weights is not None:
-            self._weighted.add_numbers(list(map(mul, plain(values), plain(weights))))
-            self._weights.add_numbers(weights)
-        low, high = (plain(values.min()), plain(values.max())) if hasattr(values, "min") else (min(values), max(values))
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
-        if self._edges is not None:
-            self._add_to_bins(values)
+            weighted.add(list(map(mul, as_json(values), as_json(weights))))
+            self._weights.add(weights)
+        low, high = (min(values), max(values)) if isinstance(values, list) else (values.min(), values.max())
+        self._low = as_json(low) if self._low is None else min(self._low, as_json(low))
+        self._high = as_json(high) if self._high is None else max(self._high, as_json(high))
+        if self._histogram is not None:
+            self._histogram.add(np.asarray(values, np.float64))
 
     def read(self) -> dict[str, Any]:
+        """By operation, as JSON has it; None for a mean of weights that add up to 0."""
+        total, weighted = self._arrays or self._numbers
         values: Mapping[str, Any] = {
             "count": self._count,
-            "sum": self._total.read(),
-            "mean": self._total.over(Fraction(self._count)),
+            "sum": total.read(),
+            "mean": total.over(Fraction(self._count)),
             "min": self._low,
             "max": self._high,
-            "weighted_mean": self._weighted.over(self._weights.exact()),
-            "histogram": self._histogram(),
+            "weighted_mean": weighted.over(self._weights.exact()),
+            "histogram": None if self._histogram is None else self._histogram.read(),
         }
-        return {name: plain(values[name]) for name in self._operations}
-
-    def _add_to_bins(self, value: Any) -> None:
-        import numpy as np
-
-        assert self._edges is not None
-        low, high, bins = self._edges
-        if self._bins is None:
-            self._bins = np.zeros(bins + 2, np.int64)
-        values = np.atleast_1d(np.asarray(value, np.float64)).ravel()
-        inside = (values >= low) & (values <= high)
-        self._bins[1:-1] += np.histogram(values[inside], bins, (low, high))[0]
-        self._bins[0] += int((values < low).sum())
-        self._bins[-1] += int((values > high).sum())
-
-    def _histogram(self) -> dict[str, Any] | None:
-        if self._bins is None:
-            return None
-        counts = plain(self._bins)
-        return {"below": counts[0], "counts": counts[1:-1], "above": counts[-1]}
+        return {name: as_json(values[name]) for name in self._operations}
 
 
-def all_finite(values: Any) -> bool:
+class _Histogram:
+    """How many values are in each bin of equal width; the last one holds its upper edge."""
+
+    def __init__(self, low: float, high: float, bins: int) -> None:
+        self._low, self._high = low, high
+        self._below = self._above = 0
+        self._counts = np.zeros(bins, np.int64)
+
+    def add(self, values: Floats) -> None:
+        """Of any shape."""
+        flat = values.ravel()
+        inside = (flat >= self._low) & (flat <= self._high)
+        self._counts += np.histogram(flat[inside], len(self._counts), (self._low, self._high))[0]
+        self._below += int((flat < self._low).sum())
+        self._above += int((flat > self._high).sum())
+
+    def read(self) -> dict[str, Any]:
+        return {"below": self._below, "counts": self._counts.tolist(), "above": self._above}
+
+
+def all_finite(values: Numbers) -> bool:
     """Whether all are numbers (truth values are none), and none is infinite."""
-    import numpy as np
-
-    if hasattr(values, "dtype"):
+    if not isinstance(values, list):
         return bool(np.isfinite(values).all())
-    kinds = set(map(type, values))
-    return kinds <= {int, float} and (float not in kinds or all(map(math.isfinite, values)))
+    types = set(map(type, values))
+    return types <= {int, float} and (float not in types or all(map(math.isfinite, values)))
 
 
-def plain(value: Any) -> Any:
-    """As JSON has it: NumPy's numbers and arrays as Python's."""
+def as_json(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's numbers and lists; others as they are."""
     return value.tolist() if hasattr(value, "tolist") else value

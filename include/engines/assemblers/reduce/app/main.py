@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from triptych.engines import Output, Result
-from triptych.engines.reduction.running_statistics import Statistics, all_finite, plain
+from triptych.engines.arrays.aliases import Floats
+from triptych.engines.jsontext.records import Json
+from triptych.engines.reduction.running_statistics import Statistics, all_finite, as_json
 from triptych.engines.tables.fields import FieldBatch, csv_fields, json_fields
 from triptych.engines.tables.formats import DELIMITERS, format_of
-from triptych.errors import EngineError, JobSpecError
+from triptych.errors import JobSpecError
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
@@ -18,7 +22,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     reduction = Reduction(params)
     for result in results:
         for columns in reduction.columns(result):
-            reduction.add(columns, f"chunk {result.chunk}, {result.name!r}")
+            reduction.add(columns, result)
     with output.open(params["name"]) as out:
         out.write(json.dumps(reduction.read(), ensure_ascii=False, indent=1).encode() + b"\n")
 
@@ -31,7 +35,7 @@ class Reduction:
         self._edges = _edges(params)
         self._weight: str | None = params["weight"] if "weighted_mean" in params["operations"] else None
         self._fields: Sequence[str] | None = params["fields"]
-        self._found: dict[str, Statistics] = {}
+        self._statistics: dict[str, Statistics] = {}
 
     def columns(self, result: Result) -> Iterator[FieldBatch]:
         """Those of its records, a batch at a time."""
@@ -41,28 +45,30 @@ class Reduction:
             return csv_fields(result, self._names, DELIMITERS.get(by_name, ","))
         return json_fields(result, self._names)
 
-    def _names(self, first: Any) -> Sequence[str]:
+    def _names(self, first: Json) -> Sequence[str]:
         if self._fields is None:
             self._fields = [name for name in _numeric(first) if name != self._weight]
         return [*self._fields, *([self._weight] if self._weight else [])]
 
-    def add(self, columns: FieldBatch, what: str) -> None:
+    def add(self, columns: FieldBatch, result: Result) -> None:
+        """A batch of the result's records; its error names the record whose value is no number or has another shape."""
         weights = columns.values[self._weight] if self._weight else None
         if weights is not None and not all_finite(weights):
             for index, value in enumerate(weights):
-                _number(value, str(self._weight), f"{what}, {columns.location(index)}")
+                _check_number(value, str(self._weight), result, columns.location(index))
         for name in self._fields or ():
-            statistics = self._found.setdefault(name, Statistics(self._params["operations"], self._edges))
+            statistics = self._statistics.setdefault(name, Statistics(self._params["operations"], self._edges))
             values = columns.values[name]
             if statistics.shape in (None, ()) and all_finite(values):
                 statistics.add_numbers(values, weights)
                 continue
             for index, value in enumerate(values):
-                array = _array(value, statistics, name, f"{what}, {columns.location(index)}")
-                statistics.add_array(array, None if weights is None else plain(weights[index]))
+                array = _array(value, statistics, name, result, columns.location(index))
+                statistics.add_array(array, None if weights is None else as_json(weights[index]))
 
     def read(self) -> dict[str, Any]:
-        return {name: statistics.read() for name, statistics in self._found.items()}
+        """The statistics of each field, by its name."""
+        return {name: statistics.read() for name, statistics in self._statistics.items()}
 
 
 def _edges(params: Mapping[str, Any]) -> tuple[float, float, int] | None:
@@ -74,7 +80,7 @@ def _edges(params: Mapping[str, Any]) -> tuple[float, float, int] | None:
     return params["low"], params["high"], params["bins"]
 
 
-def _numeric(record: Any, prefix: str = "") -> Iterator[str]:
+def _numeric(record: Json, prefix: str = "") -> Iterator[str]:
     """The dotted names of all numbers and lists in a record; nothing when it is no object."""
     for name, value in record.items() if isinstance(record, dict) else ():
         if isinstance(value, dict):
@@ -83,25 +89,24 @@ def _numeric(record: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def _number(value: Any, name: str, where: str) -> None:
+def _check_number(value: Json, name: str, result: Result, location: str) -> None:
     if not all_finite([value]):
-        msg = f"{where}: {name!r} is {str(value)[:40]!r}, which is no finite number."
-        raise EngineError(msg)
+        text = f"{location}: {name!r} is {str(value)[:40]!r}, which is no finite number."
+        raise result.error(text)
 
 
-def _array(value: Any, statistics: Statistics, name: str, where: str) -> Any:
-    """A float64 array of the shape that the first record had; EngineError for what is none, and for a number."""
-    import numpy as np
-
+def _array(value: Json, statistics: Statistics, name: str, result: Result, location: str) -> Floats:
+    """A float64 array of the shape that the first record had; the result's error for what is none, and for a number."""
     if not isinstance(value, list):
-        _number(value, name, where)
+        _check_number(value, name, result, location)
     try:
         array = np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        msg = f"{where}: {name!r} is no array of numbers with rows of one length ({error})."
-        raise EngineError(msg) from error
+        text = f"{location}: {name!r} is no array of numbers with rows of one length ({error})."
+        raise result.error(text) from error
     if statistics.shape not in (None, array.shape):
-        msg = f"{where}: {name!r} has the shape {list(array.shape)}, and had {list(statistics.shape or ())} before."
-        raise EngineError(msg)
+        shapes = f"the shape {list(array.shape)}, and had {list(statistics.shape or ())} before"
+        text = f"{location}: {name!r} has {shapes}."
+        raise result.error(text)
     statistics.shape = array.shape
     return array
