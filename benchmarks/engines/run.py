@@ -226,7 +226,7 @@ FLAC = 'ffmpeg -v error -i "$IN" -f segment -segment_time 10 -c:a flac o%05d.fla
 LADDER = [{"height": 360, "bitrate_kbps": 800}]
 TILED = ("image_tiles", {"tile_size": 1024})
 ROWS = (
-    Cut("bytes", {"size_mib": 16}, inputs.table, ('split -b 16M "$IN"',)),
+    Cut("bytes", {"chunk_mib": 16}, inputs.table, ('split -b 16M "$IN"',)),
     Cut("rows", {"items_per_chunk": 100_000}, inputs.table, ('wc -l "$IN" > "$OUT"', 'split -l 100000 "$IN"')),
     Cut("keys", {"columns": ["key"]}, inputs.table, (POLARS,)),
     Cut("keys", {"columns": ["key"]}, inputs.many_keys, (POLARS,)),
@@ -239,9 +239,9 @@ ROWS = (
     Cut("codebase", {}, inputs.sources, ('unzip -q "$IN"',)),
     Cut("urls", {"items_per_chunk": 1000}, inputs.urls, ('split -l 1000 -a 5 "$IN"',)),
     Cut("sweep", {"space": {"a": list(range(500)), "b": list(range(200))}}, None),
-    Cut("sequences", {"records": 100_000}, inputs.reads, ('split -l 400000 "$IN"',)),
-    Cut("sequences", {"records": 10_000}, inputs.genome),
-    Cut("sequences", {"records": 100_000}, inputs.packed_reads, ('gzip -dc "$IN" | split -l 400000 -',)),
+    Cut("sequences", {"items_per_chunk": 100_000}, inputs.reads, ('split -l 400000 "$IN"',)),
+    Cut("sequences", {"items_per_chunk": 10_000}, inputs.genome),
+    Cut("sequences", {"items_per_chunk": 100_000}, inputs.packed_reads, ('gzip -dc "$IN" | split -l 400000 -',)),
     Cut("image_tiles", {"tile_size": 512}, inputs.picture, (TILES,)),
     Cut("image_batches", {}, inputs.photos, ('tar -cf "$OUT"/o.tar -C "$IN" .',)),
     Cut("audio_time", {"segment_s": 10}, inputs.sound, (SEGMENTS + ".wav",)),

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.engines.cases.genomics import fasta, fastq, read, wrapped
 from tests.support.engine_harness import join, split, untouched
-from triptych.engines.genomics.fastx import fasta_records, fastq_records
+from tests.support.memory_source import MemorySource
+from triptych.engines.api import Input
+from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
 from triptych.errors import JobSpecError, SourceError
 from triptych.settings import Settings
+
+Scan = Callable[[Iterable[bytes], Input], Iterator[Records]]
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1000, 1 << 20])
 @pytest.mark.parametrize(("data", "scan"), [(fasta(40, 3), fasta_records), (fastq(40, 3), fastq_records)])
-def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: object) -> None:
-    assert callable(scan)
-    blocks = [data[at : at + block] for at in range(0, len(data), block)]
-    found = [pair for each in scan(blocks, "memory:") for pair in zip(each.ends, each.bases, strict=True)]
+def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: Scan) -> None:
+    source = MemorySource("r", data, block_bytes=block)
+    found = [pair for each in scan(source.stream(), source) for pair in zip(each.ends, each.bases, strict=True)]
     assert len(found) == 40
     start = total = 0
     for (end, bases), (_, sequence) in zip(found, read(data), strict=True):
@@ -34,8 +38,8 @@ def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: objec
 def test_wrapped_records_end_where_qualities_are_as_many_as_bases(block: int, line_end: str) -> None:
     records = [*wrapped(30, 1, line_end), (b"@s\nACG\n+\n@@@\n", 3), *wrapped(30, 2, line_end)]
     data = b"".join(record for record, _ in records)
-    blocks = [data[at : at + block] for at in range(0, len(data), block)]
-    found = list(fastq_records(blocks, "memory:"))
+    source = MemorySource("r", data, block_bytes=block)
+    found = list(fastq_records(source.stream(), source))
     ends = itertools.accumulate(len(record) for record, _ in records)
     assert [int(end) for each in found for end in each.ends] == list(ends)
     bases = itertools.accumulate(bases for _, bases in records)
@@ -52,13 +56,13 @@ def test_wrapped_records_end_where_qualities_are_as_many_as_bases(block: int, li
 )
 def test_a_record_that_is_none_is_named_by_its_byte(data: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says):
-        list(fastq_records([data], "memory:"))
+        list(fastq_records([data], MemorySource("r")))
 
 
 def test_split_and_joined_is_the_source(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "reads.fastq"
     path.write_bytes(fastq(100, 9).removesuffix(b"\n"))
-    pieces = split(settings, "sequences", [path], {"bases": 300})
+    pieces = split(settings, "sequences", [path], {"bases_per_chunk": 300})
     assert all(piece.metadata["bases"] >= 300 for piece in pieces[:-1])
     assert join(settings, "concat", untouched(pieces, "r.bin"), {"newline": False}) == {"output.bin": path.read_bytes()}
 
@@ -66,10 +70,10 @@ def test_split_and_joined_is_the_source(settings: Settings, tmp_path: Path) -> N
 def test_interleaved_pairs_stay_together(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "pairs.fastq"
     path.write_bytes(fastq(40, 4))
-    pieces = split(settings, "sequences", [path], {"bases": 100, "paired": "interleaved"})
+    pieces = split(settings, "sequences", [path], {"bases_per_chunk": 100, "paired": "interleaved"})
     assert all(len(read(piece.data)) % 2 == 0 for piece in pieces)
     with pytest.raises(JobSpecError, match="even number"):
-        split(settings, "sequences", [path], {"records": 3, "paired": "interleaved"})
+        split(settings, "sequences", [path], {"items_per_chunk": 3, "paired": "interleaved"})
 
 
 @pytest.mark.parametrize(("counts", "says"), [((20, 19), "fewer records"), ((20, 21), "more records")])
@@ -80,7 +84,7 @@ def test_pairs_of_different_length_are_refused(
     for path, count in zip(paths, counts, strict=True):
         path.write_bytes(fastq(count, 1))
     with pytest.raises(SourceError, match=says):
-        split(settings, "sequences", paths, {"records": 10, "paired": "files"})
+        split(settings, "sequences", paths, {"items_per_chunk": 10, "paired": "files"})
     with pytest.raises(JobSpecError, match="two by two"):
         split(settings, "sequences", paths[:1], {"paired": "files"})
 

@@ -129,7 +129,7 @@ def test_fields_agree_when_their_json_does(settings: Settings) -> None:
 
 
 def test_without_a_quorum_the_report_says_so(settings: Settings) -> None:
-    winner, entry = _vote(settings, [1, 2, 3], by="field", without_quorum="report")
+    winner, entry = _vote(settings, [1, 2, 3], by="field", on_no_quorum="report")
     assert winner is None
     assert not entry["decided"]
     with pytest.raises(EngineError, match=r"No quorum of 0\.5: 'r.json': at most 1 of 3 agree"):

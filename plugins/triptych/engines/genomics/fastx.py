@@ -4,45 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
 
-from triptych.errors import SourceError
+import numpy as np
+import numpy.typing as npt
+
+from triptych.engines.api import Input
+from triptych.engines.arrays.aliases import Octets, Offsets
+from triptych.errors import TriptychError
 
 _NEWLINE, _RETURN, _FASTA, _FASTQ, _PLUS = 10, 13, 62, 64, 43
 
 
 @dataclass(frozen=True)
 class Records:
-    """Consecutive records of one block: int64 arrays of one item each.
+    """Consecutive records of one block, an element each.
 
-    `ends` are the offsets just behind them, `bases` how many bases the source has held up to there.
+    `ends` are the offsets in the file just behind them, `bases` how many bases the file has held up to there (int64).
     """
 
-    ends: Any
-    bases: Any
+    ends: Offsets
+    bases: npt.NDArray[np.int64]
 
 
-def fastq_records(blocks: Iterable[bytes], uri: str) -> Iterator[Records]:
-    """Records of FASTQ (Cock et al. 2010); SourceError names the byte where one is none.
+def fastq_records(blocks: Iterable[bytes], owner: Input) -> Iterator[Records]:
+    """Records of FASTQ (Cock et al. 2010); the owner's error names the byte of one that is none.
 
     Those of four lines are found all at once; where sequence or qualities are wrapped, a block is read line by line.
     """
-    scan = _Fastq(uri)
+    scan = _FastqScan(owner)
     for block in blocks:
         yield from scan.take(block)
     yield from scan.finish()
 
 
-class _Fastq:
-    """Between blocks it keeps what is not whole yet: of a wrapped record the last line only."""
+class _FastqScan:
+    """Between blocks it keeps what is not whole yet: of a wrapped record the last line only.
 
-    def __init__(self, uri: str) -> None:
-        self._lines = _Lines(uri)
+    `_rest` begins at `_offset` in the file; `_bases` are those of all records before.
+    """
+
+    def __init__(self, owner: Input) -> None:
+        self._lines = _LineReader(owner)
         self._rest, self._offset, self._bases = b"", 0, 0
 
     def take(self, block: bytes) -> Iterator[Records]:
-        import numpy as np
-
+        """The records that end in this block."""
         data = self._rest + block
         codes = np.frombuffer(data, np.uint8)
         breaks = np.flatnonzero(codes == _NEWLINE)
@@ -58,9 +65,7 @@ class _Fastq:
         self._rest, self._offset = data[end:], self._offset + end
 
     def finish(self) -> Iterator[Records]:
-        import numpy as np
-
-        # The last line may lack its end.
+        """The last record, whose last line may lack its end."""
         whole = self._rest + b"\n" * (not self._rest.endswith(b"\n"))
         codes = np.frombuffer(whole if self._rest else b"", np.uint8)
         breaks = np.flatnonzero(codes == _NEWLINE)
@@ -68,16 +73,18 @@ class _Fastq:
         self._lines.check_whole()
         yield from self._records(np.minimum(ends, len(self._rest)), lengths)
 
-    def _records(self, ends: Any, lengths: Any) -> Iterator[Records]:
+    def _records(self, ends: Offsets, lengths: npt.NDArray[np.int64]) -> Iterator[Records]:
+        """`ends` are offsets in `_rest` and the block behind it, `lengths` the bases of each record."""
         if len(ends):
             yield Records(ends + self._offset, self._bases + lengths.cumsum())
             self._bases += int(lengths.sum())
 
 
-def _four_lines(codes: Any, breaks: Any) -> tuple[Any, Any]:
-    """Ends and bases of the records in `codes`, as long as they are of four lines; `breaks` are the lines' ends."""
-    import numpy as np
+def _four_lines(codes: Octets, breaks: Offsets) -> tuple[Offsets, npt.NDArray[np.int64]]:
+    """Ends and bases of the records in `codes`, as long as they are of four lines; `breaks` are the lines' ends.
 
+    b"@a\\nAC\\n+\\nII\\n@b\\n" has breaks [2, 5, 7, 10, 13] -> [11], [2].
+    """
     lines = breaks[: len(breaks) // 4 * 4].reshape(-1, 4)
     ends = lines[:, 3] + 1
     starts = np.concatenate(([0], ends[:-1]))[: len(ends)]
@@ -90,110 +97,167 @@ def _four_lines(codes: Any, breaks: Any) -> tuple[Any, Any]:
     return ends[:sound], lengths[:sound]
 
 
-class _Lines:
+class _Line(Enum):
+    """What the next line of a FASTQ is."""
+
+    HEADER = auto()
+    SEQUENCE = auto()
+    """Or the one with + behind it."""
+    QUALITIES = auto()
+
+
+@dataclass
+class _OpenRecord:
+    """The record that is being read: its first byte, what it holds so far, and what follows."""
+
+    start: int = 0
+    bases: int = 0
+    qualities: int = 0
+    following: _Line = _Line.HEADER
+
+
+class _LineReader:
     """Reads FASTQ line by line. Qualities end when they are as many as the bases: they may begin with @ or +, too."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri, self._start, self._bases, self._qualities = uri, 0, 0, 0
-        self._take = self._header
+    def __init__(self, owner: Input) -> None:
+        self._owner, self._record = owner, _OpenRecord()
 
     @property
     def between_records(self) -> bool:
-        return self._take == self._header
+        return self._record.following is _Line.HEADER
 
-    def read(self, codes: Any, breaks: Any, skipped: int, offset: int) -> tuple[Any, Any]:
-        """Ends, in `codes`, and bases of the records that end in these lines, the first `skipped` left out."""
-        import numpy as np
+    def read(self, codes: Octets, breaks: Offsets, skipped: int, offset: int) -> tuple[Offsets, npt.NDArray[np.int64]]:
+        """Ends, in `codes`, and bases of the records that end in these lines, the first `skipped` left out.
 
+        `codes` begin at `offset` in the file, `breaks` are the lines' ends in them.
+        """
         starts = np.concatenate(([0], breaks + 1))[skipped:-1]
         returns = (codes[np.maximum(breaks - 1, 0)] == _RETURN)[skipped:]
         lengths = np.maximum(breaks[skipped:] - starts - returns, 0)
         ended = [
-            (end, self._bases)
+            (end, self._record.bases)
             for start, first, length, end in zip(
                 starts.tolist(), codes[starts].tolist(), lengths.tolist(), breaks[skipped:].tolist(), strict=True
             )
-            if self._take(first, length, offset + start)
+            if self._takes_last(first, length, offset + start)
         ]
-        found = np.array(ended, np.int64).reshape(-1, 2)
-        return found[:, 0] + 1, found[:, 1]
+        ends_and_bases = np.array(ended, np.int64).reshape(-1, 2)
+        return ends_and_bases[:, 0] + 1, ends_and_bases[:, 1]
 
     def check_whole(self) -> None:
+        """The owner's error when the file ends inside a record."""
+        record = self._record
         if not self.between_records:
-            msg = (
-                f"{self._uri}: the last record, at byte {self._start}, ends after {self._bases} bases and "
-                f"{self._qualities} qualities. Is the file cut off?"
+            text = (
+                f"the last record, at byte {record.start}, ends after {record.bases} bases and "
+                f"{record.qualities} qualities. Is the file cut off?"
             )
-            raise SourceError(msg)
+            raise self._owner.error(text)
 
-    def _header(self, first: int, length: int, at: int) -> bool:
-        """Take one line; true when it ends a record. The same holds for `_sequence` and `_quality`."""
-        if length:
-            self._start, self._bases, self._qualities = at, 0, 0
-            self._take = self._sequence
+    def _takes_last(self, first: int, length: int, offset: int) -> bool:
+        """Take one line, of its first byte and length; true when it ends its record."""
+        record = self._record
+        if record.following is _Line.QUALITIES:
+            record.qualities += length
+            if record.qualities > record.bases:
+                reason = f"it has {record.bases} bases and {record.qualities} qualities"
+                raise self._no_fastq(reason)
+            if record.qualities == record.bases:
+                record.following = _Line.HEADER
+            return record.following is _Line.HEADER
+        if record.following is _Line.SEQUENCE:
+            if first == _FASTQ:
+                reason = "no line with + follows its sequence"
+                raise self._no_fastq(reason)
+            if first == _PLUS:
+                record.following = _Line.QUALITIES
+            else:
+                record.bases += length
+        elif length:
+            self._record = _OpenRecord(offset, following=_Line.SEQUENCE)
             if first != _FASTQ:
-                why = "its first line does not begin with @"
-                raise self._fault(why)
+                reason = "its first line does not begin with @"
+                raise self._no_fastq(reason)
         return False
 
-    def _sequence(self, first: int, length: int, at: int) -> bool:
-        if first == _FASTQ:
-            why = "no line with + follows its sequence"
-            raise self._fault(why)
-        if first == _PLUS:
-            self._take = self._quality
-        else:
-            self._bases += length
-        return False
-
-    def _quality(self, first: int, length: int, at: int) -> bool:
-        self._qualities += length
-        if self._qualities > self._bases:
-            why = f"it has {self._bases} bases and {self._qualities} qualities"
-            raise self._fault(why)
-        if self._qualities == self._bases:
-            self._take = self._header
-        return self.between_records
-
-    def _fault(self, why: str) -> SourceError:
-        return SourceError(f"{self._uri}: the record at byte {self._start} is no FASTQ: {why}.")
+    def _no_fastq(self, reason: str) -> TriptychError:
+        return self._owner.error(f"the record at byte {self._record.start} is no FASTQ: {reason}.")
 
 
-def fasta_records(blocks: Iterable[bytes], uri: str) -> Iterator[Records]:
-    """A line with > begins a record; its sequence may be as long as it likes, memory does not grow with it."""
-    import numpy as np
+@dataclass(frozen=True)
+class _FastaCounts:
+    """What of a FASTA file lies before a block: bytes, ends of lines, and bytes in header lines.
 
-    offset, before, line_ends, headers, open_header = 0, _NEWLINE, 0, 0, -1
-    begun = False
+    All others are bases. `in_header` says whether the block begins inside a header, `last` which byte is before it.
+    """
+
+    bytes: int = 0
+    line_ends: int = 0
+    headers: int = 0
+    in_header: bool = False
+    last: int = _NEWLINE
+
+    @property
+    def bases(self) -> int:
+        return self.bytes - self.line_ends - self.headers
+
+
+def fasta_records(blocks: Iterable[bytes], owner: Input) -> Iterator[Records]:
+    """A line with > begins a record; its sequence may be as long as it likes, memory does not grow with it.
+
+    The owner's error when the file begins otherwise.
+    """
+    before = _FastaCounts()
     for block in filter(None, blocks):
-        codes = np.frombuffer(block, np.uint8)
-        breaks = np.flatnonzero((codes == _NEWLINE) | (codes == _RETURN))
-        marks = np.flatnonzero(codes == _FASTA)
-        starts = marks[np.where(marks > 0, codes[marks - 1], before) == _NEWLINE]
-        if not begun and (len(starts) == 0 or starts[0] != 0):
-            msg = f"{uri}: is no FASTA: its first byte is not '>'."
-            raise SourceError(msg)
-        begun = True
-        if open_header >= 0 and len(breaks):
-            headers += offset + int(breaks[0]) - open_header
-            open_header = -1
-        header_ends = np.searchsorted(breaks, starts)
-        closed = header_ends < len(breaks)
-        lengths = np.zeros(len(starts), np.int64)
-        lengths[closed] = breaks[header_ends[closed]] - starts[closed]
-        if len(starts) and not closed[-1]:
-            open_header = offset + int(starts[-1])
-        # Bases up to a start: all bytes but line ends and the headers before it.
-        seen = headers + np.concatenate(([0], np.cumsum(lengths)))[:-1] if len(starts) else lengths
-        bases = offset + starts - (line_ends + header_ends) - seen
-        if offset == 0:
-            starts, bases = starts[1:], bases[1:]
-        if len(starts):
-            yield Records(starts + offset, bases)
-        headers += int(lengths.sum())
-        line_ends += len(breaks)
-        offset += len(block)
-        before = int(codes[-1])
-    if begun:
-        headers += offset - open_header if open_header >= 0 else 0
-        yield Records(np.array([offset]), np.array([offset - line_ends - headers]))
+        if not before.bytes and block[0] != _FASTA:
+            text = "is no FASTA: its first byte is not '>'."
+            raise owner.error(text)
+        records, before = _fasta_block(block, before)
+        if len(records.ends):
+            yield records
+    if before.bytes:
+        yield Records(np.array([before.bytes]), np.array([before.bases]))
+
+
+def _fasta_block(block: bytes, before: _FastaCounts) -> tuple[Records, _FastaCounts]:
+    """The records that end in a block, each where the next one begins; and the counts behind the block.
+
+    b">a\\nAC\\n>b\\nG" from the beginning: line ends at [2, 5, 8], starts [0, 6], whose headers end at [2, 8] and are
+    [2, 2] bytes long. Before byte 6 lie 2 line ends and 2 bytes of headers: 2 bases. -> [6], [2], and counts of 10
+    bytes, 3 line ends and 4 bytes of headers.
+    """
+    codes = np.frombuffer(block, np.uint8)
+    breaks = np.flatnonzero((codes == _NEWLINE) | (codes == _RETURN))
+    starts = _fasta_starts(codes, before.last)
+    line_ends = np.searchsorted(breaks, starts)
+    header_ends = np.append(breaks, len(block))[line_ends]
+    headers = before.headers + _open_header(breaks, len(block), before) + _sums_before(header_ends - starts)
+    ends = before.bytes + starts
+    bases = ends - (before.line_ends + line_ends) - headers[:-1]
+    # Nothing ends where the file begins.
+    first = 0 if before.bytes else 1
+    in_header = bool(line_ends[-1] == len(breaks)) if len(starts) else before.in_header and not len(breaks)
+    behind = _FastaCounts(
+        before.bytes + len(block), before.line_ends + len(breaks), int(headers[-1]), in_header, int(codes[-1])
+    )
+    return Records(ends[first:], bases[first:]), behind
+
+
+def _fasta_starts(codes: Octets, last: int) -> Offsets:
+    """Where > begins a line; `last` is the byte before."""
+    marks: Offsets = np.flatnonzero(codes == _FASTA)
+    before = np.where(marks > 0, codes[marks - 1], last)
+    starts: Offsets = marks[before == _NEWLINE]
+    return starts
+
+
+def _open_header(breaks: Offsets, length: int, before: _FastaCounts) -> int:
+    """How many bytes at the block's beginning belong to the header that was open before it."""
+    if not before.in_header:
+        return 0
+    return int(breaks[0]) if len(breaks) else length
+
+
+def _sums_before(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The sum of those before each, and of all: [2, 3] -> [0, 2, 5]."""
+    return np.concatenate(([0], np.cumsum(values)))

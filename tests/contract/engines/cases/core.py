@@ -103,7 +103,15 @@ def _large(factor: int) -> list[Results]:
 CASES = [
     Split("passthrough", {}, _texts, _each_file, bad={"none": 1}, empty="one chunk", one=_one_text),
     Split("replicate", {"replicas": 3}, _texts, _replicas, bad={"replicas": 0}, empty="one chunk"),
-    Split("files", {"count": 2}, _texts, _all_bytes, bad={"count": 0}, empty="one chunk", one=_one_text),
+    Split(
+        "files",
+        {"items_per_chunk": 2},
+        _texts,
+        _all_bytes,
+        bad={"items_per_chunk": 0},
+        empty="one chunk",
+        one=_one_text,
+    ),
     Split(
         "rows",
         {"items_per_chunk": 10, "format": "csv"},

@@ -144,7 +144,7 @@ def _large(folder: Path, factor: int) -> Path:
 
 
 CASES = [
-    Split("bytes", {"size": 1000}, _table, _whole, bad={"size": 0}, one=_one_row),
+    Split("bytes", {"chunk_bytes": 1000}, _table, _whole, bad={"chunk_bytes": 0}, one=_one_row),
     Split(
         "keys",
         {"columns": ["country"]},

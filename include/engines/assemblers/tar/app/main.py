@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, cast
 
-from triptych.engines import Output, Result, need
+import zstandard
+
+from triptych.engines import Output, Result
 from triptych.engines.archives.members import tar_of
 from triptych.engines.streams.file_objects import OutputFile
 from triptych.storage import Writer
@@ -28,13 +30,13 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 
 
 @contextmanager
-def _compressed(out: Writer, method: str, level: int) -> Iterator[Any]:
+def _compressed(out: Writer, method: str, level: int) -> Iterator[Writer]:
     target = OutputFile(out)
     if method == "gzip":
         with gzip.GzipFile("", "wb", level, target, mtime=0) as stream:
             yield stream
     elif method == "zstd":
-        with need("zstandard", "archives").ZstdCompressor(level).stream_writer(target, closefd=False) as stream:
+        with zstandard.ZstdCompressor(level).stream_writer(cast("IO[bytes]", target), closefd=False) as stream:
             yield stream
     else:
         yield target

@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from triptych.engines import Output, Result
 from triptych.engines.jsontext.paths import pick
+from triptych.engines.reduction.replicas import Replica
 from triptych.errors import EngineError
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
@@ -20,7 +21,12 @@ class Vote:
     """What one chunk says: a digest, JSON text, or a number."""
 
     result: Result
-    value: Any
+    value: str | float
+
+    @property
+    def number(self) -> float:
+        """The value where votes are compared by number; a whole one stays whole."""
+        return cast("float", self.value)
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
@@ -36,7 +42,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
             output.copy(camps[0][(len(camps[0]) - 1) // 2].result, name)
         else:
             undecided.append(f"{name!r}: at most {len(camps[0])} of {replicas} agree")
-    if undecided and params["without_quorum"] == "fail":
+    if undecided and params["on_no_quorum"] == "fail":
         msg = (
             f"No quorum of {params['quorum']:g}: {'; '.join(undecided[:5])}. Run more replicas, or widen the tolerance."
         )
@@ -46,38 +52,38 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 
 
 def _replicas(results: Sequence[Result]) -> int:
-    """As many as the partitioner made, when it says so; else the chunks that have results."""
-    told = {result.metadata["replicas"] for result in results if "replicas" in result.metadata}
-    return max(map(int, told)) if told else len({result.chunk for result in results})
+    """As many as `replicate` made; of another partitioner's chunks, as many as have results."""
+    replicas = [Replica.from_metadata(result).replicas for result in results if "replica" in result.metadata]
+    return max(replicas, default=len({result.chunk for result in results}))
 
 
-def _value(result: Result, params: Mapping[str, Any]) -> Any:
+def _value(result: Result, params: Mapping[str, Any]) -> str | float:
     if params["by"] == "content":
         return result.sha256
     if result.size > MAX_DOCUMENT_BYTES:
-        msg = f"chunk {result.chunk}, {result.name!r}: {result.size} bytes are too many to compare by {params['by']}."
-        raise EngineError(msg)
+        text = f"{result.size} bytes are too many to compare by {params['by']}. Compare by content."
+        raise result.error(text)
     try:
         value = pick(json.loads(b"".join(result.stream())), params["field"])
     except (ValueError, KeyError) as error:
-        msg = f"chunk {result.chunk}, {result.name!r}: no JSON with a field {params['field']!r} ({error})."
-        raise EngineError(msg) from error
+        text = f"no JSON with a field {params['field']!r} ({error})."
+        raise result.error(text) from error
     if params["by"] == "field":
         return json.dumps(value, sort_keys=True)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        msg = f"chunk {result.chunk}, {result.name!r}: {params['field']!r} is {value!r}, which is no finite number."
-        raise EngineError(msg)
+        text = f"{params['field']!r} is {value!r}, which is no finite number."
+        raise result.error(text)
     return value
 
 
 def _camps(votes: Sequence[Vote], params: Mapping[str, Any]) -> list[list[Vote]]:
     """Who agrees: equal values; of numbers the largest set within the tolerance first, then of the rest."""
     if params["by"] != "number":
-        equal: dict[Any, list[Vote]] = {}
+        equal: dict[str | float, list[Vote]] = {}
         for vote in votes:
             equal.setdefault(vote.value, []).append(vote)
         return list(equal.values())
-    left = sorted(votes, key=lambda vote: (vote.value, vote.result.chunk))
+    left = sorted(votes, key=lambda vote: (vote.number, vote.result.chunk))
     camps = []
     while left:
         first, end = max(_windows(left, params), key=lambda window: window[1] - window[0])
@@ -91,7 +97,7 @@ def _windows(votes: Sequence[Vote], params: Mapping[str, Any]) -> Iterable[tuple
     end = 0
     for first, vote in enumerate(votes):
         end = max(end, first + 1)
-        while end < len(votes) and _agree(vote.value, votes[end].value, params):
+        while end < len(votes) and _agree(vote.number, votes[end].number, params):
             end += 1
         yield first, end
 
@@ -102,6 +108,6 @@ def _agree(low: float, high: float, params: Mapping[str, Any]) -> bool:
 
 
 def _entry(name: str, camps: Sequence[Sequence[Vote]], replicas: int, *, decided: bool) -> dict[str, Any]:
-    told = [{"value": camp[0].value, "chunks": sorted(vote.result.chunk for vote in camp)} for camp in camps]
-    about = {"name": name, "replicas": replicas, "votes": sum(map(len, camps)), "decided": decided}
-    return {**about, "winner": told[0] if decided else None, "others": told[1:] if decided else told}
+    said = [{"value": camp[0].value, "chunks": sorted(vote.result.chunk for vote in camp)} for camp in camps]
+    counts = {"name": name, "replicas": replicas, "votes": sum(map(len, camps)), "decided": decided}
+    return {**counts, "winner": said[0] if decided else None, "others": said[1:] if decided else said}

@@ -11,8 +11,9 @@ DEFAULT_COUNT = 10
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    """A chunk is closed before the source that would bring it beyond a limit; a larger source is a chunk alone."""
     max_bytes = params["target_mib"] and params["target_mib"] * 1024 * 1024
-    max_count = params["count"] or (None if max_bytes else DEFAULT_COUNT)
+    max_count = params["items_per_chunk"] or (None if max_bytes else DEFAULT_COUNT)
     batch: list[Source] = []
     size = 0
     for source in sources:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from triptych.engines import Chunk, Source, need, resources
+from isal import igzip, isal_zlib
+
+from triptych.engines import Chunk, Source, resources
 from triptych.engines.api import SourceRange
+from triptych.engines.contracts import Place
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
-from triptych.errors import JobSpecError, SourceError
+from triptych.errors import JobSpecError
 
 DEFAULT_RECORDS = 10_000
 GZIP = b"\x1f\x8b"
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, cast("type[Exception]", isal_zlib.error))
+"""isal's own annotation calls its class of errors an instance."""
 BLOCK_BYTES = 1024 * 1024
 SCANNERS = {b">": ("fasta", fasta_records), b"@": ("fastq", fastq_records)}
 MARKS = {"fasta": b">", "fastq": b"@"}
@@ -40,6 +46,15 @@ class Cut:
     bases: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecordsPlace(Place):
+    """Which records of its source a chunk holds, and how many bases; of paired files, of the first source."""
+
+    first_record: int
+    records: int
+    bases: int
+
+
 class Reads:
     """One source's records: where they end, and its bytes, unpacked where it is packed."""
 
@@ -49,13 +64,13 @@ class Reads:
             self._unpacked = _unpacked(source) if data.read(2) == GZIP else None
         start = next(self._blocks(), b"")[:1]
         if start and (start not in SCANNERS or wanted not in ("auto", SCANNERS[start][0])):
-            kind = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
-            msg = f"{source.uri}: is no {kind}: it begins with {start!r}."
-            raise SourceError(msg)
+            expected = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
+            text = f"is no {expected}: it begins with {start!r}."
+            raise source.error(text)
         self.format, self._scan = SCANNERS[start or b"@"]
 
     def records(self) -> Iterator[Records]:
-        return self._scan(self._blocks(), self.source.uri)
+        return self._scan(self._blocks(), self.source)
 
     @property
     def is_packed(self) -> bool:
@@ -78,6 +93,7 @@ class Reads:
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    """Chunks of whole records, in order; of paired files both mates, the first file's records before the second's."""
     piece = resources().new_folder() / "piece"
     for parts in _parts(sources, params):
         yield _chunk(parts, piece)
@@ -96,107 +112,122 @@ def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[lis
     if len(sources) % 2:
         msg = f"dataSource: {len(sources)} files cannot be taken two by two. Give R1 and R2 of each pair, in order."
         raise JobSpecError(msg)
-    for at in range(0, len(sources), 2):
-        first, second = (Reads(source, params["format"]) for source in sources[at : at + 2])
+    for number in range(0, len(sources), 2):
+        first, second = (Reads(source, params["format"]) for source in sources[number : number + 2])
         for one, other in zip(_cuts(first, limits), _mates(first, second, limits), strict=True):
             yield [(first, one), (second, other)]
 
 
 def _limits(params: Mapping[str, Any]) -> Limits:
     target = params["target_mib"] and params["target_mib"] * 1024 * 1024
-    given = params["records"] or (None if target or params["bases"] else DEFAULT_RECORDS)
+    records = params["items_per_chunk"] or (None if target or params["bases_per_chunk"] else DEFAULT_RECORDS)
     step = 2 if params["paired"] == "interleaved" else 1
-    if given and given % step:
-        msg = f"params.partitioner.records: {given} records are no whole number of pairs. Choose an even number."
+    if records and records % step:
+        msg = (
+            f"params.partitioner.items_per_chunk: {records} records are no whole number of pairs. "
+            "Choose an even number."
+        )
         raise JobSpecError(msg)
-    return Limits(given, params["bases"], target, step)
+    return Limits(records, params["bases_per_chunk"], target, step)
 
 
 def _cuts(reads: Reads, limits: Limits) -> Iterator[Cut]:
     """Cover all records in order."""
     first = start = bases = seen = 0
     last = (0, 0)
-    for found in reads.records():
-        at = 0
-        while (full := _full(found, at, seen - first, (start, bases), limits)) is not None:
-            end, total = int(found.ends[full]), int(found.bases[full])
-            count = seen + full + 1 - at - first
+    for block in reads.records():
+        index = 0
+        while (full := _full(block, index, seen - first, (start, bases), limits)) is not None:
+            end, total = int(block.ends[full]), int(block.bases[full])
+            count = seen + full + 1 - index - first
             yield Cut(first, count, start, end, total - bases)
             first, start, bases = first + count, end, total
-            seen += full + 1 - at
-            at = full + 1
-        seen += len(found.ends) - at
-        last = int(found.ends[-1]), int(found.bases[-1])
+            seen += full + 1 - index
+            index = full + 1
+        seen += len(block.ends) - index
+        last = int(block.ends[-1]), int(block.bases[-1])
     if seen % limits.step:
-        msg = f"{reads.source.uri}: {seen} records are no whole number of pairs."
-        raise SourceError(msg)
+        text = f"{seen} records are no whole number of pairs. Is the file cut off?"
+        raise reads.source.error(text)
     if seen > first:
         yield Cut(first, seen - first, start, last[0], last[1] - bases)
 
 
-def _full(found: Records, at: int, held: int, begun: tuple[int, int], limits: Limits) -> int | None:
-    """The index of the record that fills the chunk, from `at` on; None when none of these does."""
+def _full(block: Records, start: int, held: int, begun: tuple[int, int], limits: Limits) -> int | None:
+    """The index of the record that fills the chunk, from `start` on; None when none of these does.
+
+    The chunk holds `held` records before; `begun` are the bytes and bases of the file before its first.
+    """
     full = []
     if limits.records:
-        full.append(at + limits.records - held - 1)
+        full.append(start + limits.records - held - 1)
     if limits.max_bytes:
-        full.append(int(found.ends.searchsorted(begun[0] + limits.max_bytes)))
+        full.append(int(block.ends.searchsorted(begun[0] + limits.max_bytes)))
     if limits.bases:
-        full.append(int(found.bases.searchsorted(begun[1] + limits.bases)))
-    nearest = max(min(full), at)
-    nearest += -(held + nearest - at + 1) % limits.step
-    return nearest if nearest < len(found.ends) else None
+        full.append(int(block.bases.searchsorted(begun[1] + limits.bases)))
+    nearest = max(min(full), start)
+    nearest += -(held + nearest - start + 1) % limits.step
+    return nearest if nearest < len(block.ends) else None
 
 
 def _mates(first: Reads, second: Reads, limits: Limits) -> Iterator[Cut]:
-    """The same records of the second file; SourceError when it has more, fewer, or others."""
+    """The same records of the second file; its error when it has more or fewer."""
     start = bases = seen = 0
-    waiting = iter(second.records())
-    found, base = next(waiting, None), 0
+    blocks = iter(second.records())
+    block, base = next(blocks, None), 0
     for cut in _cuts(first, limits):
         wanted = cut.first + cut.count
-        while found is not None and base + len(found.ends) < wanted:
-            base += len(found.ends)
-            found = next(waiting, None)
-        if found is None:
-            msg = f"{second.source.uri}: has fewer records than {first.source.uri}; pairs need as many."
-            raise SourceError(msg)
-        end, total = int(found.ends[wanted - base - 1]), int(found.bases[wanted - base - 1])
+        while block is not None and base + len(block.ends) < wanted:
+            base += len(block.ends)
+            block = next(blocks, None)
+        if block is None:
+            text = f"has fewer records than {first.source.uri}; pairs need as many."
+            raise second.source.error(text)
+        end, total = int(block.ends[wanted - base - 1]), int(block.bases[wanted - base - 1])
         yield Cut(cut.first, cut.count, start, end, total - bases)
         start, bases, seen = end, total, wanted
-    more = (base + len(found.ends) if found is not None else 0) > seen or next(waiting, None) is not None
-    if more:
-        msg = f"{second.source.uri}: has more records than {first.source.uri}; pairs need as many."
-        raise SourceError(msg)
+    has_more = (base + len(block.ends) if block is not None else 0) > seen or next(blocks, None) is not None
+    if has_more:
+        text = f"has more records than {first.source.uri}; pairs need as many."
+        raise second.source.error(text)
 
 
 def _chunk(parts: Sequence[tuple[Reads, Cut]], piece: Path) -> Chunk:
     """Ranges of the sources, or where one of these is packed, their bytes one after the other in the file `piece`."""
     reads, cut = parts[0]
-    about: dict[str, Any] = {"source": reads.source.name, "first_record": cut.first, "records": cut.count}
-    about["bases"] = sum(each.bases for _, each in parts)
+    place = RecordsPlace(
+        source_index=reads.source.index,
+        source=reads.source.path,
+        first_record=cut.first,
+        records=cut.count,
+        bases=sum(each.bases for _, each in parts),
+    )
+    metadata = place.to_metadata()
     if len(parts) > 1:
-        about["files"] = [{"name": each.source.name, "size": part.end - part.start} for each, part in parts]
+        metadata["files"] = [{"name": each.source.name, "size": part.end - part.start} for each, part in parts]
     name = f"{reads.source.name}_{cut.first:09d}.{reads.format}"
     items = sum(each.count for _, each in parts)
     if any(each.is_packed for each, _ in parts):
         with piece.open("wb") as out:
             for each, part in parts:
                 each.copy(part, out)
-        return Chunk.of_file(piece, name=name, items=items, metadata=about)
+        return Chunk.of_file(piece, name=name, items=items, metadata=metadata)
     ranges = tuple(SourceRange(each.source.index, part.start, part.end - part.start) for each, part in parts)
-    return Chunk(name=name, ranges=ranges, items=items, metadata=about)
+    return Chunk(name=name, ranges=ranges, items=items, metadata=metadata)
+
+
+def _gunzip(packed: BinaryIO) -> gzip.GzipFile:
+    return igzip.IGzipFile(fileobj=packed)  # type: ignore[no-untyped-call]  # isal types the module, not its class.
 
 
 def _unpacked(source: Source) -> Path:
-    # dnaio brings it; it takes half the time of the standard library.
-    igzip, isal_zlib = need("isal.igzip", "genomics"), need("isal.isal_zlib", "genomics")
+    """The source's bytes in a scratch file; isal takes half the time of the standard library."""
     path = resources().new_folder() / "unpacked"
     try:
-        with source.open() as packed, igzip.IGzipFile(fileobj=packed) as data, path.open("wb") as out:
+        with source.open() as packed, _gunzip(packed) as data, path.open("wb") as out:
             while block := data.read(BLOCK_BYTES):
                 out.write(block)
-    except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:
-        msg = f"{source.uri}: the gzip file cannot be unpacked after {path.stat().st_size} bytes: {error}."
-        raise SourceError(msg) from error
+    except GZIP_ERRORS as error:
+        text = f"the gzip file cannot be unpacked after {path.stat().st_size} bytes: {error}."
+        raise source.error(text) from error
     return path
