@@ -1,4 +1,4 @@
-"""Rows of Parquet gathered by label: numbered, sorted by the label's number with DuckDB, cut where it changes."""
+"""Rows of Parquet gathered by label: sorted by the label's number, outside of memory, and cut where it changes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from triptych.engines.arrays.aliases import Codes
 from triptych.engines.arrays.runs import run_lengths, run_starts
 from triptych.engines.arrays.text_columns import TextColumn
 from triptych.engines.runtime.resources import resources
-from triptych.engines.tables.duckdb_tables import database, literal
+from triptych.engines.sorting.external_merge import merged
+from triptych.engines.sorting.order import Order
 from triptych.engines.tables.group_labels import Labels
 from triptych.engines.tables.group_names import LabelMetadata, named_labels
 from triptych.engines.tables.parquet import BATCH_ROWS, open_parquet
 from triptych.errors import TriptychError
 
-LABEL, ROW = "triptych_label", "triptych_row"
-"""Columns that are added while rows are sorted: the label's number, and the row's number among all."""
+LABEL = "triptych_label"
+"""The first column while rows are sorted: the label's number."""
+
+BY_LABEL = Order(["ascending"])
 
 
 class ParquetGroups:
@@ -53,16 +56,15 @@ class ParquetGroups:
         if self._writer is None:
             return
         self._writer.close()
-        ordered = self._labelled.with_name("ordered.parquet")
-        with database() as connection:
-            rows = f"SELECT * FROM read_parquet({literal(str(self._labelled))}) ORDER BY {LABEL}, {ROW}"
-            connection.execute(f"COPY ({rows}) TO {literal(str(ordered))} (FORMAT parquet, ROW_GROUP_SIZE 20480)")
         named = list(named_labels(self._labels, "parquet", metadata))
-        with pq.ParquetFile(ordered) as file:
-            for number, path, count in self._pieces(file.iter_batches(batch_size=BATCH_ROWS)):
-                name, own_metadata = named[number]
-                yield Chunk.of_file(path, name=name, items=count, metadata=own_metadata)
-                path.unlink()
+        for number, path, count in self._pieces(merged([self._labelled_batches], BY_LABEL, in_order=False)):
+            name, own_metadata = named[number]
+            yield Chunk.of_file(path, name=name, items=count, metadata=own_metadata)
+            path.unlink()
+
+    def _labelled_batches(self) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self._labelled) as file:
+            yield from file.iter_batches(batch_size=BATCH_ROWS)
 
     def _writer_of(self, source: Source, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:
         """One for all sources, which have one schema."""
@@ -72,19 +74,18 @@ class ParquetGroups:
             raise source.error(text)
         if self._writer is None:
             self._schema = schema.remove_metadata()
-            added = [pa.field(LABEL, pa.int64()), pa.field(ROW, pa.int64())]
-            self._writer = pq.ParquetWriter(self._labelled, pa.schema([*self._schema, *added]))
+            labelled = pa.schema([pa.field(LABEL, pa.int64()), *self._schema])
+            self._writer = pq.ParquetWriter(self._labelled, labelled)
         elif not self._schema.equals(schema.remove_metadata()):
             text = "its columns are not those of the sources before. Launch a job for each schema."
             raise source.error(text)
         return self._writer
 
     def _labelled_rows(self, batch: pa.RecordBatch, numbers: Codes) -> pa.RecordBatch:
-        """With label and row number, without those of label -1."""
-        rows = range(self._rows, self._rows + batch.num_rows)
+        """With the label's number in front, without those of label -1."""
         self._rows += batch.num_rows
-        arrays = [*batch.columns, pa.array(numbers), pa.array(rows, pa.int64())]
-        names = [*batch.schema.names, LABEL, ROW]
+        arrays = [pa.array(numbers), *batch.columns]
+        names = [LABEL, *batch.schema.names]
         return pa.RecordBatch.from_arrays(arrays, names=names).filter(pa.array(numbers >= 0))
 
     def _pieces(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Path, int]]:
@@ -112,7 +113,7 @@ class ParquetGroups:
             starts = run_starts(numbers)
             lengths = run_lengths(starts, batch.num_rows)
             for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-                # DuckDB tells text of one kind only.
+                # What Parquet does not keep, such as a name that a list's items have, is as it was.
                 yield int(numbers[start]), pa.Table.from_batches([rows.slice(start, length)]).cast(self._schema)
 
 
