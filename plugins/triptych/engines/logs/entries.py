@@ -143,6 +143,7 @@ class _OpenEntry:
     _size: int = 0
 
     def add(self, part: bytes) -> None:
+        """Bytes that follow; the file's error when the entry is longer than its share of the memory."""
         self._parts.append(part)
         self._size += len(part)
         most = resources().share(ENTRY_SHARE)
