@@ -10,7 +10,7 @@ import numpy as np
 
 from triptych.engines import Output, Result
 from triptych.engines.arrays.aliases import Floats
-from triptych.engines.jsontext.records import Json
+from triptych.engines.jsontext.paths import Json
 from triptych.engines.reduction.running_statistics import Statistics, all_finite, as_json
 from triptych.engines.tables.fields import FieldBatch, csv_fields, json_fields
 from triptych.engines.tables.formats import DELIMITERS, format_of
