@@ -44,11 +44,7 @@ ELSEWHERE: Mapping[str, str] = {}
 """Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
 
 LATE: Mapping[str, str] = {
-    "triptych.engines.runtime.allocator": "Airflow's parse needs no ctypes",
     "rows": "only Parquet needs pyarrow; all other rows are cut without it",
-    "triptych.engines.genomics.fastx": "goes to the top",
-    "triptych.engines.reduction.running_statistics": "goes to the top",
-    "reduce": "goes to the top",
 }
 """Engines, and modules of theirs, that import inside functions, each with a reason."""
 
