@@ -56,7 +56,7 @@ def test_our_own_files_are_as_an_editor_wants_them(path: Path, kind: Kind) -> No
 
 def test_an_editor_sees_what_reading_refuses() -> None:
     judge = own_validator(Kind.MANIFEST).is_valid
-    sound = {"name": "a", "version": "1.0", "platformConfig": {"container": "x"}}
+    sound: dict[str, Any] = {"name": "a", "version": "1.0", "platformConfig": {"container": "x"}}
     assert judge(sound)
     assert judge({"id": "a", "version": "1.0", "type": "partitioner", "platform": "python"})
     assert not judge({**sound, "platformConfig": {}})
