@@ -57,8 +57,8 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 
 def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
-    name = PurePosixPath(source.path.replace("/", "_"))
-    end_byte = 0
+    path = PurePosixPath(source.path.replace("/", "_"))
+    stem, suffix, end_byte = path.stem, path.suffix, 0
     for index, cut in enumerate(cuts(decoded(source), params)):
         first_byte = end_byte - len(cut.text[: cut.overlap].encode())
         size = len(cut.text.encode())
@@ -75,7 +75,7 @@ def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
         yield Chunk.of_ranges(
             source,
             [(first_byte, size)],
-            name=f"{name.stem}_{index:05d}{name.suffix}",
+            name=f"{stem}_{index:05d}{suffix}",
             items=_count(cut.text, params["unit"]),
             metadata=place.to_metadata(),
         )
