@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engines.cases.documents import tar_of
+from tests.contract.engines.cases.codebase import tar_of
 from tests.support.engine_harness import INCLUDE, Piece, Results, join, split, untouched
 from tests.support.real_texts import packages
 from triptych.errors import EngineError, JobSpecError, SourceError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.engines.cases.documents import pdf_of
+from tests.contract.engines.cases.sections import pdf_of
 from tests.support.engine_harness import Results, join, split, untouched
 from tests.support.real_texts import HTML, readmes
 from triptych.errors import EngineError
