@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.unit.architecture.test_layers import FAMILIES, PACKAGES
+from triptych.blocks import BUILT_IN, Role, read_catalog
 from triptych.settings import PROJECT
 
 MAP = PROJECT / "docs" / "explanation" / "architecture.md"
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+PREVIEW = re.compile(r"triptych engine preview (\w+)([^`\n]*)")
+RUN = re.compile(r"triptych run (\w+)([^`\n]*)")
+PARAMETER = re.compile(r"(?:-p|--param) ([\w.]+)=")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -35,6 +39,25 @@ def test_links_lead_to_pages_and_headings(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target), link
+
+
+def _parameters(command: re.Pattern[str]) -> set[tuple[str, str]]:
+    """(engine or template, parameter) of each such command that a page shows."""
+    commands = [found for page in PAGES for found in command.findall(page.read_text(encoding="utf-8"))]
+    return {(name, key) for name, options in commands for key in PARAMETER.findall(options)}
+
+
+def test_commands_in_the_pages_give_parameters_that_exist() -> None:
+    catalog = read_catalog([BUILT_IN])
+    engines = {block.name: block for block in catalog.blocks if block.role is Role.PARTITIONER}
+    shown = {(name, key) for name, key in _parameters(PREVIEW) if name in engines}  # Others the pages make themselves.
+    assert ("rows", "items_per_chunk") in shown
+    assert [each for each in shown if each[1] not in engines[each[0]].schema["properties"]] == []
+    runs = {(name, *key.split(".")) for name, key in _parameters(RUN)}
+    assert ("wordcount", "partitioner", "items_per_chunk") in runs
+    templates = {name: catalog.template(name).blocks for name, *_ in runs}
+    unknown = [run for run in runs if run[2] not in templates[run[0]][Role(run[1])].schema["properties"]]
+    assert unknown == []
 
 
 def test_every_page_is_in_the_index() -> None:
