@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 NOBODY = "65534:65534"
+_log = logging.getLogger(__name__)
 _GIB = 2**30
 
 
@@ -82,8 +85,9 @@ class Container:
         return Ending(state.get("ExitCode"), bool(state.get("OOMKilled")))
 
     def remove(self) -> None:
-        """Kill and remove it with its volumes, and close its streams; nothing of it is left."""
-        compat.hang_up(self._stream)
+        """Kill and remove it with its volumes, and close its streams. Never raises: no outcome hangs on a clean-up."""
+        with suppress(OSError):  # The engine may have hung up before.
+            compat.hang_up(self._stream)
         _remove(self._client, self.id)
 
 
@@ -141,5 +145,11 @@ def _gpus(gpu: int | tuple[str, ...]) -> DeviceRequest:
 
 
 def _remove(client: APIClient, container_id: str) -> None:
-    with suppress(NotFound):
+    """Remove it, unless it is gone, or somebody is at it already; what hinders that is told, and left to the reaper."""
+    try:
         client.remove_container(container_id, force=True, v=True)
+    except NotFound:
+        pass
+    except (DockerException, OSError) as error:
+        if not (isinstance(error, APIError) and error.status_code == HTTPStatus.CONFLICT):
+            _log.warning("Container %s is left for a later job to remove: %s", container_id[:12], error)
