@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.engines import inputs
-from tests.support.file_input import FileInput
+from tests.support.inputs import FileInput
 from triptych.engines.runtime.resources import MIB, Resources, using
 from triptych.engines.sorting.external_merge import BatchSource, keyed, record_bytes, write_merged
 from triptych.engines.sorting.order import Order

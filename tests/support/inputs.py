@@ -1,4 +1,4 @@
-"""Inputs of engines in memory, in blocks of any size."""
+"""Inputs of engines without a job around them: bytes in memory, in blocks of any size, or a local file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,23 @@ from triptych.errors import EngineError, SourceError, TriptychError
 class MemoryInput:
     """What a source is to an engine, or, with `chunk`, a result; `block_bytes` is what `stream` gives at once."""
 
-    data: bytes
+    data: bytes = b""
     block_bytes: int = 1 << 20
     name: str = "memory.bin"
     chunk: int | None = None
+    index: int = 0
+
+    @property
+    def path(self) -> str:
+        return self.name
+
+    @property
+    def uri(self) -> str:
+        return f"memory:{self.name}"
 
     @property
     def label(self) -> str:
-        return f"memory:{self.name}" if self.chunk is None else f"chunk {self.chunk}, {self.name!r}"
+        return self.uri if self.chunk is None else f"chunk {self.chunk}, {self.name!r}"
 
     @property
     def size(self) -> int:
@@ -40,3 +49,36 @@ class MemoryInput:
 
     def error(self, text: str) -> TriptychError:
         return (SourceError if self.chunk is None else EngineError)(f"{self.label}: {text}")
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """A local file as what readers take; see `triptych.engines.api.Input`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def label(self) -> str:
+        return self.path.as_uri()
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb")
+
+    def stream(self) -> Iterator[bytes]:
+        with self.path.open("rb") as data:
+            while block := data.read(1 << 20):
+                yield block
+
+    def local_path(self) -> Path:
+        return self.path
+
+    def error(self, text: str) -> SourceError:
+        return SourceError(f"{self.label}: {text}")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.engines.cases.genomics import fasta, fastq, read, wrapped
 from tests.support.engine_harness import join, split, untouched
-from tests.support.memory_source import MemorySource
+from tests.support.inputs import MemoryInput
 from triptych.engines.api import Input
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
 from triptych.errors import JobSpecError, SourceError
@@ -22,7 +22,7 @@ Scan = Callable[[Iterable[bytes], Input], Iterator[Records]]
 @pytest.mark.parametrize("block", [1, 7, 64, 1000, 1 << 20])
 @pytest.mark.parametrize(("data", "scan"), [(fasta(40, 3), fasta_records), (fastq(40, 3), fastq_records)])
 def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: Scan) -> None:
-    source = MemorySource("r", data, block_bytes=block)
+    source = MemoryInput(data, block, "r")
     found = [pair for each in scan(source.stream(), source) for pair in zip(each.ends, each.bases, strict=True)]
     assert len(found) == 40
     start = total = 0
@@ -38,7 +38,7 @@ def test_ends_and_bases_whatever_the_blocks(block: int, data: bytes, scan: Scan)
 def test_wrapped_records_end_where_qualities_are_as_many_as_bases(block: int, line_end: str) -> None:
     records = [*wrapped(30, 1, line_end), (b"@s\nACG\n+\n@@@\n", 3), *wrapped(30, 2, line_end)]
     data = b"".join(record for record, _ in records)
-    source = MemorySource("r", data, block_bytes=block)
+    source = MemoryInput(data, block, "r")
     found = list(fastq_records(source.stream(), source))
     ends = itertools.accumulate(len(record) for record, _ in records)
     assert [int(end) for each in found for end in each.ends] == list(ends)
@@ -56,7 +56,7 @@ def test_wrapped_records_end_where_qualities_are_as_many_as_bases(block: int, li
 )
 def test_a_record_that_is_none_is_named_by_its_byte(data: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says):
-        list(fastq_records([data], MemorySource("r")))
+        list(fastq_records([data], MemoryInput(name="r")))
 
 
 def test_split_and_joined_is_the_source(settings: Settings, tmp_path: Path) -> None:

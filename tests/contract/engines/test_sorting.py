@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support.engine_harness import Results, join
-from tests.support.memory_source import MemorySource
+from tests.support.inputs import MemoryInput
 from triptych.engines.runtime.resources import Resources, using
 from triptych.engines.sorting.external_merge import keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
@@ -115,7 +115,7 @@ def test_integers_of_any_size_are_in_order(bits: int) -> None:
     numbers = near + [-n for n in near]
     texts = pa.array(map(str, numbers), pa.large_string())
     column = SortColumn.of("n:number")
-    batch = keyed(column.keys(texts, MemorySource("t.csv"), "last"), texts.cast(pa.large_binary()))
+    batch = keyed(column.keys(texts, MemoryInput(name="t.csv"), "last"), texts.cast(pa.large_binary()))
     places = Order(column.directions).sort_indices(batch)
     assert [int(record) for record in batch.take(places).column("record").to_pylist()] == sorted(numbers)
 

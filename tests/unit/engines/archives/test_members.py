@@ -7,11 +7,11 @@ import tarfile
 
 import pytest
 
-from tests.support.memory_source import MemorySource
+from tests.support.inputs import MemoryInput
 from triptych.engines.archives.members import read_tar, relative_path, tar_of
 from triptych.errors import SourceError
 
-TAR = MemorySource("a.tar")
+TAR = MemoryInput(name="a.tar")
 
 
 def _tar() -> bytes:

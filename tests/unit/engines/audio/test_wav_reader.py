@@ -16,7 +16,7 @@ import soundfile
 
 from tests.contract.engines.cases.audio import RATE, as_wav, noise, of_wav
 from tests.support.engine_harness import Results, join, split, untouched
-from tests.support.file_input import FileInput
+from tests.support.inputs import FileInput
 from triptych.engines.audio.riff import plain_fmt_chunk, read_wave_header, wave_header
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings

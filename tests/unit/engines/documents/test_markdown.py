@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.support.memory_source import MemorySource
+from tests.support.inputs import MemoryInput
 from triptych.engines.documents.markdown import markdown_headings
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import SourceError
@@ -170,7 +170,7 @@ def _truth(data: bytes) -> list[tuple[int, int, str]]:
 
 
 def _found(data: bytes, block_bytes: int, window_bytes: int = 1000) -> list[tuple[int, int, str]]:
-    source = MemorySource("a.md", data, block_bytes=block_bytes)
+    source = MemoryInput(data, block_bytes, "a.md")
     return [(each.offset, each.level, each.title) for each in markdown_headings(source, window_bytes)]
 
 
