@@ -97,7 +97,7 @@ CASES = [
         _reduced,
         bad={"operations": []},
         corrupt=_no_number,
-        says="chunk 7, 'r.json', line 1: 'score'",
+        says="chunk 7, 'r.json': line 1: 'score'",
     ),
     Join(
         "reduce",
@@ -106,7 +106,7 @@ CASES = [
         lambda found: _same(json.loads(found["reduced.json"]), {"a": {"sum": 6}}),
         bad={"operations": ["median"]},
         corrupt=_no_number_in_csv,
-        says="chunk 1, 'r.csv', row 2: 'a' is 'three'",
+        says="chunk 1, 'r.csv': row 2: 'a' is 'three'",
         grow=_many_rows,
     ),
     Join(
