@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import docker
 import pytest
@@ -205,13 +206,12 @@ Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(name)
     with ThreadPoolExecutor(2) as pool:
         done = [pool.submit(run_pack, job, Pack(first=0, count=1, chunks=1), attempt) for attempt in (1, 2)]
         assert [future.result() for future in done] == [1, 1]
-    (attempt,) = (
-        path for path in (tmp_path / "workspace").rglob("results/0/*") if path.is_dir() and any(path.iterdir())
-    )
+    written = {path.parent.name: path.read_text() for path in (tmp_path / "workspace").rglob("results/0/*/r.txt")}
+    assert len(written) == 2  # No attempt deletes results, not even the loser its own.
     commit = job.workspace.read_commit(0)
     assert commit is not None
-    assert commit.attempt == attempt.name
-    assert assemble(job).files == 1
+    output = Path(unquote(urlsplit(assemble(job).uri).path))
+    assert [path.read_text() for path in output.glob("*.txt")] == [written[commit.attempt]]
     _nothing_left(runner)
 
 
