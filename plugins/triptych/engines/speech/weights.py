@@ -16,6 +16,8 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +25,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import unquote
 
+from triptych.engines.archives.members import relative_path
 from triptych.engines.runtime.resources import Resources
 from triptych.errors import ConfigError, EngineError, IntegrityError
 from triptych.settings import Settings
@@ -100,12 +103,37 @@ def _fetch(uri: str, sha256: str, work: Path, settings: Settings) -> Path:
     archive = work / unquote(uri.rpartition("/")[2])
     _require(uri, _save(store, uri, archive), sha256)
     try:
-        # A zip is always kept inside its folder, and takes no filter.
-        shutil.unpack_archive(archive, folder, filter=None if archive.suffix == ".zip" else "data")
-    except (shutil.ReadError, tarfile.TarError, OSError) as error:
+        _unpack(archive, folder)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
         msg = f"{uri}: cannot be unpacked: {error}. Pack the model as .tar, .tar.gz or .zip, or name a folder."
         raise EngineError(msg) from error
     return folder
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """The files of a zip or a tar into `folder`; TarError for a link, or a name that leads out of it.
+
+    Not by tarfile's own filters: Python has them from 3.11.4 on, and Debian's is 3.11.2.
+    """
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)  # It never leaves the folder.
+        return
+    if not tarfile.is_tarfile(archive):
+        msg = "it is neither a zip nor a tar"
+        raise tarfile.ReadError(msg)
+    with tarfile.open(archive) as packed:
+        for member in packed:
+            if member.isdir():
+                continue
+            name, data = relative_path(member.name), packed.extractfile(member) if member.isfile() else None
+            if name is None or data is None:
+                msg = f"{member.name!r} is no regular file, or leads out of its folder"
+                raise tarfile.TarError(msg)
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with data, path.open("wb") as out:
+                shutil.copyfileobj(data, out)
 
 
 def _store(uri: str, settings: Settings) -> Store:
