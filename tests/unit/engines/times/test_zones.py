@@ -44,7 +44,8 @@ def test_columns_are_moved_as_datetime_moves_each(name: str) -> None:
 @pytest.fixture
 def _no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in an image without /usr/share/zoneinfo and without the package tzdata."""
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    for name in ["tzdata", *(name for name in sys.modules if name.startswith("tzdata."))]:  # Another test's, too.
+        monkeypatch.setitem(sys.modules, name, None)
     path = zoneinfo.TZPATH
     zoneinfo.reset_tzpath([])
     ZoneInfo.clear_cache()
