@@ -1,18 +1,16 @@
-"""What a running engine may use: a scratch folder, an amount of memory, and the libraries of our extras."""
+"""What a running engine may use: a scratch folder and an amount of memory."""
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from triptych.engines.api import Input
-from triptych.errors import EngineError, TriptychError
+from triptych.errors import TriptychError
 from triptych.settings import Settings, get_settings
 
 MIB = 1 << 20
@@ -73,13 +71,3 @@ def using(available: Resources) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def need(module: str, extra: str) -> Any:
-    """Import a library that not everyone has; EngineError with the command that installs it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        msg = f"This engine needs {package!r}, which is not installed: pip install 'triptych[{extra}]'."
-        raise EngineError(msg) from error
