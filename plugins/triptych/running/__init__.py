@@ -9,11 +9,22 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 from triptych.blocks import Block, Platform
-from triptych.running.spec import Cache, RunSpec, Session, Unit, Usage, unit_folder
+from triptych.running.spec import Cache, RunSpec, Session, Unit, UnitError, Usage, unit_folder
 from triptych.running.stop import Stop
 from triptych.settings import Runner, Settings
 
-__all__ = ["Cache", "RunSpec", "Session", "Stop", "Unit", "Usage", "image_digest", "open_session", "unit_folder"]
+__all__ = [
+    "Cache",
+    "RunSpec",
+    "Session",
+    "Stop",
+    "Unit",
+    "UnitError",
+    "Usage",
+    "image_digest",
+    "open_session",
+    "unit_folder",
+]
 
 
 def image_digest(block: Block, settings: Settings) -> str | None:

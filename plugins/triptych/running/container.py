@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NOBODY = "65534:65534"
 _log = logging.getLogger(__name__)
-_GIB = 2**30
+GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         limits["nano_cpus"] = int(block.min_cpu * 1e9)
     if block.min_memory_gib:
         # Swap counts: the limit means what it says.
-        limits["mem_limit"] = limits["memswap_limit"] = int(block.min_memory_gib * _GIB)
+        limits["mem_limit"] = limits["memswap_limit"] = int(block.min_memory_gib * GIB)
     if block.gpu:
         limits["device_requests"] = [_gpus(block.gpu)]
     return {

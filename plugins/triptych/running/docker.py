@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -17,13 +17,13 @@ from docker.errors import APIError
 
 from triptych.blocks import Block
 from triptych.errors import ChunkError, ContainerError
-from triptych.running.container import Container, create_container
+from triptych.running.container import GIB, Container, create_container
 from triptych.running.images import connected, present_image
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
 from triptych.running.reaper import reap
 from triptych.running.sharing import CODE, OURS, WORK, Sharing, create_sharing
-from triptych.running.spec import RunSpec, Session, Unit, Usage
+from triptych.running.spec import RunSpec, Session, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
 from triptych.settings import Settings
 
@@ -136,24 +136,24 @@ class DockerSession:
         _lay_out(unit)
         loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings)
         loop.sharing.bring(loop.container.id, unit)
-        output = LineLog()
+        output = LineLog(unit.log)
         end = loop.container.kill
         with self._spec.stop.register(end), time_limit(self._spec.timeout_s, end) as expired:
             marker = loop.follow(unit, output)
         if marker is None:
-            raise ChunkError(self._why_ended(loop, output, timed_out=expired.is_set()))
+            raise self._ended(loop, output, Usage(time.monotonic() - started), timed_out=expired.is_set())
         was_out_of_memory, cpu_seconds = loop.since_last(marker)
+        peak = marker.peak_memory_bytes if marker.peak_memory_bytes >= 0 else None
+        usage = Usage(time.monotonic() - started, cpu_seconds, peak)
         if was_out_of_memory:
-            raise ChunkError(self._out_of_memory(marker.exit_code, output))
+            raise UnitError(self._out_of_memory(marker.exit_code, output), usage, marker.exit_code)
         if marker.exit_code:
             msg = f"exit code {marker.exit_code}.{output.tail()}"
-            raise ChunkError(msg)
-        usage = Usage(
-            time.monotonic() - started,
-            cpu_seconds,
-            marker.peak_memory_bytes if marker.peak_memory_bytes >= 0 else None,
-        )
-        loop.sharing.fetch(loop.container.id, unit)
+            raise UnitError(msg, usage, marker.exit_code)
+        try:
+            loop.sharing.fetch(loop.container.id, unit)
+        except ChunkError as error:
+            raise UnitError(str(error), usage, marker.exit_code) from error
         return usage
 
     def close(self) -> None:
@@ -162,16 +162,21 @@ class DockerSession:
         if loop is not None:
             loop.container.remove()
 
-    def _why_ended(self, loop: Loop, output: LineLog, *, timed_out: bool) -> str:
+    def _ended(self, loop: Loop, output: LineLog, usage: Usage, *, timed_out: bool) -> UnitError:
         """Why the container ended in the middle of a unit; the next unit has a new one."""
         ending = loop.container.ending()
         self.close()
         if timed_out:
-            return f"ran longer than its timeout of {self._spec.timeout_s:g} s.{output.tail()}"
-        if ending.out_of_memory:
-            return self._out_of_memory(ending.exit_code, output)
-        code = "unknown" if ending.exit_code is None else ending.exit_code
-        return f"its container was ended from outside (exit code {code}).{output.tail()}"
+            reason = f"ran longer than its timeout of {self._spec.timeout_s:g} s.{output.tail()}"
+        elif ending.out_of_memory:
+            reason = self._out_of_memory(ending.exit_code, output)
+            # No kernel tells a dead container's CPU time; its memory had reached the limit.
+            limit = self._spec.block.min_memory_gib
+            usage = replace(usage, peak_memory_bytes=int(limit * GIB) if limit else None)
+        else:
+            code = "unknown" if ending.exit_code is None else ending.exit_code
+            reason = f"its container was ended from outside (exit code {code}).{output.tail()}"
+        return UnitError(reason, usage, ending.exit_code)
 
     def _out_of_memory(self, code: int | None, output: LineLog) -> str:
         limit = self._spec.block.min_memory_gib

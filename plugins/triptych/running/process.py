@@ -9,10 +9,9 @@ import sys
 import time
 from contextlib import suppress
 
-from triptych.errors import ChunkError
 from triptych.running.interpreter import LAUNCHER, command
 from triptych.running.lines import LineLog
-from triptych.running.spec import RunSpec, Unit, Usage
+from triptych.running.spec import RunSpec, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
@@ -29,7 +28,7 @@ class ProcessSession:
     def run(self, unit: Unit) -> Usage:
         """As `Session.run`."""
         started = time.monotonic()
-        output = LineLog()
+        output = LineLog(unit.log)
         try:
             process = subprocess.Popen(
                 self._argv,
@@ -42,20 +41,21 @@ class ProcessSession:
             )
         except OSError as error:
             msg = f"cannot start {self._argv[0]!r}: {error.strerror}. Is it installed on this machine?"
-            raise ChunkError(msg) from error
+            raise UnitError(msg) from error
 
         def end() -> None:
             _end_group(process)
 
         with self._spec.stop.register(end), time_limit(self._spec.timeout_s, end) as expired:
             code, cpu_seconds = _follow(process, output)
+        usage = Usage(time.monotonic() - started, cpu_seconds)
         if expired.is_set():
             msg = f"ran longer than its timeout of {self._spec.timeout_s:g} s.{output.tail()}"
-            raise ChunkError(msg)
+            raise UnitError(msg, usage, code)
         if code:
             msg = f"exit code {code}.{output.tail()}"
-            raise ChunkError(msg)
-        return Usage(time.monotonic() - started, cpu_seconds)
+            raise UnitError(msg, usage, code)
+        return usage
 
     def _environment(self, unit: Unit) -> dict[str, str]:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}

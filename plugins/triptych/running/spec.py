@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from triptych.blocks import Block, Role
+from triptych.errors import ChunkError
 from triptych.running.stop import Stop
 
 _UNITS = "units"
@@ -95,6 +96,8 @@ class Unit:
     params: Mapping[str, Any]
     env: Mapping[str, str]
     """What the script is told besides folders and parameters."""
+    log: BinaryIO | None = None
+    """Gets what the unit prints: the lines that are logged, in UTF-8, at most UNIT_LOG_BYTES of them."""
 
     def variables(self, folder: PurePath) -> dict[str, str]:
         """The script's environment; `folder` is where the script sees the unit's folder."""
@@ -121,8 +124,20 @@ class Usage:
     peak_memory_bytes: int | None = None
 
 
+class UnitError(ChunkError):
+    """A unit failed; what it took and its script's exit code, as far as they are known.
+
+    (`exit_code` is our own command's, as for any TriptychError.)
+    """
+
+    def __init__(self, message: str, usage: Usage | None = None, script_exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage
+        self.script_exit_code = script_exit_code
+
+
 class Session(Protocol):
     """Runs units of one block, one after the other."""
 
     def run(self, unit: Unit) -> Usage:
-        """Raises ChunkError with exit code, reason and the last lines of the log."""
+        """Raises UnitError with exit code, reason and the last lines of the log."""

@@ -1,0 +1,81 @@
+"""One app of a few lines, run by the sessions of each runner."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import docker
+import pytest
+
+from tests.support.include_folders import write_app
+from triptych.blocks import Role
+from triptych.running import Cache, RunSpec, Session, Unit, open_session, unit_folder
+from triptych.settings import Runner, Settings
+
+APP = "tried-alone"
+"""A name of its own: where an engine gets copies, the app's cache is a volume of this name."""
+RUNNERS = [
+    "process",
+    pytest.param("docker:bind", marks=pytest.mark.docker),
+    pytest.param("docker:archive", marks=pytest.mark.docker),
+]
+
+
+@pytest.fixture
+def engine() -> Iterator[Any]:
+    client = docker.APIClient(version="auto")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def in_docker(settings: Settings) -> Settings:
+    return dataclasses.replace(settings, runner=Runner.DOCKER)
+
+
+@pytest.fixture(params=RUNNERS)
+def runner(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Settings]:
+    """The settings of each way to run a script."""
+    name, _, files = request.param.partition(":")
+    engine = request.getfixturevalue("engine") if files == "archive" else None
+    yield dataclasses.replace(settings, runner=Runner(name), docker_files=files or "auto")
+    if engine is not None:
+        engine.remove_volume(f"triptych-cache-{APP}", force=True)
+
+
+class Workbench:
+    """Sessions of scripts, ended with the test; each in an attempt's folder of its own."""
+
+    def __init__(self, root: Path, settings: Settings, stack: ExitStack) -> None:
+        self.root, self.settings, self._stack = root, settings, stack
+        self._made = 0
+
+    def spec(self, script: str, entrypoint: str = "main.py", **more: Any) -> RunSpec:
+        """The script as an app in a folder of its own; `manifest` is the app's, the rest RunSpec's."""
+        self._made += 1
+        root = self.root / f"attempt{self._made}"
+        work = root / "work"
+        work.mkdir(parents=True)
+        manifest = more.pop("manifest", None)
+        app = write_app(root / "include", script, name=APP, entrypoint=entrypoint, manifest=manifest).app
+        return RunSpec(app, work, Cache.of(self.settings.cache, app), {"triptych.test": "running"}, **more)
+
+    def session(self, spec: RunSpec) -> Session:
+        return self._stack.enter_context(open_session(spec, self.settings))
+
+    @staticmethod
+    def unit(spec: RunSpec, name: str = "0", log: BinaryIO | None = None, **env: str) -> Unit:
+        folder = unit_folder(spec.work, name)
+        (folder / "in" / "data.bin").write_bytes(b"")
+        return Unit(Role.APP, folder, {}, env, log)
+
+
+@pytest.fixture
+def workbench(runner: Settings, tmp_path: Path) -> Iterator[Workbench]:
+    """A workbench of each runner."""
+    with ExitStack() as stack:
+        yield Workbench(tmp_path, runner, stack)
