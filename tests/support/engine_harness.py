@@ -197,7 +197,8 @@ def join_here(given: Mapping[str, Any], settings: Settings) -> None:
 
 def finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
     """A job whose chunks are all committed."""
-    job = _job(settings, _template(assembler=engine), {}, params, role=Role.ASSEMBLER)
+    conf = {"config": {"allowEmpty": True}}
+    job = _job(settings, _template(assembler=engine), conf, params, role=Role.ASSEMBLER)
     blocks = {role: FrozenBlock.of(block, None) for role, block in job.template.blocks.items()}
     save_frozen(job.workspace, FrozenJob(job.spec, job.started, blocks, ()))
     chunks = [Chunk.of_bytes(b"", name=result.name or None, metadata=result.metadata) for result in results]

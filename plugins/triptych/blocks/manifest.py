@@ -53,6 +53,7 @@ def _block(data: dict[str, Any], folder: Path, schema: dict[str, Any]) -> Block:
         cacheable=data.get("cacheable", False),
         chunks_per_task=_whole(data.get("chunks_per_task")),
         joins_with=tuple(data["joins_with"]) if "joins_with" in data else None,
+        needs_source=data.get("needs_source", False),
         schema=schema,
     )
 

@@ -60,6 +60,8 @@ class Block:
     chunks_per_task: int | None = None
     joins_with: tuple[str, ...] | None = None
     """Of an assembler: the partitioners whose chunks it can join, `*` for any letters; any when None."""
+    needs_source: bool = False
+    """Of a partitioner: whether it has nothing to cut without a source."""
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
 
     @property

@@ -33,7 +33,10 @@ Tag = Annotated[str, typer.Argument(help="name, name@1 or name@1.2: the highest 
 Only = Annotated[str | None, typer.Argument(help="Only this one: a name, or a folder. Default: all.")]
 
 
-@app_commands.command("new", epilog="Example: triptych app new captions && triptych run captions")
+@app_commands.command(
+    "new",
+    epilog="Example: triptych app new captions && triptych run captions --source include/apps/captions/test/sample.txt",
+)
 def app_new(
     name: Name,
     language: Annotated[Language, typer.Option(help="What the script is written in.")] = Language.PYTHON,

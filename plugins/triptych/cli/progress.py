@@ -24,12 +24,15 @@ _logger = logging.getLogger("triptych")
 
 
 class _LogLines(logging.Handler):
-    """Log records as lines beside the progress: what scripts print, and what happens around them."""
+    """Log records as lines beside the progress: warnings and errors; also what scripts print, where that is wanted."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record as a line on standard error, above the bar; from a warning on with its level."""
-        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
-        echo(f"{level}{record.getMessage()}")
+        """One record as a line on standard error, above the bar."""
+        if record.levelno >= logging.ERROR:
+            echo_error(record.getMessage())
+        else:
+            warning = "warning: " if record.levelno >= logging.WARNING else ""
+            echo(f"{warning}{record.getMessage()}")
 
 
 class Progress:
@@ -37,7 +40,7 @@ class Progress:
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         self._quiet = quiet
-        self._log = _LogLines(logging.INFO if verbose else logging.CRITICAL)
+        self._log = _LogLines(logging.INFO if verbose else logging.CRITICAL if quiet else logging.WARNING)
         self.chunks = 0
         self._done = 0
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -72,11 +75,9 @@ class Progress:
             echo(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
 
     def on_chunk(self, outcome: ChunkOutcome) -> None:
-        """Count a chunk that has ended; say at once why it failed."""
+        """Count a chunk that has ended; the log says at once why one failed."""
         self._done += 1
         self._bar.update(self._task, completed=self._done)
-        if outcome.error:
-            echo_error(outcome.error)
 
     def on_assembling(self) -> None:
         """Say that all chunks were tried and their results are being joined."""

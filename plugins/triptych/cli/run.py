@@ -103,10 +103,11 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
     outcome = summary.outcome
     if as_json:
         about: dict[str, Any] = {"run": run_id, **asdict(outcome), "seconds": round(summary.seconds, 3)}
-        print_json({**about, "bytes_in": summary.bytes_in})
+        print_json({**about, "bytes_in": summary.bytes_in, "sample": summary.sample})
         return
+    sample = f" (a sample: config.sample is {summary.sample})" if summary.sample else ""
     echo(
-        f"Done: {outcome.chunks} chunk(s) in {summary.seconds:.1f} s, {summary.bytes_in:,} bytes in, "
+        f"Done: {outcome.chunks} chunk(s){sample} in {summary.seconds:.1f} s, {summary.bytes_in:,} bytes in, "
         f"{outcome.bytes:,} bytes out in {outcome.files} file(s)."
     )
     if outcome.failed:

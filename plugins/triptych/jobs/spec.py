@@ -55,12 +55,14 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     """
     errors = [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
-    config = {**defaults(config_schema()), **template.config, **_flat(conf, "config"), **_object(conf.get("config"))}
+    config = _merge_config(template, conf)
     for role, block in template.blocks.items():
         errors += schema_errors(params[role], block.schema, f"params.{role}")
     source = _first(conf.get("dataSource"), template.data_source)
     destination = _first(conf.get("dataDestination"), template.data_destination)
     errors += _shape_errors({"config": config}, {"dataSource": source, "dataDestination": destination})
+    if source is None and template.blocks[Role.PARTITIONER].needs_source and config.get("allowEmpty") is not True:
+        errors.append(_no_source(template))
     if errors:
         raise JobSpecError("\n".join(dict.fromkeys(errors)))
     return JobSpec(
@@ -125,6 +127,19 @@ def _merge_params(
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
     flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
     return {**defaults(template.blocks[role].schema), **own, **flat, **given}
+
+
+def _merge_config(template: Template, conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Every key; as with parameters, an empty form field means "not given"."""
+    flat = {key: value for key, value in _flat(conf, "config").items() if value is not None}
+    return {**defaults(config_schema()), **template.config, **flat, **_object(conf.get("config"))}
+
+
+def _no_source(template: Template) -> str:
+    return (
+        f"dataSource: is missing. The partitioner {template.blocks[Role.PARTITIONER].tag} cuts a source: name one "
+        "(`--source` on the command line), or set config.allowEmpty where a job without work is right."
+    )
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -45,6 +45,8 @@ class Summary:
     outcome: Outcome
     bytes_in: int
     seconds: float
+    sample: int | None = None
+    """Only so many chunks were wanted."""
 
 
 def new_run_id() -> str:
@@ -72,7 +74,7 @@ def _run_stages(job: Job, workers: int, listener: JobListener) -> Summary:
     _run_packs(frozen, plan.packs, workers, listener)
     listener.on_assembling()
     outcome = assemble(frozen)
-    return Summary(outcome, plan.bytes, time.monotonic() - started)
+    return Summary(outcome, plan.bytes, time.monotonic() - started, frozen.spec.config["sample"])
 
 
 def _run_packs(job: Job, packs: list[Pack], workers: int, listener: JobListener) -> None:

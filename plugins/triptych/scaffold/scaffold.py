@@ -68,6 +68,7 @@ def new_engine(include: Path, name: str, role: Role, platform: Platform) -> Path
         "type": role.value,
         "description": f"What {name} does, in one sentence.",
         "platform": platform.value,
+        **({"needs_source": True} if role is Role.PARTITIONER else {}),
     }
     if platform is Platform.DOCKER:
         manifest["platform_config"] = {"container": "python:3.11-slim"}

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from triptych.running import image_digest
 from triptych.running.result_files import FoundFile
 from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
+from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.stages.sources import NoInput, SourceObject, engine_sources
 from triptych.storage import Stores
@@ -74,8 +74,11 @@ def _freeze_and_cut(job: Job) -> None:
     ):
         scratch = resources().scratch
         chunks = ChunkStore(job.workspace, sources, engine.tag, scratch)
-        wanted = islice(made, 1) if job.spec.config["isTestJob"] else made
-        write_chunk_list(chunks.entries(wanted, limits), out, scratch)
+        selection = Selection(made, job.spec.config["sample"])
+        write_chunk_list(chunks.entries(selection, limits), out, scratch)
+        check_work(engine, sources, selection.chunks, allow_empty=job.spec.config["allowEmpty"])
+    if selection.note:
+        _log.warning("%s", selection.note)
 
 
 @contextmanager

@@ -7,19 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
+from tests.support.command import call
 from tests.support.include_folders import write_app
 from triptych import settings
 from triptych.blocks import Platform, Role
-from triptych.cli import app
 from triptych.scaffold import scaffold
 from triptych.schemas.files import FOLDER
-from triptych.settings import PROJECT, get_settings
+from triptych.settings import PROJECT
 
 WORDS = PROJECT / "include" / "apps" / "wordcount"
 FAILS_ONCE = """
@@ -30,29 +28,11 @@ WAITS = 'echo begun; if [ "$CHUNK_NUMBER" = 1 ]; then exec tail -f /dev/null; fi
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}}
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to be in, with cache, scratch and configuration of its own."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("AIRFLOW__TRIPTYCH__SCRATCH", str(tmp_path / "scratch"))
-    monkeypatch.delenv("TRIPTYCH_INCLUDE", raising=False)
-    get_settings.cache_clear()
-    yield folder
-    get_settings.cache_clear()
-
-
-def _call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 def test_an_installed_package_works_in_the_folder_where_it_is_called(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "PROJECT", tmp_path / "lib")
-    assert _call("app", "new", "mine").exit_code == 0
+    assert call("app", "new", "mine").exit_code == 0
     assert (home / "include" / "apps" / "mine" / "manifest.json").exists()
 
 
@@ -65,10 +45,10 @@ def test_it_starts_without_airflow() -> None:
 @pytest.mark.parametrize("language", list(scaffold.Language))
 def test_a_new_app_is_valid_and_runs_at_once(home: Path, language: scaffold.Language) -> None:
     (home / "include").mkdir()
-    assert _call("app", "new", "mine", "--language", language.value).exit_code == 0
-    assert _call("validate").exit_code == 0
+    assert call("app", "new", "mine", "--language", language.value).exit_code == 0
+    assert call("validate").exit_code == 0
     sample = home / "include" / "apps" / "mine" / "test" / "sample.txt"
-    done = _call("run", "mine", "--source", sample, "--destination", "out", "--runner", "process", "--json")
+    done = call("run", "mine", "--source", sample, "--destination", "out", "--runner", "process", "--json")
     assert done.exit_code == 0, done.stderr
     lines = sample.read_text().splitlines()
     expected = [f"> {line}" if language is scaffold.Language.PYTHON else line.upper() for line in lines]
@@ -82,15 +62,13 @@ def test_a_new_app_is_valid_and_runs_at_once(home: Path, language: scaffold.Lang
 def test_new_engines_put_a_source_back_together(home: Path, platform: Platform) -> None:
     (home / "include").mkdir()
     for role in (Role.PARTITIONER, Role.ASSEMBLER):
-        assert _call("engine", "new", f"my-{role}", "--type", role.value, "--platform", platform.value).exit_code == 0
-    _call("app", "new", "copy", "--language", "shell")
+        assert call("engine", "new", f"my-{role}", "--type", role.value, "--platform", platform.value).exit_code == 0
+    call("app", "new", "copy", "--language", "shell")
     (home / "include" / "apps" / "copy" / "app" / "main.sh").write_text('cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/x"')
     engines = ("--partitioner", "my-partitioner", "--assembler", "my-assembler")
-    assert _call("template", "new", "both", "--app", "copy", *engines).exit_code == 0
+    assert call("template", "new", "both", "--app", "copy", *engines).exit_code == 0
     text = WORDS / "test" / "declaration.txt"
-    done = _call(
-        "run", "both", "--source", text, "-d", "out", "-p", "partitioner.bytes=400", "-p", "assembler.name=all"
-    )
+    done = call("run", "both", "--source", text, "-d", "out", "-p", "partitioner.bytes=400", "-p", "assembler.name=all")
     assert done.exit_code == 0, done.stderr
     assert (home / "out" / "all").read_bytes() == text.read_bytes()
 
@@ -98,12 +76,12 @@ def test_new_engines_put_a_source_back_together(home: Path, platform: Platform) 
 def test_a_failed_job_can_be_resumed(home: Path) -> None:
     script = FAILS_ONCE.format(flag=home / "flag")
     write_app(home / "include", script, entrypoint="main.sh", template=REPLICAS)
-    failed = _call("run", "tried", "--runner", "process")
+    failed = call("run", "tried", "--runner", "process")
     assert failed.exit_code == 8
     assert "Chunk 1" in failed.stderr
     assert "exit code 3" in failed.stderr
     run_id = failed.stderr.partition("--resume ")[2].split()[0]
-    done = _call("run", "tried", "--runner", "process", "--resume", run_id, "--json")
+    done = call("run", "tried", "--runner", "process", "--resume", run_id, "--json")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["files"] == 3
 
@@ -152,7 +130,7 @@ def test_an_interrupt_leaves_nothing(home: Path, runner: str, number: signal.Sig
     ],
 )
 def test_a_mistake_is_one_message_and_its_code(arguments: list[str], code: int, words: str) -> None:
-    shown = _call(*arguments)
+    shown = call(*arguments)
     assert shown.exit_code == code
     assert words in shown.stderr
     assert "Traceback" not in shown.stderr
@@ -162,7 +140,7 @@ def test_options_override_files(home: Path) -> None:
     (home / "job.json").write_text(json.dumps({"params": {"app": {"case": "keep", "min_length": 30}}}))
     (home / "params.json").write_text(json.dumps({"app": {"min_length": 1}}))
     source = ["--source", str(WORDS / "test" / "declaration.txt"), "--runner", "process", "-d", "out"]
-    done = _call("run", "wordcount", "--job", "job.json", "--params", "params.json", "-p", "app.min_length=8", *source)
+    done = call("run", "wordcount", "--job", "job.json", "--params", "params.json", "-p", "app.min_length=8", *source)
     assert done.exit_code == 0, done.stderr
     words = [line.split(",")[1] for line in next((home / "out").glob("*.csv")).read_text().splitlines()]
     assert min(map(len, words)) == 8
@@ -173,11 +151,11 @@ def test_faults_are_all_told_with_their_places(home: Path) -> None:
     folder = home / "include" / "apps" / "tried"
     schema = {"properties": {"a": {"type": "integer", "default": "x"}, "b": {"type": "nonsense"}}}
     (folder / "schema.json").write_text(json.dumps(schema))
-    assert "$.properties.b.type" in _call("app", "validate", "tried").stderr
+    assert "$.properties.b.type" in call("app", "validate", "tried").stderr
     schema["properties"]["b"]["type"] = "string"
     (folder / "schema.json").write_text(json.dumps(schema))
     (folder / "template.json").write_text(json.dumps({"params": {"app": {"b": 5}}}))
-    shown = _call("validate", "--json")
+    shown = call("validate", "--json")
     assert shown.exit_code == 3
     places = {error["location"] for error in json.loads(shown.stdout)["errors"]}
     assert places == {"$.properties.a.default", "$.params.app.b"}
@@ -185,12 +163,12 @@ def test_faults_are_all_told_with_their_places(home: Path) -> None:
 
 def test_a_pair_that_does_not_fit_is_warned_of(home: Path) -> None:
     (home / "include").mkdir()
-    _call("app", "new", "mine")
+    call("app", "new", "mine")
     engines = ("--partitioner", "rows", "--assembler", "mosaic")
-    made = _call("template", "new", "odd", "--app", "mine", *engines)
+    made = call("template", "new", "odd", "--app", "mine", *engines)
     assert made.exit_code == 0
     assert "warning: mosaic@1.0 joins what these partitioners cut: image_tiles" in made.stderr
-    shown = _call("validate", "--json")
+    shown = call("validate", "--json")
     assert shown.exit_code == 0
     (warning,) = json.loads(shown.stdout)["warnings"]
     assert (Path(warning["file"]).parent.name, warning["location"]) == ("odd", "$.assembler")
@@ -198,9 +176,9 @@ def test_a_pair_that_does_not_fit_is_warned_of(home: Path) -> None:
 
 def test_what_is_new_names_schemas_that_lie_beside_it(home: Path) -> None:
     (home / "include").mkdir()
-    _call("app", "new", "mine")
-    _call("engine", "new", "cut")
-    _call("template", "new", "both", "--app", "mine", "--partitioner", "cut")
+    call("app", "new", "mine")
+    call("engine", "new", "cut")
+    call("template", "new", "both", "--app", "mine", "--partitioner", "cut")
     files = [path for name in ("manifest.json", "template.json") for path in (home / "include").rglob(name)]
     assert len(files) == 4
     for path in files:
@@ -209,21 +187,21 @@ def test_what_is_new_names_schemas_that_lie_beside_it(home: Path) -> None:
         assert linked.read_bytes() == (FOLDER / linked.name).read_bytes()
     stale = home / "include" / "schemas" / "job.schema.json"
     stale.write_text("{}")
-    _call("app", "new", "other")
+    call("app", "new", "other")
     assert stale.read_bytes() == (FOLDER / stale.name).read_bytes()
 
 
 @pytest.mark.parametrize("text", ['{"params": 5}', '{"config": []}', '{"params": {"app": 5}}', '{"dataSource": 5}'])
 def test_a_job_file_of_another_shape_is_refused(home: Path, text: str) -> None:
     (home / "job.json").write_text(text)
-    shown = _call("run", "wordcount", "--job", "job.json")
+    shown = call("run", "wordcount", "--job", "job.json")
     assert shown.exit_code == 4
     assert "must be" in shown.stderr
 
 
 @pytest.mark.parametrize("command", [["app", "list"], ["engine", "list"], ["template", "list"], ["version"]])
 def test_lists_can_be_read_by_programs(command: list[str]) -> None:
-    assert json.loads(_call(*command, "--json").stdout)
+    assert json.loads(call(*command, "--json").stdout)
 
 
 def _environment() -> dict[str, str]:

@@ -21,15 +21,22 @@ def _say() -> None:
 def test_verbose_shows_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(quiet=False, verbose=True):
         _say()
-    assert capsys.readouterr().err.splitlines() == ["50 % done: a [bold] line", "WARNING another image"]
+    assert capsys.readouterr().err.splitlines() == ["50 % done: a [bold] line", "warning: another image"]
 
 
-def test_else_there_are_none_and_a_failed_chunk_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_else_only_warnings_and_a_failed_chunk_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(quiet=False, verbose=False) as progress:
         _say()
         LOG.error("Chunk 1 (x): exit code 3.")
         progress.on_chunk(ChunkOutcome(1, 0.5, "Chunk 1 (x): exit code 3."))
-    assert capsys.readouterr().err.splitlines() == ["Chunk 1 (x): exit code 3."]
+    assert capsys.readouterr().err.splitlines() == ["warning: another image", "Chunk 1 (x): exit code 3."]
+
+
+def test_quiet_has_no_lines_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(quiet=True, verbose=False):
+        _say()
+        LOG.error("Chunk 1 (x): exit code 3.")
+    assert capsys.readouterr().err == ""
 
 
 def test_logging_is_afterwards_as_it_was_before() -> None:

@@ -49,12 +49,32 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
             "item_per_chunk: is unknown. Did you mean .items_per_chunk.",
         ),
         ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
+        ({"config": {"sample": 0}}, "config.sample: must be at least 1, and is 0"),
+        ({"config": {"existing": "keep"}}, "config.existing: must be one of"),
         ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
     ],
 )
 def test_what_is_wrong_is_named(template: Template, conf: dict[str, object], message: str) -> None:
     with pytest.raises(JobSpecError, match=message):
         build_job_spec(template, {"dataSource": "file:///a", **conf})
+
+
+@pytest.mark.parametrize("conf", [{}, {"dataSource": None}, {"dataSource": []}, {"dataSource": ""}])
+def test_a_partitioner_that_cuts_a_source_wants_one(tmp_path: Path, conf: dict[str, object]) -> None:
+    template = write_app(tmp_path, "", template=ROWS)
+    with pytest.raises(JobSpecError, match=r"dataSource: is missing\. The partitioner rows@1\.0 cuts a source"):
+        build_job_spec(template, conf)
+    assert build_job_spec(template, {**conf, "config": {"allowEmpty": True}}).sources == ()
+
+
+def test_a_partitioner_that_makes_its_own_chunks_wants_no_source(tmp_path: Path) -> None:
+    assert build_job_spec(write_app(tmp_path, "", template={"partitioner": "replicate"}), {}).sources == ()
+
+
+def test_an_emptied_field_of_the_form_means_the_default(template: Template) -> None:
+    conf = {"dataSource": "file:///a", "config.existing": None, "config.jobTimeout": None, "config.sample": None}
+    config = build_job_spec(template, conf).config
+    assert (config["existing"], config["jobTimeout"], config["sample"]) == ("add", 86400, None)
 
 
 def test_json_and_back_is_the_same(template: Template) -> None:
