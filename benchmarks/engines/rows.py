@@ -15,7 +15,7 @@ from pathlib import Path
 
 from triptych.blocks import Role, read_catalog
 from triptych.engines.api import Source
-from triptych.engines.runtime.loading import load_engine
+from triptych.engines.runtime.loading import loaded_engine
 from triptych.jobs.sources import resolve_sources
 from triptych.jobs.spec import block_params, source_locations
 from triptych.settings import PROJECT, read_settings
@@ -51,8 +51,9 @@ def main() -> None:
 def cut(sources: Sequence[Source], format_: str) -> None:
     engine = read_catalog([PROJECT / "include"]).find(Role.PARTITIONER, "rows")
     params = block_params(engine, {"items_per_chunk": ROWS_PER_CHUNK, "format": format_})
-    for _ in load_engine(engine, "partition")(sources, params):
-        pass
+    with loaded_engine(engine, "partition") as partition:
+        for _ in partition(sources, params):
+            pass
 
 
 def show(what: str, work: Callable[[], object]) -> None:

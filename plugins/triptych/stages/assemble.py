@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role
-from triptych.engines.runtime.loading import load_engine
+from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import ChunkError
 from triptych.jobs.job import Job
 from triptych.jobs.workspace import ChunkEntry, Commit, Workspace
@@ -100,7 +100,8 @@ def _join(
     work: Path,
 ) -> None:
     if engine.platform is Platform.PYTHON:
-        load_engine(engine, "assemble")(results, destination, params)
+        with loaded_engine(engine, "assemble") as join:
+            join(results, destination, params)
         return
 
     def fill(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Chunk, resources
-from triptych.engines.runtime.loading import load_engine
+from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import EngineError
 from triptych.jobs.frozen import FrozenBlock, FrozenJob, check_code, load_frozen, save_frozen
 from triptych.jobs.job import Job
@@ -89,7 +89,8 @@ def cut(
     with workbench(runner.settings) as work:
         objects = engine_sources(sources, stores, work)
         if engine.platform is Platform.PYTHON:
-            yield load_engine(engine, "partition")(objects, params)
+            with loaded_engine(engine, "partition") as make:
+                yield make(objects, params)
         else:
             yield _container_chunks(objects, partial(runner.run_engine, engine, params, work, limits=None))
 

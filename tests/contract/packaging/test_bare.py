@@ -23,7 +23,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 from triptych.blocks import BUILT_IN, read_catalog
 from triptych.cli import app
-from triptych.engines.runtime.loading import load_engine
+from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import TriptychError
 
 told = {}
@@ -39,8 +39,8 @@ for block in read_catalog([BUILT_IN]).blocks:
         assert done.exception is None or isinstance(done.exception, SystemExit), (entry, done.exception)
     else:
         try:
-            load_engine(block, "assemble")
-            told[entry] = [0, ""]
+            with loaded_engine(block, "assemble"):
+                told[entry] = [0, ""]
         except TriptychError as error:
             told[entry] = [error.exit_code, str(error)]
 print(json.dumps(told))

@@ -1,14 +1,14 @@
-"""Loading a `python` engine's `main.py` by path, when its stage runs."""
+"""Loading a `python` engine's `main.py` by path, while its stage runs."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block
+from triptych.engines.runtime.modules import PREFIX, engine_modules
 from triptych.errors import EngineError
 
 EXTRAS = {
@@ -36,22 +36,24 @@ EXTRAS = {
 """Which of our extras installs a library, by the name that is imported."""
 
 
-def load_engine(block: Block, function: str) -> Callable[..., Any]:
-    """The engine's `partition` or `assemble`; its module is named after the block: none shadows another."""
-    path = block.code / block.entrypoint
-    spec = importlib.util.spec_from_file_location(f"triptych_engine_{block.role}_{block.name}", path)
-    if spec is None or spec.loader is None:
-        msg = f"{path}: not a Python file."
+@contextmanager
+def loaded_engine(block: Block, function: str) -> Iterator[Callable[..., Any]]:
+    """The engine's `partition` or `assemble`, to be called, and its generator run, while the context lasts.
+
+    Modules beside its script can be imported. Whatever ran before or runs in other threads, it sees its own code only.
+    """
+    if Path(block.entrypoint).suffix != ".py":
+        msg = f"{block.tag}: app/{block.entrypoint} is no Python file."
         raise EngineError(msg)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # Dataclasses look their module up.
-    with naming_missing_library(block.tag):
-        spec.loader.exec_module(module)
-    found = getattr(module, function, None)
-    if not callable(found):
-        msg = f"{path}: defines no function {function!r}, which a block of the role {block.role} needs."
-        raise EngineError(msg)
-    return found  # type: ignore[no-any-return]  # what a user's module holds is unknown
+    with engine_modules(block) as modules:
+        with naming_missing_library(block.tag):
+            module = modules.load()
+        found = getattr(module, function, None)
+        if not callable(found):
+            role = f"which a block of the role {block.role} needs"
+            msg = f"{block.tag}: app/{block.entrypoint} defines no function {function!r}, {role}."
+            raise EngineError(msg)
+        yield found
 
 
 @contextmanager
@@ -63,7 +65,10 @@ def naming_missing_library(user: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
+        library, _, below = (error.name or "").partition(".")
+        if library.startswith(PREFIX):
+            msg = f"{user}: imports {below!r}, which is not in app/."
+            raise EngineError(msg) from error
         extra = EXTRAS.get(library)
         install = f"pip install 'triptych[{extra}]'" if extra else f"pip install {library}"
         msg = f"{user}: needs the library {library!r}, which is not installed: {install}."
