@@ -37,7 +37,7 @@ OPTIONS = (
     Option("workspace", "", "URI of the staging area every worker can reach, e.g. `s3://bucket/triptych`."),
     Option("workspace_conn_id", "", "Airflow connection of the workspace; empty for the environment's own."),
     Option("include", "", "Include folders, separated by `:`; default: `include` beside `plugins`, or here."),
-    Option("scratch", "", "Local folder for attempts' temporary files; default: the system's."),
+    Option("scratch", "", "Local folder (no NFS, CIFS or FUSE) for attempts' temporary files; default: the system's."),
     Option(
         "cache",
         "",

@@ -1,47 +1,105 @@
-"""Attempts' temporary folders, and whose they are: those of a worker that died are removed by the next attempt."""
+"""Attempts' temporary folders, each with a lock that the kernel lets go when the attempt's process ends.
+
+Beside a folder `attempt-<token>` lies its lock, `attempt-<token>.lock`. Who holds the lock owns the folder; a lock that
+can be taken is a dead attempt's. No process is asked for by name: pids and host names repeat in other namespaces.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
-import shutil
-import socket
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from triptych.errors import ConfigError
+from triptych.running.file_system import remote_file_system
+from triptych.running.removal import remove_folder
+
+_NEW, _ATTEMPT, _LOCK = ".new-", "attempt-", ".lock"
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_log = logging.getLogger(__name__)
+
 
 @contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
-    """One folder per attempt, for all its temporary files; those of this host's dead processes are removed first."""
+    """One folder per attempt, for all its temporary files; those of dead attempts are removed first.
+
+    ConfigError where `root` is on a file system whose locks do not die with their process.
+    """
+    remote = remote_file_system(root)
+    if remote:
+        msg = (
+            f"[triptych] scratch = {root} is on {remote}. Attempts' folders are told apart by locks that end with "
+            "their process, which only a local file system has: name a local folder."
+        )
+        raise ConfigError(msg)
     root.mkdir(mode=0o711, parents=True, exist_ok=True)
-    ours = f"attempt-{socket.gethostname()}"
-    for folder in root.glob(f"{ours}-*"):
-        host, owner, _ = folder.name.rsplit("-", 2)
-        if host == ours and is_dead(owner):
-            shutil.rmtree(folder, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{ours}-{this_process()}-", dir=root))
+    remove_dead(root)
+    lock, held = _new_lock(root)
     try:
+        folder = lock.with_suffix("")
+        folder.mkdir(mode=0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(lock)
+        os.close(held)
 
 
-def this_process() -> str:
-    """Names this process among all that this host has had since it started: `<pid>:<start time>`."""
-    return f"{os.getpid()}:{_start_time(os.getpid())}"
+def remove_dead(root: Path) -> None:
+    """Remove the folders below `root` whose attempts have ended; those that cannot be removed are left."""
+    for lock in (*root.glob(f"{_ATTEMPT}*{_LOCK}"), *root.glob(f"{_NEW}*{_LOCK}")):
+        try:
+            held = os.open(lock, _FLAGS)
+        except OSError:
+            continue  # Gone by now, or another user's.
+        try:
+            # An open description of its own: even our own process's other attempts exclude us.
+            if _is_locked(held) and _is_still(lock, held):
+                _remove(lock)
+        finally:
+            os.close(held)
 
 
-def is_dead(owner: str) -> bool:
-    """Whether the process of this name, of this host, has ended; False for what is no such name."""
-    pid, _, started = owner.partition(":")
-    return pid.isdigit() and _start_time(int(pid)) != started
+def _new_lock(root: Path) -> tuple[Path, int]:
+    """A lock that nobody has ever seen without its holder: it is taken under another name."""
+    while True:
+        token = secrets.token_hex(8)
+        new, lock = root / f"{_NEW}{token}{_LOCK}", root / f"{_ATTEMPT}{token}{_LOCK}"
+        held = os.open(new, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if _is_locked(held) and _is_still(new, held):
+                new.rename(lock)
+                return lock, held
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)  # Somebody took it for a dead attempt's, in the moment before it was ours.
 
 
-def _start_time(pid: int) -> str:
-    """When the process began, in clock ticks since boot: tells a reused pid. Empty when there is no process."""
+def _is_locked(descriptor: int) -> bool:
+    """Whether the lock is ours now; nobody waits for one."""
     try:
-        # The name, in parentheses, may hold anything; what follows is fields 3, 4 ...; 22 is the start time.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one at this path: a remover may have been here before we had its lock."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(lock: Path) -> None:
+    """Remove the folder, then its lock, which is held; a lock stays as long as its folder does. Never raises."""
+    if remove_folder(lock.with_suffix("")):
+        try:
+            lock.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("%s cannot be removed: %s", lock, error)

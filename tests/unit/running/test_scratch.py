@@ -1,43 +1,58 @@
-"""Whose folders and containers are dead: judged by a process of this host that has really ended."""
+"""Whose scratch folders are dead: judged with processes that are really killed, in namespaces of their own."""
 
 from __future__ import annotations
 
 import os
-import socket
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from docker.errors import APIError
 
-from triptych.running.reaper import owner_labels, reap
-from triptych.running.scratch import is_dead, scratch_folder, this_process
+from triptych.errors import ConfigError
+from triptych.running.scratch import scratch_folder
 
-NAME_OF_A_PROCESS = "from triptych.running.scratch import this_process; print(this_process())"
+HOLDER = """
+import sys
+from pathlib import Path
+from triptych.running.scratch import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "deep" / "er").mkdir(parents=True)
+    print(folder.name, flush=True)
+    sys.stdin.read()
+"""
+NAMESPACES = {
+    "same": [],
+    "own pids": ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"],
+    "own host name": ["unshare", "--map-root-user", "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "sh"],
+}
 
 
-@pytest.fixture(scope="module")
-def dead() -> str:
-    """The name of a process that has ended."""
+@contextmanager
+def _holder(root: Path, prefix: Sequence[str] = ()) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that holds a scratch folder until its input ends, and the folder's name."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", NAME_OF_A_PROCESS]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    command = [*prefix, sys.executable, "-c", HOLDER, str(root)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
-def test_a_process_that_runs_is_alive_and_one_that_ended_is_dead(dead: str) -> None:
-    assert not is_dead(this_process())
-    assert is_dead(dead)
+def _names(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir()}
 
 
-def test_a_pid_that_another_process_has_now_is_dead() -> None:
-    assert is_dead(f"{os.getpid()}:1")
-
-
-@pytest.mark.parametrize("name", ["", "nobody", "12x:4"])
-def test_what_names_no_process_is_left_alone(name: str) -> None:
-    assert not is_dead(name)
+def _files(name: str) -> set[str]:
+    return {name, f"{name}.lock"}
 
 
 def test_a_scratch_folder_lives_as_long_as_its_attempt(tmp_path: Path) -> None:
@@ -46,54 +61,104 @@ def test_a_scratch_folder_lives_as_long_as_its_attempt(tmp_path: Path) -> None:
         (folder / "file").write_text("x", encoding="utf-8")
         with scratch_folder(root) as other:
             assert folder != other
-            assert folder.exists()
-        assert [path.name for path in root.iterdir()] == [folder.name]
-    assert list(root.iterdir()) == []
+            assert (folder / "file").exists()
+        assert _names(root) == _files(folder.name)
+    assert _names(root) == set()
+
+
+def test_threads_of_one_process_leave_each_other_alone(tmp_path: Path) -> None:
+    """As the CLI's do: all make folders, each makes room, and all are there when every thread has one."""
+    made, looked = threading.Barrier(8), threading.Barrier(8)
+    found: list[bool] = []
+
+    def attempt() -> None:
+        with scratch_folder(tmp_path) as folder:
+            (folder / "file").touch()
+            made.wait(60)
+            with scratch_folder(tmp_path):
+                found.append((folder / "file").exists())
+            looked.wait(60)
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == [True] * 8
+    assert _names(tmp_path) == set()
 
 
 def test_an_attempt_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), scratch_folder(tmp_path) as folder:
         (folder / "missing" / "file").write_text("x", encoding="utf-8")
-    assert list(tmp_path.iterdir()) == []
+    assert _names(tmp_path) == set()
 
 
-def test_the_next_attempt_removes_what_dead_ones_of_this_host_left(tmp_path: Path, dead: str) -> None:
-    host = socket.gethostname()
-    (tmp_path / f"attempt-{host}-{dead}-abcd" / "deep").mkdir(parents=True)
-    kept = [f"attempt-{host}-{this_process()}-abcd", f"attempt-elsewhere-{dead}-abcd", f"attempt-{host}-x-{dead}-abcd"]
-    for name in kept:
-        (tmp_path / name).mkdir()
+@pytest.mark.parametrize("prefix", NAMESPACES.values(), ids=NAMESPACES.keys())
+def test_workers_in_other_namespaces_leave_each_other_alone(tmp_path: Path, prefix: Sequence[str]) -> None:
+    """Two pid namespaces of one host name do not know each other's processes."""
+    with ExitStack() as stack:
+        first, one = stack.enter_context(_holder(tmp_path, prefix))
+        second, other = stack.enter_context(_holder(tmp_path, prefix))
+        with scratch_folder(tmp_path) as folder:
+            assert _names(tmp_path) == _files(one) | _files(other) | _files(folder.name)
+        for process in (first, second):
+            process.communicate("")
+            assert process.returncode == 0
+    assert _names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("prefix", NAMESPACES.values(), ids=NAMESPACES.keys())
+def test_the_next_attempt_removes_what_a_killed_one_left(tmp_path: Path, prefix: Sequence[str]) -> None:
+    with _holder(tmp_path, prefix) as (process, name):
+        # `unshare --fork` ends its child with itself.
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        _until_unlocked(tmp_path / f"{name}.lock")
+        assert _names(tmp_path) == _files(name)
+        with scratch_folder(tmp_path) as folder:
+            assert _names(tmp_path) == _files(folder.name)
+
+
+def test_a_lock_that_was_never_finished_goes_too(tmp_path: Path) -> None:
+    (tmp_path / ".new-0123456789abcdef.lock").touch()
     with scratch_folder(tmp_path) as folder:
-        assert {path.name for path in tmp_path.iterdir()} == {*kept, folder.name}
+        assert _names(tmp_path) == _files(folder.name)
 
 
-class Engine:
-    """Containers by id, with their labels; one refuses to go."""
-
-    def __init__(self, **owners: str) -> None:
-        self.owners = owners
-        self.asked: dict[str, Any] = {}
-
-    def containers(self, *, all: bool, filters: dict[str, str]) -> list[dict[str, Any]]:
-        assert all
-        self.asked = filters
-        return [{"Id": name, "Labels": {"triptych.owner": owner}} for name, owner in self.owners.items()]
-
-    def remove_container(self, container: str, *, force: bool, v: bool) -> None:
-        assert force
-        assert v
-        if container == "going":
-            message = "409 Client Error: removal of container going is already in progress"
-            raise APIError(message)
-        del self.owners[container]
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    (tmp_path / "attempt-somebodys").mkdir()
+    (tmp_path / "notes.lock").touch()
+    with scratch_folder(tmp_path):
+        pass
+    assert _names(tmp_path) == {"attempt-somebodys", "notes.lock"}
 
 
-def test_containers_of_dead_workers_go_and_others_stay(dead: str) -> None:
-    engine: Any = Engine(ours=this_process(), left=dead, going=dead, unlabelled="")
-    assert reap(engine) == 1
-    assert set(engine.owners) == {"ours", "going", "unlabelled"}
-    assert engine.asked == {"label": f"triptych.host={socket.gethostname()}"}
+def test_a_folder_that_cannot_be_removed_keeps_its_lock_for_the_next_attempt(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with scratch_folder(tmp_path) as folder:
+        held = folder / "held"
+        held.touch()
+        if subprocess.run(["chattr", "+i", str(held)], check=False, capture_output=True).returncode:
+            pytest.skip("files cannot be made immutable here")
+    assert held.exists()
+    assert any("cannot be removed" in text for text in caplog.messages)
+    with scratch_folder(tmp_path):
+        assert held.exists()
+    subprocess.run(["chattr", "-i", str(held)], check=True)
+    with scratch_folder(tmp_path):
+        assert not held.exists()
+    assert _names(tmp_path) == set()
 
 
-def test_our_containers_are_labelled_as_ours() -> None:
-    assert owner_labels() == {"triptych.host": socket.gethostname(), "triptych.owner": this_process()}
+def test_a_remote_file_system_is_refused_by_the_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triptych.running.scratch.remote_file_system", lambda root: "NFS")
+    with pytest.raises(ConfigError, match=r"\[triptych\] scratch = .* is on NFS"), scratch_folder(tmp_path / "new"):
+        pass
+    assert _names(tmp_path) == set()
+
+
+def _until_unlocked(lock: Path) -> None:
+    """Wait for the end of the process that holds it: the kernel lets the lock go then."""
+    subprocess.run(["flock", str(lock), "true"], check=True, timeout=60)
