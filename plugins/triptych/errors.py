@@ -60,6 +60,12 @@ class StorageAccessError(StorageError, PermissionError):
     retryable = False
 
 
+class ObjectConflictError(StorageError):
+    """Another object is where one was to be created or replaced."""
+
+    retryable = False
+
+
 class EngineError(TriptychError):
     """A partitioner or an assembler failed on valid parameters."""
 
@@ -90,3 +96,9 @@ class IntegrityError(TriptychError):
     """Bytes differ from what was committed: size, SHA-256 or code digest."""
 
     exit_code = 10
+
+
+class DestinationError(TriptychError):
+    """The destination holds files that the job may not replace."""
+
+    exit_code = 11

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 BLOCK_BYTES = 1024 * 1024
 """What is read and written at once."""
@@ -39,10 +39,32 @@ class ObjectInfo:
     etag: str
 
 
+@dataclass(frozen=True)
+class StagedObject:
+    """A whole object that waits, and is not at `uri` until it is released there; any process can release it.
+
+    `handle` is the id of an upload that was not completed, whose `parts` have these etags, or the URI where the bytes
+    lie aside. `etag` is what the object will have at `uri`; None where only the store can tell.
+    """
+
+    uri: str
+    size: int
+    handle: str
+    etag: str | None = None
+    parts: tuple[str, ...] = ()
+
+
 class Writer(Protocol):
     """A stream into one object that becomes visible, whole, when its context ends without an error."""
 
     def write(self, data: bytes, /) -> int: ...
+
+
+class Stage(Writer, Protocol):
+    """A stream into an object that is to wait; when its context has ended without an error, `staged` is the object."""
+
+    @property
+    def staged(self) -> StagedObject: ...
 
 
 class Store(ABC):
@@ -50,6 +72,14 @@ class Store(ABC):
 
     All raise ObjectNotFoundError for a missing object, StorageAccessError when refused, StorageError otherwise.
     """
+
+    uploads_wait: ClassVar[bool]
+    """Whether what is staged waits as an upload to its final URI; else it lies aside, where the caller says."""
+
+    @property
+    @abstractmethod
+    def one_put_bytes(self) -> int:
+        """Objects up to this size are better kept in memory and put at once than staged; 0: none."""
 
     @abstractmethod
     def stat(self, uri: str) -> ObjectInfo:
@@ -87,6 +117,41 @@ class Store(ABC):
     @abstractmethod
     def delete(self, uri: str) -> None:
         """Remove one object; no error when it is not there."""
+
+    @abstractmethod
+    def stage(self, uri: str, aside: str) -> AbstractContextManager[Stage]:
+        """Write an object that waits for its release at `uri`; an exception leaves nothing of it.
+
+        `aside` is a free URI of this store for bytes that cannot wait as an upload.
+        """
+
+    @abstractmethod
+    def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
+        """As `stage`, with the `size` bytes of another object of this store, which do not pass through this process."""
+
+    @abstractmethod
+    def release(self, staged: StagedObject, replaces: str | None) -> None:
+        """Make it the object at its URI, where the one of etag `replaces` is, or none (None).
+
+        ObjectConflictError, and nothing changed, when another is there: atomically so where the store has such a
+        condition. ObjectNotFoundError when nothing waits under this handle any more.
+        """
+
+    @abstractmethod
+    def discard(self, staged: StagedObject) -> None:
+        """Drop what waits and take its room back; no error when it is gone or released."""
+
+    @abstractmethod
+    def waiting(self, uri: str) -> Sequence[StagedObject]:
+        """Uploads to exactly this URI that were not completed, whoever began them; sizes are 0, parts unknown."""
+
+    @abstractmethod
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
+        """Write a small object where the one of etag `replaces` is, or none (None); conflicts as in `release`."""
+
+    @abstractmethod
+    def delete_version(self, uri: str, etag: str) -> None:
+        """Remove the object if it is still this version; nothing happens to another one, or when it is gone."""
 
     def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
         """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""

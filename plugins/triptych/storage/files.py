@@ -6,22 +6,27 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, Writer
+from triptych.errors import ObjectConflictError, ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, Writer
 
 _HIDDEN = ".triptych-part-"
 _NO_KERNEL_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What copy_file_range(2) answers where it cannot serve these two files."""
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What link(2) answers on file systems without hard links."""
 
 
 class FileStore(Store):
     """Files written under a hidden name and moved into place; the etag is inode, mtime and size."""
+
+    uploads_wait = False
+    one_put_bytes = 0
 
     def __init__(self, roots: Iterable[Path]) -> None:
         """`roots` are the folders below which jobs may read and write."""
@@ -112,6 +117,95 @@ class FileStore(Store):
         with _map_errors(uri):
             self._path(uri).unlink(missing_ok=True)
 
+    @contextmanager
+    def stage(self, uri: str, aside: str) -> Iterator[Stage]:
+        """The bytes lie aside, in one file system with `uri` where it can be: the release is a rename then."""
+        self._path(uri)  # Refused before anything is written.
+        path = self._path(aside)
+        with self._new_file(path, aside) as out:
+            writer = _FileWriter(out, aside)
+            yield writer
+            with _map_errors(aside):
+                out.close()
+                writer.staged = _staged(uri, aside, path)
+
+    def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
+        """In the kernel, or on the file server."""
+        self._path(uri)
+        origin, path = self._path(source), self._path(aside)
+        with _map_errors(source):
+            data = origin.open("rb", buffering=0)
+        with data, self._new_file(path, aside) as out, _map_errors(aside):
+            copy_in_kernel(data, out)
+        return _staged(uri, aside, path)
+
+    def release(self, staged: StagedObject, replaces: str | None) -> None:
+        """A link where the name is free, else a rename; beside it first where it lies in another file system."""
+        path, aside = self._path(staged.uri), self._path(staged.handle)
+        with _map_errors(staged.uri):
+            if not aside.exists():
+                msg = f"{staged.handle}: what was staged is not there any more."
+                raise ObjectNotFoundError(msg)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _place(aside, path, replaces)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._release_copy(aside, path, replaces)
+
+    def _release_copy(self, aside: Path, path: Path, replaces: str | None) -> None:
+        part = _part_beside(path)
+        try:
+            with aside.open("rb", buffering=0) as data, part.open("wb") as out:
+                copy_in_kernel(data, out)
+            part.chmod(0o644)
+            _place(part, path, replaces)
+            aside.unlink(missing_ok=True)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def discard(self, staged: StagedObject) -> None:
+        """Remove the file aside."""
+        self.delete(staged.handle)
+
+    def waiting(self, uri: str) -> Sequence[StagedObject]:
+        """None ever: what waits lies aside."""
+        return ()
+
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
+        """A file that is whole already takes the name; a file there is compared just before, not at once with that."""
+        path = self._path(uri)
+        with _map_errors(uri):
+            part = _part_beside(path)
+            try:
+                part.write_bytes(data)
+                part.chmod(0o644)
+                _place(part, path, replaces)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def delete_version(self, uri: str, etag: str) -> None:
+        """Compared just before, not at once with the removal."""
+        path = self._path(uri)
+        with _map_errors(uri), suppress(FileNotFoundError):
+            if _info(path, path.stat()).etag == etag:
+                path.unlink()
+
+    @contextmanager
+    def _new_file(self, path: Path, uri: str) -> Iterator[BinaryIO]:
+        """A file that is removed again when the context ends with an error."""
+        with _map_errors(uri):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            out = path.open("xb")
+        try:
+            with out:
+                yield out
+            path.chmod(0o644)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     def _path(self, uri: str) -> Path:
         """The real path, links resolved; StorageAccessError outside the roots."""
         path = file_path(uri).resolve()
@@ -126,7 +220,9 @@ class FileStore(Store):
 
 
 class _FileWriter:
-    """The stream of one `writer`; its errors are ours, unlike those of the code that writes."""
+    """The stream of one `writer` or `stage`; its errors are ours, unlike those of the code that writes."""
+
+    staged: StagedObject
 
     def __init__(self, out: BinaryIO, uri: str) -> None:
         self._out, self._uri = out, uri
@@ -136,6 +232,40 @@ class _FileWriter:
             return self._out.write(data)
         except OSError as error:
             raise _translated(self._uri, error) from error
+
+
+def _place(made: Path, path: Path, replaces: str | None) -> None:
+    """Give a whole file of the same file system this name, where the version `replaces`, or nothing, has it now."""
+    if replaces is not None:
+        try:
+            found = _info(path, path.stat()).etag
+        except FileNotFoundError:
+            found = "nothing"
+        if found != replaces:
+            msg = f"{_uri(path)}: another file is there than the one to replace."
+            raise ObjectConflictError(msg)
+        made.replace(path)
+        return
+    try:
+        # A link, unlike a rename, fails where the name is taken.
+        path.hardlink_to(made)
+    except FileExistsError as error:
+        msg = f"{_uri(path)}: there is such a file already."
+        raise ObjectConflictError(msg) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            msg = f"{_uri(path)}: there is such a file already."
+            raise ObjectConflictError(msg) from error
+        made.replace(path)
+    else:
+        made.unlink()
+
+
+def _staged(uri: str, aside: str, path: Path) -> StagedObject:
+    info = _info(path, path.stat())
+    return StagedObject(uri, info.size, aside, info.etag)
 
 
 def copy_in_kernel(source: BinaryIO, target: BinaryIO) -> None:

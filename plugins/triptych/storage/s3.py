@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from triptych.connections import s3_client
-from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Store, TransferLimits, Writer
+from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.s3_requests import bucket_key, map_errors, status
+from triptych.storage.s3_upload import Upload
 
 
 def connect(conn_id: str | None, limits: TransferLimits) -> Store:
@@ -18,6 +19,7 @@ def connect(conn_id: str | None, limits: TransferLimits) -> Store:
     return S3Store(s3_client(conn_id), limits)
 
 
+PUT_TRIES = 5
 COPY_BYTES = 256 << 20
 """Larger objects are copied in parts of this size, several at once. Amazon's CopyObject ends at 5 GiB, and a copy in
 parts at 10,000 of them: boto3 makes the parts larger where they would be more."""
@@ -26,22 +28,29 @@ parts at 10,000 of them: boto3 makes the parts larger where they would be more."
 class S3Store(Store):
     """Conditional puts for commits, multipart uploads for streams, ranged gets for reads."""
 
+    uploads_wait = True
+
     def __init__(self, client: Any, limits: TransferLimits, copy_bytes: int = COPY_BYTES) -> None:
         """`client` is boto3's; objects above `copy_bytes` are copied in parts of that size."""
         self._client = client
         self._limits = limits
         self._copy_bytes = copy_bytes
 
+    @property
+    def one_put_bytes(self) -> int:
+        """What a stream would send as one part."""
+        return self._limits.part_bytes
+
     def stat(self, uri: str) -> ObjectInfo:
         """One HEAD request; the etag is the server's, without its quotes."""
-        with _map_errors(uri):
-            head = self._client.head_object(**_bucket_key(uri))
+        with map_errors(uri):
+            head = self._client.head_object(**bucket_key(uri))
         return ObjectInfo(uri, head["ContentLength"], head["ETag"].strip('"'))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """A page of up to 1000 objects per request, while they are asked for; keys come back escaped in URIs."""
-        bucket, key = _bucket_key(prefix).values()
-        with _map_errors(prefix):
+        bucket, key = bucket_key(prefix).values()
+        with map_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
             for page in pages:
                 for item in page.get("Contents", ()):
@@ -54,16 +63,16 @@ class S3Store(Store):
 
         if length == 0:
             return
-        wanted: dict[str, str] = _bucket_key(uri)
+        wanted: dict[str, str] = bucket_key(uri)
         if offset or length is not None:
             wanted["Range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
         if etag is not None:
             wanted["IfMatch"] = f'"{etag}"'
-        with _map_errors(uri):
+        with map_errors(uri):
             try:
                 body = self._client.get_object(**wanted)["Body"]
             except ClientError as error:
-                if _status(error) == 416:  # The object ends before `offset`, or is empty.
+                if status(error) == 416:  # The object ends before `offset`, or is empty.
                     return
                 raise
             try:
@@ -74,11 +83,29 @@ class S3Store(Store):
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
         """Parts of `TransferLimits.part_bytes`, some in flight at once; they are dropped when the context raises."""
-        upload = _Upload(self._client, _bucket_key(uri), self._limits)
-        with _map_errors(uri):
+        with self._uploading(uri) as upload:
+            yield upload
+            upload.finish()
+
+    @contextmanager
+    def stage(self, uri: str, aside: str) -> Iterator[Stage]:
+        """A multipart upload to the URI itself; `aside` is not used."""
+        with self._uploading(uri) as upload:
+            yield upload
+            upload.staged = StagedObject(uri, *upload.pause())
+
+    def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
+        """The server copies the bytes, in parts, into a multipart upload to the URI; `aside` is not used."""
+        with self._uploading(uri) as upload:
+            upload.copy(bucket_key(source), size, self._copy_bytes)
+            return StagedObject(uri, *upload.pause())
+
+    @contextmanager
+    def _uploading(self, uri: str) -> Iterator[Upload]:
+        upload = Upload(self._client, bucket_key(uri), self._limits)
+        with map_errors(uri):
             try:
                 yield upload
-                upload.finish()
             except BaseException as error:
                 try:
                     upload.abort()
@@ -86,139 +113,107 @@ class S3Store(Store):
                     error.add_note(f"{uri}: the parts sent so far could not be removed: {second}")
                 raise
 
+    def release(self, staged: StagedObject, replaces: str | None) -> None:
+        """Complete the upload, on the condition that the store finds the key as it should be."""
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(staged.parts, 1)]
+        where = {**bucket_key(staged.uri), "UploadId": staged.handle}
+
+        def complete(condition: Mapping[str, str]) -> None:
+            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, **condition)
+
+        _conditionally(complete, staged.uri, replaces)
+
+    def discard(self, staged: StagedObject) -> None:
+        """Abort the upload; the server removes its parts."""
+        with suppress(ObjectNotFoundError), map_errors(staged.uri):
+            self._client.abort_multipart_upload(**bucket_key(staged.uri), UploadId=staged.handle)
+
+    def waiting(self, uri: str) -> Sequence[StagedObject]:
+        """One request for each page of uploads whose key begins as this one does."""
+        bucket, key = bucket_key(uri).values()
+        with map_errors(uri):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
+            found = [item for page in pages for item in page.get("Uploads", ())]
+        return [StagedObject(uri, 0, item["UploadId"]) for item in found if item["Key"] == key]
+
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
+        """A put on the condition that the store finds the key as it should be."""
+
+        def put(condition: Mapping[str, str]) -> None:
+            self._client.put_object(**bucket_key(uri), Body=data, **condition)
+
+        _conditionally(put, uri, replaces)
+
+    def delete_version(self, uri: str, etag: str) -> None:
+        """Looked at first, then removed with `If-Match`, which some servers ignore."""
+        with suppress(ObjectNotFoundError, ObjectConflictError):
+            if self.stat(uri).etag == etag:
+
+                def delete(condition: Mapping[str, str]) -> None:
+                    self._client.delete_object(**bucket_key(uri), **condition)
+
+                _conditionally(delete, uri, etag)
+
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         """A put with `If-None-Match: *`; tried again where another one of this key was under way."""
         from botocore.exceptions import ClientError
 
-        with _map_errors(uri):
-            for _ in range(5):
+        with map_errors(uri):
+            for _ in range(PUT_TRIES):
                 try:
-                    self._client.put_object(**_bucket_key(uri), Body=data, IfNoneMatch="*")
+                    self._client.put_object(**bucket_key(uri), Body=data, IfNoneMatch="*")
                 except ClientError as error:
-                    status = _status(error)
-                    if status == 412:
+                    if status(error) == 412:
                         return False
-                    if status != 409:
+                    if status(error) != 409:
                         raise
                     # 409: another put of this key was under way; the next try tells who won.
                 else:
                     return True
-        msg = f"{uri}: other writers were in the way five times."
+        msg = f"{uri}: other writers were in the way {PUT_TRIES} times."
         raise StorageError(msg)
 
     def copy(self, source: str, target: str, size: int | None = None) -> None:
         """CopyObject, or a copy in parts, by the server; a size that is known saves asking for it."""
         from boto3.s3.transfer import TransferConfig
 
-        bucket, key = _bucket_key(target).values()
+        bucket, key = bucket_key(target).values()
         parts = TransferConfig(
             multipart_threshold=self._copy_bytes,
             multipart_chunksize=self._copy_bytes,
             max_concurrency=self._limits.parallelism,
         )
-        with _map_errors(source):
+        with map_errors(source):
             if size is not None and size <= self._copy_bytes:
-                self._client.copy_object(CopySource=_bucket_key(source), Bucket=bucket, Key=key)
+                self._client.copy_object(CopySource=bucket_key(source), Bucket=bucket, Key=key)
                 return
-            self._client.copy(_bucket_key(source), bucket, key, Config=parts)
+            self._client.copy(bucket_key(source), bucket, key, Config=parts)
 
     def delete(self, uri: str) -> None:
         """One request, which the server answers alike whether the object was there or not."""
-        with _map_errors(uri):
-            self._client.delete_object(**_bucket_key(uri))
+        with map_errors(uri):
+            self._client.delete_object(**bucket_key(uri))
 
 
-class _Upload:
-    """A stream of one object: a plain put when it fits in one part, else a multipart upload, a few parts in flight."""
+def _conditionally(ask: Callable[[Mapping[str, str]], None], uri: str, replaces: str | None) -> None:
+    """Ask with `If-Match` or `If-None-Match`; without, of a server that has no conditions.
 
-    def __init__(self, client: Any, bucket_key: dict[str, str], limits: TransferLimits) -> None:
-        self._client, self._bucket_key = client, bucket_key
-        self._limits = limits
-        self._buffer = bytearray()
-        self._upload_id: str | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: list[Future[dict[str, Any]]] = []
-        self._parts: list[dict[str, Any]] = []
-        self._count = 0
+    ObjectConflictError when the condition does not hold.
+    """
+    from botocore.exceptions import ClientError
 
-    def write(self, data: bytes, /) -> int:
-        """Keep the bytes until they are a part; a full part is sent, and waited for when too many are under way."""
-        self._buffer += data
-        while len(self._buffer) >= self._limits.part_bytes:
-            self._send(bytes(self._buffer[: self._limits.part_bytes]))
-            del self._buffer[: self._limits.part_bytes]
-        return len(data)
-
-    def finish(self) -> None:
-        """Send the rest, wait for all parts, and make the object visible; a small one is one put."""
-        if self._upload_id is None:
-            self._client.put_object(**self._bucket_key, Body=bytes(self._buffer))
-            return
-        if self._buffer:
-            self._send(bytes(self._buffer))
-        self._parts += [future.result() for future in self._pending]
-        self._close()
-        self._client.complete_multipart_upload(
-            **self._bucket_key, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
-        )
-
-    def abort(self) -> None:
-        """Drop what was sent; nothing of it is visible, nor billed."""
-        self._close()
-        if self._upload_id is not None:
-            self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)
-
-    def _send(self, part: bytes) -> None:
-        if self._upload_id is None or self._pool is None:
-            self._upload_id = self._client.create_multipart_upload(**self._bucket_key)["UploadId"]
-            self._pool = ThreadPoolExecutor(self._limits.parallelism)
-        if len(self._pending) >= self._limits.parallelism:
-            self._parts.append(self._pending.pop(0).result())
-        self._count += 1
-        self._pending.append(self._pool.submit(self._put_part, self._count, part))
-
-    def _put_part(self, number: int, part: bytes) -> dict[str, Any]:
-        sent = self._client.upload_part(**self._bucket_key, UploadId=self._upload_id, PartNumber=number, Body=part)
-        return {"PartNumber": number, "ETag": sent["ETag"]}
-
-    def _close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _bucket_key(uri: str) -> dict[str, str]:
-    """`s3://tests/a%20b` -> {"Bucket": "tests", "Key": "a b"}, as the client's calls take them."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return {"Bucket": bucket, "Key": unquote(key)}
-
-
-@contextmanager
-def _map_errors(uri: str) -> Iterator[None]:
-    """The client's errors as ours, with the URI."""
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        raise _translated(uri, error) from error
-    except (BotoCoreError, Boto3Error) as error:
-        msg = f"{uri}: {error}. Check the connection's endpoint and credentials."
-        raise StorageError(msg) from error
-
-
-def _status(error: Any) -> int | None:
-    """The HTTP status of a ClientError; None when there was no answer."""
-    status: int | None = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status
-
-
-def _translated(uri: str, error: Any) -> Exception:
-    status = _status(error)
-    if status == 404:
-        return ObjectNotFoundError(f"{uri}: there is no such object or bucket.")
-    if status in (401, 403):
-        return StorageAccessError(f"{uri}: the store refuses these credentials. Check the Airflow connection.")
-    if status == 412:
-        return SourceError(f"{uri}: the object changed after the job started. Launch the job again.")
-    return StorageError(f"{uri}: {error}")
+    condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": f'"{replaces}"'}
+    with map_errors(uri):
+        try:
+            try:
+                ask(condition)
+            except ClientError as error:
+                if status(error) != 501:
+                    raise
+                ask({})
+        except ClientError as error:
+            # Amazon's answer to If-Match where there is nothing is 404.
+            if status(error) == 412 or error.response["Error"]["Code"] == "NoSuchKey":
+                msg = f"{uri}: another object is there than the one to replace, or to create."
+                raise ObjectConflictError(msg) from error
+            raise
