@@ -66,6 +66,12 @@ class ObjectConflictError(StorageError):
     retryable = False
 
 
+class UnsupportedError(StorageError):
+    """A store has not what a request of ours needs."""
+
+    retryable = False
+
+
 class EngineError(TriptychError):
     """A partitioner or an assembler failed on valid parameters."""
 
@@ -88,6 +94,12 @@ class ContainerError(TriptychError):
 
 class ImageError(ContainerError):
     """An image is neither here nor can it be pulled."""
+
+    retryable = False
+
+
+class CapacityError(ContainerError):
+    """A block needs more cores, memory or GPUs than the container engine has."""
 
     retryable = False
 

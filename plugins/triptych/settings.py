@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -93,12 +95,15 @@ class Settings:
     max_result_bytes: int
     whisper_model: str
     max_tasks: int
+    one_machine: bool = True
+    """Whether each task runs on this machine: the command's do, and those of Airflow's LocalExecutor."""
 
 
 @cache
 def get_settings() -> Settings:
     """What Airflow's configuration says; read once per process."""
-    return read_settings({option.key: _lookup(option) for option in OPTIONS})
+    settings = read_settings({option.key: _lookup(option) for option in OPTIONS})
+    return dataclasses.replace(settings, one_machine=_executors() <= {"LocalExecutor"})
 
 
 def read_settings(values: Mapping[str, str]) -> Settings:
@@ -144,6 +149,16 @@ def _lookup(option: Option) -> str:
         return str(conf.get("triptych", option.key, fallback="") or "")
     from_environment = os.environ.get(f"AIRFLOW__TRIPTYCH__{option.key.upper()}")
     return from_environment or _config_file().get(option.key, "")
+
+
+def _executors() -> set[str]:
+    """Names of Airflow's executors, with the teams and aliases that they may have left out; none without Airflow."""
+    if "airflow" not in sys.modules:
+        return set()
+    from airflow.sdk.configuration import conf
+
+    names = str(conf.get("core", "executor", fallback="")).replace(";", ",").split(",")
+    return {re.split(r"[:=]", name.strip())[-1].rpartition(".")[2] for name in names if name.strip()}
 
 
 @cache

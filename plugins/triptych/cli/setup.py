@@ -50,4 +50,5 @@ def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
         allowed_roots=(Path("/"),),
         workspace=settings.workspace or (cache / "jobs").as_uri(),
         runner=runner or settings.runner,
+        one_machine=True,
     )

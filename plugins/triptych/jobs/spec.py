@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from triptych.blocks import Block, Role, Template
+from triptych.blocks import Block, Platform, Role, Template
 from triptych.errors import JobSpecError
 from triptych.jobs.date_templates import render_all
 from triptych.jobs.locations import Location, listed, read_location
@@ -15,6 +16,8 @@ from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all,
 from triptych.schemas.files import Kind, own_schema, own_validator
 from triptych.schemas.properties import defaults, properties
 
+MOST_PARAMS_BYTES = 128 * 1024 - 64
+"""Linux takes 128 KiB for one variable of a process (MAX_ARG_STRLEN, execve(2)), with its name and its end."""
 FIELD_PREFIXES = tuple(f"{name}." for name in (*Role, "config"))
 """What the form's flat fields begin with: `app.`, `config.` ..."""
 
@@ -58,6 +61,7 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     config = _merge_config(template, conf)
     for role, block in template.blocks.items():
         errors += schema_errors(params[role], block.schema, f"params.{role}")
+        errors += _size_errors(params[role], block)
     source = _first(conf.get("dataSource"), template.data_source)
     destination = _first(conf.get("dataDestination"), template.data_destination)
     errors += _shape_errors({"config": config}, {"dataSource": source, "dataDestination": destination})
@@ -133,6 +137,18 @@ def _merge_config(template: Template, conf: Mapping[str, Any]) -> dict[str, Any]
     """Every key; as with parameters, an empty form field means "not given"."""
     flat = {key: value for key, value in _flat(conf, "config").items() if value is not None}
     return {**defaults(config_schema()), **template.config, **flat, **_object(conf.get("config"))}
+
+
+def _size_errors(params: Mapping[str, Any], block: Block) -> list[str]:
+    """That of parameters which the kernel would not hand to the block's script: it gets them as one variable."""
+    size = len(json.dumps(params, ensure_ascii=False).encode()) if block.platform is Platform.DOCKER else 0
+    if size <= MOST_PARAMS_BYTES:
+        return []
+    largest = max(params, key=lambda name: len(json.dumps(params[name], ensure_ascii=False)))
+    return [
+        f"params.{block.role}: are {size:,} bytes as JSON, most of it `{largest}`; a script can be given "
+        f"{MOST_PARAMS_BYTES:,}, in one environment variable. Put the data into a source, or a file of the app."
+    ]
 
 
 def _no_source(template: Template) -> str:

@@ -6,9 +6,10 @@ judges what a script left; `scratch` has attempts' folders. What a script prints
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from triptych.blocks import Block, Platform
+from triptych.blocks import Block, Platform, Role
 from triptych.running.spec import Cache, RunSpec, Session, Unit, UnitError, Usage, unit_folder
 from triptych.running.stop import Stop
 from triptych.settings import Runner, Settings
@@ -21,19 +22,25 @@ __all__ = [
     "Unit",
     "UnitError",
     "Usage",
-    "image_digest",
+    "checked_images",
     "open_session",
     "unit_folder",
 ]
 
 
-def image_digest(block: Block, settings: Settings) -> str | None:
-    """The digest of a block's image, which is pulled when missing; None where no container is used."""
-    if settings.runner is Runner.PROCESS or block.platform is not Platform.DOCKER:
-        return None
-    from triptych.running.docker import docker_image_digest
+def checked_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str | None]:
+    """The digest of each block's image, as the engine or the registry tells it: nothing is pulled, or started.
 
-    return docker_image_digest(block, settings)
+    None where no container is used. ImageError for an image that neither knows; CapacityError for a block of the
+    roles `here` that this engine can never run.
+    """
+    images: dict[Role, str | None] = dict.fromkeys(blocks)
+    if settings.runner is Runner.DOCKER:
+        from triptych.running.docker import docker_images
+
+        in_containers = {role: block for role, block in blocks.items() if block.platform is Platform.DOCKER}
+        images |= docker_images(in_containers, settings, here)
+    return images
 
 
 def open_session(spec: RunSpec, settings: Settings) -> AbstractContextManager[Session]:

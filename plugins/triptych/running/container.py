@@ -119,7 +119,7 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         # Swap counts: the limit means what it says.
         limits["mem_limit"] = limits["memswap_limit"] = int(block.min_memory_gib * GIB)
     if block.gpu:
-        limits["device_requests"] = [_gpus(block.gpu)]
+        limits["device_requests"] = [gpu_request(block.gpu)]
     return {
         "network_mode": network,
         "init": True,
@@ -138,7 +138,8 @@ def _user(client: APIClient, block: Block) -> str | None:
     return None if own else NOBODY
 
 
-def _gpus(gpu: int | tuple[str, ...]) -> DeviceRequest:
+def gpu_request(gpu: int | tuple[str, ...]) -> DeviceRequest:
+    """So many GPUs, or those of these ids."""
     if isinstance(gpu, int):
         return DeviceRequest(count=gpu, capabilities=[["gpu"]])
     return DeviceRequest(device_ids=list(gpu), capabilities=[["gpu"]])

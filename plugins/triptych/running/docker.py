@@ -6,7 +6,7 @@ import logging
 import secrets
 import shlex
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from docker.errors import APIError
 
-from triptych.blocks import Block
+from triptych.blocks import Block, Role
 from triptych.errors import ChunkError, ContainerError
+from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Container, create_container
-from triptych.running.images import connected, present_image
+from triptych.running.images import connected, known_image, present_image
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
 from triptych.running.reaper import reap
@@ -38,6 +39,7 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
     """A session whose container is gone when the context ends, however it ends."""
     with connected(settings.docker_url) as client:
         reap(client)
+        check_capacity(client, spec.block)
         digest = present_image(client, spec.block)
         if spec.image_digest and digest != spec.image_digest:
             _log.warning(
@@ -52,10 +54,13 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
             session.close()
 
 
-def docker_image_digest(block: Block, settings: Settings) -> str:
-    """The digest of the block's image on the configured engine, which pulls it when it is missing."""
+def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:
+    """As `checked_images`, of the configured engine."""
     with connected(settings.docker_url) as client:
-        return present_image(client, block)
+        for role, block in blocks.items():
+            if role in here:
+                check_capacity(client, block)
+        return {role: known_image(client, block) for role, block in blocks.items()}
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound
+from docker.utils import parse_repository_tag
 
 from triptych.blocks import Block
 from triptych.connections import registry_login
@@ -46,6 +48,27 @@ def present_image(client: APIClient, block: Block) -> str:
     except ImageNotFound:
         _pull(client, block)
         image = client.inspect_image(block.image)
+    return _digest(image)
+
+
+def known_image(client: APIClient, block: Block) -> str:
+    """The image's digest as `present_image` gives it, without a pull: the engine's own, else the registry's word.
+
+    ImageError when neither knows it.
+    """
+    if not block.force_pull:
+        with suppress(ImageNotFound):
+            return _digest(client.inspect_image(block.image))
+    assert block.image is not None  # The reader of manifests wants one where the platform is docker.
+    try:
+        told = client.inspect_distribution(block.image, auth_config=registry_login(block))
+    except APIError as error:
+        raise ImageError(_missing(block, error.explanation or str(error))) from error
+    repository, _ = parse_repository_tag(block.image)
+    return f"{repository}@{told['Descriptor']['digest']}"
+
+
+def _digest(image: Mapping[str, Any]) -> str:
     return str((image.get("RepoDigests") or [image["Id"]])[0])
 
 

@@ -20,10 +20,10 @@ from triptych.jobs.job import Job
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
 from triptych.jobs.sources import SourceEntry, resolve_sources
 from triptych.jobs.workspace import Workspace
-from triptych.running import image_digest
 from triptych.running.result_files import FoundFile
 from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
+from triptych.stages.preflight import preflight
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.stages.sources import NoInput, SourceObject, engine_sources
@@ -60,8 +60,8 @@ def partition(job: Job) -> Plan:
 
 
 def _freeze_and_cut(job: Job) -> None:
+    images = preflight(job.settings, job.spec, job.template.blocks, job.workspace, job.stores)
     sources = resolve_sources(job.spec.sources, job.stores)
-    images = {role: image_digest(block, job.settings) for role, block in job.template.blocks.items()}
     blocks = {role: FrozenBlock.of(block, images[role]) for role, block in job.template.blocks.items()}
     save_frozen(job.workspace, FrozenJob(job.spec, job.started, blocks, tuple(sources)))
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")

@@ -153,6 +153,13 @@ class Store(ABC):
     def delete_version(self, uri: str, etag: str) -> None:
         """Remove the object if it is still this version; nothing happens to another one, or when it is gone."""
 
+    @abstractmethod
+    def check_writable(self, prefix: str) -> None:
+        """Raise what a write below this prefix, which ends in `/`, would raise; nothing is there afterwards.
+
+        No right is wanted but that to write, and no more than one request is made.
+        """
+
     def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
         """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""
         return b"".join(self.stream(uri, offset, length, etag))

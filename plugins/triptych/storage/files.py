@@ -206,6 +206,16 @@ class FileStore(Store):
             path.unlink(missing_ok=True)
             raise
 
+    def check_writable(self, prefix: str) -> None:
+        """A hidden file, made and removed, in the nearest folder above that is there."""
+        path = self._path(prefix)
+        with _map_errors(prefix):
+            while not path.exists():
+                path = path.parent
+            handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=path)
+            os.close(handle)
+            Path(name).unlink()
+
     def _path(self, uri: str) -> Path:
         """The real path, links resolved; StorageAccessError outside the roots."""
         path = file_path(uri).resolve()

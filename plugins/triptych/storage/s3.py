@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,6 +26,9 @@ PUT_TRIES = 5
 COPY_BYTES = 256 << 20
 """Larger objects are copied in parts of this size, several at once. Amazon's CopyObject ends at 5 GiB, and a copy in
 parts at 10,000 of them: boto3 makes the parts larger where they would be more."""
+
+
+_MD5_OF_ANOTHER = base64.b64encode(hashlib.md5(b"not empty", usedforsecurity=False).digest()).decode()
 
 
 class S3Store(Store):
@@ -193,6 +199,22 @@ class S3Store(Store):
         """One request, which the server answers alike whether the object was there or not."""
         with map_errors(uri):
             self._client.delete_object(**bucket_key(uri))
+
+    def check_writable(self, prefix: str) -> None:
+        """A put whose MD5 is that of another content: the server judges the rights, then refuses the bytes."""
+        from botocore.exceptions import ClientError
+
+        uri = f"{prefix}_triptych/probe-{secrets.token_hex(8)}"
+        with map_errors(prefix):
+            try:
+                self._client.put_object(**bucket_key(uri), Body=b"", ContentMD5=_MD5_OF_ANOTHER)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") not in ("BadDigest", "InvalidDigest"):
+                    raise
+                return
+        # A server that compares no MD5 has an empty object now.
+        with suppress(StorageError):
+            self.delete(uri)
 
 
 def _conditionally(ask: Callable[[Mapping[str, str]], None], uri: str, replaces: str | None) -> None:

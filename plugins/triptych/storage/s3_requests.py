@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
-from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError, UnsupportedError
 
 
 def bucket_key(uri: str) -> dict[str, str]:
@@ -43,6 +43,8 @@ def _translated(uri: str, error: Any) -> Exception:
         return ObjectNotFoundError(f"{uri}: there is no such object or bucket.")
     if answered in (401, 403):
         return StorageAccessError(f"{uri}: the store refuses these credentials. Check the Airflow connection.")
+    if answered == 501:
+        return UnsupportedError(f"{uri}: the store does not know this request: {error}")
     if answered == 412:
         return SourceError(f"{uri}: the object changed after the job started. Launch the job again.")
     return StorageError(f"{uri}: {error}")

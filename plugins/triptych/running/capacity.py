@@ -1,0 +1,77 @@
+"""What a block needs of a container engine, compared with what the engine has, before anything of it runs there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from triptych.blocks import Block
+from triptych.errors import CapacityError
+from triptych.running.container import GIB, gpu_request
+from triptych.running.reaper import owner_labels
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+USABLE_SHARE = 0.9
+"""A kernel keeps some of the memory that a machine is sold with: one of 16 GiB tells 15.4."""
+_log = logging.getLogger(__name__)
+
+
+def check_capacity(client: APIClient, block: Block) -> None:
+    """CapacityError when the engine can never run this block: too few cores, too little memory, no GPU."""
+    if not (block.min_cpu or block.min_memory_gib or block.gpu):
+        return
+    info = client.info()
+    lacking = [*_lacking(info, block)]
+    if block.gpu and not _tells_of_gpus(info) and _refuses_gpus(client, block):
+        lacking.append("a GPU, and has none that it knows of")
+    if lacking:
+        msg = (
+            f"{block.role} {block.tag} needs {'; '.join(lacking)}: the engine {info.get('Name', '')} can never run it. "
+            "Lower device_requirements in its manifest, or run it where there is more."
+        )
+        raise CapacityError(msg)
+
+
+def _lacking(info: Mapping[str, Any], block: Block) -> list[str]:
+    """What of cores and memory is missing: `16 cores, and has 2`; nothing where the engine does not tell."""
+    lacking = []
+    cores, memory = info.get("NCPU"), info.get("MemTotal")
+    if cores and block.min_cpu and block.min_cpu > cores:
+        lacking.append(f"{block.min_cpu:g} cores, and has {cores}")
+    if memory and block.min_memory_gib and block.min_memory_gib * GIB * USABLE_SHARE > memory:
+        lacking.append(f"{block.min_memory_gib:g} GiB of memory, and has {memory / GIB:.1f}")
+    return lacking
+
+
+def _tells_of_gpus(info: Mapping[str, Any]) -> bool:
+    return "nvidia" in info.get("Runtimes", {}) or bool(info.get("DiscoveredDevices"))
+
+
+def _refuses_gpus(client: APIClient, block: Block) -> bool:
+    """Whether a container of the block's image that asks for them does not start; no where the image is not here.
+
+    The engine's own word for it: one that is not told of in `info` can have GPUs all the same.
+    """
+    assert block.gpu is not None  # Asked for.
+    wanted = client.create_host_config(network_mode="none", device_requests=[gpu_request(block.gpu)])
+    try:
+        made = client.create_container(
+            block.image, entrypoint=["/bin/sh", "-c", ":"], host_config=wanted, labels=owner_labels()
+        )
+    except ImageNotFound:
+        return False
+    try:
+        client.start(made["Id"])
+    except APIError as error:
+        return "could not select device driver" in str(error.explanation)
+    finally:
+        try:
+            client.remove_container(made["Id"], force=True)
+        except (DockerException, OSError) as error:
+            _log.warning("Container %s is left for a later job to remove: %s", made["Id"][:12], error)
+    return False
