@@ -85,6 +85,12 @@ class ChunkError(TriptychError):
     retryable = True
 
 
+class VerdictError(ChunkError):
+    """More chunks failed than the job tolerates, or one has no try left: only a repair helps."""
+
+    retryable = False
+
+
 class ContainerError(TriptychError):
     """The container engine cannot be reached or refused a request."""
 
@@ -114,3 +120,16 @@ class DestinationError(TriptychError):
     """The destination holds files that the job may not replace."""
 
     exit_code = 11
+
+
+class VersionError(TriptychError):
+    """A workspace or a plan is of another version than this worker's; one of that version can go on."""
+
+    exit_code = 12
+    retryable = True
+
+
+class TimeLimitError(TriptychError):
+    """The job ran longer than its `jobTimeout`."""
+
+    exit_code = 13

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.workspaces import counted
 from triptych.demo.airflow_rest import AirflowError, poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -98,14 +99,14 @@ def test_clearing_the_failed_chunk_runs_only_it(airflow: EmbeddedAirflow) -> Non
     run_id, state = _launch(airflow, "tried", {})
     assert state == "failed"
     assert "Chunk 1 (replica_1): exit code 3" in airflow.client.log("tried", run_id, "app", 1)
-    results = next(airflow.home.glob("workspace/tried/*/results"))
-    before = {path.name: path.read_bytes() for path in results.glob("*.json")}
-    assert set(before) == {"0.json", "2.json"}
+    workspace = airflow.home / "workspace" / "tried" / run_id
+    before = counted(workspace)
+    assert set(before) == {0, 2}
     airflow.client.clear("tried", run_id, ["app", "assemble"])
     assert airflow.client.wait_for_run("tried", run_id) == "failed"
     tries = {task["map_index"]: task["try_number"] for task in airflow.client.tasks("tried", run_id)}
     assert (tries[0], tries[1], tries[2]) == (1, 2, 1)
-    assert before == {path.name: path.read_bytes() for path in results.glob("*.json")}
+    assert counted(workspace) == before
 
 
 def test_a_broken_block_is_shown_and_hides_nothing(airflow: EmbeddedAirflow) -> None:

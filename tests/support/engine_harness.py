@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -16,20 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Role, Template, read_catalog
-from triptych.engines import Chunk, resources
-from triptych.jobs.frozen import FrozenBlock, FrozenJob, save_frozen
-from triptych.jobs.job import Job, load_job, new_job
+from triptych.engines import Chunk
+from triptych.jobs.job import Job, NewJob, PlannedJob, load_job, new_job
+from triptych.jobs.pack_log import Attempted, PackLog
+from triptych.jobs.packs import Pack
+from triptych.jobs.plan import PACKAGE, FrozenJob, Plan, PlannedPack, put_plan, save_job
 from triptych.jobs.sources import SourceEntry, resolve_sources
 from triptych.jobs.spec import build_job_spec
-from triptych.running import Usage
-from triptych.running.result_files import ResultLimits
+from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.settings import PROJECT, Settings
 from triptych.stages.assemble import assemble
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
 from triptych.stages.chunk_reader import ChunkReader
+from triptych.stages.frozen_code import store_code
+from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.partition import cut, partition
-from triptych.stages.run_pack import ResultStore
-from triptych.stages.sessions import BlockRunner
+from triptych.stages.sessions import BlockRunner, workbench
+from triptych.storage import FileEntry
 
 INCLUDE = PROJECT / "include"
 SAMPLES = INCLUDE / "engines" / "samples"
@@ -74,7 +78,7 @@ def split(
 ) -> list[Piece]:
     """The chunks that a partitioner makes of these sources (local paths, URIs, or objects with a connection)."""
     job = split_only(settings, engine, sources, params)
-    return _pieces(job)
+    return _pieces(job, job.plan.chunk_list, job.sources)
 
 
 def split_and_copies(
@@ -83,27 +87,28 @@ def split_and_copies(
     """The same, and the names of the sources that the partitioner wanted as local files."""
     job = _job(settings, _template(partitioner=engine), {"dataSource": list(sources)}, params)
     entries = tuple(resolve_sources(job.spec.sources, job.stores))
-    with (
-        _cut(job, entries) as made,
-        job.workspace.store.writer(job.workspace.chunk_list_uri) as out,
-    ):
-        scratch = resources().scratch
-        write_chunk_list(ChunkStore(job.workspace, entries, engine, scratch).entries(made, UPLOADS), out, scratch)
-        copies = [path.name.partition("_")[2] for path in (scratch / "sources").iterdir()]
-    return _pieces(dataclasses.replace(job, sources=entries)), copies
+    with workbench(settings) as work, _cut(job, entries, work) as made:
+        chunks = ChunkStore(job.workspace, entries, engine, work, "copies")
+        listed = write_chunk_list(chunks.entries(made, UPLOADS), job.workspace, "copies", work, _one_pack)
+        copies = [path.name.partition("_")[2] for path in (work / "sources").iterdir()]
+    return _pieces(job, listed.file, entries), copies
 
 
-def _pieces(job: Job) -> list[Piece]:
-    reader = ChunkReader(job.workspace, job.sources, job.stores)
+def _one_pack(chunks: int) -> list[Pack]:
+    return [Pack(first=0, count=chunks, chunks=chunks)]
+
+
+def _pieces(job: Job, chunk_list: FileEntry, sources: Sequence[SourceEntry]) -> list[Piece]:
+    reader = ChunkReader(job.workspace, sources, job.stores)
     return [
         Piece(entry.name, b"".join(reader.blocks(entry)), entry.items, entry.metadata, entry.ranges is None)
-        for entry in job.workspace.chunks()
+        for entry in job.workspace.chunks(chunk_list)
     ]
 
 
-def _cut(job: Job, sources: Sequence[SourceEntry]) -> AbstractContextManager[Iterable[Chunk]]:
-    engine, params = job.template.blocks[Role.PARTITIONER], job.spec.params[Role.PARTITIONER]
-    return cut(engine, params, sources, job.stores, BlockRunner.of(job))
+def _cut(job: NewJob, sources: Sequence[SourceEntry], work: Path) -> AbstractContextManager[Iterable[Chunk]]:
+    engine, params = job.blocks[Role.PARTITIONER], job.spec.params[Role.PARTITIONER]
+    return cut(engine, params, sources, job.stores, BlockRunner.of(job), work)
 
 
 def split_only(
@@ -112,12 +117,12 @@ def split_only(
     sources: Sequence[Path | str | dict[str, Any]],
     params: Mapping[str, Any],
     run_id: str = "",
-) -> Job:
+) -> PlannedJob:
     """The job after its stage `partition`."""
     conf = {"dataSource": [_uri(s) for s in sources] or None}
     job = _job(settings, _template(partitioner=engine), conf, params, run_id=run_id)
-    partition(job)
-    return load_job(job.settings, job.template, job.dag_id, job.run_id, job.stores)
+    done = partition(job)
+    return load_job(job.settings, job.dag_id, job.run_id, done.ref, stores=job.stores)
 
 
 def entries_in_scratch(
@@ -126,7 +131,8 @@ def entries_in_scratch(
     """How many files and folders lie in the scratch folder when each chunk has been made, and when the last is gone."""
     conf = {"dataSource": [_uri(s) for s in sources] or None}
     job = _job(settings, _template(partitioner=engine), conf, params)
-    with _cut(job, resolve_sources(job.spec.sources, job.stores)) as made:
+    entries = resolve_sources(job.spec.sources, job.stores)
+    with workbench(settings) as work, _cut(job, entries, work) as made:
         counts = [sum(1 for _ in settings.scratch.rglob("*")) for _ in made]
         return [*counts, sum(1 for _ in settings.scratch.rglob("*"))]
 
@@ -192,29 +198,59 @@ def split_here(given: Mapping[str, Any], settings: Settings) -> None:
 
 def join_here(given: Mapping[str, Any], settings: Settings) -> None:
     """What the child of `join_peak_mib` does."""
-    assemble(load_job(settings, _template(assembler=given["engine"]), DAG, given["run_id"]))
+    assemble(load_job(settings, DAG, given["run_id"]))
 
 
-def finished(settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> Job:
-    """A job whose chunks are all committed."""
+def finished(
+    settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any], large_bytes: int = 1 << 20
+) -> PlannedJob:
+    """A job whose chunks all have their results; files from `large_bytes` on are objects of their own."""
     conf = {"config": {"allowEmpty": True}}
     job = _job(settings, _template(assembler=engine), conf, params, role=Role.ASSEMBLER)
-    blocks = {role: FrozenBlock.of(block, None) for role, block in job.template.blocks.items()}
-    save_frozen(job.workspace, FrozenJob(job.spec, job.started, blocks, ()))
+    with workbench(settings) as work:
+        plan = _plan(job, results, work)
+        ref = put_plan(job.workspace, plan)
+        for pack in plan.packs:
+            log = PackLog(job.workspace, plan, pack)
+            limits = JournalLimits(large_bytes, UPLOADS.parallelism)
+            with Journal(job.workspace, log, f"0/{pack.key}/harness", work, limits, is_careful=False) as journal:
+                for number, result in enumerate(results):
+                    with tempfile.TemporaryDirectory(dir=work) as folder:
+                        journal.add(_success(number), _written(Path(folder), result), 0)
+    return load_job(settings, DAG, job.run_id, ref, stores=job.stores)
+
+
+def _plan(job: NewJob, results: Sequence[Results], work: Path) -> Plan:
     chunks = [Chunk.of_bytes(b"", name=result.name or None, metadata=result.metadata) for result in results]
     # Not by `write_chunk_list`: these chunks have their parts already, and some lack one on purpose.
-    with job.workspace.store.writer(job.workspace.chunk_list_uri) as out:
-        for entry in ChunkStore(job.workspace, [], engine, settings.scratch).entries(chunks, UPLOADS):
-            out.write(entry.to_line())
-    store = ResultStore(job.workspace, "1-harness", ResultLimits(files=1 << 20, bytes=1 << 40), UPLOADS.parallelism)
-    for number, result in enumerate(results):
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in result.files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-            store.commit(number, Path(folder), Usage(0.0))
-    return job
+    entries = ChunkStore(job.workspace, [], "harness", work, "harness").entries(chunks, UPLOADS)
+    lines = b"".join(entry.to_line() for entry in entries)
+    listed = FileEntry("chunks/harness.jsonl", len(lines), hashlib.sha256(lines).hexdigest())
+    job.workspace.store.put(job.workspace.uri(listed.name), lines)
+    pack = PlannedPack(0, len(results), 0, listed.size, listed.sha256)
+    return Plan(
+        generation=0,
+        package=PACKAGE,
+        token="harness",
+        job=save_job(job.workspace, "harness", FrozenJob(job.spec, 0.0, ())),
+        chunk_list=listed,
+        chunks=len(results),
+        size=0,
+        blocks={role: store_code(job.workspace, block, None, work) for role, block in job.blocks.items()},
+        packs=(pack,) if results else (),
+    )
+
+
+def _success(chunk: int) -> Attempted:
+    return Attempted(chunk, attempt="harness", serial=chunk, round="0", started=0.0, seconds=0.0, worker="harness")
+
+
+def _written(folder: Path, result: Results) -> list[FoundFile]:
+    for name, data in result.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return result_files(folder, ResultLimits(files=1 << 20, bytes=1 << 40))
 
 
 def _template(partitioner: str = "passthrough", assembler: str = "passthrough") -> Template:
@@ -237,7 +273,7 @@ def _job(
     params: Mapping[str, Any],
     role: Role = Role.PARTITIONER,
     run_id: str = "",
-) -> Job:
+) -> NewJob:
     spec = build_job_spec(template, {**conf, "params": {role: dict(params)}})
     return new_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
 

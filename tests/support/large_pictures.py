@@ -50,9 +50,9 @@ class Untouched(Sequence[Results]):
     """What an app that changes nothing leaves of the only job in `workspace`; each is read when it is asked for."""
 
     def __init__(self, workspace: Path, name: str) -> None:
-        (chunk_list,) = workspace.rglob("chunks.jsonl")
+        (chunk_list,) = workspace.rglob("chunks/*.jsonl")
         self._entries = [ChunkEntry.from_line(line) for line in chunk_list.read_bytes().splitlines()]
-        self._chunks, self._name = chunk_list.parent / "chunks", name
+        self._chunks, self._name = chunk_list.with_suffix(""), name
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -56,7 +56,6 @@ def build_dag(template: Template) -> DAG:
         cut = PartitionOperator(task_id=Stage.PARTITION.value, template_id=template.id, retries=retries)
         run = AppOperator.partial(
             task_id=Stage.APP.value,
-            template_id=template.id,
             image=app.image or "",
             docker_conn_id=app.docker_conn_id,
             cpus=app.min_cpu or 1.0,
@@ -66,9 +65,7 @@ def build_dag(template: Template) -> DAG:
             pool_slots=max(1, round(app.min_cpu or 1)),
             map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
         ).expand(pack=cut.output)
-        join = AssembleOperator(
-            task_id=Stage.ASSEMBLE.value, template_id=template.id, retries=retries, trigger_rule="all_done"
-        )
+        join = AssembleOperator(task_id=Stage.ASSEMBLE.value, retries=retries, trigger_rule="all_done")
         run >> join
         cut >> join
     return dag

@@ -10,19 +10,23 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.blocks import Template, read_catalog
-from triptych.errors import TriptychError
-from triptych.jobs.job import Job, load_job, new_job
+from triptych.errors import IntegrityError, TriptychError
+from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
+from triptych.jobs.plan import PlanRef
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import get_settings
+from triptych.stages import Stage
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
-from triptych.stages.run_pack import run_pack
+from triptych.stages.run_pack import Launch, run_pack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
+PLAN_KEY = "plan"
+"""Of the XCom by which `partition` says which plan the later stages follow."""
 _DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
 
 
@@ -51,8 +55,10 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
         spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
-        job = new_job(get_settings(), template, spec, run.dag_id, run.run_id)
-        return partition(job).packs
+        began = run.start_date.timestamp() if run.start_date else None
+        done = partition(new_job(get_settings(), template, spec, run.dag_id, run.run_id, began))
+        context["ti"].xcom_push(PLAN_KEY, str(done.ref))
+        return done.plan.tasks()
 
 
 class AppOperator(_EndsAtOnce, DockerOperator):
@@ -65,9 +71,8 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
     template_fields = ()
 
-    def __init__(self, *, template_id: str, pack: Pack, image: str, **kwargs: Any) -> None:
+    def __init__(self, *, pack: Pack, image: str, **kwargs: Any) -> None:
         super().__init__(image=image or "none", mount_tmp_dir=False, auto_remove="force", **kwargs)
-        self.template_id = template_id
         self.pack = pack
 
     def execute(self, context: Context) -> None:
@@ -75,23 +80,21 @@ class AppOperator(_EndsAtOnce, DockerOperator):
         _guarded(lambda: self._run(context))
 
     def _run(self, context: Context) -> None:
-        ran = run_pack(_loaded(self.template_id, context), self.pack, context["ti"].try_number)
-        self.log.info("%d chunk(s) committed.", ran)
+        # Every clear of an instance that has ended raises `max_tries`: its chunks have all their tries again.
+        launch = Launch(str(context["ti"].max_tries), context["ti"].try_number)
+        ran = run_pack(_loaded(context), self.pack["first"], launch)
+        self.log.info("%d chunk(s) done.", ran)
 
 
 class AssembleOperator(_EndsAtOnce, BaseOperator):
     """Judge the failures, join the results; fails when more chunks failed than the job tolerates."""
-
-    def __init__(self, *, template_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.template_id = template_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""
         return _guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
-        outcome = assemble(_loaded(self.template_id, context))
+        outcome = assemble(_loaded(context))
         return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
 
 
@@ -111,9 +114,15 @@ def _template(template_id: str) -> Template:
     return read_catalog(get_settings().include, only=template_id).template(template_id)
 
 
-def _loaded(template_id: str, context: Context) -> Job:
+def _loaded(context: Context) -> PlannedJob:
+    """The job by the plan that `partition` said: no include folder is read."""
     run = context["dag_run"]
-    return load_job(get_settings(), _template(template_id), run.dag_id, run.run_id)
+    said = context["ti"].xcom_pull(task_ids=Stage.PARTITION.value, key=PLAN_KEY)
+    if said is None:
+        msg = f"The task `{Stage.PARTITION}` of this run made no plan: its log says why. Clear it once that is mended."
+        raise IntegrityError(msg)
+    began = run.start_date.timestamp() if run.start_date else None
+    return load_job(get_settings(), run.dag_id, run.run_id, PlanRef.parse(str(said)), began)
 
 
 def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]:

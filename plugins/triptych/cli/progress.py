@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from triptych.cli.console import echo, echo_error, errors
-from triptych.stages.partition import Plan
+from triptych.jobs.plan import Plan
 from triptych.stages.run_pack import ChunkOutcome
 
 _logger = logging.getLogger("triptych")
@@ -72,7 +72,7 @@ class Progress:
         self.chunks = plan.chunks
         self._bar.update(self._task, description="Chunks", total=plan.chunks)
         if not self._quiet:
-            echo(f"{plan.chunks} chunk(s), {plan.bytes:,} bytes, in {len(plan.packs)} task(s).")
+            echo(f"{plan.chunks} chunk(s), {plan.size:,} bytes, in {len(plan.packs)} task(s).")
 
     def on_chunk(self, outcome: ChunkOutcome) -> None:
         """Count a chunk that has ended; the log says at once why one failed."""

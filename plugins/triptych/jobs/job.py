@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from triptych.blocks import Role, Template
-from triptych.errors import IntegrityError
-from triptych.jobs.frozen import check_code, load_frozen
+from triptych.blocks import Block, Role, Template
+from triptych.errors import IntegrityError, TimeLimitError
 from triptych.jobs.locations import Location
+from triptych.jobs.plan import Plan, PlanRef, check_package, newest_plan, read_job, read_plan
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, open_workspace
@@ -19,25 +19,25 @@ from triptych.storage import Stores
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked for, and with what it is done. `sources` and `images` are empty until `partition` knows them."""
+    """What was asked for, and with what it is done. `began` is when it was launched or repaired, since the epoch."""
 
     settings: Settings
-    template: Template
     spec: JobSpec
     dag_id: str
     run_id: str
     workspace: Workspace
     stores: Stores
-    started: float = field(default_factory=time.time)
-    """Seconds since the epoch when `partition` froze the job."""
-    sources: tuple[SourceEntry, ...] = ()
-    images: Mapping[Role, str | None] = field(default_factory=dict)
-    """The digest of each role's image, as it was then."""
+    began: float
 
     @property
     def labels(self) -> dict[str, str]:
         """By which a container engine finds the job's containers."""
         return {"triptych.dag": self.dag_id, "triptych.run": self.run_id}
+
+    @property
+    def deadline(self) -> float:
+        """Seconds since the epoch at which what runs is stopped, and after which nothing is begun."""
+        return self.began + float(self.spec.config["jobTimeout"])
 
     @property
     def destination(self) -> Location:
@@ -47,34 +47,69 @@ class Job:
         return Location(self.spec.destination.uri.rstrip("/") + "/", self.spec.destination.conn_id)
 
 
-def new_job(settings: Settings, template: Template, spec: JobSpec, dag_id: str, run_id: str) -> Job:
+@dataclass(frozen=True)
+class NewJob(Job):
+    """A job before its first stage, with the blocks as they lie in the include folders now."""
+
+    blocks: Mapping[Role, Block]
+
+
+@dataclass(frozen=True)
+class PlannedJob(Job):
+    """A job as its plan has it, for the stages after `partition`: these need no include folder."""
+
+    ref: PlanRef
+    plan: Plan
+    sources: tuple[SourceEntry, ...]
+    """In the order by which the ranges of chunks number them."""
+
+    def tries_of(self, app: Block) -> int:
+        """How often a chunk is run in one round before its failure is final."""
+        asked = self.spec.config.get("maxTaskRetries")
+        return 1 + next(n for n in (asked, app.retries, self.settings.retries) if n is not None)
+
+
+def check_time(job: Job) -> None:
+    """TimeLimitError when the job has no time left."""
+    if time.time() >= job.deadline:
+        limit = job.spec.config["jobTimeout"]
+        msg = (
+            f"The job ran longer than its jobTimeout of {limit} s, counted from its launch or repair: what ran was "
+            "stopped. What is done is kept; a repair goes on with it."
+        )
+        raise TimeLimitError(msg)
+
+
+def new_job(
+    settings: Settings, template: Template, spec: JobSpec, dag_id: str, run_id: str, began: float | None = None
+) -> NewJob:
     """The job of this run before its first stage; raises ConfigError when no workspace is configured."""
     stores = Stores(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
-    return Job(settings, template, spec, dag_id, run_id, workspace, stores)
+    return NewJob(settings, spec, dag_id, run_id, workspace, stores, began or time.time(), template.blocks)
 
 
-def load_job(settings: Settings, template: Template, dag_id: str, run_id: str, stores: Stores | None = None) -> Job:
-    """The job as `partition` froze it, for the later stages; IntegrityError when a block's code changed since.
+def load_job(
+    settings: Settings,
+    dag_id: str,
+    run_id: str,
+    ref: PlanRef | None = None,
+    began: float | None = None,
+    stores: Stores | None = None,
+) -> PlannedJob:
+    """The job by its plan; the newest, when `ref` does not say which. `stores` are those that are open already.
 
-    `stores` are those that this process has open for these settings already.
+    IntegrityError when there is no plan, or one that differs from `ref`; VersionError when it is of another version.
     """
     stores = stores or Stores(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
-    frozen = load_frozen(workspace)
-    if frozen is None:
-        msg = f"{workspace.job_uri}: not there. Clear the task `partition` to write it."
+    ref = ref or newest_plan(workspace)
+    if ref is None:
+        msg = f"{workspace.root}: holds no plan: the stage `partition` of this run did not come to its end."
         raise IntegrityError(msg)
-    check_code(frozen, template)
-    return Job(
-        settings,
-        template,
-        frozen.spec,
-        dag_id,
-        run_id,
-        workspace,
-        stores,
-        started=frozen.started,
-        sources=frozen.sources,
-        images={role: block.digest for role, block in frozen.blocks.items()},
+    plan = read_plan(workspace, ref)
+    check_package(plan)
+    frozen = read_job(workspace, plan)
+    return PlannedJob(
+        settings, frozen.spec, dag_id, run_id, workspace, stores, began or time.time(), ref, plan, frozen.sources
     )

@@ -12,7 +12,7 @@ from triptych.jobs.spec import block_params, source_locations
 from triptych.settings import Settings
 from triptych.stages.chunk_list import chunk_name, chunk_size
 from triptych.stages.partition import cut
-from triptych.stages.sessions import BlockRunner
+from triptych.stages.sessions import BlockRunner, workbench
 from triptych.storage import Stores
 
 
@@ -36,7 +36,8 @@ def preview(settings: Settings, engine: Block, sources: Sequence[Any], params: M
     checked = block_params(engine, params)
     stores = Stores(settings)
     entries = resolve_sources(source_locations(list(sources) or None), stores)
-    with cut(engine, checked, entries, stores, BlockRunner(settings, job_id="preview")) as made:
+    runner = BlockRunner(settings, job_id="preview")
+    with workbench(settings) as work, cut(engine, checked, entries, stores, runner, work) as made:
         for number, chunk in enumerate(made):
             name, size, copied = chunk_name(number, chunk), chunk_size(chunk), chunk.ranges is None
             yield Cut(number, name, size, copied, chunk.items, chunk.metadata)

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from triptych.blocks import Template
-from triptych.errors import ChunkError
-from triptych.jobs.job import Job, load_job, new_job
-from triptych.jobs.packs import Pack
+from triptych.errors import VerdictError
+from triptych.jobs.job import PlannedJob, load_job, new_job
+from triptych.jobs.plan import Plan
 from triptych.jobs.spec import JobSpec
 from triptych.running import Stop
 from triptych.settings import Settings
 from triptych.stages.assemble import Outcome, assemble
-from triptych.stages.partition import Plan, partition
-from triptych.stages.run_pack import ChunkOutcome, run_pack
+from triptych.stages.partition import partition
+from triptych.stages.run_pack import ChunkOutcome, Launch, run_pack
 
 POLL_S = 0.2
 """A wait without end would not notice Ctrl-C."""
@@ -58,34 +58,35 @@ def run_job(
     settings: Settings, template: Template, spec: JobSpec, run_id: str, workers: int, listener: JobListener
 ) -> Summary:
     """From source to output; KeyboardInterrupt leaves no process, container or scratch folder behind."""
-    return _run_stages(new_job(settings, template, spec, template.id, run_id), workers, listener)
+    started = time.time()
+    job = new_job(settings, template, spec, template.id, run_id, started)
+    done = partition(job)
+    return _run_stages(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
 
 
 def resume_job(settings: Settings, template: Template, run_id: str, workers: int, listener: JobListener) -> Summary:
-    """Do what an earlier run of this id left undone; JobSpecError or IntegrityError when there is none."""
-    return _run_stages(load_job(settings, template, template.id, run_id), workers, listener)
+    """Do what an earlier run of this id left undone; IntegrityError when it has no plan."""
+    return _run_stages(load_job(settings, template.id, run_id), workers, listener)
 
 
-def _run_stages(job: Job, workers: int, listener: JobListener) -> Summary:
-    started = time.monotonic()
-    plan = partition(job)
-    listener.on_planned(plan)
-    frozen = load_job(job.settings, job.template, job.dag_id, job.run_id, job.stores)
-    _run_packs(frozen, plan.packs, workers, listener)
+def _run_stages(job: PlannedJob, workers: int, listener: JobListener) -> Summary:
+    listener.on_planned(job.plan)
+    _run_packs(job, workers, listener)
     listener.on_assembling()
-    outcome = assemble(frozen)
-    return Summary(outcome, plan.bytes, time.monotonic() - started, frozen.spec.config["sample"])
+    outcome = assemble(job)
+    return Summary(outcome, job.plan.size, time.time() - job.began, job.spec.config["sample"])
 
 
-def _run_packs(job: Job, packs: list[Pack], workers: int, listener: JobListener) -> None:
+def _run_packs(job: PlannedJob, workers: int, listener: JobListener) -> None:
     stop = Stop()
+    launch = Launch(f"local-{secrets.token_hex(4)}")
 
-    def work(pack: Pack) -> None:
+    def work(first: int) -> None:
         stop.check()
-        run_pack(job, pack, 1, listener.on_chunk, stop)
+        run_pack(job, first, launch, listener.on_chunk, stop)
 
-    with ThreadPoolExecutor(min(workers, len(packs)) or 1) as pool, _stopping(stop):
-        waiting = {pool.submit(work, pack) for pack in packs}
+    with ThreadPoolExecutor(min(workers, len(job.plan.packs)) or 1) as pool, _stopping(stop):
+        waiting = {pool.submit(work, pack.first) for pack in job.plan.packs}
         while waiting:
             done, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)
             for future in done:
@@ -94,7 +95,7 @@ def _run_packs(job: Job, packs: list[Pack], workers: int, listener: JobListener)
 
 def _raise_fatal(future: Future[None]) -> None:
     """A failed chunk is for `assemble` to judge; anything else ends the job now."""
-    with contextlib.suppress(ChunkError):
+    with contextlib.suppress(VerdictError):
         future.result()
 
 

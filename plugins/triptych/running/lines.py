@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
-from typing import BinaryIO
+
+from triptych.storage import Writer
 
 LAST_LINES = 20
 """How much of a failed unit's log its error repeats."""
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 class LineLog:
     """Cuts a byte stream into lines and logs them; nobody's endless line fills our memory."""
 
-    def __init__(self, log: BinaryIO | None = None, log_bytes: int = UNIT_LOG_BYTES) -> None:
+    def __init__(self, log: Writer | None = None, log_bytes: int = UNIT_LOG_BYTES) -> None:
         """Each line that is shown goes to `log`, too, as long as these hold at most `log_bytes` together."""
         self._rest = b""
         self._log = log

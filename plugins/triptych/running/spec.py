@@ -7,11 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from triptych.blocks import Block, Role
 from triptych.errors import ChunkError
 from triptych.running.stop import Stop
+from triptych.storage import Writer
 
 _UNITS = "units"
 
@@ -96,7 +97,7 @@ class Unit:
     params: Mapping[str, Any]
     env: Mapping[str, str]
     """What the script is told besides folders and parameters."""
-    log: BinaryIO | None = None
+    log: Writer | None = None
     """Gets what the unit prints: the lines that are logged, in UTF-8, at most UNIT_LOG_BYTES of them."""
 
     def variables(self, folder: PurePath) -> dict[str, str]:

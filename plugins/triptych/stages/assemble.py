@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import ChunkError
-from triptych.jobs.job import Job
-from triptych.jobs.workspace import ChunkEntry, Commit, Workspace
+from triptych.errors import VerdictError
+from triptych.jobs.job import PlannedJob, check_time
+from triptych.jobs.pack_log import Attempted, PackState, Position, read_states
+from triptych.jobs.plan import PlannedPack
+from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
 from triptych.stages.destination import Destination
-from triptych.stages.results import ResultObject, read_results
+from triptych.stages.frozen_code import open_code
+from triptych.stages.results import OUTPUT_LIST, ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.storage.copying import save
 
 SHOWN_FAILURES, SHOWN_REASONS = 20, 5
 """How many numbers of failed chunks, and how many of their errors, the verdict repeats."""
+NEVER_ENDED = "never ran to an end; see its task's log."
 _log = logging.getLogger(__name__)
 
 
@@ -36,25 +41,29 @@ class Outcome:
     failed: list[int]
 
 
-def assemble(job: Job) -> Outcome:
-    """Join the committed results into the output; raises ChunkError when more chunks failed than tolerated."""
+def assemble(job: PlannedJob) -> Outcome:
+    """Join the results that count into the output; raises ChunkError when more chunks failed than tolerated.
+
+    An output that was made of the same results is kept; one that lacked chunks which have a result now is made again.
+    """
+    check_time(job)
     workspace = job.workspace
-    finished = workspace.read_json(workspace.output_uri)
-    if finished:
+    states = read_states(workspace, job.plan)
+    used = _positions(states)
+    finished = workspace.read_json(OUTPUT_LIST)
+    if finished and finished["used"] == used:
         _log.info("The output is there already and is kept.")
         return _outcome(finished)
-    chunks = list(workspace.chunks())
-    done = workspace.committed()
-    failed = [chunk.number for chunk in chunks if chunk.number not in done]
-    _judge(workspace, len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
-    commits = _commits(workspace, chunks, done)
+    chunks = list(workspace.chunks(job.plan.chunk_list))
+    done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
+    failed = _failures(chunks, [state for _, state in states.values()], done)
+    _judge(len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
     destination = Destination(job.destination.uri, job.stores.open(job.destination.uri, job.destination.conn_id))
     destination.begin()
     try:
-        with workbench(job.settings) as work:
-            results = read_results(workspace, chunks, commits, work)
-            _log.info("%d result file(s) of %d chunk(s).", len(results), len(commits))
-            engine = job.template.blocks[Role.ASSEMBLER]
+        with workbench(job.settings) as work, read_results(workspace, chunks, done, work) as results:
+            _log.info("%d result file(s) of %d chunk(s).", len(results), len(done))
+            engine = open_code(workspace, job.plan.blocks[Role.ASSEMBLER], work)
             _join(engine, job.spec.params[Role.ASSEMBLER], results, destination, BlockRunner.of(job), work)
     except BaseException:
         destination.rollback()
@@ -63,32 +72,41 @@ def assemble(job: Job) -> Outcome:
         "name": job.spec.name,
         "uri": destination.uri,
         "chunks": len(chunks),
-        "failed": [{"chunk": number, "error": workspace.read_error(number)} for number in failed],
+        "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
         "files": [asdict(file) for file in destination.files],
     }
     destination.commit(json.dumps(listing, indent=1, ensure_ascii=False).encode())
-    workspace.put_json(workspace.output_uri, listing)
+    workspace.put_json(OUTPUT_LIST, {**listing, "used": used})
     outcome = _outcome(listing)
     _log.info("Output: %d file(s), %s bytes in %s", outcome.files, f"{outcome.bytes:,}", outcome.uri)
     return outcome
 
 
-def _commits(workspace: Workspace, chunks: Sequence[ChunkEntry], done: set[int]) -> dict[int, Commit]:
-    numbers = (chunk.number for chunk in chunks if chunk.number in done)
-    return {number: commit for number in numbers if (commit := workspace.read_commit(number))}
+def _positions(states: Mapping[PlannedPack, tuple[Position, PackState]]) -> dict[str, list[int]]:
+    """Which entry of each pack's log was read: `{"0-16": [0, 3]}` is the third of plan 0."""
+    return {pack.key: [position.generation, position.number] for pack, (position, _) in states.items()}
 
 
-def _judge(workspace: Workspace, chunks: int, failed: Sequence[int], tolerated: float) -> None:
+def _failures(
+    chunks: Sequence[ChunkEntry], states: Iterable[PackState], done: Mapping[int, Attempted]
+) -> dict[int, str]:
+    """By number of those without a result, in order, why the last try failed."""
+    reasons = {tried.chunk: tried.error or "" for state in states for tried in state.failures}
+    numbers = (chunk.number for chunk in chunks if chunk.number not in done)
+    return {number: reasons.get(number) or f"Chunk {number}: {NEVER_ENDED}" for number in numbers}
+
+
+def _judge(chunks: int, failed: Mapping[int, str], tolerated: float) -> None:
     if not failed or 100 * len(failed) <= tolerated * chunks:
         return
-    reasons = "\n".join(workspace.read_error(number) for number in failed[:SHOWN_REASONS])
+    reasons = "\n".join(islice(failed.values(), SHOWN_REASONS))
     more = " ..." if len(failed) > SHOWN_FAILURES else ""
     msg = (
         f"{len(failed)} of {chunks} chunks have no result ({100 * len(failed) / chunks:.3g} %, "
-        f"tolerated: {tolerated} %): {', '.join(map(str, failed[:SHOWN_FAILURES]))}{more}.\n"
+        f"tolerated: {tolerated} %): {', '.join(map(str, islice(failed, SHOWN_FAILURES)))}{more}.\n"
         f"{reasons}\nClear the failed app tasks and `assemble` to run only these chunks again."
     )
-    raise ChunkError(msg)
+    raise VerdictError(msg)
 
 
 def _join(

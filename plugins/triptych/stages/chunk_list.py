@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import shutil
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from triptych.engines import Chunk
 from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX
 from triptych.errors import EngineError
+from triptych.jobs.packs import Pack
+from triptych.jobs.plan import PlannedPack
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.workspace import ByteRange, ChunkEntry, Workspace
-from triptych.storage import Writer
-from triptych.storage.copying import copy_stream, file_blocks
+from triptych.storage import FileEntry
+from triptych.storage.copying import HashingWriter, copy_stream, file_blocks
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,12 @@ class UploadLimits:
 class ChunkStore:
     """Numbers, checks and stores what one partitioner yields (`label` in messages) of these sources."""
 
-    def __init__(self, workspace: Workspace, sources: Sequence[SourceEntry], label: str, scratch: Path) -> None:
+    def __init__(
+        self, workspace: Workspace, sources: Sequence[SourceEntry], label: str, scratch: Path, token: str
+    ) -> None:
+        """`token` is the attempt's, under which bytes are stored."""
         self._workspace = workspace
+        self._token = token
         self._sources = sources
         self._label = label
         self._scratch = scratch
@@ -78,34 +86,67 @@ class ChunkStore:
 
     def _upload(self, number: int, chunk: Chunk) -> ChunkEntry:
         blocks = file_blocks(chunk.path) if chunk.path is not None else [chunk.data or b""]
-        stored = copy_stream(blocks, self._workspace.store, self._workspace.chunk_uri(number))
+        name = f"chunks/{self._token}/{number}"
+        stored = copy_stream(blocks, self._workspace.store, self._workspace.uri(name))
         if chunk.path is not None:
             chunk.path.unlink()
-        return ChunkEntry(number, chunk_name(number, chunk), stored.size, sha256=stored.sha256, **_described(chunk))
+        return ChunkEntry(
+            number, chunk_name(number, chunk), stored.size, sha256=stored.sha256, object=name, **_described(chunk)
+        )
 
 
-def write_chunk_list(entries: Iterable[ChunkEntry], out: Writer, scratch: Path) -> None:
-    """One line per chunk, in order. Chunks of a known source learn their part and how many there are.
+@dataclass(frozen=True)
+class ChunkList:
+    """A chunk list that was written: its file, and what the plan says of it."""
 
-    That number is known when the last chunk is, so the list waits in a local file.
+    file: FileEntry
+    chunks: int
+    size: int
+    packs: tuple[PlannedPack, ...]
+
+
+def write_chunk_list(
+    entries: Iterable[ChunkEntry],
+    workspace: Workspace,
+    token: str,
+    scratch: Path,
+    share: Callable[[int], Sequence[Pack]],
+) -> ChunkList:
+    """One line per chunk, in order, in packs as `share` makes them of the number of chunks.
+
+    Chunks of a known source learn their part and how many there are. These numbers are known when the last chunk is,
+    so the list waits in a local file.
     """
     parts: Counter[int] = Counter()
     waiting = scratch / "chunks.jsonl"
+    chunks = size = 0
     with waiting.open("wb") as made:
         for entry in entries:
+            chunks, size = chunks + 1, size + entry.size
             index = entry.metadata.get(SOURCE_INDEX)
             if index is not None:
                 entry = replace(entry, metadata={**entry.metadata, PART: parts[index]})
                 parts[index] += 1
             made.write(entry.to_line())
-    with waiting.open("rb") as lines:
-        for line in lines:
-            entry = ChunkEntry.from_line(line)
-            index = entry.metadata.get(SOURCE_INDEX)
-            if index is not None:
-                line = replace(entry, metadata={**entry.metadata, PARTS: parts[index]}).to_line()
-            out.write(line)
+    name = f"chunks/{token}.jsonl"
+    with waiting.open("rb") as lines, workspace.store.writer(workspace.uri(name)) as out:
+        hashing = HashingWriter(out)
+        planned = tuple(_written(pack, islice(lines, pack["count"]), parts, hashing) for pack in share(chunks))
     waiting.unlink()
+    return ChunkList(FileEntry(name, hashing.size, hashing.sha256), chunks, size, planned)
+
+
+def _written(pack: Pack, lines: Iterable[bytes], parts: Mapping[int, int], out: HashingWriter) -> PlannedPack:
+    """Write the lines of one pack, completed; where they lie."""
+    offset, digest = out.size, hashlib.sha256()
+    for line in lines:
+        entry = ChunkEntry.from_line(line)
+        index = entry.metadata.get(SOURCE_INDEX)
+        if index is not None:
+            line = replace(entry, metadata={**entry.metadata, PARTS: parts[index]}).to_line()
+        digest.update(line)
+        out.write(line)
+    return PlannedPack(pack["first"], pack["count"], offset, out.size - offset, digest.hexdigest())
 
 
 def chunk_name(number: int, chunk: Chunk) -> str:

@@ -55,7 +55,7 @@ class Destination:
 
     def copy(self, result: Result, name: str) -> None:
         """As `Output.copy`: the store copies by itself when the result lies in it, too."""
-        if not isinstance(result, ResultObject) or result.store is not self._store:
+        if not isinstance(result, ResultObject) or not result.is_object or result.store is not self._store:
             with self.open(name) as out:
                 for block in result.stream():
                     out.write(block)

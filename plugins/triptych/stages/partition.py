@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,17 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role
-from triptych.engines import Chunk, resources
+from triptych.engines import Chunk
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import EngineError
-from triptych.jobs.frozen import FrozenBlock, FrozenJob, check_code, load_frozen, save_frozen
-from triptych.jobs.job import Job
+from triptych.jobs.job import NewJob
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
+from triptych.jobs.plan import (
+    PACKAGE,
+    FrozenJob,
+    Plan,
+    PlanRef,
+    check_package,
+    newest_plan,
+    put_plan,
+    read_plan,
+    save_job,
+)
 from triptych.jobs.sources import SourceEntry, resolve_sources
-from triptych.jobs.workspace import Workspace
 from triptych.running.result_files import FoundFile
 from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
+from triptych.stages.frozen_code import open_code, store_code
 from triptych.stages.preflight import preflight
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
@@ -37,62 +49,81 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What `partition` made: the number of chunks, their bytes, and who runs which."""
+class Partitioned:
+    """What `partition` made, or found made: the plan, and by which digest it is known."""
 
-    chunks: int
-    bytes: int
-    packs: list[Pack]
+    ref: PlanRef
+    plan: Plan
 
 
-def partition(job: Job) -> Plan:
-    """Cut the sources into chunks and write the chunk list; a list that is there already is kept."""
-    workspace = job.workspace
-    frozen = load_frozen(workspace)
-    if frozen and workspace.is_cut():
-        check_code(frozen, job.template)
-        _log.info("The chunk list is there already and is kept.")
+def partition(job: NewJob) -> Partitioned:
+    """Freeze the job and cut its sources into chunks; a plan that is there already is kept.
+
+    Of several that do so at once, the first to write its plan counts, and the others return that.
+    """
+    ref = newest_plan(job.workspace)
+    if ref:
+        _log.info("The plan is there already and is kept.")
     else:
-        _freeze_and_cut(job)
-    plan = _plan(workspace, job.spec.config, job.template.app, job.settings)
+        ref = put_plan(job.workspace, _planned(job))
+    plan = read_plan(job.workspace, ref)
+    check_package(plan)
     _log.info("%d chunk(s) in %d task(s).", plan.chunks, len(plan.packs))
-    return plan
+    return Partitioned(ref, plan)
 
 
-def _freeze_and_cut(job: Job) -> None:
-    images = preflight(job.settings, job.spec, job.template.blocks, job.workspace, job.stores)
-    sources = resolve_sources(job.spec.sources, job.stores)
-    blocks = {role: FrozenBlock.of(block, images[role]) for role, block in job.template.blocks.items()}
-    save_frozen(job.workspace, FrozenJob(job.spec, job.started, blocks, tuple(sources)))
+def _planned(job: NewJob) -> Plan:
+    """Plan 0, not yet written, with all that it names stored under a token of this attempt's own."""
+    workspace, token = job.workspace, secrets.token_hex(8)
+    images = preflight(job.settings, job.spec, job.blocks, workspace, job.stores)
+    sources = tuple(resolve_sources(job.spec.sources, job.stores))
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")
-    engine = job.template.blocks[Role.PARTITIONER]
     runner = replace(BlockRunner.of(job), images=images)
     limits = UploadLimits(job.settings.transfer_parallelism, job.settings.engine_memory_bytes // MEMORY_SHARE)
-    with (
-        cut(engine, job.spec.params[Role.PARTITIONER], sources, job.stores, runner) as made,
-        job.workspace.store.writer(job.workspace.chunk_list_uri) as out,
-    ):
-        scratch = resources().scratch
-        chunks = ChunkStore(job.workspace, sources, engine.tag, scratch)
-        selection = Selection(made, job.spec.config["sample"])
-        write_chunk_list(chunks.entries(selection, limits), out, scratch)
+    share = partial(_shares, job.spec.config, job.blocks[Role.APP], job.settings)
+    with workbench(job.settings) as work:
+        blocks = {role: store_code(workspace, block, images[role], work) for role, block in job.blocks.items()}
+        saved = save_job(workspace, token, FrozenJob(job.spec, time.time(), sources))
+        engine = open_code(workspace, blocks[Role.PARTITIONER], work)
+        chunks = ChunkStore(workspace, sources, engine.tag, work, token)
+        with cut(engine, job.spec.params[Role.PARTITIONER], sources, job.stores, runner, work) as made:
+            selection = Selection(made, job.spec.config["sample"])
+            listed = write_chunk_list(chunks.entries(selection, limits), workspace, token, work, share)
         check_work(engine, sources, selection.chunks, allow_empty=job.spec.config["allowEmpty"])
     if selection.note:
         _log.warning("%s", selection.note)
+    return Plan(
+        generation=0,
+        package=PACKAGE,
+        token=token,
+        job=saved,
+        chunk_list=listed.file,
+        chunks=listed.chunks,
+        size=listed.size,
+        blocks=blocks,
+        packs=listed.packs,
+    )
 
 
 @contextmanager
 def cut(
-    engine: Block, params: Mapping[str, Any], sources: Sequence[SourceEntry], stores: Stores, runner: BlockRunner
+    engine: Block,
+    params: Mapping[str, Any],
+    sources: Sequence[SourceEntry],
+    stores: Stores,
+    runner: BlockRunner,
+    work: Path,
 ) -> Iterator[Iterable[Chunk]]:
-    """What the partitioner makes of these sources, one chunk after the other, while the context lasts."""
-    with workbench(runner.settings) as work:
-        objects = engine_sources(sources, stores, work)
-        if engine.platform is Platform.PYTHON:
-            with loaded_engine(engine, "partition") as make:
-                yield make(objects, params)
-        else:
-            yield _container_chunks(objects, partial(runner.run_engine, engine, params, work, limits=None))
+    """What the partitioner makes of these sources, one chunk after the other, while the context lasts.
+
+    `work` is that of a `workbench`.
+    """
+    objects = engine_sources(sources, stores, work)
+    if engine.platform is Platform.PYTHON:
+        with loaded_engine(engine, "partition") as make:
+            yield make(objects, params)
+    else:
+        yield _container_chunks(objects, partial(runner.run_engine, engine, params, work, limits=None))
 
 
 def _container_chunks(
@@ -117,12 +148,10 @@ def _container_chunks(
         yield Chunk.of_file(path)
 
 
-def _plan(workspace: Workspace, config: Mapping[str, Any], app: Block, settings: Settings) -> Plan:
-    chunks = size = 0
-    for entry in workspace.chunks():
-        chunks, size = chunks + 1, size + entry.size
+def _shares(config: Mapping[str, Any], app: Block, settings: Settings, chunks: int) -> list[Pack]:
+    """The packs of so many chunks, as the job, else the app, else the settings ask."""
     per_task = config["chunksPerTask"]
     if per_task == "auto" and app.chunks_per_task:
         per_task = app.chunks_per_task
     most = config["maxConcurrency"] or (settings.max_tasks if per_task == "auto" else MOST_TASKS)
-    return Plan(chunks, size, packs(chunks, per_task, most))
+    return packs(chunks, per_task, most)

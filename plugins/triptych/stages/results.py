@@ -1,30 +1,43 @@
-"""What an assembler sees of the committed results: each under a name that no other file of the job has."""
+"""What an assembler sees of the results that count: each under a name that no other file of the job has."""
 
 from __future__ import annotations
 
+import io
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from triptych.errors import EngineError
-from triptych.jobs.workspace import ChunkEntry, Commit, Workspace
-from triptych.storage import FileEntry, ObjectInfo, Store
-from triptych.storage.copying import checked, save
+from triptych.jobs.pack_log import Attempted, ResultFile
+from triptych.jobs.workspace import ChunkEntry, Workspace
+from triptych.stages.packed import PackedResults
+from triptych.storage import ObjectInfo
+from triptych.storage.copying import checked, file_range, save
 
 OUTPUT_LIST = "output.json"
 """Ends the output: a destination without it is not whole."""
 
 
 class ResultObject:
-    """One file of one chunk's result (`triptych.engines.Result`); `uri` in `store` is where it lies."""
+    """One file of one chunk's result (`triptych.engines.Result`)."""
 
     def __init__(
-        self, store: Store, uri: str, chunk: ChunkEntry, file: FileEntry, flat_name: str, scratch: Path
+        self,
+        workspace: Workspace,
+        packed: PackedResults,
+        chunk: ChunkEntry,
+        file: ResultFile,
+        flat_name: str,
+        scratch: Path,
     ) -> None:
         """`scratch` is the folder for a local copy, under `flat_name`."""
-        self.store = store
-        self.uri = uri
+        self.store = workspace.store
+        self.uri = workspace.uri(file.object)
+        self.is_object = file.offset is None
+        """Whether the object at `uri` is this file and no more, so that a store can copy it by itself."""
         self.chunk = chunk.number
         self.chunk_name = chunk.name
         self.metadata: Mapping[str, Any] = chunk.metadata
@@ -33,6 +46,8 @@ class ResultObject:
         self.flat_name = flat_name
         self.size = file.size
         self.sha256 = file.sha256
+        self._file = file
+        self._packed = packed
         self._scratch = scratch
 
     def error(self, text: str) -> EngineError:
@@ -41,12 +56,18 @@ class ResultObject:
 
     def open(self) -> BinaryIO:
         """As `Input.open`."""
-        return self.store.open(ObjectInfo(self.uri, self.size, self.store.stat(self.uri).etag))
+        if self.is_object or not self.size:
+            return self.store.open(ObjectInfo(self.uri, self.size, self.store.stat(self.uri).etag))
+        return FileSlice(*self._packed.locate(self._file), self.size).buffered()
 
     def stream(self) -> Iterator[bytes]:
-        """As `Input.stream`, checked against what was committed."""
-        blocks = self.store.stream(self.uri) if self.size else iter(())
-        return checked(blocks, self.size, self.sha256, f"result {self.name!r} of chunk {self.chunk}")
+        """As `Input.stream`, checked against what its log says."""
+        if not self.size:
+            return iter(())
+        if self.is_object:
+            label = f"result {self.name!r} of chunk {self.chunk}"
+            return checked(self.store.stream(self.uri), self.size, self.sha256, label)
+        return file_range(*self._packed.locate(self._file), self.size)
 
     def local_path(self) -> Path:
         """As `Input.local_path`."""
@@ -56,28 +77,56 @@ class ResultObject:
         return path
 
 
+class FileSlice(io.RawIOBase):
+    """`size` bytes of a local file from `offset`, as a file of their own."""
+
+    def __init__(self, path: Path, offset: int, size: int) -> None:
+        self._source = path.open("rb", buffering=0)
+        self._offset, self._size, self._position = offset, size, 0
+
+    def buffered(self) -> io.BufferedReader:
+        """With a buffer before it, which closes it when it is closed."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # typeshed: Buffer
+        wanted = min(len(buffer), self._size - self._position)
+        if wanted <= 0:
+            return 0
+        count = os.preadv(self._source.fileno(), [memoryview(buffer)[:wanted]], self._offset + self._position)
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+
+@contextmanager
 def read_results(
-    workspace: Workspace, chunks: Iterable[ChunkEntry], commits: Mapping[int, Commit], scratch: Path
-) -> list[ResultObject]:
-    """Every committed file of these chunks as the assembler sees it, by chunk number, then name."""
-    rows = [
-        (chunk, commits[chunk.number], file)
-        for chunk in chunks
-        if chunk.number in commits
-        for file in commits[chunk.number].files
-    ]
-    flat = flat_names([(chunk.number, file.name) for chunk, _, file in rows])
-    return [
-        ResultObject(
-            workspace.store,
-            workspace.result_uri(chunk.number, commit.attempt, file.name),
-            chunk,
-            file,
-            name,
-            scratch,
-        )
-        for (chunk, commit, file), name in zip(rows, flat, strict=True)
-    ]
+    workspace: Workspace, chunks: Iterable[ChunkEntry], done: Mapping[int, Attempted], scratch: Path
+) -> Iterator[list[ResultObject]]:
+    """Every file of these chunks' results as the assembler sees it, by chunk number, then name, while it lasts."""
+    rows = [(chunk, file) for chunk in chunks if chunk.number in done for file in done[chunk.number].files]
+    flat = flat_names([(chunk.number, file.name) for chunk, file in rows])
+    with closing(PackedResults(workspace, [file for _, file in rows], scratch)) as packed:
+        yield [
+            ResultObject(workspace, packed, chunk, file, name, scratch)
+            for (chunk, file), name in zip(rows, flat, strict=True)
+        ]
 
 
 def flat_names(names: Sequence[tuple[int, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The second stage, once per pack: the app on each chunk that has no commit yet, in one container."""
+"""The second stage, once per pack: the app on each chunk that has no result yet, in one container."""
 
 from __future__ import annotations
 
@@ -6,36 +6,56 @@ import json
 import logging
 import secrets
 import shutil
+import socket
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from triptych.blocks import Role
-from triptych.errors import ChunkError, ImageError, TriptychError
-from triptych.jobs.job import Job
-from triptych.jobs.packs import Pack
-from triptych.jobs.workspace import ChunkEntry, Commit, Workspace
-from triptych.running import Session, Stop, Unit, Usage, unit_folder
-from triptych.running.result_files import FoundFile, ResultLimits, result_files
+from triptych.errors import (
+    ChunkError,
+    IntegrityError,
+    ObjectNotFoundError,
+    SourceError,
+    StorageAccessError,
+    StorageError,
+    TriptychError,
+    VerdictError,
+)
+from triptych.jobs.job import PlannedJob, check_time
+from triptych.jobs.pack_log import Attempted, PackLog
+from triptych.jobs.workspace import ChunkEntry
+from triptych.running import Session, Stop, Unit, UnitError, Usage, unit_folder
+from triptych.running.result_files import ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
+from triptych.running.time_limit import time_limit
 from triptych.stages.chunk_reader import ChunkReader
+from triptych.stages.frozen_code import open_code
+from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
-from triptych.storage import FileEntry
-from triptych.storage.copying import copy_stream, file_blocks, save
+from triptych.storage.copying import save
 
 SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""
+MOST_LOST = 3
+"""After so many chunks that a worker could not read or keep, it leaves the rest to another attempt, too."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Launch:
+    """Which of a pack's attempts this is: `round` is that of a launch or a repair, `number` counts from 1 in it."""
+
+    round: str
+    number: int = 1
+
+
+@dataclass(frozen=True)
 class ChunkOutcome:
-    """How one chunk ended in this attempt; `error` is None when its result is committed."""
+    """How one chunk ended in this attempt; `error` is None when it has a result, and final otherwise."""
 
     number: int
     seconds: float
@@ -43,79 +63,168 @@ class ChunkOutcome:
 
 
 def run_pack(
-    job: Job,
-    pack: Pack,
-    attempt: int,
+    job: PlannedJob,
+    first: int,
+    launch: Launch,
     on_chunk: Callable[[ChunkOutcome], None] | None = None,
     stop: Stop | None = None,
 ) -> int:
-    """Run the app on the pack's chunks that have no commit yet; returns how many ran.
+    """Run the app on what of the pack that begins with chunk `first` has no result yet; returns how many ran.
 
-    A failed chunk does not stop the others. Raises ChunkError with all failures at the end, and KeyboardInterrupt
-    when `stop` was asked for.
+    A failed chunk does not stop the others, and is tried again after them while it has tries left in this round.
+    Raises VerdictError with all failures at the end; what another worker may do better (StorageError, ContainerError)
+    as it came; TimeLimitError when the job's time is over, and KeyboardInterrupt when `stop` was asked for.
     """
-    stop = stop or Stop()
-    todo = [entry for entry in _entries(job.workspace, pack) if job.workspace.read_commit(entry.number) is None]
+    pack = job.plan.pack_at(first)
+    log = PackLog(job.workspace, job.plan, pack)
+    done = log.read().done
+    todo = [entry for entry in job.plan.lines_of(job.workspace, pack) if entry.number not in done]
     if not todo:
-        _log.info("Every chunk of this pack is committed already.")
+        _log.info("Every chunk of this pack has its result already.")
         return 0
-    reader = ChunkReader(job.workspace, job.sources, job.stores)
-    # The token keeps a zombie of the same try apart from us.
-    results = ResultStore(
-        job.workspace,
-        f"{attempt}-{secrets.token_hex(4)}",
-        ResultLimits.of(job.settings),
-        job.settings.transfer_parallelism,
-    )
-    params, time_limit_s = job.spec.params[Role.APP], job.spec.config["jobTimeout"]
-
-    def run_chunk(entry: ChunkEntry, session: Session, folder: Path) -> None:
-        _check_deadline(job.started, time_limit_s)
-        unit = Unit(Role.APP, folder, params, _chunk_variables(entry, pack["chunks"], job.run_id))
-        save(reader.blocks(entry), folder / "in" / "data.bin")
-        results.commit(entry.number, folder / "out", session.run(unit))
-
-    failures: list[str] = []
-    with (
-        scratch_folder(job.settings.scratch) as work,
-        BlockRunner.of(job).session(job.template.app, work, pack["first"], stop) as session,
-    ):
-        for entry in todo:
-            stop.check()
-            outcome = _attempted(entry, work, partial(run_chunk, entry, session))
-            if outcome.error:
-                job.workspace.put_error(entry.number, outcome.error)
-                failures.append(outcome.error)
-                _log.error("%s", outcome.error)
-            if on_chunk:
-                on_chunk(outcome)
-    if failures:
-        shown = "\n".join(failures[:SHOWN_FAILURES])
-        msg = f"{len(failures)} of {len(todo)} chunk(s) failed.\n{shown}"
-        raise ChunkError(msg)
+    is_careful = launch.number > 1 or log.position.number > 0
+    with scratch_folder(job.settings.scratch) as work, _until(job, stop or Stop()) as ending:
+        app = open_code(job.workspace, job.plan.blocks[Role.APP], work)
+        token = secrets.token_hex(8)
+        name = f"{job.plan.generation}/{pack.key}/{token}"
+        limits = JournalLimits(job.settings.part_bytes, job.settings.transfer_parallelism)
+        with (
+            Journal(job.workspace, log, name, work, limits, is_careful=is_careful) as journal,
+            BlockRunner.of(job).session(app, work, first, ending) as session,
+        ):
+            reader = ChunkReader(job.workspace, job.sources, job.stores, todo)
+            attempt = _Attempt(job, launch.round, token, work, reader, session, journal)
+            failed = _run_all(todo, attempt, job.tries_of(app), on_chunk or _unheard, ending)
+    if failed:
+        shown = "\n".join(failed[:SHOWN_FAILURES])
+        msg = f"{len(failed)} of {len(todo)} chunk(s) failed.\n{shown}"
+        raise VerdictError(msg)
     return len(todo)
 
 
-def _entries(workspace: Workspace, pack: Pack) -> list[ChunkEntry]:
-    """The pack's lines of the chunk list, which is read no further than that."""
-    with closing(workspace.chunks()) as chunks:
-        return list(islice(chunks, pack["first"], pack["first"] + pack["count"]))
+def _unheard(_: ChunkOutcome) -> None:
+    """Nobody listens."""
 
 
-def _attempted(entry: ChunkEntry, work: Path, run: Callable[[Path], None]) -> ChunkOutcome:
-    """Run one chunk in a folder of its own, which is gone afterwards; a failure that concerns it alone is told."""
-    started = time.monotonic()
-    folder = unit_folder(work, str(entry.number))
+def _run_all(
+    todo: Sequence[ChunkEntry], attempt: _Attempt, tries: int, on_chunk: Callable[[ChunkOutcome], None], stop: Stop
+) -> list[str]:
+    """Run the chunks, those that failed again after the others; the errors of those that have no try left.
+
+    A chunk that this worker could not read or keep is left for the next attempt, and its error raised at the end.
+    """
+    queue, failed = deque(todo), list[str]()
+    lost: list[StorageError] = []
+    while queue and len(lost) < MOST_LOST:
+        stop.check()
+        entry = queue.popleft()
+        try:
+            tried = attempt.run(entry)
+        except StorageError as error:
+            _log.warning("Chunk %d (%s) is left for the next attempt: %s", entry.number, entry.name, error)
+            lost.append(error)
+            continue
+        count = attempt.journal.state.tried(entry.number, attempt.round)
+        if tried.error and tried.is_worth_another and count < tries:
+            _log.warning("%s\nIt is tried again after the others: try %d of %d.", tried.error, count + 1, tries)
+            queue.append(entry)
+            continue
+        if tried.error:
+            _log.error("%s", tried.error)
+            failed.append(tried.error)
+        on_chunk(ChunkOutcome(entry.number, tried.seconds, tried.error))
+    if lost:
+        raise lost[0]
+    return failed
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """How one try ended."""
+
+    seconds: float
     error: str | None = None
-    try:
-        run(folder)
-    except ImageError:
-        raise  # No other chunk would fare better.
-    except (TriptychError, OSError) as failure:
-        error = f"Chunk {entry.number} ({entry.name}): {failure}"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return ChunkOutcome(entry.number, time.monotonic() - started, error)
+    is_worth_another: bool = True
+
+
+class _Attempt:
+    """One worker's attempt at one pack: runs chunks in its session, and keeps what they did in its journal."""
+
+    def __init__(
+        self,
+        job: PlannedJob,
+        round_: str,
+        token: str,
+        work: Path,
+        reader: ChunkReader,
+        session: Session,
+        journal: Journal,
+    ) -> None:
+        self.journal = journal
+        self.round = round_
+        self._job = job
+        self._token = token
+        self._work = work
+        self._reader = reader
+        self._session = session
+        self._limits = ResultLimits.of(job.settings)
+        self._serial = 0
+
+    def run(self, entry: ChunkEntry) -> _Tried:
+        """One try at one chunk, in a folder of its own that is gone afterwards; StorageError where we are to blame."""
+        folder = unit_folder(self._work, f"{entry.number}-{self._serial}")
+        try:
+            return self._run(entry, folder)
+        except StorageError:
+            raise
+        except OSError as error:
+            msg = f"{error.filename or self._work}: {error.strerror or error}. Is the worker's disk full or read-only?"
+            raise StorageError(msg) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, entry: ChunkEntry, folder: Path) -> _Tried:
+        began, clock, log_offset = time.time(), time.monotonic(), self.journal.log.size
+        tried = Attempted(
+            chunk=entry.number,
+            attempt=self._token,
+            serial=self._serial,
+            round=self.round,
+            started=began,
+            seconds=0.0,
+            worker=socket.gethostname(),
+            bytes_in=entry.size,
+        )
+        self._serial += 1
+        try:
+            usage = self._script(entry, folder)
+            files = result_files(folder / "out", self._limits)
+        except (ChunkError, SourceError, IntegrityError, ObjectNotFoundError, StorageAccessError) as failure:
+            tried = _failed(tried, failure, f"Chunk {entry.number} ({entry.name}): {failure}")
+            is_worth_another, files = failure.retryable, []
+        else:
+            tried, is_worth_another = _measured(replace(tried, exit_code=0), usage), False
+        tried = replace(tried, seconds=time.monotonic() - clock)
+        self.journal.add(tried, files, log_offset)
+        return _Tried(tried.seconds, tried.error, is_worth_another)
+
+    def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
+        save(self._reader.blocks(entry), folder / "in" / "data.bin")
+        variables = _chunk_variables(entry, self._job.plan.chunks, self._job.run_id)
+        unit = Unit(Role.APP, folder, self._job.spec.params[Role.APP], variables, self.journal.log)
+        return self._session.run(unit)
+
+
+def _failed(tried: Attempted, failure: TriptychError, error: str) -> Attempted:
+    if not isinstance(failure, UnitError):
+        return replace(tried, error=error)
+    return _measured(replace(tried, error=error, exit_code=failure.script_exit_code), failure.usage)
+
+
+def _measured(tried: Attempted, usage: Usage | None) -> Attempted:
+    if usage is None:
+        return tried
+    return replace(tried, cpu_seconds=usage.cpu_seconds, peak_memory_bytes=usage.peak_memory_bytes)
 
 
 def _chunk_variables(entry: ChunkEntry, chunks: int, job_id: str) -> dict[str, str]:
@@ -128,38 +237,18 @@ def _chunk_variables(entry: ChunkEntry, chunks: int, job_id: str) -> dict[str, s
     }
 
 
-def _check_deadline(started: float, limit_s: float) -> None:
-    if time.time() - started > limit_s:
-        msg = f"the job has run longer than its jobTimeout of {limit_s} s; not begun."
-        raise ChunkError(msg)
-
-
-class ResultStore:
-    """Stores and commits what one attempt's chunks left."""
-
-    def __init__(self, workspace: Workspace, attempt: str, limits: ResultLimits, parallelism: int) -> None:
-        """`attempt` is unique in the job; `parallelism` files are sent at once."""
-        self._workspace = workspace
-        self._attempt = attempt
-        self._limits = limits
-        self._parallelism = parallelism
-
-    def commit(self, number: int, folder: Path, usage: Usage) -> bool:
-        """Make the files below `folder` the chunk's result; False when another attempt was first.
-
-        Then they stay all the same: no attempt deletes results. ChunkError for files that are refused.
-        """
-        stored = self._upload(number, result_files(folder, self._limits))
-        commit = Commit(number, self._attempt, stored, usage.seconds, usage.cpu_seconds, usage.peak_memory_bytes)
-        return self._workspace.commit(commit)
-
-    def _upload(self, number: int, files: Sequence[FoundFile]) -> tuple[FileEntry, ...]:
-        def send(file: FoundFile) -> FileEntry:
-            uri = self._workspace.result_uri(number, self._attempt, file.name)
-            sent = copy_stream(file_blocks(file.path), self._workspace.store, uri)
-            return FileEntry(file.name, sent.size, sent.sha256)
-
-        if len(files) < 2:
-            return tuple(send(file) for file in files)
-        with ThreadPoolExecutor(self._parallelism) as pool:
-            return tuple(pool.map(send, files))
+@contextmanager
+def _until(job: PlannedJob, stop: Stop) -> Iterator[Stop]:
+    """A stop that is asked for when `stop` is, and when the job's time is over: TimeLimitError then."""
+    check_time(job)
+    ending = Stop()
+    with time_limit(job.deadline - time.time(), ending.ask) as expired:
+        try:
+            with stop.register(ending.ask):
+                yield ending
+                ending.check()
+        except KeyboardInterrupt:
+            if not expired.is_set():
+                raise
+            check_time(job)
+            raise

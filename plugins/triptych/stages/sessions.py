@@ -13,7 +13,7 @@ from triptych.connections import secret_environment
 from triptych.engines.runtime.allocator import keep_freed_memory
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import ChunkError, EngineError
-from triptych.jobs.job import Job
+from triptych.jobs.job import Job, PlannedJob
 from triptych.running import Cache, RunSpec, Session, Stop, Unit, open_session, unit_folder
 from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
@@ -33,8 +33,11 @@ class BlockRunner:
 
     @classmethod
     def of(cls, job: Job) -> BlockRunner:
-        """With all that this job says of how its blocks are run."""
-        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], job.images)
+        """With all that this job says of how its blocks are run; by the images of its plan, when it has one."""
+        images = {}
+        if isinstance(job, PlannedJob):
+            images = {role: block.digest for role, block in job.plan.blocks.items()}
+        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], images)
 
     @contextmanager
     def session(self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None) -> Iterator[Session]:

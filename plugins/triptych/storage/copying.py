@@ -30,16 +30,17 @@ class HashingWriter:
         return len(data)
 
 
-def checked(blocks: Iterable[bytes], size: int, sha256: str | None, label: str) -> Iterator[bytes]:
-    """Pass the blocks on; IntegrityError after the last unless all have this size and digest (None: size only)."""
+def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label: str) -> Iterator[bytes]:
+    """Pass the blocks on; IntegrityError after the last unless all have this size and digest, where these are given."""
     digest, seen = hashlib.sha256(), 0
     for block in blocks:
         seen += len(block)
         if sha256 is not None:
             digest.update(block)
         yield block
-    if seen != size or (sha256 is not None and digest.hexdigest() != sha256):
-        msg = f"{label}: {seen} bytes with another SHA-256 or size than committed ({size} bytes)."
+    if size not in (None, seen) or (sha256 is not None and digest.hexdigest() != sha256):
+        expected = "" if size is None else f" ({size} bytes)"
+        msg = f"{label}: {seen} bytes with another SHA-256 or size than committed{expected}."
         raise IntegrityError(msg)
 
 
@@ -64,4 +65,13 @@ def file_blocks(path: Path) -> Iterator[bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as source:
         while block := source.read(BLOCK_BYTES):
+            yield block
+
+
+def file_range(path: Path, offset: int, length: int) -> Iterator[bytes]:
+    """`length` bytes of a local file from `offset`, fewer where it ends, in blocks of BLOCK_BYTES."""
+    with path.open("rb") as source:
+        source.seek(offset)
+        while length > 0 and (block := source.read(min(BLOCK_BYTES, length))):
+            length -= len(block)
             yield block

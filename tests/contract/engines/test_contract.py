@@ -147,7 +147,7 @@ def test_a_corrupt_file_is_named_and_leaves_nothing(case: Split, settings: Setti
         split(settings, case.engine, [path], case.params)
     assert path.name in str(caught.value)
     assert left_behind(settings) == []
-    assert list(tmp_path.rglob("chunks.jsonl")) == []
+    assert list(tmp_path.rglob("plans/*.json")) == []
 
 
 @pytest.mark.parametrize("case", [case for case in SPLITS if case.grow], ids=_id)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine_harness import Results, finished, join
-from triptych.jobs.workspace import Commit
+from triptych.jobs.pack_log import entry_name
 from triptych.settings import Settings
 from triptych.stages.assemble import assemble
-from triptych.storage import FileEntry
 
 BLOCK = bytes(1 << 24)
 
@@ -21,16 +20,21 @@ BLOCK = bytes(1 << 24)
 def test_a_file_of_more_than_4_gib(settings: Settings) -> None:
     size = (1 << 32) + 3
     job = finished(settings, "zip", [Results({"small.txt": b"small"}), Results({})], {})
-    large = Path(job.workspace.result_uri(1, "2-x", "large.bin").removeprefix("file://"))
-    large.parent.mkdir(parents=True)
+    (pack,) = job.plan.packs
     # A hole, which takes no space.
+    large = Path(job.workspace.uri("results/large").removeprefix("file://"))
     large.touch()
     os.truncate(large, size)
     digest = hashlib.sha256(bytes(3))
     for _ in range(size // len(BLOCK)):
         digest.update(BLOCK)
-    Path(job.workspace.commit_uri(1).removeprefix("file://")).unlink()
-    job.workspace.commit(Commit(1, "2-x", (FileEntry("large.bin", size, digest.hexdigest()),), 0.0))
+    entry = entry_name(0, pack, 1)
+    said = job.workspace.read_json(entry)
+    assert said is not None
+    said["done"][1]["files"] = [
+        {"name": "large.bin", "size": size, "sha256": digest.hexdigest(), "object": "results/large", "offset": None}
+    ]
+    job.workspace.put_json(entry, said)
     found = assemble(job)
     archive = Path(found.uri.removeprefix("file://")) / "output.zip"
     subprocess.run(["unzip", "-tq", archive], check=True, stdout=subprocess.DEVNULL)

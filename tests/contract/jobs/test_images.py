@@ -19,12 +19,11 @@ from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Template
 from triptych.errors import ImageError, ManifestError
 from triptych.jobs.job import load_job, new_job
-from triptych.jobs.packs import Pack
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import Runner, Settings
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
-from triptych.stages.run_pack import run_pack
+from triptych.stages.run_pack import Launch, run_pack
 
 pytestmark = pytest.mark.docker
 SMALL = "triptych-tests/shell:1"
@@ -64,9 +63,9 @@ def _run(settings: Settings, template: Template, tmp_path: Path) -> str:
     source = tmp_path / "source.txt"
     source.write_text("a line\n")
     spec = build_job_spec(template, {"dataSource": source.as_uri()})
-    partition(new_job(settings, template, spec, template.id, "run"))
-    job = load_job(settings, template, template.id, "run")
-    run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+    done = partition(new_job(settings, template, spec, template.id, "run"))
+    job = load_job(settings, template.id, "run", done.ref)
+    run_pack(job, 0, Launch("1"))
     return Path(assemble(job).uri.removeprefix("file://"), "output.txt").read_text()
 
 

@@ -19,13 +19,13 @@ import pytest
 from tests.support.include_folders import JOINED, WORDS, write_app, write_engine
 from triptych.blocks import Template
 from triptych.errors import ChunkError, SourceError, TriptychError
-from triptych.jobs.job import Job, load_job, new_job
-from triptych.jobs.packs import Pack
+from triptych.jobs.job import PlannedJob, load_job, new_job
+from triptych.jobs.pack_log import Attempted, read_states
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import PROJECT, Runner, Settings
 from triptych.stages.assemble import Outcome, assemble
-from triptych.stages.partition import Plan, partition
-from triptych.stages.run_pack import run_pack
+from triptych.stages.partition import partition
+from triptych.stages.run_pack import Launch, run_pack
 
 RUNNERS = [
     "process",
@@ -63,16 +63,25 @@ def runner(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     return dataclasses.replace(settings, runner=Runner(name), docker_files=files or "auto")
 
 
-def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> tuple[Job, Plan]:
-    plan = partition(new_job(settings, template, build_job_spec(template, conf), template.id, "run"))
-    return load_job(settings, template, template.id, "run"), plan
+def _start(settings: Settings, template: Template, conf: Mapping[str, Any]) -> PlannedJob:
+    """The job once it is planned, without tries after the first unless `conf` says so."""
+    once = {"chunksPerTask": 100, **conf.get("config", {})}
+    spec = build_job_spec(template, {**conf, "config": once})
+    done = partition(new_job(settings, template, spec, template.id, "run"))
+    return load_job(dataclasses.replace(settings, retries=0), template.id, "run", done.ref)
 
 
 def _run(settings: Settings, template: Template, conf: Mapping[str, Any]) -> Outcome:
-    job, plan = _start(settings, template, conf)
-    for pack in plan.packs:
-        run_pack(job, pack, 1)
+    job = _start(settings, template, conf)
+    for pack in job.plan.packs:
+        run_pack(job, pack.first, Launch("1"))
     return assemble(job)
+
+
+def _done(job: PlannedJob) -> dict[int, Attempted]:
+    """What counts of each chunk, by its number."""
+    states = read_states(job.workspace, job.plan).values()
+    return {number: tried for _, state in states for number, tried in state.done.items()}
 
 
 def _text(tmp_path: Path, text: str) -> str:
@@ -132,26 +141,27 @@ if os.environ["CHUNK_NUMBER"] == "1":
 open(os.path.join(os.environ["TASK_RESULTS_DIR"], "r"), "w").write("x")
 """
     template = write_app(tmp_path, script, template=REPLICAS)
-    job, _ = _start(runner, template, {})
+    job = _start(runner, template, {})
     with pytest.raises(ChunkError, match=r"Chunk 1 .*exit code 3(?s:.*)about to fail"):
-        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
-    before = {n: job.workspace.read_commit(n) for n in (0, 2)}
+        run_pack(job, 0, Launch("1"))
+    before = _done(job)
+    assert sorted(before) == [0, 2]
     with pytest.raises(ChunkError, match="1 of 3 chunks have no result"):
         assemble(job)
     again: list[int] = []
     with pytest.raises(ChunkError):
-        run_pack(job, Pack(first=0, count=3, chunks=3), 2, lambda outcome: again.append(outcome.number))
+        run_pack(job, 0, Launch("2"), lambda outcome: again.append(outcome.number))
     assert again == [1]
-    assert before == {n: job.workspace.read_commit(n) for n in (0, 2)}
+    assert before == _done(job)
     _nothing_left(runner)
 
 
 def test_tolerated_failures_are_listed(runner: Settings, tmp_path: Path) -> None:
     script = 'test "$CHUNK_NUMBER" != 2 && echo x > "$TASK_RESULTS_DIR/r.txt"'
     template = write_app(tmp_path, script, entrypoint="main.sh", template=REPLICAS)
-    job, _ = _start(runner, template, {"config": {"toleratedFailurePercentage": 34}})
+    job = _start(runner, template, {"config": {"toleratedFailurePercentage": 34}})
     with pytest.raises(ChunkError):
-        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
+        run_pack(job, 0, Launch("1"))
     assert assemble(job).failed == [2]
 
 
@@ -162,19 +172,19 @@ if os.environ["CHUNK_NUMBER"] == "0":
     threading.Event().wait()
 """
     template = write_app(tmp_path, script, template=REPLICAS)
-    job, _ = _start(runner, template, {"config": {"taskTimeout": 3}})
+    job = _start(runner, template, {"config": {"taskTimeout": 3}})
     with pytest.raises(ChunkError, match=r"1 of 3 chunk(?s:.*)longer than its timeout of 3 s"):
-        run_pack(job, Pack(first=0, count=3, chunks=3), 1)
-    assert job.workspace.committed() == {1, 2}
+        run_pack(job, 0, Launch("1"))
+    assert sorted(_done(job)) == [1, 2]
     _nothing_left(runner)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "/etc"])
 def test_a_link_is_refused(runner: Settings, tmp_path: Path, target: str) -> None:
     template = write_app(tmp_path, f'ln -s {target} "$TASK_RESULTS_DIR/r"', entrypoint="main.sh")
-    job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
+    job = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="'r' is a link"):
-        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+        run_pack(job, 0, Launch("1"))
 
 
 def test_5000_files_and_none(runner: Settings, tmp_path: Path) -> None:
@@ -202,25 +212,24 @@ while len(list(folder.iterdir())) < 2:
 Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(name)
 """
     template = write_app(tmp_path, script.replace("FOLDER", tmp_path.name))
-    job, _ = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
+    job = _start(runner, template, {"dataSource": _text(tmp_path, "x")})
     with ThreadPoolExecutor(2) as pool:
-        done = [pool.submit(run_pack, job, Pack(first=0, count=1, chunks=1), attempt) for attempt in (1, 2)]
+        done = [pool.submit(run_pack, job, 0, Launch("1")) for _ in range(2)]
         assert [future.result() for future in done] == [1, 1]
-    written = {path.parent.name: path.read_text() for path in (tmp_path / "workspace").rglob("results/0/*/r.txt")}
+    written = {path.name: path.read_text() for path in (tmp_path / "workspace").rglob("results/0/0-1/*")}
     assert len(written) == 2  # No attempt deletes results, not even the loser its own.
-    commit = job.workspace.read_commit(0)
-    assert commit is not None
+    (file,) = _done(job)[0].files
     output = Path(unquote(urlsplit(assemble(job).uri).path))
-    assert [path.read_text() for path in output.glob("*.txt")] == [written[commit.attempt]]
+    assert [path.read_text() for path in output.glob("*.txt")] == [written[file.object.rpartition("/")[2]]]
     _nothing_left(runner)
 
 
 def test_a_changed_source_is_noticed(settings: Settings, tmp_path: Path) -> None:
     source = _text(tmp_path, "one\n")
-    job, _ = _start(settings, write_app(tmp_path, UPPER, template=LINES), {"dataSource": source})
+    job = _start(settings, write_app(tmp_path, UPPER, template=LINES), {"dataSource": source})
     _text(tmp_path, "two\n")
     with pytest.raises(ChunkError, match="changed after the job started"):
-        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+        run_pack(job, 0, Launch("1"))
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "empty/", "*.none"])
@@ -239,18 +248,18 @@ def test_files_outside_the_roots_are_refused(settings: Settings, tmp_path: Path)
 def test_out_of_memory_is_told_with_its_limit(settings: Settings, tmp_path: Path) -> None:
     script = "print('growing', flush=True); x = bytearray(400 * 2**20); print(len(x))"
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
-    job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
+    job = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match=r"ran out of memory: it went beyond its limit of 0.0625 GiB"):
-        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+        run_pack(job, 0, Launch("1"))
 
 
 @pytest.mark.docker
 def test_a_killed_child_is_out_of_memory_too(settings: Settings, tmp_path: Path) -> None:
     script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'x = bytearray(400 * 2**20)'])"
     template = write_app(tmp_path, script, manifest={"deviceRequirements": {"minMemory": 0.0625}})
-    job, _ = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
+    job = _start(dataclasses.replace(settings, runner=Runner.DOCKER), template, {"dataSource": _text(tmp_path, "x")})
     with pytest.raises(ChunkError, match="ran out of memory"):
-        run_pack(job, Pack(first=0, count=1, chunks=1), 1)
+        run_pack(job, 0, Launch("1"))
 
 
 @pytest.mark.docker
@@ -269,8 +278,8 @@ def test_sources_are_taken_in_order_of_their_names(settings: Settings, tmp_path:
     for name in ["é", "b/2", "b/10", "a", "b 1", "b-1"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    job, _ = _start(settings, write_app(tmp_path, UPPER), {"dataSource": f"{folder.as_uri()}/"})
-    assert [entry.name for entry in job.workspace.chunks()] == ["a", "b 1", "b-1", "10", "2", "é"]
+    job = _start(settings, write_app(tmp_path, UPPER), {"dataSource": f"{folder.as_uri()}/"})
+    assert [entry.name for entry in job.workspace.chunks(job.plan.chunk_list)] == ["a", "b 1", "b-1", "10", "2", "é"]
 
 
 def test_the_own_cache_outlives_a_chunk_and_the_shared_one_is_read_only(runner: Settings, tmp_path: Path) -> None:

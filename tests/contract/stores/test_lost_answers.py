@@ -1,31 +1,33 @@
-"""A commit whose answer is lost on its way: the client puts again by itself, and meets its own object."""
+"""An entry whose answer is lost on its way: the client puts again by itself, and meets its own object."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.losing_proxy import LosingProxy, Loss, losing_proxy
+from tests.support.pack_logs import planned, tried
 from tests.support.servers import Server, s3_connection
+from triptych.jobs.pack_log import PackLog
+from triptych.jobs.plan import PlanRef, put_plan, read_plan
 from triptych.jobs.workspace import Workspace
-from triptych.running import Usage
-from triptych.running.result_files import ResultLimits
 from triptych.settings import read_settings
-from triptych.stages.run_pack import ResultStore
 from triptych.storage import Stores
 
 CLIENT_ATTEMPTS = 3
-LIMITS = ResultLimits(files=10, bytes=1 << 20)
 
 
 @pytest.fixture(params=["reset", "500"])
 def proxy(request: pytest.FixtureRequest, s3_seaweed: str, store: Server) -> Iterator[LosingProxy]:
-    """Before SeaweedFS; the first answer to each commit's put is lost."""
+    """Before SeaweedFS; the first answer to each put of a plan and of an entry is lost."""
     loss: Loss = request.param
-    with losing_proxy(store.endpoint, lambda asked: asked.startswith("PUT") and "/results/" in asked, loss) as made:
+
+    def loses(asked: str) -> bool:
+        return asked.startswith("PUT") and ("/commits/" in asked or "/plans/" in asked)
+
+    with losing_proxy(store.endpoint, loses, loss) as made:
         yield made
 
 
@@ -35,29 +37,23 @@ def workspace(proxy: LosingProxy, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return Workspace(Stores(read_settings({})).open("s3://tests/w", "triptych_losing"), f"s3://tests/{uuid.uuid4()}")
 
 
-def _result(folder: Path, text: str) -> Path:
-    folder.mkdir()
-    (folder / "r.txt").write_text(text)
-    return folder
+def test_an_entry_whose_answer_was_lost_counts_once(workspace: Workspace, proxy: LosingProxy) -> None:
+    plan = planned(chunks=2)
+    ours = PackLog(workspace, plan, plan.packs[0])
+    state = ours.append([tried(0, "ours")])
+    assert len(proxy.lost) == 1
+    assert state.done[0].attempt == "ours"
+    assert ours.position.number == 1
+    second = PackLog(workspace, plan, plan.packs[0])
+    second.read()
+    assert second.append([tried(0, "other"), tried(1, "other")]).done[0].attempt == "ours"
+    assert ours.append([tried(1, "ours", serial=1)]).done[1].attempt == "other"
+    assert [name.rpartition("/")[2] for name in workspace.names("commits/")] == ["00000001.json", "00000002.json"]
 
 
-def test_a_commit_whose_answer_was_lost_counts_and_keeps_its_files(
-    workspace: Workspace, proxy: LosingProxy, tmp_path: Path
-) -> None:
-    results = ResultStore(workspace, "1-ours", LIMITS, 1)
-    assert results.commit(0, _result(tmp_path / "out", "kept"), Usage(1.0))
-    assert len(proxy.lost) == 2  # Of the file and of the commit.
-    commit = workspace.read_commit(0)
-    assert commit is not None
-    assert commit.attempt == "1-ours"
-    assert workspace.store.read(workspace.result_uri(0, "1-ours", "r.txt")) == b"kept"
-
-
-def test_the_second_of_two_attempts_deletes_nothing(workspace: Workspace, tmp_path: Path) -> None:
-    assert ResultStore(workspace, "1-first", LIMITS, 1).commit(0, _result(tmp_path / "first", "first"), Usage(1.0))
-    assert not ResultStore(workspace, "1-second", LIMITS, 1).commit(0, _result(tmp_path / "2", "second"), Usage(1.0))
-    commit = workspace.read_commit(0)
-    assert commit is not None
-    assert commit.attempt == "1-first"
-    texts = [workspace.store.read(workspace.result_uri(0, name, "r.txt")) for name in ("1-first", "1-second")]
-    assert texts == [b"first", b"second"]
+def test_a_plan_whose_answer_was_lost_is_ours(workspace: Workspace, proxy: LosingProxy) -> None:
+    plan = planned(chunks=2)
+    ref = put_plan(workspace, plan)
+    assert len(proxy.lost) == 1
+    assert read_plan(workspace, PlanRef.parse(str(ref))) == plan
+    assert put_plan(workspace, planned(chunks=3)) == ref

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from triptych.errors import EngineError, IntegrityError, ObjectNotFoundError
-from triptych.jobs.workspace import ChunkEntry
+from triptych.jobs.pack_log import ResultFile
+from triptych.jobs.workspace import ChunkEntry, Workspace
 from triptych.stages.destination import Destination
+from triptych.stages.packed import PackedResults
 from triptych.stages.results import ResultObject
 from triptych.storage import FileEntry, Store, TransferLimits, Writer
 from triptych.storage.files import FileStore
@@ -38,9 +40,11 @@ class CountingFiles(FileStore):
 
 
 def _result(store: Store, uri: str, scratch: Path, size: int = len(DATA)) -> ResultObject:
-    """The file at `uri`, as if its commit said that it has `size` bytes."""
-    file = FileEntry("r.bin", size, hashlib.sha256(DATA).hexdigest())
-    return ResultObject(store, uri, ChunkEntry(0, "chunk_0", 0), file, "r.bin", scratch)
+    """The file at `uri`, as if its log said that it has `size` bytes."""
+    root, _, name = uri.rpartition("/")
+    file = ResultFile("r.bin", size, hashlib.sha256(DATA).hexdigest(), name)
+    workspace = Workspace(store, root)
+    return ResultObject(workspace, PackedResults(workspace, [file], scratch), ChunkEntry(0, "c", 0), file, "r", scratch)
 
 
 def test_files_are_copied_without_being_read(tmp_path: Path) -> None:

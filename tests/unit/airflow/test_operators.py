@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from tests.support.include_folders import write_app
 from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
-from triptych.errors import ChunkError
+from triptych.errors import StorageError
 from triptych.jobs.packs import Pack
 
 TURNED = """
@@ -36,15 +37,30 @@ def source(include: Path, tmp_path: Path) -> Path:
     return path
 
 
+class Instance:
+    """A task instance, as far as ours use it; all share the XComs of the run."""
+
+    try_number = 1
+    max_tries = 2
+    said: ClassVar[dict[str, str]] = {}
+
+    def xcom_push(self, key: str, value: str) -> None:
+        self.said[key] = value
+
+    def xcom_pull(self, task_ids: str, key: str) -> str | None:
+        assert task_ids == "partition"
+        return self.said.get(key)
+
+
+@pytest.fixture(autouse=True)
+def _no_xcoms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Instance, "said", {})
+
+
 def _context(conf: dict[str, Any], **params: Any) -> Any:
     """What Airflow gives to a task, as far as ours read it; `params` are the form's fields."""
-    run = SimpleNamespace(dag_id="tried", run_id="run", conf=conf)
-    return {
-        "dag_run": run,
-        "params": {**conf, **params},
-        "ts": "2026-01-02T00:00:00",
-        "ti": SimpleNamespace(try_number=1),
-    }
+    run = SimpleNamespace(dag_id="tried", run_id="run", conf=conf, start_date=datetime.now(tz=UTC))
+    return {"dag_run": run, "params": {**conf, **params}, "ts": "2026-01-02T00:00:00", "ti": Instance()}
 
 
 def _partition(conf: dict[str, Any], **params: Any) -> Any:
@@ -52,11 +68,11 @@ def _partition(conf: dict[str, Any], **params: Any) -> Any:
 
 
 def _run(pack: Pack) -> None:
-    AppOperator(task_id="app", template_id="tried", pack=pack, image="x").execute(_context({}))
+    AppOperator(task_id="app", pack=pack, image="x").execute(_context({}))
 
 
 def _assemble() -> dict[str, Any]:
-    return AssembleOperator(task_id="assemble", template_id="tried").execute(_context({}))
+    return AssembleOperator(task_id="assemble").execute(_context({}))
 
 
 def test_the_three_tasks_make_the_output(source: Path) -> None:
@@ -86,13 +102,37 @@ def test_a_mistake_of_the_callers_ends_the_task_for_good(source: Path) -> None:
         _partition({"dataSource": source.with_name("nowhere.txt").as_uri()})
 
 
-def test_a_failure_that_a_retry_can_help_is_airflows_to_try_again(source: Path) -> None:
+def test_a_chunk_without_a_try_left_ends_the_task_for_good(source: Path) -> None:
     source.write_text("pots?", encoding="utf-8")
     (pack,) = _partition({"dataSource": source.as_uri()})
-    with pytest.raises(ChunkError, match="no questions"):
+    with pytest.raises(AirflowFailException, match="no questions"):
         _run(pack)
-    with pytest.raises(ChunkError, match="1 of 1 chunks have no result"):
+    with pytest.raises(AirflowFailException, match="1 of 1 chunks have no result"):
         _assemble()
+
+
+def test_a_failure_that_a_retry_can_help_is_airflows_to_try_again(source: Path, tmp_path: Path) -> None:
+    (pack,) = _partition({"dataSource": source.as_uri()})
+    (plan,) = tmp_path.rglob("plans/0.json")
+    plan.unlink()
+    plan.mkdir()  # What no store answers well to.
+    with pytest.raises(StorageError, match="Is a directory"):
+        _run(pack)
+
+
+@pytest.mark.usefixtures("include")
+def test_without_a_plan_the_later_tasks_name_partition() -> None:
+    for task in (lambda: _run(Pack(first=0, count=1, chunks=1)), _assemble):
+        with pytest.raises(AirflowFailException, match=r"^The task `partition` of this run made no plan: [^\n]*$"):
+            task()
+
+
+def test_a_plan_that_somebody_changed_is_refused(source: Path, tmp_path: Path) -> None:
+    (pack,) = _partition({"dataSource": source.as_uri()})
+    (plan,) = tmp_path.rglob("plans/0.json")
+    plan.write_bytes(plan.read_bytes() + b" ")
+    with pytest.raises(AirflowFailException, match="it was changed after it was written"):
+        _run(pack)
 
 
 def test_a_template_that_is_gone_is_named(source: Path) -> None:
@@ -109,6 +149,10 @@ def test_a_broken_block_says_what_is_wrong_with_it() -> None:
 
 @pytest.mark.parametrize("kind", [PartitionOperator, AppOperator, AssembleOperator])
 def test_a_task_that_is_killed_cleans_up_as_after_ctrl_c(kind: Any) -> None:
-    more = {"pack": {}, "image": "x"} if kind is AppOperator else {}
+    more: dict[Any, dict[str, Any]] = {
+        PartitionOperator: {"template_id": "y"},
+        AppOperator: {"pack": {}, "image": "x"},
+        AssembleOperator: {},
+    }
     with pytest.raises(KeyboardInterrupt):
-        kind(task_id="x", template_id="y", **more).on_kill()
+        kind(task_id="x", **more[kind]).on_kill()

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from triptych.jobs.workspace import ByteRange, ChunkEntry
-from triptych.stages.chunk_list import write_chunk_list
+from triptych.jobs.packs import packs
+from triptych.jobs.workspace import ByteRange, ChunkEntry, Workspace
+from triptych.stages.chunk_list import ChunkList, write_chunk_list
+from triptych.storage.files import FileStore
 
 
-def _lines(entries: list[ChunkEntry], scratch: Path) -> list[ChunkEntry]:
-    out = io.BytesIO()
-    write_chunk_list(iter(entries), out, scratch)
-    return [ChunkEntry.from_line(line) for line in out.getvalue().splitlines()]
+def _write(entries: Iterable[ChunkEntry], folder: Path, per_pack: int = 2) -> tuple[ChunkList, bytes]:
+    """What was said of the list, and its bytes."""
+    store = FileStore([folder])
+    workspace = Workspace(store, f"{folder.as_uri()}/w")
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    listed = write_chunk_list(entries, workspace, "t", scratch, lambda chunks: packs(chunks, per_pack))
+    assert list(scratch.iterdir()) == []
+    return listed, store.read(workspace.uri(listed.file.name))
+
+
+def _lines(entries: list[ChunkEntry], folder: Path) -> list[ChunkEntry]:
+    return [ChunkEntry.from_line(line) for line in _write(entries, folder)[1].splitlines()]
+
+
+def test_each_pack_knows_its_own_lines(tmp_path: Path) -> None:
+    order = [0, 1, 0, 0, 2]
+    made = [ChunkEntry(n, f"c{n}", n, metadata={"source_index": index}) for n, index in enumerate(order)]
+    listed, data = _write(made, tmp_path)
+    assert (listed.chunks, listed.size) == (5, 10)
+    assert (listed.file.size, listed.file.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    lines = data.splitlines(keepends=True)
+    assert [(pack.first, pack.count) for pack in listed.packs] == [(0, 1), (1, 2), (3, 2)]
+    for pack in listed.packs:
+        own = b"".join(lines[pack.first : pack.first + pack.count])
+        assert data[pack.offset : pack.offset + pack.length] == own
+        assert pack.sha256 == hashlib.sha256(own).hexdigest()
 
 
 def test_parts_are_counted_for_each_source(tmp_path: Path) -> None:
@@ -41,15 +67,14 @@ def test_chunks_of_no_source_are_as_they_were(tmp_path: Path) -> None:
 
 
 def test_a_line_is_one_line_of_json(tmp_path: Path) -> None:
-    out = io.BytesIO()
-    write_chunk_list([ChunkEntry(0, "a\nb", 1, sha256="")], out, tmp_path)
-    (line,) = out.getvalue().splitlines()
+    _, data = _write([ChunkEntry(0, "a\nb", 1, sha256="")], tmp_path)
+    (line,) = data.splitlines()
     assert json.loads(line)["name"] == "a\nb"
 
 
-def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
-    assert _lines([], tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+def test_no_chunk_is_an_empty_list_and_no_pack(tmp_path: Path) -> None:
+    listed, data = _write([], tmp_path)
+    assert (data, listed.packs, listed.chunks) == (b"", (), 0)
 
 
 def test_what_fails_while_chunks_are_made_writes_no_line(tmp_path: Path) -> None:
@@ -58,7 +83,6 @@ def test_what_fails_while_chunks_are_made_writes_no_line(tmp_path: Path) -> None
     def fails() -> list[ChunkEntry]:
         raise KeyError
 
-    out = io.BytesIO()
     with pytest.raises(KeyError):
-        write_chunk_list((entry for entry in [ChunkEntry(0, "a", 1, sha256=""), *fails()]), out, tmp_path)
-    assert out.getvalue() == b""
+        _write((entry for entry in [ChunkEntry(0, "a", 1, sha256=""), *fails()]), tmp_path)
+    assert not (tmp_path / "w").exists()

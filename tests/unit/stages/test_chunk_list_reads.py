@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine_harness import Results, finished
-from triptych.jobs.job import Job
-from triptych.jobs.packs import Pack
-from triptych.jobs.workspace import ChunkEntry, Workspace
+from tests.support.include_folders import write_app
+from triptych.errors import IntegrityError
+from triptych.jobs.job import PlannedJob, load_job, new_job
+from triptych.jobs.spec import build_job_spec
+from triptych.jobs.workspace import Workspace
 from triptych.settings import Settings
 from triptych.stages.assemble import assemble
-from triptych.stages.run_pack import run_pack
+from triptych.stages.partition import partition
+from triptych.stages.run_pack import Launch, run_pack
 from triptych.storage.files import FileStore, file_path
-
-MIB = 1 << 20
 
 
 class CountingFiles(FileStore):
@@ -28,7 +28,7 @@ class CountingFiles(FileStore):
         self.streamed: list[int] = []
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        if not uri.endswith("/chunks.jsonl"):
+        if "/chunks/" not in uri:
             yield from super().stream(uri, offset, length, etag)
             return
         index = len(self.streamed)
@@ -38,31 +38,41 @@ class CountingFiles(FileStore):
             yield block
 
 
-@pytest.fixture
-def job(settings: Settings) -> Job:
-    """Three chunks with a commit each, in a workspace that counts."""
-    made = finished(settings, "passthrough", [Results({"r.txt": b"x"})] * 3, {})
+def _job(settings: Settings, chunks: int) -> tuple[PlannedJob, CountingFiles]:
+    """A job in packs of two chunks, in a workspace that counts."""
+    (settings.scratch.parent / "apps").mkdir()
+    template = write_app(settings.scratch.parent, "", template={"partitioner": "replicate"})
+    params = {"partitioner": {"replicas": chunks}}
+    spec = build_job_spec(template, {"params": params, "config": {"chunksPerTask": 2}})
+    made = new_job(settings, template, spec, template.id, "run")
+    done = partition(made)
     store = CountingFiles(file_path(settings.workspace))
-    return dataclasses.replace(made, workspace=Workspace(store, made.workspace.root))
+    job = load_job(settings, template.id, "run", done.ref)
+    return dataclasses.replace(job, workspace=Workspace(store, job.workspace.root)), store
 
 
-def _streamed(job: Job) -> list[int]:
-    store = job.workspace.store
-    assert isinstance(store, CountingFiles)
-    return store.streamed
+def test_a_pack_reads_its_own_lines_and_no_other(settings: Settings) -> None:
+    job, store = _job(settings, 1000)
+    pack = job.plan.packs[300]
+    assert run_pack(job, pack.first, Launch("1")) == 2
+    assert store.streamed == [pack.length]
+    lines = file_path(job.workspace.uri(job.plan.chunk_list.name)).read_bytes().splitlines(keepends=True)
+    assert pack.length == len(b"".join(lines[600:602]))
 
 
-def test_a_pack_reads_no_further_than_its_last_chunk(job: Job) -> None:
-    path = file_path(job.workspace.chunk_list_uri)
-    with path.open("ab") as out:
-        for number in range(3, 40_003):
-            out.write(ChunkEntry(number, f"chunk_{number}", 100).to_line())
-    assert path.stat().st_size > 4 * MIB
-    assert run_pack(job, Pack(first=1, count=2, chunks=40_003), 1) == 0
-    assert _streamed(job) == [MIB]
+def test_the_assembler_reads_it_once(settings: Settings) -> None:
+    job, store = _job(settings, 4)
+    for pack in job.plan.packs:
+        run_pack(job, pack.first, Launch("1"))
+    store.streamed.clear()
+    assert assemble(job).chunks == 4
+    assert store.streamed == [job.plan.chunk_list.size]
 
 
-def test_the_assembler_reads_it_once(job: Job) -> None:
-    size = file_path(job.workspace.chunk_list_uri).stat().st_size
-    assert assemble(job).chunks == 3
-    assert _streamed(job) == [size]
+def test_a_line_that_was_changed_is_refused(settings: Settings) -> None:
+    job, _ = _job(settings, 4)
+    path = file_path(job.workspace.uri(job.plan.chunk_list.name))
+    path.write_bytes(path.read_bytes().replace(b"replica_3", b"replica_2"))
+    assert run_pack(job, 0, Launch("1")) == 2
+    with pytest.raises(IntegrityError, match="another SHA-256"):
+        run_pack(job, 2, Launch("1"))
