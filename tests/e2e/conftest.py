@@ -65,6 +65,8 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     none = {"platform_config": {"container": "triptych/none:1"}}
     write_app(include, "", name="imageless", manifest=none, template=REPLICAS)
     write_app(include, "", name="silent", template=REPLICAS)
+    huge = {"device_requirements": {"min_cpu": 1000}}
+    write_app(include, "", name="huge", manifest=huge, template=REPLICAS)
     many = 'i=0; while [ $i -lt 5000 ]; do : > "$TASK_RESULTS_DIR/$i"; i=$((i+1)); done'
     write_app(include, many, **SHELL, name="many", template={**REPLICAS, "params": {"partitioner": {"replicas": 1}}})
     for name in ("killed", "ended"):

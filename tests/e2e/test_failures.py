@@ -116,6 +116,14 @@ def test_a_failure_names_chunk_and_reason(
     assert not (_workspace(airflow, dag_id, run_id) / "output.json").exists()
 
 
+def test_a_run_that_its_pool_cannot_hold_fails_and_its_note_says_so(airflow: EmbeddedAirflow) -> None:
+    run_id = airflow.client.trigger("huge", {})
+    assert airflow.client.wait_for_run("huge", run_id) == "failed"
+    (run,) = airflow.client.runs("huge")
+    assert "The task `app` takes 1000 slots of the pool 'default_pool', one per core, and the pool has" in run["note"]
+    assert all(task["start_date"] is None for task in airflow.client.tasks("huge", run_id))
+
+
 @pytest.mark.parametrize(("dag_id", "files"), [("silent", 0), ("many", 5000)])
 def test_any_number_of_results_is_well(airflow: EmbeddedAirflow, engine: Any, dag_id: str, files: int) -> None:
     run_id = airflow.client.trigger(dag_id, {})
