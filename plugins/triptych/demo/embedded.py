@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +27,13 @@ class EmbeddedAirflow:
     """Airflow on SQLite and LocalExecutor at 127.0.0.1, from `__enter__` to `__exit__`.
 
     `home` becomes AIRFLOW_HOME: database, logs, workspace and scratch. `project` holds `dags/` and
-    `plugins/`. `env` comes last, so it can replace any setting, the database included.
+    `plugins/`. `env` comes last, so it can replace any setting, the database included. `launcher` stands before
+    each command: `("setpriv", "--reuid=...")` makes it another user's, who must own `home`.
     """
 
-    def __init__(self, home: Path, project: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, project: Path, env: Mapping[str, str] | None = None, launcher: Sequence[str] = ()
+    ) -> None:
         self.home = home.absolute()
         self.project = project.absolute()
         self.port = _free_port()
@@ -38,7 +41,9 @@ class EmbeddedAirflow:
         self.password = secrets.token_urlsafe(12)
         self.client = AirflowClient(self.url, USER, self.password)
         self.env = {**_inherited(), **self._settings(), **(env or {})}
+        self._command = (*launcher, sys.executable, "-m", "airflow")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._orphaned: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         for folder in ("logs", "workspace", "scratch"):
@@ -69,6 +74,21 @@ class EmbeddedAirflow:
         """The process id of a component that was started; its workers are in the same group."""
         return self._processes[component].pid
 
+    def kill(self, component: str) -> None:
+        """End a component at once (SIGKILL), and it alone: its workers live on, until `stop`."""
+        process = self._processes.pop(component)
+        process.kill()
+        process.wait()
+        self._orphaned.append(process)
+
+    def restart(self, component: str) -> None:
+        """Start a component that was killed. Its log goes on where it stood; it is not waited for."""
+        self._start(component)
+
+    def ended(self) -> list[str]:
+        """The components that have ended by themselves, as a scheduler does that has lost its database."""
+        return [name for name, process in self._processes.items() if process.poll() is not None]
+
     def check(self) -> None:
         """Raises AirflowError when a component has died, with the end of its log."""
         for name, process in self._processes.items():
@@ -85,7 +105,10 @@ class EmbeddedAirflow:
                 process.wait(STOP_S)
             _signal(process, signal.SIGKILL)  # The group, too: workers that outlived their parent.
             process.wait()
+        for process in self._orphaned:
+            _signal(process, signal.SIGKILL)
         self._processes.clear()
+        self._orphaned.clear()
 
     def _settings(self) -> dict[str, str]:
         home = self.home
@@ -123,7 +146,7 @@ class EmbeddedAirflow:
     def _migrate(self) -> None:
         with self.log_of("migrate").open("wb") as log:
             done = subprocess.run(
-                [sys.executable, "-m", "airflow", "db", "migrate"],
+                [*self._command, "db", "migrate"],
                 env=self.env,
                 cwd=self.home,
                 stdout=log,
@@ -136,9 +159,9 @@ class EmbeddedAirflow:
             raise AirflowError(msg)
 
     def _start(self, component: str) -> None:
-        with self.log_of(component).open("wb") as log:
+        with self.log_of(component).open("ab") as log:
             self._processes[component] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", component],
+                [*self._command, component],
                 env=self.env,
                 cwd=self.home,
                 stdout=log,
