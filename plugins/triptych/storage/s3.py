@@ -13,6 +13,7 @@ from urllib.parse import quote
 from triptych.connections import s3_client
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
 from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.s3_answers import refuse_cut_answers
 from triptych.storage.s3_requests import bucket_key, map_errors, status
 from triptych.storage.s3_upload import Upload
 
@@ -39,6 +40,7 @@ class S3Store(Store):
     def __init__(self, client: Any, limits: TransferLimits, copy_bytes: int = COPY_BYTES) -> None:
         """`client` is boto3's; objects above `copy_bytes` are copied in parts of that size."""
         self._client = client
+        refuse_cut_answers(client)
         self._limits = limits
         self._copy_bytes = copy_bytes
 
