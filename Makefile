@@ -9,7 +9,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test lint bench lock
+.PHONY: help venv demo up test faults lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ up: $(STAMP) ## The same, and keep Airflow running until Ctrl-C
 
 test: $(STAMP) ## All tests
 	$(BIN)/python -m pytest
+
+faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
+	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

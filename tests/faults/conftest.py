@@ -1,0 +1,155 @@
+"""The worlds that are hit, how much is done to them, and the table at the end.
+
+`FAULTS=whole` does all of it, `FAULTS_HITS` so many hits per component and stage, `FAULTS_SEED` the same again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.faults.blocks import IMAGE
+from tests.faults.judge import Row, table
+from tests.faults.world import BUCKET, World, airflow_for
+from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.own_engine import OwnEngine, own_engine
+from tests.support.postgres import postgres_folder, running_postgres
+from tests.support.servers import Server, s3_client
+
+WHOLE = os.environ.get("FAULTS") == "whole"
+SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(10**6))
+HITS = int(os.environ.get("FAULTS_HITS") or (5 if WHOLE else 1))
+"""Per component, stage and world: there are two worlds."""
+KINDS = ("files", "s3", "archive", "user")
+"""Of worlds, as `Worlds` tells them apart."""
+USER = 64123
+"""A uid that nobody has here."""
+
+
+@dataclass
+class Ledger:
+    """The rows of this run, in order."""
+
+    rows: list[Row] = field(default_factory=list)
+
+    def row(self, fault: str) -> Row:
+        self.rows.append(Row(fault))
+        return self.rows[-1]
+
+
+_ledger = Ledger()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ours come last, and by world, so that each world is started once."""
+    mine = [item for item in items if item.get_closest_marker("faults")]
+    others = [item for item in items if not item.get_closest_marker("faults")]
+    items[:] = [*others, *sorted(mine, key=_world_of)]
+
+
+def _world_of(item: pytest.Item) -> int:
+    call = getattr(item, "callspec", None)
+    kind = call.params.get("kind") if call else None
+    return KINDS.index(kind) if kind in KINDS else -1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _ledger.rows:
+        terminalreporter.section(f"faults: FAULTS_SEED={SEED} FAULTS_HITS={HITS}")
+        terminalreporter.write_line(table(_ledger.rows))
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return _ledger
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """The same for the same seed and test, whatever else is run."""
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[OwnEngine]:
+    if os.getuid() != 0:
+        pytest.skip("an engine of the suite's own needs root")
+    if shutil.which("dockerd") is None:
+        pytest.skip("no dockerd here")
+    # A socket's name has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        Path(folder).chmod(0o711)
+        with own_engine(Path(folder, "engine"), [IMAGE], group=USER) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def proxy(store: Server) -> Iterator[FaultProxy]:
+    with s3_client(store, BUCKET), fault_proxy(store.endpoint, SEED) as proxy:
+        yield proxy
+
+
+class Worlds:
+    """One world at a time: another kind ends the one before."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self._folder, self._request = folder, request
+        self._stack = ExitStack()
+        self._kind: str | None = None
+        self._world: World | None = None
+
+    def get(self, kind: str) -> World:
+        """The world of this kind; started, when it does not run."""
+        if self._world is None or kind != self._kind:
+            self.close()
+            self._kind, self._world = kind, self._stack.enter_context(self._started(kind))
+        return self._world
+
+    def close(self) -> None:
+        """End the one that runs."""
+        self._stack.close()
+        self._world = None
+
+    @contextmanager
+    def _started(self, kind: str) -> Iterator[World]:
+        """`files` on SQLite; `s3` on PostgreSQL and a store behind the proxy, `archive` the same without bind mounts.
+
+        `user`: files again, and Airflow is not root.
+        """
+        engine: OwnEngine = self._request.getfixturevalue("engine")
+        home = self._folder / kind
+        home.mkdir()
+        for folder in (home, *home.parents):
+            if folder.stat().st_mode & 0o001 == 0:
+                folder.chmod(folder.stat().st_mode | 0o011)  # Containers and PostgreSQL are other users.
+        with ExitStack() as stack:
+            store = proxy = postgres = None
+            if kind in ("s3", "archive"):
+                if postgres_folder() is None:
+                    pytest.skip("no PostgreSQL here: apt-get install --no-install-recommends postgresql")
+                store, proxy = self._request.getfixturevalue("store"), self._request.getfixturevalue("proxy")
+                postgres = stack.enter_context(running_postgres(home / "postgres"))
+            env = {"AIRFLOW__TRIPTYCH__DOCKER_FILES": "archive"} if kind == "archive" else {}
+            user = USER if kind == "user" else None
+            airflow = airflow_for(home / "airflow", engine, proxy, postgres, env, user)
+            stack.enter_context(airflow)
+            for dag_id in ("held", "boxed"):
+                airflow.client.wait_for_dag(dag_id)
+            yield World(airflow.home, airflow, engine, store, proxy, postgres, kind == "archive")
+
+
+@pytest.fixture(scope="session")
+def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    for name in ("engine", "store", "proxy"):
+        request.getfixturevalue(name)  # They outlive the worlds.
+    worlds = Worlds(tmp_path_factory.mktemp("worlds"), request)
+    yield worlds
+    worlds.close()
