@@ -11,7 +11,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from triptych.blocks import Block
 from triptych.errors import CapacityError
 from triptych.running.container import GIB, gpu_request
-from triptych.running.reaper import owner_labels
+from triptych.running.reaper import LEFTOVER_S, expiry_label
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -61,7 +61,7 @@ def _refuses_gpus(client: APIClient, block: Block) -> bool:
     wanted = client.create_host_config(network_mode="none", device_requests=[gpu_request(block.gpu)])
     try:
         made = client.create_container(
-            block.image, entrypoint=["/bin/sh", "-c", ":"], host_config=wanted, labels=owner_labels()
+            block.image, entrypoint=["/bin/sh", "-c", ":"], host_config=wanted, labels=expiry_label(client, LEFTOVER_S)
         )
     except ImageNotFound:
         return False

@@ -20,15 +20,21 @@ Attached = socket.SocketIO | socket.socket
 """What `attach_socket` gives: a file object around a socket; over TLS the socket itself."""
 
 
-def output(stream: Attached) -> Iterator[bytes]:
-    """What the container writes, standard output and error as they come, until it ends."""
-    frames = frames_iter(stream, tty=False)
-    return (data for _, data in frames)
+def output(stream: Attached) -> Iterator[tuple[int, bytes]]:
+    """What the container writes as it comes, until it ends: 1 (standard output) or 2 (error), and a piece."""
+    frames: Iterator[tuple[int, bytes]] = frames_iter(stream, tty=False)
+    return frames
 
 
 def send(stream: Attached, data: bytes) -> None:
     """Write to the container's standard input; OSError when it has ended."""
     _socket(stream).sendall(data)
+
+
+def break_off(stream: Attached) -> None:
+    """End the connection, so that who reads from it, in another thread, comes to its end."""
+    with suppress(OSError):
+        _socket(stream).shutdown(socket.SHUT_RDWR)
 
 
 def hang_up(stream: Attached) -> None:

@@ -15,7 +15,7 @@ from docker.types import DeviceRequest, Mount
 
 from triptych.blocks import Block
 from triptych.running import compat
-from triptych.running.reaper import owner_labels
+from triptych.running.reaper import expiry_label
 from triptych.running.sharing import OWN_CACHE, SHARED_CACHE
 from triptych.running.spec import RunSpec
 from triptych.settings import Settings
@@ -30,9 +30,9 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a container is gone, as its engine says; None where that does not know."""
+    """Why a container is gone, as its engine says."""
 
-    exit_code: int | None
+    exit_code: int
     out_of_memory: bool
 
 
@@ -66,23 +66,26 @@ class Container:
         """Write to its standard input; OSError when it has ended."""
         compat.send(self._stream, data)
 
-    def output(self) -> Iterator[bytes]:
-        """What it writes, from where the last reader stopped, until it ends."""
+    def output(self) -> Iterator[tuple[int, bytes]]:
+        """What it writes, from where the last reader stopped, until it ends: 1 or 2 for the stream, and a piece."""
         return compat.output(self._stream)
 
     def kill(self) -> None:
-        """End it at once; nothing when it has ended."""
-        with suppress(APIError):
+        """End it at once; nothing when it has ended. Raises nothing: it is called from timers, too."""
+        try:
             self._client.kill(self.id)
+        except (DockerException, OSError):
+            # Whatever hinders the engine: who reads its output stops waiting, and without an input it ends itself.
+            compat.break_off(self._stream)
 
-    def ending(self) -> Ending:
-        """Wait for its end, half a minute at most, and ask the engine why."""
+    def ending(self) -> Ending | None:
+        """Wait for its end, half a minute at most, and ask the engine why; None where no engine tells."""
         try:
             self._client.wait(self.id, timeout=30)
             state = self._client.inspect_container(self.id)["State"]
         except (DockerException, OSError):
-            return Ending(None, out_of_memory=False)
-        return Ending(state.get("ExitCode"), bool(state.get("OOMKilled")))
+            return None
+        return Ending(int(state["ExitCode"]), bool(state.get("OOMKilled")))
 
     def remove(self) -> None:
         """Kill and remove it with its volumes, and close its streams. Never raises: no outcome hangs on a clean-up."""
@@ -92,18 +95,21 @@ class Container:
 
 
 def create_container(
-    client: APIClient, spec: RunSpec, settings: Settings, command: Sequence[str], mounts: Sequence[Mount]
+    client: APIClient, spec: RunSpec, settings: Settings, image: str, command: Sequence[str], mounts: Sequence[Mount]
 ) -> str:
-    """The id of a new container that will run `command`, without the image's own entrypoint, rights or network."""
+    """The id of a new container that will run `command`, without the image's own entrypoint, rights or network.
+
+    It has an input that ends with our attachment, and a label that says when anybody may remove it.
+    """
     cache = spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE))
     created = client.create_container(
-        image=spec.block.image,
+        image=image,
         entrypoint=list(command),
         command=[],
-        user=_user(client, spec.block),
+        user=_user(client, image),
         environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
         stdin_open=True,
-        labels={**spec.labels, **owner_labels()},
+        labels={**spec.labels, **expiry_label(client, spec.longest_s)},
         host_config=client.create_host_config(
             mounts=list(mounts), **_host_config(spec.block, spec.network, settings.pids_limit)
         ),
@@ -130,11 +136,11 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
     }
 
 
-def _user(client: APIClient, block: Block) -> str | None:
+def _user(client: APIClient, image: str) -> str | None:
     """The worker's own user; under root the image's, or nobody where the image names none."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
-    own = client.inspect_image(block.image)["Config"].get("User")
+    own = client.inspect_image(image)["Config"].get("User")
     return None if own else NOBODY
 
 
@@ -153,4 +159,5 @@ def _remove(client: APIClient, container_id: str) -> None:
         pass
     except (DockerException, OSError) as error:
         if not (isinstance(error, APIError) and error.status_code == HTTPStatus.CONFLICT):
-            _log.warning("Container %s is left for a later job to remove: %s", container_id[:12], error)
+            # As text: a record that is kept would keep the error's frames, and the connection in them.
+            _log.warning("Container %s is left for a later job to remove: %s", container_id[:12], str(error))

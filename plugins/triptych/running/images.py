@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from docker import APIClient
+from docker.auth import INDEX_NAME, resolve_repository_name
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.utils import parse_repository_tag
 
@@ -43,12 +44,12 @@ def present_image(client: APIClient, block: Block) -> str:
     try:
         image = client.inspect_image(block.image)
         if block.force_pull:
-            _pull(client, block)
+            _pull(client, block, str(block.image))
             image = client.inspect_image(block.image)
     except ImageNotFound:
-        _pull(client, block)
+        _pull(client, block, str(block.image))
         image = client.inspect_image(block.image)
-    return _digest(image)
+    return _digest(image, block)
 
 
 def known_image(client: APIClient, block: Block) -> str:
@@ -58,33 +59,66 @@ def known_image(client: APIClient, block: Block) -> str:
     """
     if not block.force_pull:
         with suppress(ImageNotFound):
-            return _digest(client.inspect_image(block.image))
-    assert block.image is not None  # The reader of manifests wants one where the platform is docker.
+            return _digest(client.inspect_image(block.image), block)
+    image = str(block.image)
     try:
-        told = client.inspect_distribution(block.image, auth_config=registry_login(block))
+        told = client.inspect_distribution(image, auth_config=registry_login(block))
     except APIError as error:
-        raise ImageError(_missing(block, error.explanation or str(error))) from error
-    repository, _ = parse_repository_tag(block.image)
+        raise ImageError(_missing(block, image, error.explanation or str(error))) from error
+    repository, _ = parse_repository_tag(image)
     return f"{repository}@{told['Descriptor']['digest']}"
 
 
-def _digest(image: Mapping[str, Any]) -> str:
-    return str((image.get("RepoDigests") or [image["Id"]])[0])
+def frozen_image(client: APIClient, block: Block, digest: str) -> str:
+    """`digest`, as `present_image` gave it, pulled when it is missing: what a container of the job is made from.
 
-
-def _pull(client: APIClient, block: Block) -> None:
-    assert block.image is not None  # The reader of manifests wants one where the platform is docker.
-    _log.info("Pulling image %s ...", block.image)
+    The block's tag may name another image by now. ImageError when this engine cannot have that digest.
+    """
     try:
-        for status in client.pull(block.image, stream=True, decode=True, auth_config=registry_login(block)):
+        client.inspect_image(digest)
+    except ImageNotFound:
+        if "@" not in digest:
+            msg = (
+                f"{block.tag}: the job began with {digest}, which {block.image!r} was then. This engine has no such "
+                "image, and no registry knows it: push the image to one, or load the same one on every worker."
+            )
+            raise ImageError(msg) from None
+        _pull(client, block, digest)
+    return digest
+
+
+def _digest(image: Mapping[str, Any], block: Block) -> str:
+    """The digest in the registry that the block names; where there are only others', the first; else the id."""
+    known = [str(digest) for digest in image.get("RepoDigests") or ()]
+    own = _repository(str(block.image))
+    return next((digest for digest in known if _repository(digest) == own), known[0] if known else str(image["Id"]))
+
+
+def _repository(image: str) -> str:
+    """`python:3.11` -> `docker.io/library/python`: as Docker reads names that do not begin with a registry."""
+    name, _ = parse_repository_tag(image)
+    registry, path = resolve_repository_name(name)
+    return f"{registry}/{path if '/' in path or registry != INDEX_NAME else f'library/{path}'}"
+
+
+def _pull(client: APIClient, block: Block, image: str) -> None:
+    """Pull the block's image, by its name or by a digest."""
+    _log.info("Pulling image %s ...", image)
+    try:
+        for status in client.pull(image, stream=True, decode=True, auth_config=registry_login(block)):
             if "error" in status:
-                raise ImageError(_missing(block, status["error"]))
+                raise ImageError(_missing(block, image, status["error"]))
     except APIError as error:
-        raise ImageError(_missing(block, error.explanation or str(error))) from error
+        raise ImageError(_missing(block, image, error.explanation or str(error))) from error
 
 
-def _missing(block: Block, reason: str) -> str:
+def _missing(block: Block, image: str, reason: str) -> str:
+    if image == block.image:
+        return (
+            f"{block.folder / 'manifest.json'}: the image {image!r} of {block.tag} is not on this engine and cannot "
+            f"be pulled: {reason}. Correct platform_config.container, build the image, or name a docker_conn_id."
+        )
     return (
-        f"{block.folder / 'manifest.json'}: the image {block.image!r} of {block.tag} is not on this engine and cannot "
-        f"be pulled: {reason}. Correct platform_config.container, build the image, or name a docker_conn_id."
+        f"{block.tag}: the job began with {image}, which {block.image!r} was then. It is not on this engine and cannot "
+        f"be pulled: {reason}. Put it back into the registry, or begin a new job with what {block.image!r} is now."
     )

@@ -16,15 +16,11 @@ UNIT_LOG_BYTES = 16 << 20
 _log = logging.getLogger(__name__)
 
 
-class LineLog:
-    """Cuts a byte stream into lines and logs them; nobody's endless line fills our memory."""
+class LineCutter:
+    """Cuts one byte stream into lines; nobody's endless line fills our memory."""
 
-    def __init__(self, log: Writer | None = None, log_bytes: int = UNIT_LOG_BYTES) -> None:
-        """Each line that is shown goes to `log`, too, as long as these hold at most `log_bytes` together."""
+    def __init__(self) -> None:
         self._rest = b""
-        self._log = log
-        self._log_left = log_bytes
-        self.last: deque[str] = deque(maxlen=LAST_LINES)
 
     def lines(self, data: bytes) -> Iterator[str]:
         """The lines that are complete with this piece, or as long as a line may be."""
@@ -33,19 +29,66 @@ class LineLog:
             complete.append(self._rest)
             self._rest = b""
         for line in complete:
-            yield line.decode("utf-8", "replace").rstrip("\r")
+            yield _text(line)
+
+    def rest(self) -> Iterator[str]:
+        """What came after the last line's end, if anything did."""
+        if self._rest:
+            yield _text(self._rest)
+            self._rest = b""
+
+
+class MarkedLines:
+    """One stream's lines up to the one that begins with the marker, and to the empty one before it.
+
+    The loop writes that empty line, so that its marker begins a line whatever a script wrote before.
+    """
+
+    def __init__(self, marker: str) -> None:
+        self._marker = marker
+        self._cutter = LineCutter()
+        self._is_empty_held = False
+        self.last: str | None = None
+        """The marker's line, once it has come."""
+
+    def lines(self, data: bytes) -> Iterator[str]:
+        """The script's lines that are complete with this piece."""
+        for line in self._cutter.lines(data):
+            if self.last is None:
+                yield from self._told(line)
+
+    def rest(self) -> Iterator[str]:
+        """What is still held when no marker comes any more."""
+        if self.last is None:
+            if self._is_empty_held:
+                yield ""
+            yield from self._cutter.rest()
+
+    def _told(self, line: str) -> Iterator[str]:
+        if line.startswith(self._marker):
+            self.last = line
+            return
+        if self._is_empty_held:
+            yield ""
+        self._is_empty_held = not line
+        if line:
+            yield line
+
+
+class LineLog:
+    """Shows lines of one unit: in our log and in the unit's own."""
+
+    def __init__(self, log: Writer | None = None, log_bytes: int = UNIT_LOG_BYTES) -> None:
+        """`log` gets the lines that are shown, as long as these hold at most `log_bytes` together."""
+        self._log = log
+        self._log_left = log_bytes
+        self.last: deque[str] = deque(maxlen=LAST_LINES)
 
     def show(self, line: str) -> None:
         """Log one line, and keep it for `tail`."""
         self.last.append(line)
         _log.info("%s", line)
         self._keep(line)
-
-    def finish(self) -> None:
-        """Show what came after the last line's end."""
-        if self._rest:
-            self.show(self._rest.decode("utf-8", "replace"))
-            self._rest = b""
 
     def _keep(self, line: str) -> None:
         """Write it to the unit's own log. One that cannot be written ends there: a log decides no outcome."""
@@ -66,3 +109,7 @@ class LineLog:
         """The last LAST_LINES lines, for the end of an error's message."""
         shown = "\n".join(f"  | {line}" for line in self.last)
         return f"\nLast lines of its log:\n{shown}" if shown else " It wrote nothing to its log."
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")

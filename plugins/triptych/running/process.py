@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 from triptych.running.interpreter import LAUNCHER, command
-from triptych.running.lines import LineLog
+from triptych.running.lines import LineCutter, LineLog
 from triptych.running.spec import RunSpec, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
 
@@ -67,10 +67,12 @@ def _follow(process: subprocess.Popen[bytes], output: LineLog) -> tuple[int, flo
     """Stream the log until the process ends; returns exit code and CPU seconds."""
     try:
         assert process.stdout is not None  # PIPE was asked for.
+        cutter = LineCutter()
         while data := os.read(process.stdout.fileno(), 65536):
-            for line in output.lines(data):
+            for line in cutter.lines(data):
                 output.show(line)
-        output.finish()
+        for line in cutter.rest():
+            output.show(line)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     finally:

@@ -1,51 +1,75 @@
-"""Removes containers whose worker died before it could do so itself."""
+"""Removes containers that nobody needs any more, whosever they were: by their engine's clock and its word.
+
+No process is asked for by name: pids and host names repeat in other namespaces.
+"""
 
 from __future__ import annotations
 
-import os
-import socket
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from docker.errors import APIError
+from docker.errors import APIError, DockerException, NotFound
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-
-def owner_labels() -> dict[str, str]:
-    """Labels that say which process of which host a container belongs to."""
-    return {"triptych.host": socket.gethostname(), "triptych.owner": this_process()}
-
-
-def reap(client: APIClient) -> int:
-    """Remove this host's containers whose owner is gone; returns how many."""
-    gone = 0
-    wanted = {"label": f"triptych.host={socket.gethostname()}"}
-    for container in client.containers(all=True, filters=wanted):
-        if is_dead(container["Labels"].get("triptych.owner", "")):
-            with suppress(APIError):
-                client.remove_container(container["Id"], force=True, v=True)
-                gone += 1
-    return gone
+EXPIRES = "triptych.expires"
+"""The label of each container of ours: when, by the clock of its engine, nobody waits for it any more."""
+LEFTOVER_S = 600.0
+"""One that has ended, or was never started, for so long is nobody's: its worker asks why within a minute."""
+_log = logging.getLogger(__name__)
 
 
-def this_process() -> str:
-    """Names this process among all that this host has had since it started: `<pid>:<start time>`."""
-    return f"{os.getpid()}:{_start_time(os.getpid())}"
+def expiry_label(client: APIClient, seconds: float) -> dict[str, str]:
+    """The label of a container that is needed for `seconds` from now; it may be there a while longer."""
+    return {EXPIRES: (engine_time(client) + timedelta(seconds=seconds + LEFTOVER_S)).isoformat()}
 
 
-def is_dead(owner: str) -> bool:
-    """Whether the process of this name, of this host, has ended; False for what is no such name."""
-    pid, _, started = owner.partition(":")
-    return pid.isdigit() and _start_time(int(pid)) != started
+def engine_time(client: APIClient) -> datetime:
+    """What the engine's own clock says; ours may be another."""
+    return datetime.fromisoformat(client.info()["SystemTime"])
 
 
-def _start_time(pid: int) -> str:
-    """When the process began, in clock ticks since boot: tells a reused pid. Empty when there is no process."""
+def reap(client: APIClient, leftover_s: float = LEFTOVER_S, labels: Sequence[str] = ()) -> int:
+    """Remove containers that expired, or that ended or were created `leftover_s` ago and do not run.
+
+    Those with all of `labels`; returns how many. Never raises: what cannot be removed is left for the next one.
+    """
     try:
-        # The name, in parentheses, may hold anything; what follows is fields 3, 4 ...; 22 is the start time.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
+        now = engine_time(client)
+        ours = client.containers(all=True, filters={"label": [EXPIRES, *labels]})
+    except (DockerException, OSError) as error:
+        _log.warning("Containers that nobody needs any more are left for a later job to find: %s", str(error))
+        return 0
+    return sum(_removed(client, container, now, leftover_s) for container in ours)
+
+
+def _removed(client: APIClient, container: Mapping[str, Any], now: datetime, leftover_s: float) -> bool:
+    """Whether the container's time was over, and it is gone by our doing."""
+    try:
+        if not any(end <= now for end in _ends(client, container, leftover_s)):
+            return False
+        client.remove_container(container["Id"], force=True, v=True)
+    except NotFound:
+        return False  # Somebody else was faster.
+    except ValueError:
+        return False  # Its label is nothing of ours.
+    except (DockerException, OSError) as error:
+        if not (isinstance(error, APIError) and error.status_code == HTTPStatus.CONFLICT):  # Somebody else is at it.
+            _log.warning("Container %s is left for a later job to remove: %s", container["Id"][:12], str(error))
+        return False
+    return True
+
+
+def _ends(client: APIClient, container: Mapping[str, Any], leftover_s: float) -> Iterator[datetime]:
+    """The moments, any of which ends the need for it."""
+    yield datetime.fromisoformat(container["Labels"][EXPIRES])
+    age = timedelta(seconds=leftover_s)
+    if container["State"] == "created":
+        yield datetime.fromtimestamp(container["Created"], UTC) + age
+    elif container["State"] in ("exited", "dead"):
+        state = client.inspect_container(container["Id"])["State"]
+        yield datetime.fromisoformat(state["FinishedAt"]) + age

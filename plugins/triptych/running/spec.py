@@ -14,6 +14,8 @@ from triptych.errors import ChunkError
 from triptych.running.stop import Stop
 from triptych.storage import Writer
 
+LONGEST_S = 7 * 86400
+"""A container that no time limit bounds is there for a week at most: units are many, and one limit is of each."""
 _UNITS = "units"
 
 
@@ -44,8 +46,9 @@ class Cache:
 class RunSpec:
     """A block to run several times, with `work` as the attempt's own folder.
 
-    `secrets` are private environment variables; `timeout_s` is per unit; `network` is the container's. With an
-    `image_digest`, another image of that name is warned of.
+    `secrets` are private environment variables; `timeout_s` is per unit; `network` is the container's. Containers are
+    made from `image_digest`, where there is one, else from what the block's image is now. After `seconds_left` nobody
+    waits for the units any more.
     """
 
     block: Block
@@ -57,6 +60,12 @@ class RunSpec:
     network: str = "none"
     image_digest: str | None = None
     stop: Stop = field(default_factory=Stop)
+    seconds_left: float | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """How long a container of this may be there; longer than that it is nobody's."""
+        return self.seconds_left if self.seconds_left is not None else max(self.timeout_s or 0, LONGEST_S)
 
     @property
     def units(self) -> Path:

@@ -62,7 +62,8 @@ class Workbench:
         work.mkdir(parents=True)
         manifest = more.pop("manifest", None)
         app = write_app(root / "include", script, name=APP, entrypoint=entrypoint, manifest=manifest).app
-        return RunSpec(app, work, Cache.of(self.settings.cache, app), {"triptych.test": "running"}, **more)
+        labels = more.pop("labels", {"triptych.test": "running"})
+        return RunSpec(app, work, Cache.of(self.settings.cache, app), labels, **more)
 
     def session(self, spec: RunSpec) -> Session:
         return self._stack.enter_context(open_session(spec, self.settings))

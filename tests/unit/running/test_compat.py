@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -44,12 +45,24 @@ def test_input_goes_to_the_socket_below(pair: tuple[socket.socket, socket.socket
     assert theirs.recv(100) == b"to the container\n"
 
 
-def test_output_comes_without_its_frames(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_output_comes_with_the_number_of_its_stream(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     for stream_number, data in ((1, b"out"), (2, b"error"), (1, b"more")):
         theirs.sendall(bytes([stream_number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)
     theirs.shutdown(socket.SHUT_WR)
-    assert list(compat.output(socket.SocketIO(ours, "rb"))) == [b"out", b"error", b"more"]
+    assert list(compat.output(socket.SocketIO(ours, "rb"))) == [(1, b"out"), (2, b"error"), (1, b"more")]
+
+
+def test_breaking_off_ends_who_reads(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    stream = socket.SocketIO(ours, "rb")
+    reader = threading.Thread(target=lambda: list(compat.output(stream)))
+    reader.start()
+    compat.break_off(stream)
+    reader.join(60)
+    assert not reader.is_alive()
+    assert theirs.recv(100) == b""
+    compat.break_off(stream)  # Once more does no harm.
 
 
 def test_hanging_up_closes_stream_response_and_socket(pair: tuple[socket.socket, socket.socket]) -> None:
