@@ -50,7 +50,7 @@ def _measure(name: str, source: Path, kind: str, side: int, options: dict[str, A
     tiles = Untouched(folder / "workspace", "output.png")
     job = harness.finished(_settings(folder), "mosaic", tiles, {"format": kind})
     join_s, join_mib = _run({"engine": "mosaic", "run_id": job.run_id}, folder)
-    (mosaic,) = (folder / "workspace").rglob(f"output/{source.name}")
+    (mosaic,) = (folder / "workspace").rglob(f"outputs/*/*/{source.name}")
     wrong = differing_values(mosaic, side, BANDS)
     figures = f"{cut_s:.1f} | {cut_mib:.0f} | {join_s:.1f} | {join_mib:.0f}"
     print(f"| {name} | {source.stat().st_size >> 20} | {len(tiles)} | {figures} | {wrong} |", flush=True)

@@ -52,7 +52,7 @@ def test_an_updated_asset_launches_a_job(airflow: EmbeddedAirflow) -> None:
     assert poll(lambda: bool(client.runs("updated")), 120, 1.0)
     run_id = client.runs("updated")[0]["dag_run_id"]
     assert client.wait_for_run("updated", run_id) == "success", client.log("updated", run_id, "partition")
-    output = next(airflow.home.glob("workspace/updated/*/output/output.txt"))
+    output = next(airflow.home.glob("workspace/outputs/updated/*/output.txt"))
     assert output.read_text() == LINES.read_text().upper()
 
 
@@ -71,7 +71,7 @@ def test_a_table_by_keys_in_containers_and_back_in_order(airflow: EmbeddedAirflo
     run_id, state = _launch(airflow, "bykey", {"dataSource": table.as_uri(), "dataDestination": out.as_uri()})
     assert state == "success", airflow.client.log("bykey", run_id, "partition")
     assert (out / "sorted.csv").read_bytes() == table.read_bytes()
-    assert json.loads((out / "output.json").read_text())["chunks"] == 3
+    assert json.loads((out / "_triptych" / "bykey" / f"{run_id}.json").read_text())["chunks"] == 3
 
 
 @pytest.mark.parametrize(

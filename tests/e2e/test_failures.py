@@ -63,7 +63,8 @@ def test_from_store_to_store(airflow: EmbeddedAirflow, bucket: Any, form: str) -
     run_id = airflow.client.trigger("upper", conf)
     _succeeds(airflow, "upper", run_id)
     found = _keys(bucket, f"out-{form}/")
-    listing = json.loads(found.pop("output.json"))
+    (name,) = [name for name in found if name.startswith("_triptych/upper/")]
+    listing = json.loads(found.pop(name))
     # Each chunk wrote `output.txt`: their number tells them apart.
     assert found == {f"{n:06}_output.txt": text.upper() for n, text in enumerate(texts.values())}
     assert {file["size"] for file in listing["files"]} == {len(text) for text in texts.values()}
@@ -79,7 +80,7 @@ def test_a_scheduled_run_takes_the_source_of_its_day(airflow: EmbeddedAirflow, b
     run = client.runs("daily")[0]
     _succeeds(airflow, "daily", run["dag_run_id"])
     client.pause("daily")
-    output = _workspace(airflow, "daily", run["dag_run_id"]) / "output" / "output.txt"
+    output = airflow.home / "workspace" / "outputs" / "daily" / run["dag_run_id"] / "output.txt"
     assert output.read_text() == f"{run['logical_date'][:10]} X"
 
 
@@ -115,7 +116,7 @@ def test_a_failure_names_chunk_and_reason(
     tasks = {(item["task_id"], item["map_index"]): item for item in airflow.client.tasks(dag_id, run_id)}
     assert tasks[task]["try_number"] == 1
     _nothing_left(airflow, engine, dag_id, run_id)
-    assert not (_workspace(airflow, dag_id, run_id) / "output.json").exists()
+    assert not (_workspace(airflow, dag_id, run_id) / "output").exists()
 
 
 def test_a_run_that_its_pool_cannot_hold_fails_and_its_note_says_so(airflow: EmbeddedAirflow) -> None:
@@ -130,7 +131,7 @@ def test_a_run_that_its_pool_cannot_hold_fails_and_its_note_says_so(airflow: Emb
 def test_any_number_of_results_is_well(airflow: EmbeddedAirflow, engine: Any, dag_id: str, files: int) -> None:
     run_id = airflow.client.trigger(dag_id, {})
     _succeeds(airflow, dag_id, run_id)
-    listing = json.loads((_workspace(airflow, dag_id, run_id) / "output.json").read_text())
+    listing = json.loads((_workspace(airflow, dag_id, run_id) / "output" / "0.json").read_text())
     assert len(listing["files"]) == files
     _nothing_left(airflow, engine, dag_id, run_id)
 

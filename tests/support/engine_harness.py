@@ -140,13 +140,12 @@ def entries_in_scratch(
 def join(
     settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
-    """The output files that an assembler makes, `output.json` left out; chunk n has results[n]."""
+    """The output files that an assembler makes, their list left out; chunk n has results[n]."""
     job = finished(settings, engine, results, params or {})
     outcome = assemble(job)
     folder = Path(outcome.uri.removeprefix("file://"))
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    found.pop("output.json")
-    return found
+    return {name: data for name, data in found.items() if not name.startswith("_triptych/")}
 
 
 def untouched(pieces: Sequence[Piece], name: str = "output.bin") -> list[Results]:

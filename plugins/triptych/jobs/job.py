@@ -12,7 +12,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, PlanRef, check_package, newest_plan, read_job, read_plan
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
-from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.jobs.workspace import Workspace, open_workspace, output_root
 from triptych.settings import Settings
 from triptych.storage import Stores
 
@@ -41,9 +41,9 @@ class Job:
 
     @property
     def destination(self) -> Location:
-        """Where the output goes, ending in `/`; inside the workspace when the job names none."""
+        """Where the output goes, ending in `/`; beside the jobs of the workspace when the job names none."""
         if self.spec.destination is None:
-            return Location(f"{self.workspace.root}/output/", self.settings.workspace_conn_id)
+            return Location(output_root(self.settings, self.dag_id, self.run_id), self.settings.workspace_conn_id)
         return Location(self.spec.destination.uri.rstrip("/") + "/", self.spec.destination.conn_id)
 
 

@@ -55,6 +55,10 @@ class ChunkEntry:
         return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
 
 
+OUTPUTS = "outputs"
+"""The folder beside those of the DAGs."""
+
+
 def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
     """The URI below which all objects of one job lie; ConfigError when no workspace is configured."""
     if not settings.workspace:
@@ -63,7 +67,15 @@ def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
             "e.g. s3://bucket/triptych or file:///shared/triptych."
         )
         raise ConfigError(msg)
+    if dag_id == OUTPUTS:
+        msg = f"A template cannot have the id {OUTPUTS!r}: outputs of jobs without a destination lie there."
+        raise ConfigError(msg)
     return f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='')}"
+
+
+def output_root(settings: Settings, dag_id: str, run_id: str) -> str:
+    """Where the output of a job without a destination goes: apart from what the run leaves, to be kept for longer."""
+    return f"{settings.workspace}/{OUTPUTS}/{quote(dag_id)}/{quote(run_id, safe='')}/"
 
 
 def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role
+from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import VerdictError
+from triptych.errors import StorageError, VerdictError
 from triptych.jobs.job import PlannedJob, check_time
 from triptych.jobs.pack_log import Attempted, PackState, Position, read_states
 from triptych.jobs.plan import PlannedPack
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
-from triptych.stages.destination import Destination
 from triptych.stages.frozen_code import open_code
-from triptych.stages.results import OUTPUT_LIST, ResultObject, read_results
+from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
+from triptych.stages.results import ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.storage.copying import save
 
@@ -47,39 +47,53 @@ def assemble(job: PlannedJob) -> Outcome:
     An output that was made of the same results is kept; one that lacked chunks which have a result now is made again.
     """
     check_time(job)
-    workspace = job.workspace
-    states = read_states(workspace, job.plan)
-    used = _positions(states)
-    finished = workspace.read_json(OUTPUT_LIST)
-    if finished and finished["used"] == used:
+    states = read_states(job.workspace, job.plan)
+    used = Used(job.plan.generation, _positions(states))
+    publisher = Publisher(Records(job.workspace.store, job.workspace.root), _target(job), used)
+    listing = publisher.settled()
+    if listing is None:
+        listing = _made(job, states, publisher)
+    else:
         _log.info("The output is there already and is kept.")
-        return _outcome(finished)
-    chunks = list(workspace.chunks(job.plan.chunk_list))
-    done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
-    failed = _failures(chunks, [state for _, state in states.values()], done)
-    _judge(len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
-    destination = Destination(job.destination.uri, job.stores.open(job.destination.uri, job.destination.conn_id))
-    destination.begin()
-    try:
-        with workbench(job.settings) as work, read_results(workspace, chunks, done, work) as results:
-            _log.info("%d result file(s) of %d chunk(s).", len(results), len(done))
-            engine = open_code(workspace, job.plan.blocks[Role.ASSEMBLER], work)
-            _join(engine, job.spec.params[Role.ASSEMBLER], results, destination, BlockRunner.of(job), work)
-    except BaseException:
-        destination.rollback()
-        raise
-    listing = {
-        "name": job.spec.name,
-        "uri": destination.uri,
-        "chunks": len(chunks),
-        "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
-        "files": [asdict(file) for file in destination.files],
-    }
-    destination.commit(json.dumps(listing, indent=1, ensure_ascii=False).encode())
-    workspace.put_json(OUTPUT_LIST, {**listing, "used": used})
     outcome = _outcome(listing)
     _log.info("Output: %d file(s), %s bytes in %s", outcome.files, f"{outcome.bytes:,}", outcome.uri)
     return outcome
+
+
+def _made(job: PlannedJob, states: Mapping[PlannedPack, tuple[Position, PackState]], publisher: Publisher) -> Listing:
+    """The list of the output that this attempt makes, or that another one made meanwhile."""
+    chunks = list(job.workspace.chunks(job.plan.chunk_list))
+    done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
+    failed = _failures(chunks, [state for _, state in states.values()], done)
+    _judge(len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
+    summary = {
+        "name": job.spec.name,
+        "uri": job.destination.uri,
+        "chunks": len(chunks),
+        "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
+    }
+    try:
+        with (
+            publisher.staging() as output,
+            workbench(job.settings) as work,
+            read_results(job.workspace, chunks, done, work) as results,
+        ):
+            _log.info("%d result file(s) of %d chunk(s).", len(results), len(done))
+            engine = open_code(job.workspace, job.plan.blocks[Role.ASSEMBLER], work)
+            _join(engine, job.spec.params[Role.ASSEMBLER], results, output, BlockRunner.of(job), work)
+            return publisher.publish(output, summary)
+    except StorageError:
+        # An attempt that finishes cleans up after those that began before it, which may be alive all the same.
+        finished = publisher.settled()
+        if finished is None:
+            raise
+        return finished
+
+
+def _target(job: PlannedJob) -> Target:
+    where = job.destination
+    store = job.stores.open(where.uri, where.conn_id)
+    return Target(store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
 
 
 def _positions(states: Mapping[PlannedPack, tuple[Position, PackState]]) -> dict[str, list[int]]:
@@ -113,13 +127,13 @@ def _join(
     engine: Block,
     params: Mapping[str, Any],
     results: Sequence[ResultObject],
-    destination: Destination,
+    output: Output,
     runner: BlockRunner,
     work: Path,
 ) -> None:
     if engine.platform is Platform.PYTHON:
         with loaded_engine(engine, "assemble") as join:
-            join(results, destination, params)
+            join(results, output, params)
         return
 
     def fill(folder: Path) -> None:
@@ -128,7 +142,7 @@ def _join(
 
     limits = ResultLimits.of(runner.settings)
     for file in runner.run_engine(engine, params, work, fill, limits):
-        destination.put_file(file.path, file.name)
+        output.put_file(file.path, file.name)
 
 
 def _outcome(listing: Mapping[str, Any]) -> Outcome:

@@ -17,9 +17,6 @@ from triptych.stages.packed import PackedResults
 from triptych.storage import ObjectInfo
 from triptych.storage.copying import checked, file_range, save
 
-OUTPUT_LIST = "output.json"
-"""Ends the output: a destination without it is not whole."""
-
 
 class ResultObject:
     """One file of one chunk's result (`triptych.engines.Result`)."""
@@ -138,8 +135,7 @@ def flat_names(names: Sequence[tuple[int, str]]) -> list[str]:
     plain = [PurePosixPath(name).name for _, name in names]
     counts = Counter(plain)
     numbered = [
-        base if counts[base] == 1 and base != OUTPUT_LIST else f"{chunk:06d}_{base}"
-        for base, (chunk, _) in zip(plain, names, strict=True)
+        base if counts[base] == 1 else f"{chunk:06d}_{base}" for base, (chunk, _) in zip(plain, names, strict=True)
     ]
     taken: set[str] = set()
     twice = {name for name, count in Counter(numbered).items() if count > 1}

@@ -130,8 +130,8 @@ class Store(ABC):
         """As `stage`, with the `size` bytes of another object of this store, which do not pass through this process."""
 
     @abstractmethod
-    def release(self, staged: StagedObject, replaces: str | None) -> None:
-        """Make it the object at its URI, where the one of etag `replaces` is, or none (None).
+    def release(self, staged: StagedObject, replaces: str | None) -> str:
+        """Make it the object at its URI, where the one of etag `replaces` is, or none (None); its etag there.
 
         ObjectConflictError, and nothing changed, when another is there: atomically so where the store has such a
         condition. ObjectNotFoundError when nothing waits under this handle any more.
@@ -146,8 +146,8 @@ class Store(ABC):
         """Uploads to exactly this URI that were not completed, whoever began them; sizes are 0, parts unknown."""
 
     @abstractmethod
-    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
-        """Write a small object where the one of etag `replaces` is, or none (None); conflicts as in `release`."""
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
+        """Write a small object where the one of etag `replaces` is, or none (None); its etag there, or conflicts."""
 
     @abstractmethod
     def delete_version(self, uri: str, etag: str) -> None:

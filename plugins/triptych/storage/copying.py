@@ -75,3 +75,11 @@ def file_range(path: Path, offset: int, length: int) -> Iterator[bytes]:
         while length > 0 and (block := source.read(min(BLOCK_BYTES, length))):
             length -= len(block)
             yield block
+
+
+def sha256_of(blocks: Iterable[bytes]) -> str:
+    """The digest of all the blocks, in hex."""
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

@@ -120,7 +120,7 @@ class FileStore(Store):
     @contextmanager
     def stage(self, uri: str, aside: str) -> Iterator[Stage]:
         """The bytes lie aside, in one file system with `uri` where it can be: the release is a rename then."""
-        self._path(uri)  # Refused before anything is written.
+        self._check_place(uri)
         path = self._path(aside)
         with self._new_file(path, aside) as out:
             writer = _FileWriter(out, aside)
@@ -131,7 +131,7 @@ class FileStore(Store):
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
         """In the kernel, or on the file server."""
-        self._path(uri)
+        self._check_place(uri)
         origin, path = self._path(source), self._path(aside)
         with _map_errors(source):
             data = origin.open("rb", buffering=0)
@@ -139,7 +139,7 @@ class FileStore(Store):
             copy_in_kernel(data, out)
         return _staged(uri, aside, path)
 
-    def release(self, staged: StagedObject, replaces: str | None) -> None:
+    def release(self, staged: StagedObject, replaces: str | None) -> str:
         """A link where the name is free, else a rename; beside it first where it lies in another file system."""
         path, aside = self._path(staged.uri), self._path(staged.handle)
         with _map_errors(staged.uri):
@@ -148,22 +148,23 @@ class FileStore(Store):
                 raise ObjectNotFoundError(msg)
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                _place(aside, path, replaces)
+                return _place(aside, path, replaces)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._release_copy(aside, path, replaces)
+                return self._release_copy(aside, path, replaces)
 
-    def _release_copy(self, aside: Path, path: Path, replaces: str | None) -> None:
+    def _release_copy(self, aside: Path, path: Path, replaces: str | None) -> str:
         part = _part_beside(path)
         try:
             with aside.open("rb", buffering=0) as data, part.open("wb") as out:
                 copy_in_kernel(data, out)
             part.chmod(0o644)
-            _place(part, path, replaces)
+            etag = _place(part, path, replaces)
             aside.unlink(missing_ok=True)
         finally:
             part.unlink(missing_ok=True)
+        return etag
 
     def discard(self, staged: StagedObject) -> None:
         """Remove the file aside."""
@@ -173,7 +174,7 @@ class FileStore(Store):
         """None ever: what waits lies aside."""
         return ()
 
-    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A file that is whole already takes the name; a file there is compared just before, not at once with that."""
         path = self._path(uri)
         with _map_errors(uri):
@@ -181,7 +182,7 @@ class FileStore(Store):
             try:
                 part.write_bytes(data)
                 part.chmod(0o644)
-                _place(part, path, replaces)
+                return _place(part, path, replaces)
             finally:
                 part.unlink(missing_ok=True)
 
@@ -191,6 +192,15 @@ class FileStore(Store):
         with _map_errors(uri), suppress(FileNotFoundError):
             if _info(path, path.stat()).etag == etag:
                 path.unlink()
+
+    def _check_place(self, uri: str) -> None:
+        """Before anything is written: a folder of that name, or a file where a folder has to be, are in the way."""
+        path = self._path(uri)
+        with _map_errors(uri):
+            there = next(each for each in (path, *path.parents) if each.exists())
+            if (there == path) == there.is_dir():
+                msg = f"{uri}: {there} is in the way."
+                raise ObjectConflictError(msg)
 
     @contextmanager
     def _new_file(self, path: Path, uri: str) -> Iterator[BinaryIO]:
@@ -244,8 +254,9 @@ class _FileWriter:
             raise _translated(self._uri, error) from error
 
 
-def _place(made: Path, path: Path, replaces: str | None) -> None:
+def _place(made: Path, path: Path, replaces: str | None) -> str:
     """Give a whole file of the same file system this name, where the version `replaces`, or nothing, has it now."""
+    etag = _info(made, made.stat()).etag
     if replaces is not None:
         try:
             found = _info(path, path.stat()).etag
@@ -255,7 +266,7 @@ def _place(made: Path, path: Path, replaces: str | None) -> None:
             msg = f"{_uri(path)}: another file is there than the one to replace."
             raise ObjectConflictError(msg)
         made.replace(path)
-        return
+        return etag
     try:
         # A link, unlike a rename, fails where the name is taken.
         path.hardlink_to(made)
@@ -271,6 +282,7 @@ def _place(made: Path, path: Path, replaces: str | None) -> None:
         made.replace(path)
     else:
         made.unlink()
+    return etag
 
 
 def _staged(uri: str, aside: str, path: Path) -> StagedObject:

@@ -121,15 +121,18 @@ class S3Store(Store):
                     error.add_note(f"{uri}: the parts sent so far could not be removed: {second}")
                 raise
 
-    def release(self, staged: StagedObject, replaces: str | None) -> None:
+    def release(self, staged: StagedObject, replaces: str | None) -> str:
         """Complete the upload, on the condition that the store finds the key as it should be."""
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(staged.parts, 1)]
         where = {**bucket_key(staged.uri), "UploadId": staged.handle}
 
-        def complete(condition: Mapping[str, str]) -> None:
-            self._client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, **condition)
+        def complete(condition: Mapping[str, str]) -> Mapping[str, str]:
+            answer: Mapping[str, str] = self._client.complete_multipart_upload(
+                **where, MultipartUpload={"Parts": parts}, **condition
+            )
+            return answer
 
-        _conditionally(complete, staged.uri, replaces)
+        return _conditionally(complete, staged.uri, replaces)["ETag"].strip('"')
 
     def discard(self, staged: StagedObject) -> None:
         """Abort the upload; the server removes its parts."""
@@ -144,21 +147,23 @@ class S3Store(Store):
             found = [item for page in pages for item in page.get("Uploads", ())]
         return [StagedObject(uri, 0, item["UploadId"]) for item in found if item["Key"] == key]
 
-    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> None:
+    def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the key as it should be."""
 
-        def put(condition: Mapping[str, str]) -> None:
-            self._client.put_object(**bucket_key(uri), Body=data, **condition)
+        def put(condition: Mapping[str, str]) -> Mapping[str, str]:
+            answer: Mapping[str, str] = self._client.put_object(**bucket_key(uri), Body=data, **condition)
+            return answer
 
-        _conditionally(put, uri, replaces)
+        return _conditionally(put, uri, replaces)["ETag"].strip('"')
 
     def delete_version(self, uri: str, etag: str) -> None:
         """Looked at first, then removed with `If-Match`, which some servers ignore."""
         with suppress(ObjectNotFoundError, ObjectConflictError):
             if self.stat(uri).etag == etag:
 
-                def delete(condition: Mapping[str, str]) -> None:
-                    self._client.delete_object(**bucket_key(uri), **condition)
+                def delete(condition: Mapping[str, str]) -> Mapping[str, str]:
+                    answer: Mapping[str, str] = self._client.delete_object(**bucket_key(uri), **condition)
+                    return answer
 
                 _conditionally(delete, uri, etag)
 
@@ -219,7 +224,9 @@ class S3Store(Store):
             self.delete(uri)
 
 
-def _conditionally(ask: Callable[[Mapping[str, str]], None], uri: str, replaces: str | None) -> None:
+def _conditionally(
+    ask: Callable[[Mapping[str, str]], Mapping[str, str]], uri: str, replaces: str | None
+) -> Mapping[str, str]:
     """Ask with `If-Match` or `If-None-Match`; without, of a server that has no conditions.
 
     ObjectConflictError when the condition does not hold.
@@ -230,11 +237,11 @@ def _conditionally(ask: Callable[[Mapping[str, str]], None], uri: str, replaces:
     with map_errors(uri):
         try:
             try:
-                ask(condition)
+                return ask(condition)
             except ClientError as error:
                 if status(error) != 501:
                     raise
-                ask({})
+                return ask({})
         except ClientError as error:
             # Amazon's answer to If-Match where there is nothing is 404.
             if status(error) == 412 or error.response["Error"]["Code"] == "NoSuchKey":

@@ -222,4 +222,4 @@ def test_a_result_that_cannot_be_read_is_named(case: Join, settings: Settings, t
     with pytest.raises((EngineError, SourceError), match=case.says):
         join(settings, case.engine, case.corrupt(), case.params)
     assert left_behind(settings) == []
-    assert not [path for path in tmp_path.rglob("output/*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("outputs/**/*") if path.is_file()]

@@ -172,5 +172,5 @@ def test_20000_by_20000_pixels_take_a_part_of_their_size(settings: Settings, tmp
     assert peak_mib("image_tiles", [path], {"format": "tiff"}, settings) < most_mib
     tiles = Untouched(tmp_path / "workspace", "output.tif")
     assert join_peak_mib("mosaic", tiles, {"format": "tiff"}, settings) < most_mib
-    (mosaic,) = (tmp_path / "workspace").rglob("output/large.tif")
+    (mosaic,) = (tmp_path / "workspace").rglob("outputs/*/*/large.tif")
     assert differing_values(mosaic, side, 1) == 0

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.places import BUCKET, PART_MIB, Place
 from tests.support.servers import Server, moto_server
+from triptych.settings import read_settings
+from triptych.storage import Stores
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,15 @@ def _connection(conn_id: str, value: str) -> Iterator[str]:
         patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
         S3Hook(aws_conn_id=conn_id).get_conn().create_bucket(Bucket="tests")
         yield conn_id
+
+
+@pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    folder = tmp_path / "a place"
+    folder.mkdir()
+    settings = read_settings({"allowed_roots": str(folder), "part_mib": str(PART_MIB)})
+    if request.param == "file":
+        return Place(Stores(settings).open("file:///"), f"{folder.as_uri()}/")
+    conn_id: str = request.getfixturevalue(request.param)
+    # The folder's path is of this test alone, so tests can share a bucket.
+    return Place(Stores(settings).open(BUCKET, conn_id), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")

@@ -18,6 +18,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.places import BUCKET, MIB, PART_MIB, Place
 from tests.support.servers import s3_connection
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import read_settings
@@ -30,9 +31,6 @@ from triptych.storage.schemes import FACTORIES
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-MIB = 1 << 20
-PART_MIB = 5
-BUCKET = "s3://tests"
 # (as URIs have it, as the store has it)
 NAMES = [
     ("plain.txt", "plain.txt"),
@@ -45,29 +43,6 @@ NAMES = [
     ("a%2Bb.csv", "a+b.csv"),
     ("why%3F.csv", "why?.csv"),
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """A store, and an empty folder's URI in it, which ends in `/`."""
-
-    store: Store
-    root: str
-
-    def names(self, prefix: str = "") -> list[str]:
-        return [info.uri.removeprefix(self.root) for info in self.store.list(self.root + prefix)]
-
-
-@pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    folder = tmp_path / "a place"
-    folder.mkdir()
-    settings = read_settings({"allowed_roots": str(folder), "part_mib": str(PART_MIB)})
-    if request.param == "file":
-        return Place(Stores(settings).open("file:///"), f"{folder.as_uri()}/")
-    conn_id: str = request.getfixturevalue(request.param)
-    # The folder's path is of this test alone, so tests can share a bucket.
-    return Place(Stores(settings).open(BUCKET, conn_id), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")
 
 
 def test_an_object_comes_back_as_it_was_written(place: Place) -> None:

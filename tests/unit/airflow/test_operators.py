@@ -81,7 +81,7 @@ def test_the_three_tasks_make_the_output(source: Path) -> None:
     _run(packs[0])
     outcome = _assemble()
     folder = Path(outcome["uri"].removeprefix("file://"))
-    (turned,) = [path for path in folder.iterdir() if path.name != "output.json"]
+    (turned,) = [path for path in folder.iterdir() if path.name != "_triptych"]
     assert turned.read_text(encoding="utf-8") == "stopstop"
     assert (outcome["chunks"], outcome["files"], outcome["bytes"]) == (1, 1, 8)
     json.dumps([packs, outcome])  # What a task returns goes through XCom.

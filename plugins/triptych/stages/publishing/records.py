@@ -1,0 +1,196 @@
+"""What is written about the makings of a run's output: `staging/`, `publish/<n>.json` and `output/<n>.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from triptych.errors import ObjectNotFoundError
+from triptych.storage import FileEntry, StagedObject, Store
+
+Listing = Mapping[str, Any]
+"""The list of an output: `name`, `uri`, `chunks`, `failed`, and `files`, each with `name`, `size`, `sha256`, `etag`."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What of the run an output was made from: its plan, and of each pack's log the entry that was read.
+
+    An entry is a generation and a number, `{"0-16": [0, 3]}`.
+    """
+
+    generation: int
+    positions: Mapping[str, Sequence[int]]
+
+    def is_newer(self, other: Used) -> bool:
+        """Whether this is a later plan, or the same one with more in some pack's log."""
+        if self.generation != other.generation:
+            return self.generation > other.generation
+        return any(tuple(mine) > tuple(other.positions.get(pack, ())) for pack, mine in self.positions.items())
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Where the bytes of a small file lie until they are put: `object` is below the run's root."""
+
+    object: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """One file of a making: what it is, and how it comes to its final name.
+
+    It waits in the destination's store (`staged`), or in the workspace (`packed`), or is there already, unchanged from
+    an earlier making (neither). `replaces` is the etag of what has its name when the making is decided; None: nothing.
+    """
+
+    file: FileEntry
+    replaces: str | None = None
+    staged: StagedObject | None = None
+    packed: Packed | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> MadeFile:
+        """What `asdict` made of one."""
+        staged, packed = data["staged"], data["packed"]
+        return cls(
+            FileEntry(**data["file"]),
+            data["replaces"],
+            StagedObject(**{**staged, "parts": tuple(staged["parts"])}) if staged else None,
+            Packed(**packed) if packed else None,
+        )
+
+
+@dataclass(frozen=True)
+class OldFile:
+    """A file below the destination that a making removes, if it is still this version."""
+
+    name: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class Making:
+    """One making of a run's output, by the attempt of this token: decided once `publish/<number>.json` is there.
+
+    `old_lists` are URIs of lists of earlier runs whose files are removed. `summary` is the output's list but for files.
+    """
+
+    number: int
+    token: str
+    used: Used
+    uri: str
+    files: tuple[MadeFile, ...]
+    removes: tuple[OldFile, ...]
+    old_lists: tuple[str, ...]
+    summary: Listing
+
+    def to_json(self) -> bytes:
+        """As `publish/<n>.json` holds it."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Making:
+        """What `to_json` wrote."""
+        data = json.loads(text)
+        return cls(
+            data["number"],
+            data["token"],
+            Used(**data["used"]),
+            data["uri"],
+            tuple(MadeFile.from_json(file) for file in data["files"]),
+            tuple(OldFile(**file) for file in data["removes"]),
+            tuple(data["old_lists"]),
+            data["summary"],
+        )
+
+
+@dataclass(frozen=True)
+class StagingRecord:
+    """What an attempt may leave in the destination's store: `uploads` has, by name, the uploads that were there before.
+
+    What lies aside has the token in its name.
+    """
+
+    token: str
+    uri: str
+    uploads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """As `staging/<token>-<k>.json` holds it."""
+        return json.dumps(asdict(self), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> StagingRecord:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+class Records:
+    """The records of one run's output, below the root of its workspace."""
+
+    def __init__(self, store: Store, root: str) -> None:
+        self.store = store
+        self.root = root
+
+    def makings(self) -> list[Making]:
+        """All that were decided, in order."""
+        return [Making.from_json(self.store.read(self._publish_uri(number))) for number in self._numbers("publish")]
+
+    def decide(self, making: Making) -> Making:
+        """Write the record of this number, unless one is there: the one that counts."""
+        uri = self._publish_uri(making.number)
+        if self.store.put_if_absent(uri, making.to_json()):
+            return making
+        # It may be ours: a client whose answer was lost puts again, and is refused by its own object.
+        return Making.from_json(self.store.read(uri))
+
+    def finish(self, number: int, listing: Listing) -> Listing:
+        """Say that all files of this making are in place; the list that counts is of who says so first."""
+        if self.store.put_if_absent(self._output_uri(number), listing_text(listing)):
+            return listing
+        return self.listing(number) or listing
+
+    def listing(self, number: int) -> Listing | None:
+        """The output's list; None while this making is not finished."""
+        try:
+            found: Listing = json.loads(self.store.read(self._output_uri(number)))
+        except ObjectNotFoundError:
+            return None
+        return found
+
+    def newest_listing(self) -> Listing | None:
+        """The list of the newest finished making; None when there is none."""
+        numbers = self._numbers("output")
+        return self.listing(numbers[-1]) if numbers else None
+
+    def staging_uri(self, name: str) -> str:
+        """An object that is of use until a making is finished; its name begins with the attempt's token."""
+        return f"{self.root}/staging/{name}"
+
+    def staging_names(self) -> list[str]:
+        """What lies there now."""
+        return self._names("staging")
+
+    def _numbers(self, folder: str) -> list[int]:
+        return sorted(int(name.removesuffix(".json")) for name in self._names(folder))
+
+    def _names(self, folder: str) -> list[str]:
+        prefix = f"{self.root}/{folder}/"
+        # Decoded: a store's spelling of a URI may escape more than ours.
+        return [unquote(info.uri).removeprefix(unquote(prefix)) for info in self.store.list(prefix)]
+
+    def _publish_uri(self, number: int) -> str:
+        return f"{self.root}/publish/{number}.json"
+
+    def _output_uri(self, number: int) -> str:
+        return f"{self.root}/output/{number}.json"
+
+
+def listing_text(listing: Listing) -> bytes:
+    """A list as it is written, for people too."""
+    return json.dumps(listing, ensure_ascii=False, indent=1).encode()

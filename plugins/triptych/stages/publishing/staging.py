@@ -1,0 +1,221 @@
+"""The output as an engine writes it: each file whole and hashed, and none of them seen yet."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeGuard
+
+from triptych.engines import Result
+from triptych.errors import EngineError, IntegrityError
+from triptych.stages.publishing.names import OWN_FOLDER, Names, allowed_name, folders_of
+from triptych.stages.publishing.records import MadeFile, Packed, Records, StagingRecord
+from triptych.stages.results import ResultObject
+from triptych.storage import FileEntry, Stage, Writer
+from triptych.storage.copying import HashingWriter, file_blocks
+
+KEYS_PER_RECORD = 100
+"""A record is written anew for each upload: one for all would grow with the square of their number."""
+CHECKS_AT_ONCE = 4
+_log = logging.getLogger(__name__)
+
+
+class StagedOutput:
+    """The output's files (`triptych.engines.Output`) as one attempt stages them."""
+
+    def __init__(self, names: Names, records: Records, token: str) -> None:
+        self.files: list[MadeFile] = []
+        self._names, self._store = names, names.store
+        self._records = records
+        self._token = token
+        self._taken: set[str] = set()
+        self._folders: set[str] = set()
+        self._lock = threading.Lock()
+        self._places = _Places(names, records, token)
+        self._pack = _Pack(records, token, self._store.one_put_bytes)
+        self._pool = ThreadPoolExecutor(CHECKS_AT_ONCE)
+        self._checks: dict[str, Future[str | None]] = {}
+        self._asked: deque[Future[str | None]] = deque()
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Writer]:
+        """As `Output.open`."""
+        with self._claimed(name) as check, ExitStack() as stack:
+            sink = _Sink(self._store.one_put_bytes, lambda: stack.enter_context(self._stage(name, check)))
+            hashing = HashingWriter(sink)
+            yield hashing
+            stack.close()
+            file = FileEntry(name, hashing.size, hashing.sha256)
+            if sink.stage is not None:
+                self.files.append(MadeFile(file, staged=sink.stage.staged))
+            else:
+                with self._lock:
+                    self.files.append(MadeFile(file, packed=self._pack.add(bytes(sink.kept))))
+
+    def put_file(self, path: Path, name: str) -> None:
+        """As `Output.put_file`; OSError where `path` is a link."""
+        with self.open(name) as out:
+            for block in file_blocks(path):
+                out.write(block)
+
+    def copy(self, result: Result, name: str) -> None:
+        """As `Output.copy`: the store copies by itself what lies in it alone, unless it is small."""
+        if not self._is_copied_by_store(result):
+            with self.open(name) as out:
+                for block in result.stream():
+                    out.write(block)
+            return
+        with self._claimed(name) as check:
+            check.result()
+            size = self._store.stat(result.uri).size
+            if size != result.size:
+                msg = f"{result.uri}: {result.label} has {size} bytes here and not {result.size}."
+                raise IntegrityError(msg)
+            aside = self._places.new(name)
+            staged = self._store.stage_copy(result.uri, size, self._names.uri_of(name), aside)
+            self.files.append(MadeFile(FileEntry(name, result.size, result.sha256), staged=staged))
+
+    def complete(self) -> list[MadeFile]:
+        """All files, every byte of which is stored by now, and whose names may be taken; DestinationError otherwise."""
+        self._pack.flush()
+        return [replace(made, replaces=self._checks[made.file.name].result()) for made in self.files]
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def take_back(self) -> None:
+        """Drop all that was staged, as far as it can be; no error ends it."""
+        steps: list[Callable[[], None]] = [
+            partial(self._store.discard, each.staged) for each in self.files if each.staged
+        ]
+        for step in [*steps, self._pack.remove, self._places.remove]:
+            try:
+                step()
+            except Exception as error:
+                _log.warning("What was staged could not be removed: %s", error)
+
+    def _is_copied_by_store(self, result: Result) -> TypeGuard[ResultObject]:
+        is_large = result.size > self._store.one_put_bytes or not self._store.one_put_bytes
+        return is_large and isinstance(result, ResultObject) and result.is_object and result.store is self._store
+
+    @contextmanager
+    def _stage(self, name: str, check: Future[str | None]) -> Iterator[Stage]:
+        check.result()  # Before the first byte leaves.
+        with self._store.stage(self._names.uri_of(name), self._places.new(name)) as stage:
+            yield stage
+
+    @contextmanager
+    def _claimed(self, name: str) -> Iterator[Future[str | None]]:
+        """Whether the name may be taken, asked meanwhile; it is free again when the context ends with an error."""
+        allowed_name(name)
+        while self._asked and self._asked[0].done():
+            self._asked.popleft().result()
+        with self._lock:
+            if name in self._taken:
+                msg = f"Output name {name!r} is written twice. Give each file its own name."
+                raise EngineError(msg)
+            if name in self._folders or not self._taken.isdisjoint(folders_of(name)):
+                msg = f"Output name {name!r} is both a file and a folder. Give each file its own name."
+                raise EngineError(msg)
+            self._taken.add(name)
+            self._folders.update(folders_of(name))
+        check = self._pool.submit(self._names.check, name)
+        try:
+            yield check
+        except BaseException:
+            self._taken.remove(name)
+            raise
+        self._checks[name] = check
+        self._asked.append(check)
+
+
+class _Sink:
+    """Keeps a small file in memory, and stages it once it is larger than `most` bytes."""
+
+    def __init__(self, most: int, begin: Callable[[], Stage]) -> None:
+        self.kept = bytearray()
+        self.stage: Stage | None = None if most else begin()
+        self._most, self._begin = most, begin
+
+    def write(self, data: bytes, /) -> int:
+        if self.stage is None and len(self.kept) + len(data) > self._most:
+            self.stage = self._begin()
+            self.stage.write(bytes(self.kept))
+            self.kept.clear()
+        if self.stage is not None:
+            return self.stage.write(data)
+        self.kept += data
+        return len(data)
+
+
+class _Places:
+    """Where an attempt stages; each place is on record in the workspace before anything is there."""
+
+    def __init__(self, names: Names, records: Records, token: str) -> None:
+        self._names, self._store = names, names.store
+        self._records, self._token = records, token
+        self._uploads: dict[str, list[str]] = {}
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def new(self, name: str) -> str:
+        """A URI for bytes that lie aside; the file may also be uploaded to its own."""
+        with self._lock:
+            if self._store.uploads_wait:
+                before = self._store.waiting(self._names.uri_of(name))
+                self._uploads[name] = [staged.handle for staged in before]
+                self._write(self._count // KEYS_PER_RECORD)
+            elif self._count == 0:
+                self._write(0)
+            self._count += 1
+            return f"{self._names.uri}{OWN_FOLDER}/{self._token}-{self._count}"
+
+    def remove(self) -> None:
+        """Remove the records."""
+        for number in range(-(-self._count // KEYS_PER_RECORD)):
+            self._records.store.delete(self._uri(number))
+
+    def _write(self, number: int) -> None:
+        first = number * KEYS_PER_RECORD
+        uploads = dict(list(self._uploads.items())[first:])
+        self._records.store.put(self._uri(number), StagingRecord(self._token, self._names.uri, uploads).to_json())
+
+    def _uri(self, number: int) -> str:
+        return self._records.staging_uri(f"{self._token}-{number}.json")
+
+
+class _Pack:
+    """Small files of an attempt, together in objects of the workspace of at most one part each."""
+
+    def __init__(self, records: Records, token: str, most: int) -> None:
+        self._records, self._token, self._most = records, token, most
+        self._data = bytearray()
+        self._number = 0
+
+    def add(self, data: bytes) -> Packed:
+        """Where these bytes will lie once the pack is flushed."""
+        if self._data and len(self._data) + len(data) > self._most:
+            self.flush()
+        offset = len(self._data)
+        self._data += data
+        return Packed(f"staging/{self._token}-{self._number}", offset)
+
+    def flush(self) -> None:
+        """Store what is in memory; what comes next goes to another object."""
+        if self._data:
+            self._records.store.put(self._records.staging_uri(f"{self._token}-{self._number}"), bytes(self._data))
+            self._data.clear()
+            self._number += 1
+
+    def remove(self) -> None:
+        """Remove what was stored."""
+        for number in range(self._number + 1):
+            self._records.store.delete(self._records.staging_uri(f"{self._token}-{number}"))

@@ -1,0 +1,290 @@
+"""An output is published whole by one attempt, whatever ends the attempts, on every store alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.support.mortal import Killed, mortal
+from tests.support.places import MIB, Place
+from triptych.engines import Output
+from triptych.errors import DestinationError, EngineError
+from triptych.stages.publishing import Existing, Publisher, Records, Target, Used
+from triptych.storage import ObjectInfo
+
+LARGE = random.Random(7).randbytes(6 * MIB)
+FILES = {"a.txt": b"small", "deep/er/b c.bin": LARGE, "empty": b"", "ü.txt": b"also small"}
+USED = Used(0, {"0-3": [0, 2]})
+MORE = Used(0, {"0-3": [0, 3]})
+
+Files = Mapping[str, bytes]
+
+
+@dataclass
+class Run:
+    """One run of a template, whose attempts all make these files below `out/` of a place."""
+
+    place: Place
+    name: str = "manual__2026-11-26T04:00:00+00:00"
+    dag_id: str = "upper"
+    existing: Existing = Existing.ADD
+    root: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = f"{self.place.root}work/{self.dag_id}/{self.name[:6]}"
+
+    @property
+    def records(self) -> Records:
+        return Records(self.place.store, self.root)
+
+    def publisher(self, used: Used = USED) -> Publisher:
+        target = Target(self.place.store, f"{self.place.root}out/", self.dag_id, self.name, self.existing)
+        return Publisher(self.records, target, used)
+
+    def attempt(self, files: Files = FILES, used: Used = USED, before_end: Callable[[], None] = lambda: None) -> str:
+        """What `assemble` does; whether the output was "made" or "kept"."""
+        publisher = self.publisher(used)
+        if publisher.settled() is not None:
+            return "kept"
+        with publisher.staging() as output:
+            stage(output, files)
+            before_end()
+            publisher.publish(output, {"name": self.name})
+        return "made"
+
+    def listed(self) -> Files:
+        """Names and digests by the list in the workspace."""
+        listing = self.records.newest_listing()
+        assert listing is not None
+        return {file["name"]: bytes.fromhex(file["sha256"]) for file in listing["files"]}
+
+
+def stage(output: Output, files: Files) -> None:
+    for name, data in files.items():
+        with output.open(name) as out:
+            out.write(data[: 4 * MIB])
+            out.write(data[4 * MIB :])
+
+
+@pytest.fixture
+def run(place: Place) -> Run:
+    return Run(place)
+
+
+def seen(place: Place) -> dict[str, bytes]:
+    """What lies in the destination, but for our own folder."""
+    from urllib.parse import unquote
+
+    root = unquote(place.root) + "out/"
+    uris = [info.uri for info in place.store.list(place.root + "out/")]
+    names = {uri: unquote(uri).removeprefix(root) for uri in uris}
+    return {name: place.store.read(uri) for uri, name in names.items() if not name.startswith("_triptych/")}
+
+
+def own(place: Place) -> list[str]:
+    return place.names("out/_triptych/")
+
+
+def assert_whole(run: Run, files: Files = FILES) -> None:
+    """These files are there and listed, and nothing is left of any attempt."""
+    assert seen(run.place) == files
+    assert run.listed() == {name: hashlib.sha256(data).digest() for name, data in files.items()}
+    assert run.place.names(f"work/{run.dag_id}/{run.name[:6]}/staging/") == []
+    (there,) = own(run.place)
+    assert json.loads(run.place.store.read(run.place.root + there)) == run.records.newest_listing()
+    for name in files:
+        assert list(run.place.store.waiting(f"{run.place.root}out/{name.replace(' ', '%20')}")) == []
+
+
+def put(place: Place, name: str, data: bytes) -> ObjectInfo:
+    place.store.put(f"{place.root}out/{name}", data)
+    return place.store.stat(f"{place.root}out/{name}")
+
+
+def test_an_output_is_seen_when_it_is_whole(run: Run) -> None:
+    def nothing_is_seen() -> None:
+        assert seen(run.place) == {}
+
+    assert run.attempt(before_end=nothing_is_seen) == "made"
+    assert_whole(run)
+    assert own(run.place) == ["out/_triptych/upper/manual__2026-11-26T04%3A00%3A00%2B00%3A00.json"]
+
+
+def test_an_output_of_the_same_results_is_kept(run: Run) -> None:
+    run.attempt()
+    before = [info.etag for info in run.place.store.list(run.place.root)]
+    assert run.attempt() == "kept"
+    assert run.attempt(used=Used(0, {"0-3": [0, 1]})) == "kept"
+    assert [info.etag for info in run.place.store.list(run.place.root)] == before
+
+
+def test_more_results_make_the_output_again(run: Run) -> None:
+    run.attempt()
+    unchanged = run.place.store.stat(f"{run.place.root}out/a.txt")
+    more = {"a.txt": b"small", "deep/er/b c.bin": LARGE[::-1], "new": b"new"}
+    assert run.attempt(more, MORE) == "made"
+    assert_whole(run, more)
+    assert run.place.store.stat(f"{run.place.root}out/a.txt") == unchanged
+
+
+def test_a_failed_attempt_leaves_the_earlier_output(run: Run) -> None:
+    """It emptied the destination."""
+    run.attempt()
+    with pytest.raises(ZeroDivisionError):
+        run.attempt({"a.txt": b"worse", "deep/er/b c.bin": LARGE[::-1]}, MORE, lambda: exec("1 / 0"))
+    assert_whole(run)
+
+
+def test_a_failed_attempt_leaves_nothing(run: Run) -> None:
+    put(run.place, "theirs", b"theirs")
+    with pytest.raises(ZeroDivisionError):
+        run.attempt(before_end=lambda: exec("1 / 0"))
+    assert run.place.names() == ["out/theirs"]
+    assert list(run.place.store.waiting(f"{run.place.root}out/deep/er/b%20c.bin")) == []
+
+
+def test_a_name_that_is_taken_is_refused_before_it_is_published(run: Run) -> None:
+    for name, data in (("a.txt", b"theirs"), ("deep/er/b%20c.bin", b"theirs, too")):
+        info = put(run.place, name, data)
+        with pytest.raises(DestinationError, match=f"{name}: a file that this job did not write is there"):
+            run.attempt()
+        assert run.place.names() == [f"out/{name}"]
+        run.place.store.delete(info.uri)
+    run.attempt()
+    assert_whole(run)
+
+
+def test_a_file_that_was_changed_by_others_is_not_ours(run: Run) -> None:
+    run.attempt()
+    put(run.place, "a.txt", b"mine!")  # As long as ours.
+    with pytest.raises(DestinationError, match=r"a\.txt"):
+        run.attempt({"a.txt": b"newer"}, MORE)
+    assert seen(run.place) == {**FILES, "a.txt": b"mine!"}
+    run.attempt({"b.txt": b"newer"}, MORE)
+    assert seen(run.place) == {"b.txt": b"newer", "a.txt": b"mine!"}
+
+
+def test_output_json_is_a_name_like_any_other(run: Run) -> None:
+    """The user's own was overwritten, and an app's renamed."""
+    put(run.place, "output.json", b"the user's")
+    run.attempt()
+    assert seen(run.place) == {**FILES, "output.json": b"the user's"}
+    run.place.store.delete(f"{run.place.root}out/output.json")
+    run.attempt({"output.json": b"the app's"}, MORE)
+    assert_whole(run, {"output.json": b"the app's"})
+
+
+def test_an_earlier_jobs_files_stay_with_a_word(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    Run(place, "first").attempt()
+    Run(place, "second").attempt({"new": b"new"})
+    assert seen(place) == {**FILES, "new": b"new"}
+    assert "1 earlier output(s) stay beside this one" in caplog.text
+    with pytest.raises(DestinationError, match="a file that this job did not write is there already"):
+        Run(place, "third").attempt()
+
+
+def test_replace_removes_what_the_template_wrote_and_nobody_changed(place: Place) -> None:
+    Run(place, "first").attempt()
+    Run(place, "other", dag_id="lower").attempt({"other": b"of another template"})
+    put(place, "ü.txt", b"changed since")
+    put(place, "theirs", b"theirs")
+    second = Run(place, "second", existing=Existing.REPLACE)
+    with pytest.raises(DestinationError, match="%C3%BC"):
+        second.attempt({"ü.txt": b"new"})
+    assert second.attempt({"a.txt": b"new", "b": b"new"}) == "made"
+    kept = {"ü.txt": b"changed since", "theirs": b"theirs", "other": b"of another template"}
+    assert seen(place) == {"a.txt": b"new", "b": b"new", **kept}
+    assert own(place) == ["out/_triptych/lower/other.json", "out/_triptych/upper/second.json"]
+
+
+def test_replace_does_not_believe_a_list_that_names_files_outside(place: Place) -> None:
+    Run(place, "first").attempt()
+    outside = place.store.stat(place.root + own(place)[0])
+    listing = {"files": [{"name": name, "size": 1, "sha256": "", "etag": outside.etag} for name in ("../x", "/x")]}
+    place.store.put(f"{place.root}out/_triptych/upper/forged.json", json.dumps(listing).encode())
+    place.store.put(f"{place.root}out/_triptych/upper/broken.json", b"[1]")
+    Run(place, "second", existing=Existing.REPLACE).attempt({"b": b"new"})
+    assert seen(place) == {"b": b"new"}
+
+
+def test_fail_refuses_any_other_file(place: Place) -> None:
+    run = Run(place, existing=Existing.FAIL)
+    put(place, "deep/theirs", b"theirs")
+    with pytest.raises(DestinationError, match="deep/theirs: the destination is not empty"):
+        run.attempt()
+    place.store.delete(f"{place.root}out/deep/theirs")
+    run.attempt()
+    run.attempt({"a.txt": b"made again"}, MORE)
+    assert_whole(run, {"a.txt": b"made again"})
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "", "a/../b", "_triptych/a", "./a", "a//b"])
+def test_a_name_that_leads_elsewhere_is_refused(run: Run, name: str) -> None:
+    with pytest.raises(EngineError, match="not allowed"):
+        run.attempt({name: b""})
+    assert run.place.names() == []
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a")])
+def test_two_files_cannot_have_one_name(run: Run, names: tuple[str, str]) -> None:
+    publisher = run.publisher()
+    with publisher.staging() as output:
+        with output.open(names[0]):
+            pass
+        with pytest.raises(EngineError, match="Give each file its own name"), output.open(names[1]):
+            pass
+
+
+def test_of_two_attempts_at_once_one_counts_and_both_succeed(run: Run) -> None:
+    """The loser deleted two of the winner's three files."""
+    assert run.attempt(before_end=lambda: _is(run.attempt(), "made")) == "made"
+    assert_whole(run)
+    assert len(run.records.makings()) == 1
+
+
+def test_the_attempt_that_knows_more_goes_on_from_the_other(run: Run) -> None:
+    more = {**FILES, "a.txt": b"more", "new": b"new"}
+    first, second = run.publisher(), run.publisher(MORE)
+    assert first.settled() is None
+    with first.staging() as output:
+        stage(output, FILES)
+        assert second.settled() is None
+        with second.staging() as other:
+            stage(other, more)
+            first.publish(output, {})
+            second.publish(other, {})
+    assert_whole(run, more)
+    assert [making.used for making in run.records.makings()] == [USED, MORE]
+
+
+def _is(found: str, expected: str) -> None:
+    assert found == expected
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_attempt_that_ends_anywhere_is_gone_on_from(place: Place, after: bool) -> None:
+    ended = 0
+    for step in range(40):
+        run = Run(dataclass_replace(place, step), name=f"r{step}")
+        with mortal(type(place.store), step, after) as life:
+            try:
+                run.attempt()
+            except Killed:
+                ended += 1
+        if not life.is_over:
+            break
+        files = seen(run.place)
+        assert not files or run.records.makings(), life.asked
+        assert files.items() <= FILES.items(), life.asked
+        run.attempt()
+        assert_whole(run)
+    assert ended > 8, "It was killed at every step."
+
+
+def dataclass_replace(place: Place, step: int) -> Place:
+    return Place(place.store, f"{place.root}{step}/")

@@ -1,0 +1,23 @@
+"""A folder of a test's own in any of the stores that the suites run on."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from triptych.storage import Store
+
+MIB = 1 << 20
+PART_MIB = 5
+"""The size of a part in the stores of the suites: the smallest that S3 takes."""
+BUCKET = "s3://tests"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A store, and an empty folder's URI in it, which ends in `/`."""
+
+    store: Store
+    root: str
+
+    def names(self, prefix: str = "") -> list[str]:
+        return [info.uri.removeprefix(self.root) for info in self.store.list(self.root + prefix)]
