@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from triptych.blocks.broken import by_id
 from triptych.blocks.digest import code_digest
 from triptych.blocks.manifest import read_block
 from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
@@ -71,7 +72,8 @@ def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -
             key = template.id if template.id not in made else f"{app.name}-{app.version}"
             made[key] = template
     chosen = [template for template in made.values() if only in (None, template.id, template.app.name)]
-    return Catalog(catalog.blocks, tuple(chosen), tuple(errors), tuple(warnings))
+    broken = by_id(errors, {template.id for template in made.values()})
+    return Catalog(catalog.blocks, tuple(chosen), tuple(errors), tuple(warnings), broken)
 
 
 def _without_twins(blocks: Sequence[Block], errors: list[Diagnostic]) -> list[Block]:

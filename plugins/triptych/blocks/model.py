@@ -119,6 +119,8 @@ class Catalog:
     templates: tuple[Template, ...]
     errors: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
+    broken: Mapping[str, tuple[Diagnostic, ...]] = field(default_factory=dict)
+    """The same errors, by the id of the template that cannot be used for them."""
 
     @cached_property
     def _versions(self) -> Mapping[tuple[Role, str], Mapping[str, Block]]:
@@ -141,6 +143,9 @@ class Catalog:
         by_id = {template.id: template for template in self.templates}
         if name in by_id:
             return by_id[name]
+        if name in self.broken:
+            # Before its app's tag: another template of the same app is not what was asked for.
+            raise ManifestError([f"{name!r} cannot be used:", *map(str, self.broken[name])])
         by_app = {template.app.version: template for template in self.templates if template.app.name == name_of(name)}
         version = highest_match(name, by_app)
         if version is not None:
