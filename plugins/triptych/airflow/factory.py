@@ -1,101 +1,160 @@
-"""One DAG per template: reads JSON, imports no provider, and builds only the DAG that a task process needs."""
+"""One DAG per template: reads JSON and imports no provider; in a task process it reads nothing at all."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context
 
 from triptych.airflow.form import form_params
+from triptych.airflow.verdicts import Verdicts, check_storable
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
+from triptych.errors import ManifestError
 from triptych.schemas.properties import properties, type_text
 from triptych.settings import get_settings
 from triptych.stages import Stage
 
+VERDICTS = "storable.json"
+"""In the folder `cache`: see `Verdicts`."""
+_TAG_LETTERS = 100
+"""What Airflow's database holds of a tag."""
+
 
 def build_dags() -> dict[str, DAG]:
-    """Every template's DAG by id; in a task process just the one that it runs."""
-    wanted = get_parsing_context().dag_id
-    catalog = read_catalog(get_settings().include, only=wanted)
+    """Every template's DAG by id; in a task process the three tasks of the one that it runs, for which nothing is read.
+
+    Only Airflow's task runner names a task; `airflow dags test` names a DAG, and stores what it then finds.
+    """
+    parsing = get_parsing_context()
+    if parsing.dag_id and parsing.task_id:
+        return {parsing.dag_id: bare_dag(parsing.dag_id)}
+    settings = get_settings()
+    catalog = read_catalog(settings.include, only=parsing.dag_id)
+    verdicts = Verdicts(settings.cache / VERDICTS, settings)
     dags: dict[str, DAG] = {}
-    errors = list(catalog.errors)
+    broken = dict(catalog.broken)
     for template in catalog.templates:
-        if wanted in (None, template.id):
+        if parsing.dag_id in (None, template.id):
             try:
-                dags[template.id] = build_dag(template)
+                dag = build_dag(template)
+                verdicts.check(template, dag)
             except Exception as error:  # What a user's schema or schedule makes Airflow raise hides no other DAG.
-                errors.append(Diagnostic(template.path, "$", f"Airflow cannot make a DAG of it: {error}"))
-    for path, found in _by_path(errors).items():
-        broken = _broken(path, found)
-        dags.setdefault(broken.dag_id, broken)
+                broken[template.id] = (_refusal(template, error),)
+            else:
+                dags[template.id] = dag
+    if parsing.dag_id is None:
+        verdicts.save()
+    for dag_id, reasons in broken.items():
+        if parsing.dag_id in (None, dag_id):
+            dags[dag_id] = _broken(dag_id, reasons)
     return dags
 
 
-def build_dag(template: Template) -> DAG:
-    """`partition` -> `app` (mapped over packs) -> `assemble`."""
-    from triptych.airflow.operators import AppOperator, AssembleOperator, PartitionOperator
+def find_template(template_id: str) -> Template:
+    """The template of a DAG as it lies in the include folders now, for the task `partition`.
 
+    ManifestError with all reasons when it cannot be used, also when it is only Airflow that refuses it.
+    """
+    template = read_catalog(get_settings().include, only=template_id).template(template_id)
+    try:
+        check_storable(build_dag(template))
+    except Exception as error:
+        raise ManifestError(str(_refusal(template, error))) from error
+    return template
+
+
+def build_dag(template: Template) -> DAG:
+    """`partition` -> `app` (mapped over packs) -> `assemble`, with all that the scheduler and the form show of them."""
     settings = get_settings()
     app = template.app
-    retries = settings.retries if app.retries is None else app.retries
-    with DAG(
+    dag = DAG(
         dag_id=template.id,
         description=template.description or app.description,
         doc_md=_doc(template),
         schedule=_schedule(template.schedule),
         catchup=False,
-        tags=["triptych", *(f"{role}:{block.tag}" for role, block in template.blocks.items())],
-        params=form_params(template),
+        tags=["triptych", *(f"{role}:{block.tag}"[:_TAG_LETTERS] for role, block in template.blocks.items())],
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
-        render_template_as_native_obj=False,
-    ) as dag:
-        cut = PartitionOperator(task_id=Stage.PARTITION.value, template_id=template.id, retries=retries)
-        run = AppOperator.partial(
-            task_id=Stage.APP.value,
-            image=app.image or "",
-            docker_conn_id=app.docker_conn_id,
-            cpus=app.min_cpu or 1.0,
-            mem_limit=f"{app.min_memory_gib}g" if app.min_memory_gib else None,
-            retries=retries,
-            pool=settings.pool,
-            pool_slots=max(1, round(app.min_cpu or 1)),
-            map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
-        ).expand(pack=cut.output)
-        join = AssembleOperator(task_id=Stage.ASSEMBLE.value, retries=retries, trigger_rule="all_done")
-        run >> join
-        cut >> join
+    )
+    container = {
+        "image": app.image or "",
+        "docker_conn_id": app.docker_conn_id,
+        "cpus": app.min_cpu or 1.0,
+        "mem_limit": f"{app.min_memory_gib}g" if app.min_memory_gib else None,
+        "pool": settings.pool,
+        "pool_slots": max(1, round(app.min_cpu or 1)),
+    }
+    _add_tasks(dag, settings.retries if app.retries is None else app.retries, container)
+    # Once the tasks are there: each would copy and store them for itself, too.
+    dag.params = form_params(template)
     return dag
 
 
-def _by_path(errors: Sequence[Diagnostic]) -> dict[Path, list[Diagnostic]]:
-    grouped: dict[Path, list[Diagnostic]] = {}
-    for error in errors:
-        grouped.setdefault(error.path, []).append(error)
-    return grouped
+def bare_dag(dag_id: str) -> DAG:
+    """The DAG as a task process needs it: its id says everything.
+
+    What Airflow's task runner takes from it is the same as in `build_dag`; retries, pool, slots and trigger rule come
+    from the stored DAG. So a job goes on whatever becomes of its template, and its workers need no include folder.
+    """
+    dag = DAG(dag_id=dag_id, schedule=None)
+    _add_tasks(dag)
+    return dag
 
 
-def _broken(path: Path, errors: Sequence[Diagnostic]) -> DAG:
-    """A DAG that stands for a file that cannot be used, so that the UI shows it and its reasons.
+def _broken(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
+    """A DAG that stands for what cannot be used, so that the UI shows it and its reasons, and runs in flight go on.
 
     Not an import error: Airflow 3.3 counts one against every DAG of the same file and then refuses to run them.
     """
-    from triptych.airflow.operators import BrokenOperator
-
-    reasons = [str(error) for error in errors]
-    name = re.sub(r"[^\w.-]", "_", path.parent.name)
+    settings = get_settings()
+    reasons = [str(diagnostic) for diagnostic in diagnostics]
     dag = DAG(
-        dag_id=f"broken.{name}.{path.stem}",
+        dag_id=dag_id,
         description=reasons[0],
         doc_md="### This cannot be used\n\n" + "\n".join(f"- {reason}" for reason in reasons),
         schedule=None,
         tags=["triptych", "broken"],
+        default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
     )
-    BrokenOperator(task_id="broken", reasons=reasons, dag=dag)
+    _add_tasks(dag, settings.retries, {"pool": settings.pool}, reasons)
     return dag
+
+
+def _add_tasks(
+    dag: DAG, retries: int = 0, app: Mapping[str, Any] = MappingProxyType({}), reasons: Sequence[str] = ()
+) -> None:
+    """The three tasks; with `reasons`, `partition` says them and fails."""
+    from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
+
+    with dag:
+        first = {"task_id": Stage.PARTITION.value, "retries": retries}
+        cut = (
+            BrokenOperator(**first, reasons=reasons)
+            if reasons
+            else PartitionOperator(**first, template_id=dag.dag_id, find=find_template)
+        )
+        run = AppOperator.partial(
+            **{"image": "", **app},
+            task_id=Stage.APP.value,
+            retries=retries,
+            map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
+        ).expand(pack=cut.output)
+        join = AssembleOperator(
+            task_id=Stage.ASSEMBLE.value,
+            retries=retries,
+            trigger_rule="all_done",
+            outlets=[Asset(f"{dag.dag_id}.output")],
+        )
+        run >> join
+        cut >> join
+
+
+def _refusal(template: Template, error: Exception) -> Diagnostic:
+    return Diagnostic(template.path, "$", f"Airflow cannot make a DAG of it: {error}")
 
 
 def _schedule(schedule: str | list[str] | None) -> str | list[Asset] | None:

@@ -9,7 +9,7 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from triptych.blocks import Template, read_catalog
+from triptych.blocks import Template
 from triptych.errors import IntegrityError, TriptychError
 from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
@@ -39,18 +39,22 @@ class _EndsAtOnce:
 
 
 class PartitionOperator(_EndsAtOnce, BaseOperator):
-    """Validate the job spec, cut the source into chunks, return the packs."""
+    """Validate the job spec, cut the source into chunks, return the packs.
 
-    def __init__(self, *, template_id: str, **kwargs: Any) -> None:
+    `find` reads the template as it is now: a ManifestError says why it cannot be used.
+    """
+
+    def __init__(self, *, template_id: str, find: Callable[[str], Template], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.template_id = template_id
+        self.find = find
 
     def execute(self, context: Context) -> list[Pack]:
         """The packs, by XCom: the mapped list of the next task. What cannot succeed is not tried again."""
         return _guarded(lambda: self._partition(context))
 
     def _partition(self, context: Context) -> list[Pack]:
-        template = _template(self.template_id)
+        template = self.find(self.template_id)
         dates = {name: str(context[name]) for name in _DATES if context.get(name) is not None}
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
@@ -99,19 +103,15 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
 
 
 class BrokenOperator(BaseOperator):
-    """The only task of a broken block's DAG: says what is wrong."""
+    """The task `partition` of a broken block's DAG: says what is wrong."""
 
     def __init__(self, *, reasons: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.reasons = list(reasons)
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> list[Pack]:
         """Fail with every reason, one a line; no retry would help."""
         raise AirflowFailException("\n".join(self.reasons))
-
-
-def _template(template_id: str) -> Template:
-    return read_catalog(get_settings().include, only=template_id).template(template_id)
 
 
 def _loaded(context: Context) -> PlannedJob:

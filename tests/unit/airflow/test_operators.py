@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from tests.support.include_folders import write_app
+from triptych.airflow.factory import find_template
 from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
 from triptych.errors import StorageError
 from triptych.jobs.packs import Pack
@@ -64,7 +65,9 @@ def _context(conf: dict[str, Any], **params: Any) -> Any:
 
 
 def _partition(conf: dict[str, Any], **params: Any) -> Any:
-    return PartitionOperator(task_id="partition", template_id="tried").execute(_context(conf, **params))
+    return PartitionOperator(task_id="partition", template_id="tried", find=find_template).execute(
+        _context(conf, **params)
+    )
 
 
 def _run(pack: Pack) -> None:
@@ -136,7 +139,7 @@ def test_a_plan_that_somebody_changed_is_refused(source: Path, tmp_path: Path) -
 
 
 def test_a_template_that_is_gone_is_named(source: Path) -> None:
-    operator = PartitionOperator(task_id="partition", template_id="tired")
+    operator = PartitionOperator(task_id="partition", template_id="tired", find=find_template)
     with pytest.raises(AirflowFailException, match="no template or app 'tired'"):
         operator.execute(_context({}))
 
@@ -150,7 +153,7 @@ def test_a_broken_block_says_what_is_wrong_with_it() -> None:
 @pytest.mark.parametrize("kind", [PartitionOperator, AppOperator, AssembleOperator])
 def test_a_task_that_is_killed_cleans_up_as_after_ctrl_c(kind: Any) -> None:
     more: dict[Any, dict[str, Any]] = {
-        PartitionOperator: {"template_id": "y"},
+        PartitionOperator: {"template_id": "y", "find": find_template},
         AppOperator: {"pack": {}, "image": "x"},
         AssembleOperator: {},
     }

@@ -53,6 +53,8 @@ import json, runpy, sys
 import airflow.sdk
 from airflow.sdk import DAG, Asset, BaseOperator, Param, get_parsing_context
 from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.serialization.serialized_objects import DagSerialization
+DagSerialization.to_dict(DAG("stored", schedule="@daily"))  # As Airflow does with every DAG itself.
 before = set(sys.modules)
 dags = [name for name, value in runpy.run_path(sys.argv[1]).items() if isinstance(value, DAG)]
 print(json.dumps([dags, sorted(set(sys.modules) - before)]))
