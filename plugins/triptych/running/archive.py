@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from triptych.errors import ChunkError
+from triptych.errors import ChunkError, ContainerError
 from triptych.running.result_files import Admission, ResultLimits
 
 if TYPE_CHECKING:
@@ -37,19 +37,32 @@ def get_folder(client: APIClient, container: str, inside: PurePosixPath, folder:
 
 
 def unpack(blocks: Iterable[bytes], folder: Path, limits: ResultLimits) -> None:
-    """Write the members of a tar stream below `folder`, without their first part, the folder that was asked for."""
+    """Write the members of a tar stream below `folder`, without their first part, the folder that was asked for.
+
+    ChunkError for what is refused; ContainerError for a stream that is no whole archive.
+    """
     admission = Admission(limits)
-    with tarfile.open(fileobj=_Stream(blocks), mode="r|") as tar:
-        for member in tar:
-            name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
-            if member.isdir():
-                (folder / _safe(name)).mkdir(exist_ok=True)
-                continue
-            is_link = member.issym() or member.islnk()
-            admission.admit(str(name), member.size, is_regular=member.isreg(), is_link=is_link)
-            data = tar.extractfile(member)
-            if data is not None:  # None is for folders and special files, which are gone by here.
-                _save(data, folder / _safe(name))
+    try:
+        with tarfile.open(fileobj=_Stream(blocks), mode="r|") as tar:
+            for member in tar:
+                _unpack_member(tar, member, folder, admission)
+    except tarfile.TarError as error:
+        msg = f"the engine's answer with the results is no whole archive: {error}."
+        raise ContainerError(msg) from error
+
+
+def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, admission: Admission) -> None:
+    name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+    if member.isdir():
+        if name.parts:
+            admission.admit_folder(str(name))
+        (folder / _safe(name)).mkdir(exist_ok=True)
+        return
+    is_link = member.issym() or member.islnk()
+    admission.admit(str(name), member.size, is_regular=member.isreg(), is_link=is_link)
+    data = tar.extractfile(member)
+    if data is not None:  # None is for folders and special files, which are gone by here.
+        _save(data, folder / _safe(name))
 
 
 def _safe(name: PurePosixPath) -> PurePosixPath:

@@ -16,6 +16,8 @@ from triptych.storage import Writer
 
 LONGEST_S = 7 * 86400
 """A container that no time limit bounds is there for a week at most: units are many, and one limit is of each."""
+LONGEST_VARIABLE_BYTES = 128 << 10
+"""MAX_ARG_STRLEN of Linux, with the name, `=` and the zero byte at the end."""
 _UNITS = "units"
 
 
@@ -110,11 +112,14 @@ class Unit:
     """Gets what the unit prints: the lines that are logged, in UTF-8, at most UNIT_LOG_BYTES of them."""
 
     def variables(self, folder: PurePath) -> dict[str, str]:
-        """The script's environment; `folder` is where the script sees the unit's folder."""
+        """The script's environment; `folder` is where the script sees the unit's folder.
+
+        VariableError where a value is longer than the kernel passes on.
+        """
         names = VARIABLES[self.role]
         data, results = str(folder / "in"), str(folder / "out")
         params = json.dumps(self.params, ensure_ascii=False)
-        return {
+        variables = {
             **self.env,
             names.input: data,
             names.output: results,
@@ -123,6 +128,9 @@ class Unit:
             "TRIPTYCH_OUTPUT": results,
             "TRIPTYCH_PARAMS": params,
         }
+        for name, value in variables.items():
+            _check_length(name, value)
+        return variables
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,22 @@ class UnitError(ChunkError):
         super().__init__(message)
         self.usage = usage
         self.script_exit_code = script_exit_code
+
+
+class VariableError(UnitError):
+    """A value is too long for a variable; the script cannot even be started."""
+
+    retryable = False
+
+
+def _check_length(name: str, value: str) -> None:
+    size = len(f"{name}={value}".encode("utf-8", "surrogateescape")) + 1
+    if size > LONGEST_VARIABLE_BYTES:
+        msg = (
+            f"{name} would be {size:,} bytes long, and Linux passes no variable of more than "
+            f"{LONGEST_VARIABLE_BYTES:,} to a program. Give less by it, and the rest as data."
+        )
+        raise VariableError(msg)
 
 
 class Session(Protocol):

@@ -154,11 +154,11 @@ class Journal:
 
     def _alone(self, file: FoundFile, number: int) -> ResultFile:
         name = f"{self._results.object_name}-{number}"
-        sent = copy_stream(file_blocks(file.path), self._workspace.store, self._workspace.uri(name))
+        sent = copy_stream(file.blocks(), self._workspace.store, self._workspace.uri(name))
         return ResultFile(file.name, sent.size, sent.sha256, name)
 
     def _together(self, file: FoundFile) -> ResultFile:
         offset, hashing = self._results.size, HashingWriter(self._results)
-        for block in file_blocks(file.path):
+        for block in file.blocks():
             hashing.write(block)
         return ResultFile(file.name, hashing.size, hashing.sha256, self._results.object_name, offset)

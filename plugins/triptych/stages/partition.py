@@ -31,6 +31,7 @@ from triptych.jobs.plan import (
     save_job,
 )
 from triptych.jobs.sources import SourceEntry, resolve_sources
+from triptych.running.names import shortened
 from triptych.running.result_files import FoundFile
 from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
@@ -133,8 +134,10 @@ def _container_chunks(
 
     def fill(folder: Path) -> None:
         for source in sources:
-            path = folder / source.name
-            save(source.stream(), path if not path.exists() else folder / f"{source.index:06d}_{source.name}")
+            path = folder / shortened(source.name)
+            if path.exists():
+                path = folder / shortened(f"{source.index:06d}_{source.name}")
+            save(source.stream(), path)
 
     numbered = []
     for file in run(fill):

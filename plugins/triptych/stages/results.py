@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from triptych.errors import EngineError
 from triptych.jobs.pack_log import Attempted, ResultFile
 from triptych.jobs.workspace import ChunkEntry, Workspace
+from triptych.running.names import shortened
 from triptych.stages.packed import PackedResults
 from triptych.storage import ObjectInfo
 from triptych.storage.copying import checked, file_range, save
@@ -130,7 +131,7 @@ def flat_names(names: Sequence[tuple[int, str]]) -> list[str]:
     """A unique plain file name for each (chunk, relative name), in order; `names` is ordered by chunk.
 
     Names that do not collide stay. The others get their chunk's number in front, in six digits, and what still
-    collides (`a/x` and `b/x` of one chunk) its folders too.
+    collides (`a/x` and `b/x` of one chunk) its folders too. A name that has become too long for a file has a hash.
     """
     plain = [PurePosixPath(name).name for _, name in names]
     counts = Counter(plain)
@@ -141,9 +142,11 @@ def flat_names(names: Sequence[tuple[int, str]]) -> list[str]:
     twice = {name for name, count in Counter(numbered).items() if count > 1}
     unique = []
     for flat, (chunk, name) in zip(numbered, names, strict=True):
-        candidate = f"{chunk:06d}_{name.replace('/', '_')}" if flat in twice else flat
+        longer = f"{chunk:06d}_{name.replace('/', '_')}" if flat in twice else flat
+        candidate = shortened(longer)
         while candidate in taken:
-            candidate = f"_{candidate}"
+            longer = f"_{longer}"
+            candidate = shortened(longer)
         taken.add(candidate)
         unique.append(candidate)
     return unique

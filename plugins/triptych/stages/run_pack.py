@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import shutil
 import socket
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from triptych.jobs.job import PlannedJob, check_time
 from triptych.jobs.pack_log import Attempted, PackLog
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running import Session, Stop, Unit, UnitError, Usage, unit_folder
+from triptych.running.removal import remove_folder
 from triptych.running.result_files import ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
 from triptych.running.time_limit import time_limit
@@ -181,7 +181,7 @@ class _Attempt:
             msg = f"{error.filename or self._work}: {error.strerror or error}. Is the worker's disk full or read-only?"
             raise StorageError(msg) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
     def _run(self, entry: ChunkEntry, folder: Path) -> _Tried:
         began, clock, log_offset = time.time(), time.monotonic(), self.journal.log.size

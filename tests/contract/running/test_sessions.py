@@ -8,8 +8,12 @@ import re
 import pytest
 
 from tests.contract.running.conftest import Workbench
-from triptych.running import UnitError
+from triptych.errors import ChunkError
+from triptych.running import Session, Unit, UnitError
 from triptych.running.lines import MAX_LINE_BYTES, UNIT_LOG_BYTES
+from triptych.running.removal import remove_folder
+from triptych.running.result_files import result_files
+from triptych.running.spec import LONGEST_VARIABLE_BYTES
 
 SPEAKS = """
 import os, sys
@@ -92,3 +96,56 @@ def test_a_unit_that_was_ended_has_its_time(workbench: Workbench) -> None:
     assert caught.value.usage is not None
     assert caught.value.usage.seconds >= 2
     assert log.getvalue() == b"waiting\n"
+
+
+ODD_NAMES = """
+import os
+os.chdir(os.environ["TASK_RESULTS_DIR"])
+for number, name in enumerate([b"\\xff", b"%FF", b"new\\nline", b"x" * 255, b"\\xff" * 255, b"sub/\\xfe\\xff"]):
+    os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
+    with open(name, "w") as out:
+        out.write(str(number))
+"""
+DEEP = """
+import os
+os.chdir(os.environ["TASK_RESULTS_DIR"])
+for _ in range(1500):
+    os.mkdir("d")
+    os.chdir("d")
+open("file", "w").close()
+"""
+
+
+def test_odd_names_come_out_of_every_runner_alike(workbench: Workbench) -> None:
+    spec = workbench.spec(ODD_NAMES)
+    unit = workbench.unit(spec)
+    workbench.session(spec).run(unit)
+    found = {file.name: b"".join(file.blocks()) for file in result_files(unit.folder / "out", None)}
+    assert sorted(found.values()) == [b"%d" % number for number in range(6)]
+    assert {"%FF", "new%0Aline", "x" * 255, "sub/%FE%FF"} < set(found)
+
+
+def test_1500_folders_end_neither_the_session_nor_its_clean_up(workbench: Workbench) -> None:
+    spec = workbench.spec(DEEP)
+    session = workbench.session(spec)
+    for name in "01":
+        unit = workbench.unit(spec, name)
+        with pytest.raises(ChunkError, match="more than 100 folders"):
+            _judged(session, unit)
+        assert remove_folder(unit.folder)
+    assert list(spec.units.iterdir()) == []
+
+
+def _judged(session: Session, unit: Unit) -> None:
+    session.run(unit)  # Through the archive API results are judged here,
+    result_files(unit.folder / "out", None)  # else here.
+
+
+def test_a_variable_that_linux_does_not_pass_on_is_named(workbench: Workbench) -> None:
+    spec = workbench.spec("")
+    session = workbench.session(spec)
+    longest = "x" * (LONGEST_VARIABLE_BYTES - len("CHUNK_METADATA=") - 1)
+    session.run(workbench.unit(spec, "fits", CHUNK_METADATA=longest))
+    with pytest.raises(UnitError, match="CHUNK_METADATA would be 131,073 bytes long, and Linux passes") as caught:
+        session.run(workbench.unit(spec, "beyond", CHUNK_METADATA=f"{longest}x"))
+    assert not caught.value.retryable
