@@ -36,7 +36,7 @@ HEAVY = (
     "typer",
 )
 """Libraries that cost a parse tenths of seconds; Airflow parses the DAG file again in each task's process."""
-OF_AIRFLOW = ("airflow.providers.standard", "docker", "httpx", "jsonschema", "rich")
+OF_AIRFLOW = ("airflow.providers.common.compat", "airflow.providers.standard", "docker", "httpx", "jsonschema", "rich")
 """Those that Airflow itself, or the DockerOperator that ours is one of, loads anyway."""
 
 AIRFLOW_ROOMS = {"airflow", "connections", "settings", "demo"}
