@@ -129,7 +129,7 @@ class Position:
 
 
 class PackLog:
-    """One pack's log under one plan. `state` and `position` are what the last `read` or `append` saw."""
+    """One pack's log under one plan. `state` and `position` are what the last `read` or `append` saw, if any did."""
 
     def __init__(self, workspace: Workspace, plan: Plan, pack: PlannedPack) -> None:
         self._workspace = workspace
@@ -137,6 +137,7 @@ class PackLog:
         self._pack = pack
         self.state = PackState()
         self.position = Position(plan.generation, 0)
+        self._was_read = False
 
     def read(self) -> PackState:
         """The state of the highest entry, or of the older plan's that is kept; empty before the first."""
@@ -144,6 +145,7 @@ class PackLog:
         numbers = [_number(name) for name in self._workspace.names(prefix)]
         self.position = _position(self._plan, self._pack, max(numbers, default=0))
         self.state = _read(self._workspace, self._pack, self.position)
+        self._was_read = True
         return self.state
 
     def append(self, new: Sequence[Attempted]) -> PackState:
@@ -151,6 +153,8 @@ class PackLog:
 
         A success of a chunk that another's success precedes is left out: look for the winner in the state.
         """
+        if not self._was_read:
+            self.read()  # What is kept of an older plan must not be missing from the first entry.
         merged = self.state.merged(new)
         while merged != self.state:
             number = self.position.number + 1 if self.position.generation == self._plan.generation else 1

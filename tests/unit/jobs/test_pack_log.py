@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from hypothesis import given, settings
+import greenlet  # type: ignore[import-untyped]  # Its stubs are a package of their own, for six lines.
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.pack_logs import planned, tried
@@ -18,55 +19,29 @@ from triptych.jobs.workspace import Workspace
 from triptych.storage import ObjectInfo, Store
 
 CHUNKS = 3
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+"""All but `explain`, which traces every line."""
 
 
 class Turns:
-    """Lets one of several threads go on at a time, from one request to the store to the next, as it is told."""
+    """Lets one of several actors go on at a time, from one request to the store to the next, as it is told."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._waiting: set[str] = set()
-        self._alive: set[str] = set()
-        self._chosen = ""
+        self._hub = greenlet.getcurrent()
 
     def wait(self) -> None:
-        """Called by a thread before each request: goes on when it is chosen."""
-        name = threading.current_thread().name
-        with self._condition:
-            if name not in self._alive:
-                return
-            self._waiting.add(name)
-            self._condition.notify_all()
-            self._condition.wait_for(lambda: self._chosen == name)
-            self._chosen = ""
-            self._waiting.discard(name)
+        """Called before each request: an actor goes on when it is its turn again, others at once."""
+        if greenlet.getcurrent().parent is self._hub:
+            self._hub.switch()
 
-    def run(self, actors: dict[str, Callable[[], None]], choose: Callable[[list[str]], str]) -> None:
+    def run(self, actors: Mapping[str, Callable[[], None]], choose: Callable[[list[str]], str]) -> None:
         """Start the actors and let them take turns until all have ended."""
-        self._alive = set(actors)
-        threads = [threading.Thread(target=self._acting, args=(name, act), name=name) for name, act in actors.items()]
-        for thread in threads:
-            thread.start()
-        with self._condition:
-            while True:
-                self._condition.wait_for(lambda: not self._chosen and self._waiting == self._alive)
-                if not self._alive:
-                    break
-                self._chosen = choose(sorted(self._waiting))
-                self._condition.notify_all()
-        for thread in threads:
-            thread.join()
-
-    def _acting(self, name: str, act: Callable[[], None]) -> None:
-        try:
-            act()
-        finally:
-            with self._condition:
-                self._alive.discard(name)
-                self._waiting.discard(name)
-                if self._chosen == name:
-                    self._chosen = ""
-                self._condition.notify_all()
+        alive = {name: greenlet.greenlet(act, parent=self._hub) for name, act in actors.items()}
+        while alive:
+            name = choose(sorted(alive))
+            alive[name].switch()
+            if alive[name].dead:
+                del alive[name]
 
 
 class Memory:
@@ -140,22 +115,19 @@ def _batches(draw: st.DrawFn, attempt: str) -> list[list[Attempted]]:
     return made
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None, phases=PHASES)
 @given(data=st.data())
 def test_any_interleaving_of_writers_and_readers(data: st.DataObject) -> None:
     turns, history = Turns(), History()
-    losses = st.sampled_from(["kept"] * 6 + ["repeated", "lost", "refused"])
-    # Drawn before: only the test's own thread may draw.
-    lost = iter(data.draw(st.lists(losses, min_size=60, max_size=60)))
-    memory = Memory(turns, lambda: next(lost, "kept"))
+    chance = random.Random(data.draw(st.integers(0, 1 << 32)))
+    memory = Memory(turns, lambda: chance.choice(["kept"] * 6 + ["repeated", "lost", "refused"]))
     workspace, plan = Workspace(cast("Store", memory), "mem://w"), planned(CHUNKS)
     actors: dict[str, Callable[[], None]] = {}
     for name in [f"writer-{n}" for n in range(data.draw(st.integers(1, 3)))]:
         batches = data.draw(_batches(name))
         actors[name] = lambda batches=batches: _write(workspace, plan, batches, history)  # type: ignore[misc]  # mypy cannot type a lambda's default
     actors["reader"] = lambda: _read(workspace, plan, 4, history)
-    order = iter(data.draw(st.lists(st.integers(0, 100), min_size=200, max_size=200)))
-    turns.run(actors, lambda names: names[next(order, 0) % len(names)])
+    turns.run(actors, chance.choice)
     final = read_states(workspace, plan, readers=1)[plan.packs[0]][1]
     _judge(history, final)
 
@@ -176,3 +148,41 @@ def _judge(history: History, final: PackState) -> None:
             assert each.chunk in final.done
         else:
             assert each in final.failures or each.chunk in final.done
+
+
+@settings(max_examples=200, deadline=None, phases=PHASES)
+@given(data=st.data())
+def test_a_zombie_of_an_older_plan_changes_nothing_of_the_next(data: st.DataObject) -> None:
+    """Plan 1 keeps what plan 0's log held when it was made; what attempts of plan 0 write later never counts in it."""
+    turns, history = Turns(), History()
+    memory = Memory(turns, lambda: "kept")
+    workspace, old = Workspace(cast("Store", memory), "mem://w"), planned(CHUNKS)
+    pack = old.packs[0]
+    for batch in data.draw(_batches("before")):
+        log = PackLog(workspace, old, pack)
+        log.read()
+        log.append(batch)
+    position, kept = read_states(workspace, old, readers=1)[pack]
+    is_rerun = data.draw(st.booleans())
+    plan = planned(CHUNKS, generation=1, kept={} if is_rerun else {0: {pack.key: position.number}})
+    base = PackState() if is_rerun else kept
+    zombie, fresh = data.draw(_batches("zombie")), data.draw(_batches("fresh"))
+    actors: dict[str, Callable[[], None]] = {
+        "zombie": lambda: _write(workspace, old, zombie, History()),
+        "fresh": lambda: _write(workspace, plan, fresh, history),
+        "reader": lambda: _read(workspace, plan, 4, history),
+    }
+    turns.run(actors, random.Random(data.draw(st.integers(0, 1 << 32))).choice)
+    final = read_states(workspace, plan, readers=1)[pack][1]
+    for _, state in history.reads:
+        mentioned = [*state.done.values(), *state.failures]
+        assert not any(each.attempt == "zombie" for each in mentioned)
+    assert {chunk: final.done[chunk] for chunk in base.done} == base.done
+    history.written.extend([*base.done.values(), *base.failures])
+    _judge(history, final)
+
+
+def test_a_failure_counts_in_its_own_round_only() -> None:
+    state = PackState().merged(tried(0, "a", n, "failed", round_=str(n // 2)) for n in range(5))
+    assert [state.tried(0, str(n)) for n in range(4)] == [2, 2, 1, 0]
+    assert state.merged([tried(0, "a", 5)]).merged([tried(0, "b", 0, "late")]).failures == state.failures
