@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import blocks, run
+from triptych.cli import blocks, jobs, run
 from triptych.cli.console import echo_error
 from triptych.errors import TriptychError
 
@@ -44,6 +44,7 @@ app = typer.Typer(
 app.add_typer(blocks.app_commands, name="app")
 app.add_typer(blocks.engine_commands, name="engine")
 app.add_typer(blocks.template_commands, name="template")
+app.add_typer(jobs.job_commands, name="job")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("validate")(blocks.validate_all)
 

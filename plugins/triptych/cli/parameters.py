@@ -38,6 +38,13 @@ def conf_from_options(
     return conf
 
 
+def with_retries(conf: dict[str, Any], retries: int | None) -> dict[str, Any]:
+    """The conf with `--retries`, where that was given."""
+    if retries is None:
+        return conf
+    return {**conf, "config": {**(conf.get("config") or {}), "maxTaskRetries": retries}}
+
+
 def location(uri: str, conn_id: str | None) -> Any:
     """A location for a job spec; local files need no connection."""
     return {"uri": uri, "conn_id": conn_id} if conn_id and not uri.startswith("file:") else uri

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from triptych.blocks import Template, read_catalog
-from triptych.blocks.check import check_schema
 from triptych.cli.console import echo, echo_error, print_json
-from triptych.cli.parameters import conf_from_options
+from triptych.cli.parameters import conf_from_options, with_retries
 from triptych.cli.progress import Progress
-from triptych.cli.setup import AsJson, Include, local_settings
-from triptych.errors import ManifestError, TriptychError
+from triptych.cli.resume import Asked, how_to_go_on, resume_job
+from triptych.cli.setup import AsJson, Include, local_settings, sound_template
+from triptych.errors import TriptychError
 from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import workspace_root
-from triptych.local.runner import Summary, new_run_id, resume_job, run_job
+from triptych.local.finished import remove_data, remove_old
+from triptych.local.runner import Summary, new_run_id, run_job, run_planned
 from triptych.settings import Runner, Settings
+from triptych.stages.repair import NewCode
 from triptych.storage.files import file_path
 
 EPILOG = """Examples:
@@ -32,6 +31,8 @@ EPILOG = """Examples:
 `triptych run wordcount --source s3://bucket/texts/ --destination s3://bucket/counts/ --connection aws_default`
 
 `triptych run wordcount --job job.json --runner process`
+
+`triptych run wordcount --resume local-20261124T093000-1f9a --new-code keep`
 """
 
 
@@ -54,49 +55,52 @@ def run(
     connection: Annotated[str | None, typer.Option(help="Airflow connection for source and destination.")] = None,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: one per core.")] = None,
+    retries: Annotated[int | None, typer.Option(min=0, help="Of a chunk that failed, this time.")] = None,
     resume: Annotated[str | None, typer.Option(help="Do what this earlier run left undone.")] = None,
+    new_code: Annotated[
+        NewCode | None,
+        typer.Option(help="With --resume: with app and assembler as they are now; keep what is done, or rerun."),
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="With --resume: the SHA-256 that its newest plan must have.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep all of the job's workspace once it is done.")] = False,
     include: Include = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no logs.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the scripts print.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Run a job on this machine, in Docker, with no Airflow."""
+    asked = Asked(template, resume, new_code, plan, destination, connection, retries)
+    asked.check({"--source": source, "--param": param, "--params": params, "--job": job})
     settings = local_settings(include, runner)
-    chosen = _sound_template(settings, template)
     at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
     with Progress(quiet=quiet, verbose=verbose) as watch:
         try:
             if resume:
-                summary = resume_job(settings, chosen, resume, at_once, watch)
+                planned = resume_job(settings, asked)
+                template_id, summary = planned.dag_id, run_planned(planned, at_once, watch)
             else:
+                chosen = sound_template(settings, template)
                 conf = conf_from_options(chosen, job, params, param or [], source or [], destination, connection)
                 conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
-                summary = run_job(settings, chosen, build_job_spec(chosen, conf), run_id, at_once, watch)
+                spec = build_job_spec(chosen, with_retries(conf, retries))
+                template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
         except (TriptychError, KeyboardInterrupt):
             if watch.chunks:
-                again = ["triptych", "run", template, "--resume", run_id]
-                again += [part for folder in include or [] for part in ("--include", str(folder))]
-                echo(f"What is done is kept. Go on with: {shlex.join(again)}")
+                echo(how_to_go_on(template, run_id, include or [], runner))
             raise
-    _forget(settings, chosen, run_id, summary)
+    if not keep:
+        _forget(settings, template_id, run_id, summary)
     _show(summary, run_id, json_)
 
 
-def _sound_template(settings: Settings, name: str) -> Template:
-    """The template, once its schemas are known to be schemas; ManifestError otherwise."""
-    template = read_catalog(settings.include).template(name)
-    errors = [str(error) for block in template.blocks.values() for error in check_schema(block)]
-    if errors:
-        raise ManifestError(errors)
-    return template
-
-
-def _forget(settings: Settings, template: Template, run_id: str, summary: Summary) -> None:
-    """Remove the staging area of a finished job, when it is a local one that the output does not lie in."""
-    root = workspace_root(settings, template.id, run_id)
-    if root.startswith("file://") and not summary.outcome.uri.startswith(root):
-        shutil.rmtree(file_path(root), ignore_errors=True)
+def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary) -> None:
+    """Remove the data of a finished job, when it is a local one that lacks nothing and that no output lies in."""
+    root = workspace_root(settings, template_id, run_id)
+    if root.startswith("file://") and not summary.outcome.failed and not summary.outcome.uri.startswith(root):
+        job = file_path(root)
+        remove_data(job)
+        remove_old(job.parent)
 
 
 def _show(summary: Summary, run_id: str, as_json: bool) -> None:
@@ -112,5 +116,6 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
     )
     if outcome.failed:
         echo_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
+        echo(f"To make the output again with them: --resume {run_id} (see `triptych run --help`).")
     where = outcome.uri
     print(file_path(where) if where.startswith("file://") else where)

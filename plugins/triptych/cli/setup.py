@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from triptych.blocks import Catalog, read_catalog
-from triptych.errors import ConfigError
+from triptych.blocks import Catalog, Template, read_catalog
+from triptych.blocks.check import check_schema
+from triptych.errors import ConfigError, ManifestError
 from triptych.settings import Runner, Settings, default_include, get_settings
 
 Include = Annotated[
@@ -52,3 +53,12 @@ def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
         runner=runner or settings.runner,
         one_machine=True,
     )
+
+
+def sound_template(settings: Settings, name: str) -> Template:
+    """The template, once its schemas are known to be schemas; ManifestError otherwise."""
+    template = read_catalog(settings.include).template(name)
+    errors = [str(error) for block in template.blocks.values() for error in check_schema(block)]
+    if errors:
+        raise ManifestError(errors)
+    return template

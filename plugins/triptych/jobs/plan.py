@@ -204,8 +204,9 @@ def check_package(plan: Plan) -> None:
     """VersionError unless this process runs the minor version of our package that the plan was made with."""
     if plan.package != PACKAGE:
         msg = (
-            f"This worker runs Triptych {PACKAGE}, and the job was planned by {plan.package}. A worker that has "
-            f"{plan.package} can go on with it."
+            f"This is Triptych {PACKAGE}, and the job was planned by {plan.package}. A worker that has "
+            f"{plan.package} can go on with it; or make a plan for this one: `triptych run TEMPLATE --resume RUN "
+            "--new-code keep`, in Airflow `triptych job retry RUN --new-code keep`."
         )
         raise VersionError(msg)
 

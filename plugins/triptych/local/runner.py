@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from triptych.blocks import Template
-from triptych.errors import VerdictError
+from triptych.blocks import Block, Role, Template
+from triptych.errors import ConfigError, IntegrityError, VerdictError
 from triptych.jobs.job import PlannedJob, load_job, new_job
-from triptych.jobs.plan import Plan
+from triptych.jobs.locations import Location
+from triptych.jobs.plan import Plan, code_name, read_plan
 from triptych.jobs.spec import JobSpec
+from triptych.jobs.workspace import Workspace, open_workspace
 from triptych.running import Stop
 from triptych.settings import Settings
 from triptych.stages.assemble import Outcome, assemble
 from triptych.stages.partition import partition
+from triptych.stages.repair import Change, NewCode, planned, repair
 from triptych.stages.run_pack import ChunkOutcome, Launch, run_pack
+from triptych.storage import Stores
 
 POLL_S = 0.2
 """A wait without end would not notice Ctrl-C."""
@@ -61,15 +65,69 @@ def run_job(
     started = time.time()
     job = new_job(settings, template, spec, template.id, run_id, started)
     done = partition(job)
-    return _run_stages(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
+    return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
 
 
-def resume_job(settings: Settings, template: Template, run_id: str, workers: int, listener: JobListener) -> Summary:
-    """Do what an earlier run of this id left undone; IntegrityError when it has no plan."""
-    return _run_stages(load_job(settings, template.id, run_id), workers, listener)
+@dataclass(frozen=True)
+class Resume:
+    """What a resume may change of a job; nothing by default."""
+
+    plan_sha256: str | None = None
+    """Of the newest plan, when it is known from elsewhere: who may write to the workspace could have changed it."""
+    new_code: NewCode | None = None
+    blocks: Mapping[Role, Block] = field(default_factory=dict)
+    """The new code, when that is wanted."""
+    destination: Location | None = None
+    retries: int | None = None
+    """Of a failed chunk in this round."""
 
 
-def _run_stages(job: PlannedJob, workers: int, listener: JobListener) -> Summary:
+def resumed_job(settings: Settings, dag_id: str, run_id: str, resume: Resume) -> PlannedJob:
+    """The job of an earlier run, changed as wanted: its time begins now. Changes make the next plan.
+
+    IntegrityError when it has no plan, or another than was named; ConfigError for what cannot be had any more.
+    """
+    stores = Stores(settings)
+    workspace = open_workspace(settings, stores, dag_id, run_id)
+    ref = planned(workspace)
+    if resume.plan_sha256 not in (None, ref.sha256):
+        msg = f"--plan {resume.plan_sha256}: {workspace.uri(ref.name)}, the newest, has SHA-256 {ref.sha256}."
+        raise IntegrityError(msg)
+    _check_whole(workspace, run_id)
+    if resume.destination:
+        _check_unpublished(workspace)
+    if resume.new_code or resume.destination:
+        change = Change(resume.blocks, resume.new_code or NewCode.KEEP, resume.destination)
+        ref = repair(settings, workspace, stores, change).ref
+    job = load_job(settings, dag_id, run_id, ref, stores=stores)
+    if resume.retries is None:
+        return job
+    return replace(job, spec=replace(job.spec, config={**job.spec.config, "maxTaskRetries": resume.retries}))
+
+
+def _check_whole(workspace: Workspace, run_id: str) -> None:
+    """ConfigError for a job whose results were removed once it had ended."""
+    plan = read_plan(workspace, planned(workspace))
+    if not workspace.names(code_name(plan.blocks[Role.APP].sha256)):
+        msg = (
+            f"--resume {run_id}: this job is done, and only its plan, measures and logs were kept (`triptych job show "
+            f"{run_id}`). Launch it anew; `triptych run --keep` keeps all of a job."
+        )
+        raise ConfigError(msg)
+
+
+def _check_unpublished(workspace: Workspace) -> None:
+    """ConfigError when output was, or is being, put into the job's own destination."""
+    if workspace.names("publish/") or workspace.names("output"):
+        msg = (
+            "--destination: output of this job is in its destination already, or on its way there. Resume without "
+            "--destination and copy the output, or launch a new job."
+        )
+        raise ConfigError(msg)
+
+
+def run_planned(job: PlannedJob, workers: int, listener: JobListener) -> Summary:
+    """All stages after `partition`; KeyboardInterrupt leaves no process, container or scratch folder behind."""
     listener.on_planned(job.plan)
     _run_packs(job, workers, listener)
     listener.on_assembling()

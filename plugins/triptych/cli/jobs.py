@@ -1,0 +1,151 @@
+"""`triptych job ...`: what became of a job, and how one of Airflow's goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from triptych.cli.console import echo, print_json, print_table
+from triptych.cli.resume import template_id
+from triptych.cli.setup import AsJson, Include, local_settings
+from triptych.errors import ConfigError
+from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
+from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.settings import Settings
+from triptych.storage import Stores
+from triptych.storage.files import file_path
+
+job_commands = typer.Typer(no_args_is_help=True, help="Jobs: what became of their chunks.")
+SHOWN = 40
+"""Chunks in the table, unless all are asked for."""
+MIB = 1 << 20
+COLUMNS = ["chunk", "name", "state", "tries", "seconds", "CPU s", "peak MiB", "in", "out", "worker", "reason"]
+Run = Annotated[str, typer.Argument(help="The run's id, as `triptych run` or Airflow shows it.")]
+
+
+@job_commands.command("show", epilog="Example: triptych job show local-20261124T093000-1f9a --log 17")
+def show(
+    run: Run,
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", help="Where two templates, or DAGs, have a run of this id.")
+    ] = None,
+    log: Annotated[int | None, typer.Option(min=0, help="Print what this chunk printed, at each of its tries.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help=f"Every chunk by number, not just {SHOWN}.")] = False,
+    include: Include = None,
+    json_: AsJson = False,
+) -> None:
+    """State, tries, measures and reasons of each chunk, from the job's workspace alone: failed first, then slowest."""
+    workspace = _workspace(local_settings(include, None), run, template)
+    report = read_report(workspace)
+    if report is None:
+        msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end."
+        raise ConfigError(msg)
+    if log is not None:
+        _print_logs(workspace, report, log)
+        return
+    chunks = report.chunks if all_ else report.first(SHOWN)
+    if json_:
+        print_json({**_about(workspace, report, run), "chunks": [_row_json(chunk) for chunk in chunks]})
+        return
+    print_table(COLUMNS, [_row(chunk) for chunk in chunks])
+    if len(chunks) < len(report.chunks):
+        echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
+    for line in _summary(workspace, report):
+        print(line)
+
+
+def _workspace(settings: Settings, run: str, template: str | None) -> Workspace:
+    """The run's; ConfigError when it is not clear which it is."""
+    return open_workspace(settings, Stores(settings), _dag_id(settings, run, template), run)
+
+
+def _dag_id(settings: Settings, run: str, template: str | None) -> str:
+    if template:
+        return template_id(settings, template)
+    if not settings.workspace.startswith("file://"):
+        msg = (
+            f"--template: name the template, or DAG, of the run {run}: the workspace {settings.workspace} is no folder."
+        )
+        raise ConfigError(msg)
+    jobs = file_path(settings.workspace)
+    found = sorted(path.name for path in jobs.glob("*") if (path / run / "plans").is_dir())
+    if len(found) == 1:
+        return found[0]
+    which = f"Name one by --template: {', '.join(found)}" if found else "[triptych] workspace says where jobs are"
+    msg = f"{len(found)} templates have a run {run} with a plan in {jobs}. {which}."
+    raise ConfigError(msg)
+
+
+def _print_logs(workspace: Workspace, report: JobReport, number: int) -> None:
+    """Each try's log on standard output, with a line about it before on standard error."""
+    if number >= len(report.chunks):
+        msg = f"--log {number}: the job has chunks 0 to {len(report.chunks) - 1}."
+        raise ConfigError(msg)
+    chunk = report.chunks[number]
+    if not chunk.tries:
+        echo(f"Chunk {number} ({chunk.entry.name}) was not tried yet, or its try is not told yet.")
+    for count, tried in enumerate(chunk.tries, 1):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(tried.started))
+        ended = "done" if tried.error is None else "failed"
+        code = "" if tried.exit_code is None else f", exit code {tried.exit_code}"
+        printed = "" if tried.log else "; it printed nothing"
+        about = f"{ended}{code}, {when} UTC, {tried.seconds:.1f} s, {tried.worker}{printed}"
+        echo(f"Try {count} of {len(chunk.tries)} at chunk {number} ({chunk.entry.name}): {about}")
+        for block in read_log(workspace, tried):
+            sys.stdout.buffer.write(block)
+        sys.stdout.flush()
+
+
+def _row(chunk: ChunkReport) -> list[str]:
+    last = chunk.last
+    measures = ["-"] * 3
+    if last:
+        measures = [f"{last.seconds:.1f}", _or_dash(last.cpu_seconds), _or_dash(last.peak_memory_bytes, MIB)]
+    out = "-" if chunk.bytes_out is None else f"{chunk.bytes_out:,}"
+    about = [str(chunk.entry.number), chunk.entry.name, chunk.state.value, str(len(chunk.tries))]
+    sizes = [f"{chunk.entry.size:,}", out]
+    return [*about, *measures, *sizes, last.worker if last else "-", next(iter(chunk.reason.splitlines()), "")]
+
+
+def _or_dash(value: float | None, unit: int = 1) -> str:
+    return "-" if value is None else f"{value / unit:.1f}"
+
+
+def _row_json(chunk: ChunkReport) -> dict[str, Any]:
+    about = {"chunk": chunk.entry.number, "name": chunk.entry.name, "state": chunk.state.value}
+    sizes = {"bytes_in": chunk.entry.size, "bytes_out": chunk.bytes_out}
+    return {**about, **sizes, "reason": chunk.reason or None, "tries": [asdict(each) for each in chunk.tries]}
+
+
+def _about(workspace: Workspace, report: JobReport, run: str) -> dict[str, Any]:
+    return {
+        "run": run,
+        "template": report.job.spec.template,
+        "workspace": workspace.root,
+        "plan": asdict(report.ref),
+        "launched": report.job.started,
+        "sums": asdict(report.sums()),
+    }
+
+
+def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
+    sums = report.sums()
+    cpu = "" if sums.cpu_seconds is None else f", {sums.cpu_seconds:.1f} s of CPU"
+    peak = "" if sums.peak_memory_bytes is None else f", at most {sums.peak_memory_bytes / MIB:.1f} MiB"
+    return [
+        "",
+        f"{len(report.chunks)} chunk(s): {sums.done} done, {sums.failed} failed, {sums.waiting} not yet.",
+        f"{sums.tries} tries in {sums.seconds:.1f} s{cpu}{peak}; of what is done, {sums.bytes_in:,} bytes in, "
+        f"{sums.bytes_out:,} bytes out.",
+        f"Plan {report.ref.generation}, SHA-256 {report.ref.sha256}, in {_place(workspace)}",
+    ]
+
+
+def _place(workspace: Workspace) -> str | Path:
+    return file_path(workspace.root) if workspace.root.startswith("file://") else workspace.root

@@ -1,0 +1,71 @@
+"""docs/tutorial/first-app.md, followed word by word up to Airflow, in an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from triptych.settings import PROJECT
+
+pytestmark = pytest.mark.docker
+PAGE = PROJECT / "docs" / "tutorial" / "first-app.md"
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Reader:
+    """Somebody who types what the page shows, and remembers what came."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        self.stderr = self.stdout = ""
+        self._home = home
+
+    def type(self, commands: str) -> int:
+        """The last command's exit code, after each of the lines before it went well."""
+        script = commands.replace("triptych ", f"{sys.executable} -m triptych ")
+        own = {"PYTHONPATH": str(PROJECT / "plugins"), "HOME": str(self._home), "TMPDIR": str(self._home)}
+        done = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=self.folder,
+            env={**os.environ, **own, "XDG_CACHE_HOME": str(self._home / "cache")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.stdout, self.stderr = done.stdout, done.stderr
+        return done.returncode
+
+
+def test_the_page_makes_breaks_and_repairs_an_app(tmp_path: Path) -> None:
+    page, _, _ = PAGE.read_text(encoding="utf-8").partition("Now launch the same app through Airflow")
+    blocks = FENCED.findall(page)
+    assert [language for language, _ in blocks] == ["sh", "sh", "python", "sh", "", "sh", "sh"]
+    _, first, lines, failing, message, resume, shows = [text for _, text in blocks]
+    (tmp_path / "here" / "include").mkdir(parents=True)
+    reader = Reader(tmp_path / "here", tmp_path)
+
+    assert reader.type(first) == 0, reader.stderr
+    output = (reader.folder / "out" / "output.txt").read_text()
+    assert len(output.splitlines()) == 5
+
+    script = reader.folder / "include" / "apps" / "shout" / "app" / "main.py"
+    sound = script.read_text()
+    main, guard = sound.split("\n\n\nif __name__")
+    script.write_text(f"{main}\n{lines.rstrip()}\n\n\nif __name__{guard}")
+    assert reader.type(failing) == 8
+    assert message in reader.stderr
+    (run_id,) = set(re.findall(r"--resume (\S+)", reader.stderr))
+    assert f"  {resume.strip()}".replace("RUN", run_id) in reader.stderr.splitlines()
+
+    script.write_text(sound)
+    assert reader.type(resume.replace("RUN", run_id)) == 0, reader.stderr
+    assert "1 chunk(s) run; assembling." in reader.stderr
+    assert (reader.folder / "more" / "output.txt").read_text() == output
+
+    assert reader.type(shows.replace("RUN", run_id)) == 0, reader.stderr
+    assert reader.stdout.count("chunk 1 of 3: 2 line(s)") == 2
