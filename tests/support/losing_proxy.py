@@ -16,7 +16,7 @@ Loss = Literal["reset", "500"]
 
 @dataclass
 class LosingProxy:
-    """`lost` has the requests ("PUT /bucket/key") whose answer did not arrive, in order."""
+    """`lost` has the requests ("PUT /bucket/key?query") whose answer did not arrive, in order."""
 
     endpoint: str = ""
     lost: list[str] = field(default_factory=list)
@@ -79,7 +79,7 @@ class _Forwarding(BaseHTTPRequestHandler):
             data = answer.read()
         finally:
             connection.close()
-        if self.is_lost(f"{self.command} {urlsplit(self.path).path}"):
+        if self.is_lost(f"{self.command} {self.path}"):
             self.lose()
         else:
             self.answer(answer.status, dict(answer.getheaders()), data)

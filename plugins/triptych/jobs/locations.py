@@ -9,6 +9,9 @@ from typing import Any
 from triptych.errors import JobSpecError
 from triptych.jobs.date_templates import render
 
+OWN_FOLDER = "_triptych"
+"""The folder in a destination where what is staged waits, and the lists of outputs lie: no part of any source."""
+
 
 @dataclass(frozen=True)
 class Location:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
 from triptych.errors import ObjectNotFoundError, SourceError
-from triptych.jobs.locations import Location
+from triptych.jobs.locations import OWN_FOLDER, Location
 from triptych.storage import ObjectInfo, Store, Stores
 
 
@@ -32,7 +32,13 @@ def resolve_sources(locations: Sequence[Location], stores: Stores) -> list[Sourc
 
 def _resolve(location: Location, stores: Stores) -> list[SourceEntry]:
     infos = _infos(location.uri, stores.open(location.uri, location.conn_id))
-    found = [SourceEntry(info.uri, location.conn_id, info.size, info.etag) for info in infos]
+    start = location.uri.rpartition("/")[0]
+    found = [
+        SourceEntry(info.uri, location.conn_id, info.size, info.etag)
+        for info in infos
+        # What another job keeps beside its output is no data, unless it is asked for by name.
+        if OWN_FOLDER in start or f"/{OWN_FOLDER}/" not in info.uri
+    ]
     if not found:
         shape = "glob" if _is_glob(location.uri) else "folder"
         msg = f"dataSource {location.uri}: the {shape} holds no file. Check the URI and its connection."

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import os
 import random
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from unittest import mock
+from urllib.parse import unquote
 
 import pytest
 
+from tests.support.losing_proxy import Loss, losing_proxy
 from tests.support.mortal import Killed, mortal
-from tests.support.places import MIB, Place
+from tests.support.places import BUCKET, MIB, PART_MIB, Place
+from tests.support.servers import Server, s3_connection
 from triptych.engines import Output
-from triptych.errors import DestinationError, EngineError
+from triptych.errors import DestinationError, EngineError, StorageError
+from triptych.jobs.locations import Location
+from triptych.jobs.sources import resolve_sources
+from triptych.settings import read_settings
 from triptych.stages.publishing import Existing, Publisher, Records, Target, Used
-from triptych.storage import ObjectInfo
+from triptych.stages.publishing.records import Making
+from triptych.storage import ObjectInfo, StagedObject, Store, Stores
 
 LARGE = random.Random(7).randbytes(6 * MIB)
 FILES = {"a.txt": b"small", "deep/er/b c.bin": LARGE, "empty": b"", "ü.txt": b"also small"}
@@ -78,8 +92,6 @@ def run(place: Place) -> Run:
 
 def seen(place: Place) -> dict[str, bytes]:
     """What lies in the destination, but for our own folder."""
-    from urllib.parse import unquote
-
     root = unquote(place.root) + "out/"
     uris = [info.uri for info in place.store.list(place.root + "out/")]
     names = {uri: unquote(uri).removeprefix(root) for uri in uris}
@@ -268,23 +280,178 @@ def _is(found: str, expected: str) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_an_attempt_that_ends_anywhere_is_gone_on_from(place: Place, after: bool) -> None:
+    """The step before or after each of its writing requests, with nothing that it could still do."""
     ended = 0
     for step in range(40):
-        run = Run(dataclass_replace(place, step), name=f"r{step}")
-        with mortal(type(place.store), step, after) as life:
-            try:
-                run.attempt()
-            except Killed:
-                ended += 1
+        run = Run(Place(place.store, f"{place.root}{step}/"), name=f"r{step}")
+        with mortal(type(place.store), step, after) as life, suppress(Killed):
+            run.attempt()
         if not life.is_over:
             break
-        files = seen(run.place)
-        assert not files or run.records.makings(), life.asked
-        assert files.items() <= FILES.items(), life.asked
+        ended += 1
+        _goes_on(run)
+    assert ended > 8, "It ended at every step."
+
+
+def _goes_on(run: Run) -> None:
+    """What is seen was decided on; and the next attempt makes it whole."""
+    files = seen(run.place)
+    assert not files or run.records.makings()
+    assert files.items() <= FILES.items()
+    run.attempt()
+    assert_whole(run)
+
+
+@pytest.mark.parametrize("place", ["file"], indirect=True)
+def test_sigkill_anywhere_loses_nothing(place: Place) -> None:
+    """The same with processes that are killed in earnest."""
+    for step in range(40):
+        run = Run(Place(place.store, f"{place.root}{step}/"), name=f"r{step}")
+        code = _code_of(partial(_killed_at, run, step))
+        if code != -signal.SIGKILL:
+            assert code == 0
+            break
+        _goes_on(run)
+    assert step > 8, "It was killed at every step."
+
+
+def _killed_at(run: Run, step: int) -> None:
+    with mortal(type(run.place.store), step, die=lambda: os.kill(os.getpid(), signal.SIGKILL)):
         run.attempt()
-        assert_whole(run)
-    assert ended > 8, "It was killed at every step."
 
 
-def dataclass_replace(place: Place, step: int) -> Place:
-    return Place(place.store, f"{place.root}{step}/")
+def _code_of(work: Callable[[], None]) -> int:
+    """The exit code of a child that does this."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_making_that_was_decided_is_finished_when_the_name_is_free_again(run: Run) -> None:
+    """Somebody else's file came just before: it stays, and so does what was staged."""
+    with pytest.raises(DestinationError, match=r"a\.txt: .*came there while the output was being published"):
+        _publish_after(run, lambda: put(run.place, "a.txt", b"theirs"))
+    assert seen(run.place)["a.txt"] == b"theirs"
+    with pytest.raises(DestinationError, match=r"a\.txt"):
+        run.attempt()
+    run.place.store.delete(f"{run.place.root}out/a.txt")
+    assert run.attempt() == "kept"
+    assert_whole(run)
+
+
+def _publish_after(run: Run, event: Callable[[], object]) -> None:
+    """An attempt during which something happens right after it was decided on."""
+    decide = Records.decide
+
+    def decided(records: Records, making: Making) -> Making:
+        won = decide(records, making)
+        event()
+        return won
+
+    with mock.patch.object(Records, "decide", decided):
+        run.attempt()
+
+
+@pytest.mark.parametrize("place", ["file", "s3_seaweed"], indirect=True)
+def test_an_output_whose_staged_bytes_are_gone_is_made_again(run: Run) -> None:
+    def lose() -> None:
+        for making in run.records.makings():
+            for file in making.files:
+                if file.staged and file.file.size > MIB:
+                    run.place.store.discard(file.staged)
+
+    with pytest.raises(StorageError, match="what was staged of it is gone"):
+        _publish_after(run, lose)
+    assert run.attempt() == "made"
+    assert_whole(run)
+    assert [making.number for making in run.records.makings()] == [0, 1]
+
+
+@pytest.fixture
+def s3_run(s3_seaweed: str, tmp_path: Path) -> Run:
+    store = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, s3_seaweed)
+    return Run(Place(store, f"{BUCKET}/{tmp_path.name}/"))
+
+
+def test_uploads_of_dead_attempts_are_aborted_and_no_others(s3_run: Run) -> None:
+    """Four of them stayed for ever, once."""
+    place = s3_run.place
+    uri = f"{place.root}out/deep/er/b%20c.bin"
+    theirs = [_begun(place, uri), _begun(place, f"{uri}.more")]
+    for _ in range(4):
+        with mortal(type(place.store), -1) as life, suppress(Killed):
+            s3_run.attempt(before_end=lambda: setattr(life, "is_over", True))
+    assert len(place.store.waiting(uri)) == 5
+    s3_run.attempt()
+    assert [each.handle for each in place.store.waiting(uri)] == [theirs[0].handle]
+    assert [each.handle for each in place.store.waiting(f"{uri}.more")] == [theirs[1].handle]
+    assert place.names("work/upper/manual/staging/") == []
+    for each in theirs:
+        place.store.discard(each)
+
+
+def _begun(place: Place, uri: str) -> StagedObject:
+    with place.store.stage(uri, f"{place.root}aside") as out:
+        out.write(b"theirs")
+    return out.staged
+
+
+def test_a_clean_up_goes_on_after_an_error_and_decides_nothing(s3_run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    place = s3_run.place
+    files = {f"{number}.bin": LARGE for number in range(3)}
+    with mortal(type(place.store), -1) as life, suppress(Killed):
+        s3_run.attempt(files, before_end=lambda: setattr(life, "is_over", True))
+    refused = place.store.waiting(f"{place.root}out/0.bin")
+    discard = type(place.store).discard
+
+    def fail(self: Store, staged: StagedObject) -> None:
+        if staged.handle in {each.handle for each in refused}:
+            raise StorageError("503")
+        discard(self, staged)
+
+    with mock.patch.object(type(place.store), "discard", fail):
+        assert s3_run.attempt(files) == "made"
+    assert seen(place) == files
+    assert "could not be removed: 503" in caplog.text
+    assert place.store.waiting(f"{place.root}out/0.bin") == refused
+    assert [place.store.waiting(f"{place.root}out/{number}.bin") for number in (1, 2)] == [[], []]
+    assert s3_run.attempt(files) == "kept"  # The record has stayed, so that the next one knows.
+    assert_whole(s3_run, files)
+
+
+@pytest.mark.parametrize("loss", ["reset", "500"])
+def test_every_answer_may_be_lost_once(
+    s3_seaweed: str, store: Server, loss: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The client asks again by itself, and meets what it has done."""
+
+    def loses(asked: str) -> bool:
+        return asked.startswith(("PUT", "POST", "DELETE"))
+
+    with losing_proxy(store.endpoint, loses, loss) as proxy:
+        monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_ALL_LOST", s3_connection(proxy.endpoint, attempts=3))
+        losing = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, "triptych_all_lost")
+        run = Run(Place(losing, f"{BUCKET}/{tmp_path.name}/"))
+        assert run.attempt() == "made"
+        assert run.attempt({**FILES, "new": LARGE[::-1], "a.txt": b"more"}, MORE) == "made"
+    assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
+    assert [asked for asked in proxy.lost if "POST" in asked and "uploadId=" in asked]
+    there = Stores(read_settings({})).open(BUCKET, s3_seaweed)
+    assert_whole(
+        dataclasses.replace(run, place=Place(there, run.place.root)), {**FILES, "new": LARGE[::-1], "a.txt": b"more"}
+    )
+
+
+def test_a_folder_as_a_source_is_without_what_is_ours(place: Place) -> None:
+    Run(place).attempt({"a.txt": b"data"})
+    stores = mock.create_autospec(Stores, instance=True)
+    stores.open.return_value = place.store
+    for uri in (f"{place.root}out/", f"{place.root}out/*"):
+        (entry,) = resolve_sources([Location(uri)], stores)
+        assert entry.uri.endswith("/out/a.txt")
+    assert len(resolve_sources([Location(f"{place.root}out/_triptych/")], stores)) == 1

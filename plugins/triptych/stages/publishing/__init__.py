@@ -4,14 +4,13 @@
 an attempt uses `Publisher`: what it decided, once decided, is never taken back, and before that nothing is seen.
 """
 
-from triptych.stages.publishing.names import OWN_FOLDER, Existing
+from triptych.stages.publishing.names import Existing
 from triptych.stages.publishing.overlap import check_destination
 from triptych.stages.publishing.publisher import Publisher, Target
 from triptych.stages.publishing.records import Listing, Records, Used
 from triptych.stages.publishing.staging import StagedOutput
 
 __all__ = [
-    "OWN_FOLDER",
     "Existing",
     "Listing",
     "Publisher",

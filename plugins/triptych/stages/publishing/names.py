@@ -9,12 +9,10 @@ from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
 from triptych.errors import DestinationError, EngineError, ObjectNotFoundError
+from triptych.jobs.locations import OWN_FOLDER
 from triptych.stages.publishing.records import MadeFile
 from triptych.storage import ObjectInfo, Store
 from triptych.storage.copying import sha256_of
-
-OWN_FOLDER = "_triptych"
-"""The folder in a destination where what is staged waits, and the lists of outputs lie."""
 
 
 class Existing(StrEnum):

@@ -8,12 +8,14 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import quote, unquote
 
 from triptych.errors import DestinationError, EngineError, ObjectNotFoundError
-from triptych.stages.publishing.cleaning import clean_up
+from triptych.jobs.locations import OWN_FOLDER
+from triptych.stages.publishing.cleaning import clean_up, tried
 from triptych.stages.publishing.finishing import StagedNoMoreError, known_files, roll_forward
-from triptych.stages.publishing.names import OWN_FOLDER, Existing, KnownFile, Names, allowed_name
+from triptych.stages.publishing.names import Existing, KnownFile, Names, allowed_name
 from triptych.stages.publishing.records import Listing, MadeFile, Making, OldFile, Records, Used
 from triptych.stages.publishing.staging import StagedOutput
 from triptych.storage import Store
@@ -71,7 +73,7 @@ class Publisher:
         listing = self._finished_unless_gone(newest)
         if listing is None or self.used.is_newer(newest.used):
             return None
-        self._clean()
+        self._clean([])
         return listing
 
     @contextmanager
@@ -112,8 +114,7 @@ class Publisher:
                 break
             _log.info("Output %d was of another attempt, and is made again.", decided.number)
             files = [replace(file, replaces=self._names().check(file.file.name)) for file in files]
-        output.take_back()
-        self._clean()
+        self._clean(output.objects)
         return listing
 
     def _read(self) -> None:
@@ -190,11 +191,16 @@ class Publisher:
                     others[0],
                 )
 
-    def _clean(self) -> None:
-        """What attempts left that had begun when this one did; what it was itself is clean by now."""
-        newest = self._makings[-1]
-        unfinished = [] if newest.number in self._listings else [newest]
-        clean_up(self._records, self._target.store, self._at_start, unfinished)
+    def _clean(self, own: Sequence[str]) -> None:
+        """Remove what this attempt staged, and what those left that had begun before it."""
+        objects = [*self._at_start, *own]
+        if objects:
+            tried("what attempts staged", partial(self._clean_objects, objects))
+
+    def _clean_objects(self, objects: Sequence[str]) -> None:
+        newest = self._records.makings()[-1]
+        unfinished = [] if self._records.listing(newest.number) else [newest]
+        clean_up(self._records, self._target.store, objects, unfinished)
 
 
 @dataclass(frozen=True)

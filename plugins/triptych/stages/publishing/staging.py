@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,7 +14,9 @@ from typing import TypeGuard
 
 from triptych.engines import Result
 from triptych.errors import EngineError, IntegrityError
-from triptych.stages.publishing.names import OWN_FOLDER, Names, allowed_name, folders_of
+from triptych.jobs.locations import OWN_FOLDER
+from triptych.stages.publishing.cleaning import all_tried, tried
+from triptych.stages.publishing.names import Names, allowed_name, folders_of
 from triptych.stages.publishing.records import MadeFile, Packed, Records, StagingRecord
 from triptych.stages.results import ResultObject
 from triptych.storage import FileEntry, Stage, Writer
@@ -24,7 +25,6 @@ from triptych.storage.copying import HashingWriter, file_blocks
 KEYS_PER_RECORD = 100
 """A record is written anew for each upload: one for all would grow with the square of their number."""
 CHECKS_AT_ONCE = 4
-_log = logging.getLogger(__name__)
 
 
 class StagedOutput:
@@ -91,19 +91,23 @@ class StagedOutput:
         """Ask nothing more."""
         self._pool.shutdown(cancel_futures=True)
 
+    @property
+    def objects(self) -> list[str]:
+        """Names of all that this attempt has put below `staging/`."""
+        return [*self._places.records, *self._pack.objects]
+
     def take_back(self) -> None:
-        """Drop all that was staged, as far as it can be; no error ends it."""
-        steps: list[Callable[[], None]] = [
-            partial(self._store.discard, each.staged) for each in self.files if each.staged
-        ]
-        for step in [*steps, self._pack.remove, self._places.remove]:
-            try:
-                step()
-            except Exception as error:
-                _log.warning("What was staged could not be removed: %s", error)
+        """Drop all that was staged, as far as it can be; no error ends it.
+
+        Where something is left, the records stay, and whoever finishes an output of this run cleans up.
+        """
+        files = [partial(self._store.discard, each.staged) for each in self.files if each.staged]
+        packs = [partial(self._records.store.delete, self._records.staging_uri(name)) for name in self._pack.objects]
+        if all_tried("what was staged", [*files, *packs]):
+            tried("staging/: the record", self._places.remove)
 
     def _is_copied_by_store(self, result: Result) -> TypeGuard[ResultObject]:
-        is_large = result.size > self._store.one_put_bytes or not self._store.one_put_bytes
+        is_large = result.size >= self._store.one_put_bytes
         return is_large and isinstance(result, ResultObject) and result.is_object and result.store is self._store
 
     @contextmanager
@@ -138,7 +142,7 @@ class StagedOutput:
 
 
 class _Sink:
-    """Keeps a small file in memory, and stages it once it is larger than `most` bytes."""
+    """Keeps a small file in memory, and stages it once it is `most` bytes or more."""
 
     def __init__(self, most: int, begin: Callable[[], Stage]) -> None:
         self.kept = bytearray()
@@ -146,7 +150,7 @@ class _Sink:
         self._most, self._begin = most, begin
 
     def write(self, data: bytes, /) -> int:
-        if self.stage is None and len(self.kept) + len(data) > self._most:
+        if self.stage is None and len(self.kept) + len(data) >= self._most:
             self.stage = self._begin()
             self.stage.write(bytes(self.kept))
             self.kept.clear()
@@ -178,18 +182,28 @@ class _Places:
             self._count += 1
             return f"{self._names.uri}{OWN_FOLDER}/{self._token}-{self._count}"
 
+    @property
+    def records(self) -> list[str]:
+        """The names of the records that were written."""
+        return [self._record(number) for number in range(-(-self._count // KEYS_PER_RECORD))]
+
     def remove(self) -> None:
-        """Remove the records."""
-        for number in range(-(-self._count // KEYS_PER_RECORD)):
-            self._records.store.delete(self._uri(number))
+        """Remove the records, unless there is an upload that they are about."""
+        for name, before in self._uploads.items():
+            # Of ours, when the answer that told its id was lost; or of another attempt, which may be alive.
+            if {each.handle for each in self._store.waiting(self._names.uri_of(name))} - set(before):
+                return
+        for name in self.records:
+            self._records.store.delete(self._records.staging_uri(name))
 
     def _write(self, number: int) -> None:
         first = number * KEYS_PER_RECORD
         uploads = dict(list(self._uploads.items())[first:])
-        self._records.store.put(self._uri(number), StagingRecord(self._token, self._names.uri, uploads).to_json())
+        record = StagingRecord(self._token, self._names.uri, uploads)
+        self._records.store.put(self._records.staging_uri(self._record(number)), record.to_json())
 
-    def _uri(self, number: int) -> str:
-        return self._records.staging_uri(f"{self._token}-{number}.json")
+    def _record(self, number: int) -> str:
+        return f"{self._token}-{number}.json"
 
 
 class _Pack:
@@ -202,7 +216,7 @@ class _Pack:
 
     def add(self, data: bytes) -> Packed:
         """Where these bytes will lie once the pack is flushed."""
-        if self._data and len(self._data) + len(data) > self._most:
+        if self._data and len(self._data) + len(data) >= self._most:
             self.flush()
         offset = len(self._data)
         self._data += data
@@ -215,7 +229,7 @@ class _Pack:
             self._data.clear()
             self._number += 1
 
-    def remove(self) -> None:
-        """Remove what was stored."""
-        for number in range(self._number + 1):
-            self._records.store.delete(self._records.staging_uri(f"{self._token}-{number}"))
+    @property
+    def objects(self) -> list[str]:
+        """The names of those that were stored."""
+        return [f"{self._token}-{number}" for number in range(self._number)]
