@@ -13,7 +13,7 @@ from triptych.blocks import Block, Role
 from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Ending
-from triptych.running.images import connected, frozen_image, known_image, present_image
+from triptych.running.images import answering, connected, frozen_image, known_image, present_image
 from triptych.running.lines import LineLog
 from triptych.running.loop import REFUSED, Loop
 from triptych.running.reaper import reap
@@ -31,9 +31,10 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
     """A session whose container is gone when the context ends, however it ends."""
     with connected(settings.docker_url) as client:
         reap(client)
-        check_capacity(client, spec.block)
-        digest = spec.image_digest
-        image = frozen_image(client, spec.block, digest) if digest else present_image(client, spec.block)
+        with answering(settings.docker_url):
+            check_capacity(client, spec.block)
+            digest = spec.image_digest
+            image = frozen_image(client, spec.block, digest) if digest else present_image(client, spec.block)
         session = DockerSession(client, spec, settings, image)
         try:
             yield session
@@ -43,7 +44,7 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
 
 def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:
     """As `checked_images`, of the configured engine."""
-    with connected(settings.docker_url) as client:
+    with connected(settings.docker_url) as client, answering(settings.docker_url):
         for role, block in blocks.items():
             if role in here:
                 check_capacity(client, block)
@@ -61,8 +62,9 @@ class DockerSession:
         """As `Session.run`; the peak of memory is that of the container so far."""
         started = time.monotonic()
         _lay_out(unit)
-        loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
-        loop.sharing.bring(loop.container.id, unit)
+        with answering(self._settings.docker_url):
+            loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
+            loop.sharing.bring(loop.container.id, unit)
         output = LineLog(unit.log)
         end = loop.container.kill
         with self._spec.stop.register(end), time_limit(self._spec.timeout_s, end) as expired:
@@ -78,7 +80,8 @@ class DockerSession:
             if marker.exit_code:
                 msg = f"exit code {marker.exit_code}.{output.tail()}"
                 raise ChunkError(msg)
-            loop.sharing.fetch(loop.container.id, unit)
+            with answering(self._settings.docker_url):
+                loop.sharing.fetch(loop.container.id, unit)
         except ChunkError as error:
             raise UnitError(str(error), usage, marker.exit_code) from error
         finally:

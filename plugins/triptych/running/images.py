@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import requests
 from docker import APIClient
 from docker.auth import INDEX_NAME, resolve_repository_name
 from docker.errors import APIError, DockerException, ImageNotFound
@@ -34,6 +35,19 @@ def connected(url: str) -> Iterator[APIClient]:
         yield client
     finally:
         client.close()
+
+
+@contextmanager
+def answering(url: str) -> Iterator[None]:
+    """ContainerError where the engine refuses what is asked in the context, or is gone."""
+    try:
+        yield
+    except APIError as error:
+        msg = f"The engine at {url} refused a request: {error.explanation or error}."
+        raise ContainerError(msg) from error
+    except (DockerException, requests.RequestException) as error:
+        msg = f"The engine at {url} is gone, or the connection to it: {error}."
+        raise ContainerError(msg) from error
 
 
 def present_image(client: APIClient, block: Block) -> str:

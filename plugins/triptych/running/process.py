@@ -84,5 +84,5 @@ def _follow(process: subprocess.Popen[bytes], output: LineLog) -> tuple[int, flo
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # Gone, or another user's by its own doing.
         os.killpg(process.pid, signal.SIGKILL)

@@ -59,6 +59,8 @@ def remove_dead(root: Path) -> None:
             # An open description of its own: even our own process's other attempts exclude us.
             if _is_locked(held) and _is_still(lock, held):
                 _remove(lock)
+        except OSError as error:
+            _log.warning("%s is left for a later attempt to remove: %s", lock, error)
         finally:
             os.close(held)
 

@@ -115,7 +115,7 @@ class Archives:
     def fill(self, container: str) -> None:
         put_folder(self._client, container, self._spec.block.code, CODE)
         put_folder(self._client, container, LAUNCHER, OURS)
-        with tempfile.TemporaryDirectory(dir=self._spec.work) as empty:
+        with tempfile.TemporaryDirectory(dir=self._spec.work, ignore_cleanup_errors=True) as empty:
             Path(empty).chmod(0o777)  # A new volume is root's.
             put_folder(self._client, container, Path(empty), OWN_CACHE)
 

@@ -20,12 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 
 from tests.contract.running.conftest import APP, Workbench
 from tests.support.include_folders import write_app
 from triptych.errors import ContainerError, ImageError
 from triptych.running import UnitError
 from triptych.running.reaper import EXPIRES, reap
+from triptych.running.result_files import result_files
 from triptych.settings import Settings
 
 pytestmark = pytest.mark.docker
@@ -224,6 +226,34 @@ def test_an_engine_that_goes_away_is_no_failure_of_the_script(
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         del session, caught
         gc.collect()  # docker-py leaves a socket that could not connect to it.
+
+
+@pytest.mark.parametrize("files", ["bind", "archive"])
+def test_an_engine_that_is_gone_fails_nothing_that_succeeded(
+    in_docker: Settings, tmp_path: Path, engine: Any, label: str, files: str
+) -> None:
+    """Neither the removal of a container that nobody removes, nor a unit that could not begin, is another's failure."""
+    with Relay(tmp_path / "engine.sock") as relay, ExitStack() as stack:
+        settings = dataclasses.replace(in_docker, docker_url=f"unix://{relay.path}", docker_files=files)
+        bench = Workbench(tmp_path, settings, stack)
+        spec = bench.spec('echo x > "$TASK_RESULTS_DIR/r"', "main.sh", labels={"triptych.test": label})
+        session = bench.session(spec)
+        unit = bench.unit(spec)
+        session.run(unit)
+        assert [file.name for file in result_files(unit.folder / "out", None)] == ["r"]
+        relay.close()
+        with pytest.raises(ContainerError, match="engine") as caught:
+            session.run(bench.unit(spec, "1"))
+        assert not isinstance(caught.value, UnitError)
+        stack.close()  # Removes the container, or would.
+        [container] = _containers(engine, label)
+        engine.wait(container["Id"], timeout=60)  # It ends by itself.
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        del session, caught
+        gc.collect()  # docker-py leaves a socket that could not connect to it.
+    with suppress(NotFound):
+        engine.remove_container(container["Id"], force=True, v=True)
+        engine.remove_volume(f"triptych-cache-{APP}", force=True)
 
 
 def test_an_image_whose_shell_cannot_end_processes_is_refused(
