@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class BlockRunner:
     timeout_s: float | None = None
     """Per unit; None: the block's own."""
     images: Mapping[Role, str | None] = field(default_factory=dict)
+    deadline: float | None = None
+    """When the job's time is over, and with it that of its containers; seconds since 1970."""
 
     @classmethod
     def of(cls, job: Job) -> BlockRunner:
@@ -37,7 +40,7 @@ class BlockRunner:
         images = {}
         if isinstance(job, PlannedJob):
             images = {role: block.digest for role, block in job.plan.blocks.items()}
-        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], images)
+        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], images, job.deadline)
 
     @contextmanager
     def session(self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None) -> Iterator[Session]:
@@ -52,6 +55,7 @@ class BlockRunner:
             block.network or self.settings.network,
             self.images.get(block.role),
             stop or Stop(),
+            None if self.deadline is None else max(0.0, self.deadline - time.time()),
         )
         with open_session(spec, self.settings) as session:
             yield session
