@@ -48,9 +48,12 @@ class Ledger:
 _ledger = Ledger()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Ours come last, and by world, so that each world is started once."""
-    mine = [item for item in items if item.get_closest_marker("faults")]
+    left_out = [] if WHOLE else [item for item in items if item.get_closest_marker("whole")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    mine = [item for item in items if item.get_closest_marker("faults") and item not in left_out]
     others = [item for item in items if not item.get_closest_marker("faults")]
     items[:] = [*others, *sorted(mine, key=_world_of)]
 

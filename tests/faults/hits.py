@@ -45,8 +45,10 @@ def hit_loop(world: World, job: Job) -> int:
         if each["State"] != "running":
             continue
         init = int(world.engine.docker("inspect", "--format", "{{.State.Pid}}", each["ID"]))
-        shells = [pid for pid in all_pids() if parent(pid) == init and "sh" in title(pid)]
-        count += sum(kill(pid) for pid in shells)
+        # All of them in one go: the loop, and the watcher of its input.
+        shells = [pid for pid in all_pids() if parent(pid) == init and title(pid).startswith("/bin/sh")]
+        killed = [pid for pid in shells if kill(pid)]
+        count += bool(killed)
     return count
 
 

@@ -40,7 +40,7 @@ class Cell:
     def launch(self, world: World) -> None:
         """One more job that is held in the stage."""
         in_container = self.component in IN_CONTAINERS and self.stage != "app"
-        job = world.launch("boxed" if in_container else "held", self.stage)
+        job = world.launch("boxed" if in_container else "held", self.stage, chunks=4)
         self.jobs.append(job)
         self.active.append(job)
         self.hits[job.run_id] = self.seen[job.run_id] = 0

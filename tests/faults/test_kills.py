@@ -15,7 +15,12 @@ pytestmark = [pytest.mark.faults, pytest.mark.airflow, pytest.mark.docker, pytes
 WORLDS = ("files", "s3")
 OTHERS = ("archive", "user")
 """No bind mounts; a worker that is not root. They are hit less often."""
-SHORT = (("task process", "partition"), ("in-container loop", "app"), ("container", "app"), ("supervisor", "assemble"))
+SHORT = (
+    ("task process", "partition"),
+    ("in-container loop", "app"),
+    ("container", "assemble"),
+    ("supervisor", "assemble"),
+)
 
 
 def _cells(kind: str, ledger: Ledger, wanted: list[tuple[str, str]], hits: int) -> list[Cell]:

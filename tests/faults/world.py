@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
 BUCKET = "jobs"
+LEFTOVER_S = 600.0
 STAGES = ("partition", "app", "assemble")
 LEAN = {
     # A worker that is lost, and a scheduler that died, are noticed in seconds instead of minutes.
@@ -34,7 +36,8 @@ LEAN = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "3",
-    "AIRFLOW__CORE__PARALLELISM": "16",
+    "AIRFLOW__CORE__PARALLELISM": "12",
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
     "AIRFLOW__TRIPTYCH__RETRIES": "40",
@@ -222,17 +225,24 @@ class World:
 
     def left_behind(self) -> list[str]:
         """What lies where nothing should once no job runs."""
-        left = [f"container {each['Names']} ({each['State']})" for each in self.containers()]
+        left = [f"container {each['Names']} ({each['State']})" for each in self.containers() if self._is_left(each)]
         left += [f"scratch {path.name}" for path in self._scratch().iterdir()]
         left += [f"process {each}" for each in tasks_of(self.home)]
         for destination in self.destinations:
             left += [f"{destination}{name}" for name in self.files(destination) if not belongs(name)]
-        workspace = self.home / "workspace"
-        left += [f"workspace {path}" for path in workspace.rglob(".*") if path.is_file()]
         if self.store:
             uploads = self.s3().list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())
             left += [f"upload {each['Key']}" for each in uploads]
         return left
+
+    def _is_left(self, container: Mapping[str, str]) -> bool:
+        """Whether it should be gone: one that has ended by itself is anybody's to remove after ten minutes."""
+        return container["State"] != "exited" or self.ended_for(container) > LEFTOVER_S
+
+    def ended_for(self, container: Mapping[str, str]) -> float:
+        """Seconds since it ended."""
+        ended = self.engine.docker("inspect", "--format", "{{.State.FinishedAt}}", container["ID"]).strip()
+        return (datetime.now(UTC) - datetime.fromisoformat(ended)).total_seconds()
 
     def _scratch(self) -> Path:
         return Path(self.airflow.env["AIRFLOW__TRIPTYCH__SCRATCH"])
@@ -250,8 +260,8 @@ class World:
 
 
 def belongs(name: str) -> bool:
-    """Whether a file in a destination is the output, or the list of an output."""
-    return name in ("output.txt", "output.json") or (name.startswith("_triptych/") and name.count("/") == 1)
+    """Whether a file in a destination is the output, or the list of one: `_triptych/<dag>/<run>.json`."""
+    return name == "output.txt" or (name.startswith("_triptych/") and name.endswith(".json"))
 
 
 def _lines(path: Path) -> list[str]:

@@ -70,11 +70,11 @@ class CommandLine:
             self.tracebacks.append(text)
         return Ended(code, text)
 
-    def until_done(self, launch: Sequence[str], rounds: int = 4) -> Ended:
+    def until_done(self, launch: Sequence[str], rounds: int = 12) -> Ended:
         """Launch, then take up again what was left undone, as its user would; the last end."""
         return self.take_up(launch, self(*launch), rounds - 1)
 
-    def take_up(self, launch: Sequence[str], ended: Ended, rounds: int = 3) -> Ended:
+    def take_up(self, launch: Sequence[str], ended: Ended, rounds: int = 11) -> Ended:
         """What `launch` left undone, so often at most; launched anew where there is nothing to be taken up."""
         run_id = ended.run_id
         for _ in range(rounds):

@@ -18,7 +18,7 @@ from triptych.running.lines import LineLog
 from triptych.running.loop import REFUSED, Loop
 from triptych.running.reaper import reap
 from triptych.running.sharing import WORK
-from triptych.running.spec import RunSpec, Session, Unit, UnitError, Usage
+from triptych.running.spec import ContainerEndedError, RunSpec, Session, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
 from triptych.settings import Settings
 
@@ -117,7 +117,7 @@ class DockerSession:
         """The unit's own failure, which ended its container."""
         if not ending.out_of_memory:
             reason = f"its container was ended from outside (exit code {ending.exit_code}).{output.tail()}"
-            return UnitError(reason, usage, ending.exit_code)
+            return ContainerEndedError(reason, usage, ending.exit_code)
         # No kernel tells a dead container's CPU time; its memory had reached the limit.
         limit = self._spec.block.min_memory_gib
         usage = replace(usage, peak_memory_bytes=int(limit * GIB) if limit else None)

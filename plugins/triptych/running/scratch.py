@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from triptych.errors import ConfigError
+from triptych.errors import ConfigError, StorageError
 from triptych.running.file_system import remote_file_system
 from triptych.running.removal import remove_folder
 
@@ -27,7 +27,8 @@ _log = logging.getLogger(__name__)
 def scratch_folder(root: Path) -> Iterator[Path]:
     """One folder per attempt, for all its temporary files; those of dead attempts are removed first.
 
-    ConfigError where `root` is on a file system whose locks do not die with their process.
+    ConfigError where `root` is on a file system whose locks do not die with their process; StorageError where it cannot
+    be written to.
     """
     remote = remote_file_system(root)
     if remote:
@@ -36,9 +37,15 @@ def scratch_folder(root: Path) -> Iterator[Path]:
             "their process, which only a local file system has: name a local folder."
         )
         raise ConfigError(msg)
-    root.mkdir(mode=0o711, parents=True, exist_ok=True)
-    remove_dead(root)
-    lock, held = _new_lock(root)
+    try:
+        root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        remove_dead(root)
+        lock, held = _new_lock(root)
+    except OSError as error:
+        msg = (
+            f"[triptych] scratch = {root}: {error.strerror}. Make room there, or name a folder that can be written to."
+        )
+        raise StorageError(msg) from error
     try:
         folder = lock.with_suffix("")
         folder.mkdir(mode=0o700)

@@ -170,6 +170,10 @@ def _check_length(name: str, value: str) -> None:
         raise VariableError(msg)
 
 
+class ContainerEndedError(UnitError):
+    """The unit's container was ended under it, by somebody else or by its own script: another try may go well."""
+
+
 class Session(Protocol):
     """Runs units of one block, one after the other."""
 

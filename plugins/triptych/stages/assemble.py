@@ -20,6 +20,7 @@ from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
 from triptych.stages.frozen_code import open_code
 from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
+from triptych.stages.publishing.workspace_uploads import end_uploads
 from triptych.stages.results import ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.storage.copying import save
@@ -56,6 +57,8 @@ def assemble(job: PlannedJob) -> Outcome:
     else:
         _log.info("The output is there already and is kept.")
     outcome = _outcome(listing)
+    if not outcome.failed:
+        end_uploads(job.workspace.store, f"{job.workspace.root}/")
     _log.info("Output: %d file(s), %s bytes in %s", outcome.files, f"{outcome.bytes:,}", outcome.uri)
     return outcome
 

@@ -13,9 +13,9 @@ from triptych.blocks import Block, Role
 from triptych.connections import secret_environment
 from triptych.engines.runtime.allocator import keep_freed_memory
 from triptych.engines.runtime.resources import Resources, using
-from triptych.errors import ChunkError, EngineError
+from triptych.errors import ChunkError, ContainerError, EngineError
 from triptych.jobs.job import Job, PlannedJob
-from triptych.running import Cache, RunSpec, Session, Stop, Unit, open_session, unit_folder
+from triptych.running import Cache, ContainerEndedError, RunSpec, Session, Stop, Unit, open_session, unit_folder
 from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
 from triptych.settings import Settings
@@ -70,7 +70,8 @@ class BlockRunner:
     ) -> list[FoundFile]:
         """Run a container engine once over the folder that `fill` fills; what it left, by name.
 
-        EngineError, with role and tag, when it fails or leaves what is refused.
+        EngineError, with role and tag, when it fails or leaves what is refused; ContainerError, which is worth another
+        try, when its container was ended under it.
         """
         folder = unit_folder(work, engine.role)
         fill(folder / "in")
@@ -78,6 +79,9 @@ class BlockRunner:
             try:
                 session.run(Unit(engine.role, folder, params, {"JOB_ID": self.job_id}))
                 return result_files(folder / "out", limits)
+            except ContainerEndedError as error:
+                msg = f"{engine.role} {engine.tag}: {error}"
+                raise ContainerError(msg) from error
             except ChunkError as error:
                 msg = f"{engine.role} {engine.tag}: {error}"
                 raise EngineError(msg) from error

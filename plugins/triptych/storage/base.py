@@ -143,7 +143,10 @@ class Store(ABC):
 
     @abstractmethod
     def waiting(self, uri: str) -> Sequence[StagedObject]:
-        """Uploads to exactly this URI that were not completed, whoever began them; sizes are 0, parts unknown."""
+        """Uploads to exactly this URI that were not completed, whoever began them; sizes are 0, parts unknown.
+
+        Of a URI that ends in `/`: uploads to all that lies below it.
+        """
 
     @abstractmethod
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:

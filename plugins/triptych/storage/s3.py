@@ -145,7 +145,8 @@ class S3Store(Store):
         with map_errors(uri):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
             found = [item for page in pages for item in page.get("Uploads", ())]
-        return [StagedObject(uri, 0, item["UploadId"]) for item in found if item["Key"] == key]
+        found = [item for item in found if item["Key"] == key or key.endswith("/")]
+        return [StagedObject(f"s3://{bucket}/{quote(item['Key'])}", 0, item["UploadId"]) for item in found]
 
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the key as it should be."""
