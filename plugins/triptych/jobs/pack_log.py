@@ -101,9 +101,9 @@ class PackState:
                 known.add(each.key)
         return PackState(done, tuple(failures))
 
-    def tried(self, chunk: int, round_: str) -> int:
-        """How often the chunk has failed in this round."""
-        return sum(1 for each in self.failures if each.chunk == chunk and each.round == round_)
+    def of_round(self, chunk: int, round_: str) -> list[Attempted]:
+        """The failures of this chunk in this round."""
+        return [each for each in self.failures if each.chunk == chunk and each.round == round_]
 
     def to_json(self) -> dict[str, Any]:
         """As an entry holds it; `from_json` reads it back."""

@@ -118,13 +118,17 @@ def _run_all(
     while queue and len(lost) < MOST_LOST:
         stop.check()
         entry = queue.popleft()
+        before = attempt.journal.state.of_round(entry.number, attempt.round)
+        if len(before) >= tries:  # By an attempt whose worker was lost before it could say so.
+            failed.append(before[-1].error or "")
+            continue
         try:
             tried = attempt.run(entry)
         except StorageError as error:
             _log.warning("Chunk %d (%s) is left for the next attempt: %s", entry.number, entry.name, error)
             lost.append(error)
             continue
-        count = attempt.journal.state.tried(entry.number, attempt.round)
+        count = len(attempt.journal.state.of_round(entry.number, attempt.round))
         if tried.error and tried.is_worth_another and count < tries:
             _log.warning("%s\nIt is tried again after the others: try %d of %d.", tried.error, count + 1, tries)
             queue.append(entry)

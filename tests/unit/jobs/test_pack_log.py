@@ -184,5 +184,5 @@ def test_a_zombie_of_an_older_plan_changes_nothing_of_the_next(data: st.DataObje
 
 def test_a_failure_counts_in_its_own_round_only() -> None:
     state = PackState().merged(tried(0, "a", n, "failed", round_=str(n // 2)) for n in range(5))
-    assert [state.tried(0, str(n)) for n in range(4)] == [2, 2, 1, 0]
+    assert [len(state.of_round(0, str(n))) for n in range(4)] == [2, 2, 1, 0]
     assert state.merged([tried(0, "a", 5)]).merged([tried(0, "b", 0, "late")]).failures == state.failures
