@@ -16,7 +16,6 @@ from typing import Any
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Chunk
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import EngineError
 from triptych.jobs.job import NewJob
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
 from triptych.jobs.plan import (
@@ -45,7 +44,9 @@ from triptych.storage.copying import save
 
 MEMORY_SHARE = 4
 """Chunks that wait in memory for their upload take at most one part in so many of what engines may use."""
-_CHUNK_FILE = re.compile(r"data_(\d+)\.bin")
+CHUNK_FILE = re.compile(r"data_[0-9]+\.bin")
+"""A chunk without a name of its own, in a container partitioner's CHUNKS_DIR."""
+_DIGITS = re.compile(r"([0-9]+)")
 _log = logging.getLogger(__name__)
 
 
@@ -130,7 +131,7 @@ def cut(
 def _container_chunks(
     sources: Sequence[SourceObject | NoInput], run: Callable[[Callable[[Path], None]], list[FoundFile]]
 ) -> Iterator[Chunk]:
-    """Run a container partitioner over SOURCE_DIR and yield CHUNKS_DIR's `data_<n>.bin` by number."""
+    """Run a container partitioner over SOURCE_DIR and yield the files of CHUNKS_DIR, as `chunk_order` has them."""
 
     def fill(folder: Path) -> None:
         for source in sources:
@@ -139,16 +140,14 @@ def _container_chunks(
                 path = folder / shortened(f"{source.index:06d}_{source.name}")
             save(source.stream(), path)
 
-    numbered = []
-    for file in run(fill):
-        match = _CHUNK_FILE.fullmatch(file.name)
-        if not match:
-            msg = f"CHUNKS_DIR holds {file.name!r}; only regular files data_0.bin, data_1.bin ... are chunks."
-            raise EngineError(msg)
-        numbered.append((int(match[1]), file.path))
-    # By number: as text, data_10 would come before data_2.
-    for _, path in sorted(numbered):
-        yield Chunk.of_file(path)
+    for file in sorted(run(fill), key=lambda file: chunk_order(file.name)):
+        yield Chunk.of_file(file.path, name=None if CHUNK_FILE.fullmatch(file.name) else file.name)
+
+
+def chunk_order(name: str) -> tuple[bool, list[tuple[bool, int, str]], str]:
+    """By this, `data_<n>.bin` come first, by number; then the others, in natural order: page-2 before page-10."""
+    runs = [(run.isdecimal(), int(run) if run.isdecimal() else 0, run) for run in _DIGITS.split(name)]
+    return CHUNK_FILE.fullmatch(name) is None, runs, name
 
 
 def _shares(config: Mapping[str, Any], app: Block, settings: Settings, chunks: int) -> list[Pack]:

@@ -82,6 +82,17 @@ def _names(found: Mapping[str, bytes]) -> None:
     assert found == {"000000_r.txt": b"zero\n", "000001_r.txt": b"one\n", "o.txt": b"x"}
 
 
+def _folders() -> list[Results]:
+    first = {"a/x.txt": b"0", "a/y.txt": b"1", "b/x.txt": b"2", "x.txt": b"3", "c": b"4"}
+    return [Results(first), Results({"a/y.txt": b"5", "a/000000_y.txt": b"6", "c/d/e": b"7"})]
+
+
+def _in_folders(found: Mapping[str, bytes]) -> None:
+    alone = {"a/x.txt": b"0", "b/x.txt": b"2", "x.txt": b"3", "a/000000_y.txt": b"6", "c/d/e": b"7"}
+    # Both chunks wrote a/y.txt, one a name that would be free for it; and c is a file of one, a folder of the other.
+    assert found == {**alone, "a/_000000_y.txt": b"1", "a/000001_y.txt": b"5", "000000_c": b"4"}
+
+
 def _zipped(found: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(io.BytesIO(found["output.zip"])) as archive:
         _names({name: archive.read(name) for name in archive.namelist()})
@@ -124,6 +135,7 @@ CASES = [
         one=_one_row,
     ),
     Join("passthrough", {}, _same_names, _names, bad={"none": 1}),
+    Join("passthrough", {}, _folders, _in_folders, bad={"none": 1}),
     Join("zip", {}, _same_names, _zipped, bad={"name": ""}, grow=_large),
     Join("concat", {}, _tables, _one_table, bad={"header": "maybe"}, grow=_large),
 ]
