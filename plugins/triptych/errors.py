@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 
@@ -86,9 +86,16 @@ class ChunkError(TriptychError):
 
 
 class VerdictError(ChunkError):
-    """More chunks failed than the job tolerates, or one has no try left: only a repair helps."""
+    """More chunks failed than the job tolerates, or one has no try left: only a repair helps.
+
+    `verdict` says which chunks; the message goes on with `reasons`, the errors of some of them.
+    """
 
     retryable = False
+
+    def __init__(self, verdict: str, reasons: Iterable[str] = ()) -> None:
+        self.verdict = verdict
+        super().__init__("\n".join([verdict, *reasons]))
 
 
 class ContainerError(TriptychError):

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.blocks import Template
-from triptych.errors import IntegrityError, TriptychError
+from triptych.errors import IntegrityError, TriptychError, VerdictError
 from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlanRef
@@ -98,7 +98,11 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         return _guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
-        outcome = assemble(_loaded(context))
+        try:
+            outcome = assemble(_loaded(context))
+        except VerdictError as error:
+            msg = f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again."
+            raise AirflowFailException(msg) from error
         return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
 
 

@@ -15,7 +15,7 @@ from triptych.cli.parameters import conf_from_options, with_retries
 from triptych.cli.progress import Progress
 from triptych.cli.resume import Asked, how_to_go_on, resume_job
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
-from triptych.errors import TriptychError
+from triptych.errors import TriptychError, VerdictError
 from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import workspace_root
 from triptych.local.finished import remove_data, remove_old
@@ -85,7 +85,13 @@ def run(
                 conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
                 spec = build_job_spec(chosen, with_retries(conf, retries))
                 template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
-        except (TriptychError, KeyboardInterrupt):
+        except TriptychError as error:
+            # Each failed chunk was told as it failed, unless nothing is.
+            echo_error(error.verdict if isinstance(error, VerdictError) and not quiet else str(error))
+            if watch.chunks:
+                echo(how_to_go_on(template, run_id, include or [], runner))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
             if watch.chunks:
                 echo(how_to_go_on(template, run_id, include or [], runner))
             raise

@@ -72,12 +72,16 @@ class PlannedJob(Job):
 def check_time(job: Job) -> None:
     """TimeLimitError when the job has no time left."""
     if time.time() >= job.deadline:
-        limit = job.spec.config["jobTimeout"]
-        msg = (
-            f"The job ran longer than its jobTimeout of {limit} s, counted from its launch or repair: what ran was "
-            "stopped. What is done is kept; a repair goes on with it."
-        )
-        raise TimeLimitError(msg)
+        raise time_is_over(job)
+
+
+def time_is_over(job: Job) -> TimeLimitError:
+    """The error of a job that has no time left."""
+    limit = job.spec.config["jobTimeout"]
+    return TimeLimitError(
+        f"The job ran longer than its jobTimeout of {limit} s, counted from its launch or repair: what ran was "
+        "stopped. A repair goes on from there."
+    )
 
 
 def new_job(

@@ -13,11 +13,12 @@ from triptych.blocks import Block, Platform, Role
 from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import StorageError, VerdictError
-from triptych.jobs.job import PlannedJob, check_time
+from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, PackState, Position, read_states
 from triptych.jobs.plan import PlannedPack
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
+from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code
 from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
 from triptych.stages.publishing.workspace_uploads import end_uploads
@@ -47,7 +48,11 @@ def assemble(job: PlannedJob) -> Outcome:
 
     An output that was made of the same results is kept; one that lacked chunks which have a result now is made again.
     """
-    check_time(job)
+    with within_time(job):
+        return _assembled(job)
+
+
+def _assembled(job: PlannedJob) -> Outcome:
     states = read_states(job.workspace, job.plan)
     used = Used(job.plan.generation, _positions(states))
     publisher = Publisher(Records(job.workspace.store, job.workspace.root), _target(job), used)
@@ -116,14 +121,12 @@ def _failures(
 def _judge(chunks: int, failed: Mapping[int, str], tolerated: float) -> None:
     if not failed or 100 * len(failed) <= tolerated * chunks:
         return
-    reasons = "\n".join(islice(failed.values(), SHOWN_REASONS))
     more = " ..." if len(failed) > SHOWN_FAILURES else ""
-    msg = (
+    verdict = (
         f"{len(failed)} of {chunks} chunks have no result ({100 * len(failed) / chunks:.3g} %, "
-        f"tolerated: {tolerated} %): {', '.join(map(str, islice(failed, SHOWN_FAILURES)))}{more}.\n"
-        f"{reasons}\nClear the failed app tasks and `assemble` to run only these chunks again."
+        f"tolerated: {tolerated} %): {', '.join(map(str, islice(failed, SHOWN_FAILURES)))}{more}."
     )
-    raise VerdictError(msg)
+    raise VerdictError(verdict, islice(failed.values(), SHOWN_REASONS))
 
 
 def _join(

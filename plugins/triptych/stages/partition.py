@@ -34,6 +34,7 @@ from triptych.running.names import shortened
 from triptych.running.result_files import FoundFile
 from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
+from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code, store_code
 from triptych.stages.preflight import preflight
 from triptych.stages.selection import Selection, check_work
@@ -67,7 +68,9 @@ def partition(job: NewJob) -> Partitioned:
     if ref:
         _log.info("The plan is there already and is kept.")
     else:
-        ref = put_plan(job.workspace, _planned(job))
+        with within_time(job):
+            planned = _planned(job)
+        ref = put_plan(job.workspace, planned)
     plan = read_plan(job.workspace, ref)
     check_package(plan)
     _log.info("%d chunk(s) in %d task(s).", plan.chunks, len(plan.packs))

@@ -96,9 +96,8 @@ def run_pack(
             attempt = _Attempt(job, launch.round, token, work, reader, session, journal)
             failed = _run_all(todo, attempt, job.tries_of(app), on_chunk or _unheard, ending)
     if failed:
-        shown = "\n".join(failed[:SHOWN_FAILURES])
-        msg = f"{len(failed)} of {len(todo)} chunk(s) failed.\n{shown}"
-        raise VerdictError(msg)
+        verdict = f"{len(failed)} of {len(todo)} chunk(s) failed."
+        raise VerdictError(verdict, failed[:SHOWN_FAILURES])
     return len(todo)
 
 
@@ -130,7 +129,7 @@ def _run_all(
             continue
         count = len(attempt.journal.state.of_round(entry.number, attempt.round))
         if tried.error and tried.is_worth_another and count < tries:
-            _log.warning("%s\nIt is tried again after the others: try %d of %d.", tried.error, count + 1, tries)
+            _log.info("%s\nIt is tried again after the others: try %d of %d.", tried.error, count + 1, tries)
             queue.append(entry)
             continue
         if tried.error:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.architecture.test_layers import FAMILIES, PACKAGES
 from triptych.blocks import BUILT_IN, Role, read_catalog
+from triptych.jobs.spec import config_schema
 from triptych.settings import PROJECT
 
 MAP = PROJECT / "docs" / "explanation" / "architecture.md"
@@ -56,8 +57,15 @@ def test_commands_in_the_pages_give_parameters_that_exist() -> None:
     runs = {(name, *key.split(".")) for name, key in _parameters(RUN)}
     assert ("wordcount", "partitioner", "items_per_chunk") in runs
     templates = {name: catalog.template(name).blocks for name, *_ in runs}
-    unknown = [run for run in runs if run[2] not in templates[run[0]][Role(run[1])].schema["properties"]]
-    assert unknown == []
+    known = {
+        (name, role.value, key)
+        for name, blocks in templates.items()
+        for role in Role
+        for key in blocks[role].schema["properties"]
+    }
+    known |= {(name, "config", key) for name in templates for key in config_schema()["properties"]}
+    unknown = runs - known
+    assert not unknown
 
 
 def test_every_page_is_in_the_index() -> None:
