@@ -70,7 +70,8 @@ def test_the_dag_file_reaches_nothing_heavy() -> None:
 
 def test_parsing_the_dag_file_loads_nothing_heavy_and_no_family(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LOADED_BY_THE_DAG_FILE, str(PROJECT / "dags" / "triptych_jobs.py")]
-    path = {"PYTHONPATH": str(PROJECT / "plugins"), "AIRFLOW_HOME": str(tmp_path)}
+    own = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__TRIPTYCH__SCRATCH": str(tmp_path / "scratch")}
+    path = {"PYTHONPATH": str(PROJECT / "plugins"), **own}
     done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
     dags, loaded = json.loads(done.stdout.splitlines()[-1])
     assert "wordcount" in dags
