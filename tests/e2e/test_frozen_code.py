@@ -49,7 +49,10 @@ def assemble(results, output, params):
             out.write(result.open().read() + b", " + helper.WORD + b" assembler\\n")
 """
 OLD = [f"old app, chunk {number}, old assembler" for number in range(CHUNKS)]
-ROWS = "SELECT dag_id, id, dag_hash, data, created_at, last_updated FROM serialized_dag ORDER BY dag_id, id"
+ROWS = """
+SELECT s.dag_id, s.id, s.dag_hash, s.data, s.created_at, s.last_updated, d.is_stale, d.is_paused, d.has_import_errors
+FROM serialized_dag s JOIN dag d USING (dag_id) ORDER BY s.dag_id, s.created_at
+"""
 
 
 class Held:
