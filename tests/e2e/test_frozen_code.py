@@ -56,7 +56,7 @@ FROM serialized_dag s JOIN dag d USING (dag_id) ORDER BY s.dag_id, s.created_at
 
 
 class Held:
-    """One app whose chunks wait for `let_go`, in an Airflow without containers."""
+    """One app whose chunks wait until `finish`, in an Airflow without containers."""
 
     def __init__(self, airflow: EmbeddedAirflow, name: str) -> None:
         self.airflow, self.name = airflow, name
