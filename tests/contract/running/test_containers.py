@@ -335,3 +335,29 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(65536):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
+
+
+GROWS = "x = bytearray(400 * 2**20); print(len(x))"
+GROWS_IN_A_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {GROWS!r}])"
+
+
+@pytest.mark.parametrize("files", ["bind", "archive"])
+@pytest.mark.parametrize("script", [GROWS, GROWS_IN_A_CHILD], ids=["itself", "a child"])
+def test_out_of_memory_is_told_with_its_measures(
+    in_docker: Settings, tmp_path: Path, engine: Any, label: str, files: str, script: str
+) -> None:
+    small = {"deviceRequirements": {"minMemory": 0.0625}}
+    with ExitStack() as stack:
+        bench = Workbench(tmp_path, dataclasses.replace(in_docker, docker_files=files), stack)
+        spec = bench.spec(script, manifest=small, labels={"triptych.test": label})
+        session = bench.session(spec)
+        for name in "01":
+            with pytest.raises(UnitError, match=r"ran out of memory: it went beyond its limit of 0.0625 GiB") as caught:
+                session.run(bench.unit(spec, name))
+            assert caught.value.script_exit_code is not None
+            usage = caught.value.usage
+            assert usage is not None
+            assert usage.peak_memory_bytes is not None
+            assert 32 << 20 < usage.peak_memory_bytes <= 64 << 20
+    if files == "archive":
+        engine.remove_volume(f"triptych-cache-{APP}", force=True)
