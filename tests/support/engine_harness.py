@@ -204,8 +204,7 @@ def finished(
     settings: Settings, engine: str, results: Sequence[Results], params: Mapping[str, Any], large_bytes: int = 1 << 20
 ) -> PlannedJob:
     """A job whose chunks all have their results; files from `large_bytes` on are objects of their own."""
-    conf = {"config": {"allowEmpty": True}}
-    job = _job(settings, _template(assembler=engine), conf, params, role=Role.ASSEMBLER)
+    job = _job(settings, _template(assembler=engine), {}, params, role=Role.ASSEMBLER)
     with workbench(settings) as work:
         plan = _plan(job, results, work)
         ref = put_plan(job.workspace, plan)
@@ -273,7 +272,9 @@ def _job(
     role: Role = Role.PARTITIONER,
     run_id: str = "",
 ) -> NewJob:
-    spec = build_job_spec(template, {**conf, "params": {role: dict(params)}})
+    # No chunk at all is for a job to judge, and no fault of an engine.
+    config = {"allowEmpty": True}
+    spec = build_job_spec(template, {**conf, "params": {role: dict(params)}, "config": config})
     return new_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
 
 
