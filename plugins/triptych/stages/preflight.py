@@ -10,7 +10,7 @@ from triptych.blocks import Block, Role
 from triptych.errors import ConfigError, StorageError, UnsupportedError
 from triptych.jobs.workspace import Workspace
 from triptych.running import checked_images
-from triptych.stages.publishing.overlap import check_destination
+from triptych.stages.publishing import Existing, Names, check_destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,10 @@ def preflight(
     if spec.destination is not None:
         uri = spec.destination.uri.rstrip("/") + "/"
         with _named(f"dataDestination {uri}"):
-            stores.open(uri, spec.destination.conn_id).check_writable(uri)
+            store = stores.open(uri, spec.destination.conn_id)
+            store.check_writable(uri)
+        if spec.config["existing"] == Existing.FAIL:
+            Names(store, uri, {}).check_nothing_else()
     return images
 
 

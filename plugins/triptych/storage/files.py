@@ -167,8 +167,10 @@ class FileStore(Store):
         return etag
 
     def discard(self, staged: StagedObject) -> None:
-        """Remove the file aside."""
+        """Remove the file aside, and its folder, when that is empty now."""
         self.delete(staged.handle)
+        with suppress(OSError):
+            self._path(staged.handle).parent.rmdir()
 
     def waiting(self, uri: str) -> Sequence[StagedObject]:
         """None ever: what waits lies aside."""
@@ -206,8 +208,13 @@ class FileStore(Store):
     def _new_file(self, path: Path, uri: str) -> Iterator[BinaryIO]:
         """A file that is removed again when the context ends with an error."""
         with _map_errors(uri):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            out = path.open("xb")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                out = path.open("xb")
+            except FileNotFoundError:
+                # Another attempt that discarded the last file there removed the folder just then.
+                path.parent.mkdir(parents=True, exist_ok=True)
+                out = path.open("xb")
         try:
             with out:
                 yield out

@@ -30,6 +30,7 @@ from triptych.settings import read_settings
 from triptych.stages.publishing import Existing, Publisher, Records, Target, Used
 from triptych.stages.publishing.records import Making
 from triptych.storage import ObjectInfo, StagedObject, Store, Stores
+from triptych.storage.files import FileStore
 
 LARGE = random.Random(7).randbytes(6 * MIB)
 FILES = {"a.txt": b"small", "deep/er/b c.bin": LARGE, "empty": b"", "ü.txt": b"also small"}
@@ -158,6 +159,14 @@ def test_a_failed_attempt_leaves_nothing(run: Run) -> None:
         run.attempt(before_end=lambda: exec("1 / 0"))
     assert run.place.names() == ["out/theirs"]
     assert list(run.place.store.waiting(f"{run.place.root}out/deep/er/b%20c.bin")) == []
+
+
+def test_a_failed_attempt_leaves_no_folder(tmp_path: Path) -> None:
+    place = Place(FileStore([tmp_path]), f"{tmp_path.as_uri()}/")
+    put(place, "theirs", b"theirs")
+    with pytest.raises(ZeroDivisionError):
+        Run(place).attempt(before_end=lambda: exec("1 / 0"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["theirs"]
 
 
 def test_a_name_that_is_taken_is_refused_before_it_is_published(run: Run) -> None:

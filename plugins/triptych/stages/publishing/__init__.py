@@ -4,7 +4,7 @@
 an attempt uses `Publisher`: what it decided, once decided, is never taken back, and before that nothing is seen.
 """
 
-from triptych.stages.publishing.names import Existing
+from triptych.stages.publishing.names import Existing, Names
 from triptych.stages.publishing.overlap import check_destination
 from triptych.stages.publishing.publisher import Publisher, Target
 from triptych.stages.publishing.records import Listing, Records, Used
@@ -13,6 +13,7 @@ from triptych.stages.publishing.staging import StagedOutput
 __all__ = [
     "Existing",
     "Listing",
+    "Names",
     "Publisher",
     "Records",
     "StagedOutput",

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from triptych.errors import StorageError
 from triptych.jobs.locations import OWN_FOLDER
 from triptych.stages.publishing.records import Making, Records, StagingRecord
-from triptych.storage import Store
+from triptych.storage import StagedObject, Store
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def _discard_recorded(records: Records, store: Store, name: str, needed: set[str
         if not store.uploads_wait:
             for info in store.list(f"{record.uri}{OWN_FOLDER}/{record.token}-"):
                 if unquote(info.uri) not in map(unquote, needed):
-                    steps.append(partial(store.delete, info.uri))
+                    steps.append(partial(store.discard, StagedObject(info.uri, info.size, info.uri)))
 
     found = tried(f"staging/{name}: what it says", look)
     return all_tried(f"staging/{name}: what was staged", steps) and found
