@@ -13,7 +13,7 @@ from tests.faults.judge import Row
 from tests.faults.world import Job, World
 from triptych.demo.airflow_rest import poll
 
-ROUND_S = 900.0
+ROUND_S = 1200.0
 OVER_EVERY = 20
 """Polls between two questions to Airflow whether a stage is over: the gate's log costs nothing, a request does."""
 _nap = threading.Event().wait

@@ -24,12 +24,12 @@ from triptych.demo.airflow_rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
-BUCKET = "jobs"
+BUCKET = "faults"
 LEFTOVER_S = 600.0
 STAGES = ("partition", "app", "assemble")
 LEAN = {
     # A worker that is lost, and a scheduler that died, are noticed in seconds instead of minutes.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
@@ -249,7 +249,7 @@ class World:
 
     # Waiting.
 
-    def wait(self, event: Callable[[], bool], what: str, timeout_s: float = 150.0) -> None:
+    def wait(self, event: Callable[[], bool], what: str, timeout_s: float = 300.0) -> None:
         """Until it happened; AssertionError with its name when it did not."""
         assert poll(event, timeout_s, 0.1), f"it did not happen in {timeout_s:.0f} s: {what}; logs: {self.home}/logs"
 

@@ -82,7 +82,10 @@ class EmbeddedAirflow:
         self._orphaned.append(process)
 
     def restart(self, component: str) -> None:
-        """Start a component that was killed. Its log goes on where it stood; it is not waited for."""
+        """Start a component that was killed, or has ended. Its log goes on where it stood; it is not waited for."""
+        ended = self._processes.pop(component, None)
+        if ended is not None:
+            self._orphaned.append(ended)
         self._start(component)
 
     def ended(self) -> list[str]:
