@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
+S3_CONNECTIONS = 32
+"""So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
+and botocore throws away, with a warning, what is beyond its own 10."""
+
+
 def secret_environment(block: Block) -> dict[str, str]:
     """`<id>_ACCESS_KEY` (login), `<id>_SECRET_KEY` and `<id>` (password) of each secret; masked in Airflow's logs.
 
@@ -48,10 +53,13 @@ def s3_client(conn_id: str | None) -> Any:
     ModuleNotFoundError without Amazon's provider.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from botocore.config import Config
 
     if conn_id is not None:
         _connection(conn_id, f"The connection {conn_id!r} of a store", "--conn-type aws ...", StorageAccessError)
-    return S3Hook(aws_conn_id=conn_id).get_conn()
+    said = S3Hook(aws_conn_id=conn_id).conn_config.botocore_config
+    config = Config(max_pool_connections=S3_CONNECTIONS)
+    return S3Hook(aws_conn_id=conn_id, config=config.merge(said) if said else config).get_conn()
 
 
 def _login(connection: Connection) -> tuple[str, str]:

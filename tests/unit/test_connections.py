@@ -60,3 +60,18 @@ def test_login_and_password_reach_script_and_registry(monkeypatch: pytest.Monkey
 def test_a_block_without_either_asks_nobody() -> None:
     block = Block(Role.APP, "plain", "1.0", Path("/apps/plain"))
     assert (secret_environment(block), registry_login(block)) == ({}, None)
+
+
+@pytest.mark.parametrize(("said", "expected"), [({}, 32), ({"retries": {"total_max_attempts": 7}}, 32), (None, 5)])
+def test_an_s3_client_keeps_as_many_connections_as_assemble_reads_with(
+    said: dict[str, Any] | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"max_pool_connections": 5} if said is None else said
+    extra = {"region_name": "us-east-1", "config_kwargs": config}
+    connection = {"conn_type": "aws", "login": "a", "password": "b", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_POOLED", json.dumps(connection))
+    client = s3_client("pooled")
+    assert client.meta.config.max_pool_connections == expected
+    if said:
+        assert client.meta.config.retries["total_max_attempts"] == 7
+    client.close()
