@@ -140,3 +140,10 @@ class TimeLimitError(TriptychError):
     """The job ran longer than its `jobTimeout`."""
 
     exit_code = 13
+
+
+class UnfinishedRunError(TriptychError):
+    """A run that is to be repaired has tasks that run, or will."""
+
+    exit_code = 14
+    retryable = True

@@ -20,6 +20,7 @@ TOGETHER = {**REPLICAS, "config": {"chunksPerTask": 3}}
 GREEDY = "x = bytearray(400 * 2**20); print(len(x))"
 UPPER = 'tr a-z A-Z < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
 FAILS_AT_1 = 'echo "about to fail"; test "$CHUNK_NUMBER" != 1 || exit 3; echo done > "$TASK_RESULTS_DIR/r"'
+HANGS_AT_1 = 'test "$CHUNK_NUMBER" != 1 || exec tail -f /dev/null; echo done > "$TASK_RESULTS_DIR/r"'
 STOPS = """
 import json, os, signal
 from pathlib import Path
@@ -50,6 +51,8 @@ TIMES = {"type": "object", "properties": {"times": {"type": "integer", "default"
 def _write_apps(airflow: EmbeddedAirflow) -> None:
     include = airflow.home / "include"
     write_app(include, FAILS_AT_1, **SHELL, manifest=ONCE, template=REPLICAS)
+    write_app(include, FAILS_AT_1, **SHELL, name="mended", manifest=ONCE, template=REPLICAS)
+    write_app(include, HANGS_AT_1, **SHELL, name="held", manifest=ONCE, template=REPLICAS)
     write_app(include, UPPER, **SHELL, name="upper")
     source = {"uri": "s3://jobs/daily/{{ ds }}/*.txt", "conn_id": "store"}
     daily = {"schedule": "* * * * *", "dataSource": source}

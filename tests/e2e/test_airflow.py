@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.workspaces import counted
-from triptych.demo.airflow_rest import AirflowError, poll
+from triptych.airflow.rest import AirflowError, poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.attempts import attempt_pid
 from tests.support.servers import Server, s3_client
 from tests.support.workspaces import counted
-from triptych.demo.airflow_rest import poll
+from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.running.reaper import reap
 

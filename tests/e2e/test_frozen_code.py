@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.include_folders import write_app
-from triptych.demo.airflow_rest import poll
+from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tests.faults.hits import HITS, IN_CONTAINERS
 from tests.faults.judge import Row
 from tests.faults.world import Job, World
-from triptych.demo.airflow_rest import poll
+from triptych.airflow.rest import poll
 
 ROUND_S = 1200.0
 OVER_EVERY = 20

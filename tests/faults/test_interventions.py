@@ -14,7 +14,7 @@ from tests.faults.judge import Row, compare
 from tests.faults.kills import after_the_next_job
 from tests.faults.world import STAGES, Job, World
 from tests.support.fault_proxy import Fault, Rule
-from triptych.demo.airflow_rest import AirflowError
+from triptych.airflow.rest import AirflowError
 
 pytestmark = [pytest.mark.faults, pytest.mark.airflow, pytest.mark.docker, pytest.mark.timeout(3600)]
 AWAY_S = 60.0

@@ -11,7 +11,7 @@ from tests.faults.blocks import write_blocks
 from tests.faults.conftest import Ledger
 from tests.faults.judge import compare, expected_output, make_lines
 from tests.support.command_line import Ended, command_line
-from triptych.demo.airflow_rest import poll
+from triptych.airflow.rest import poll
 from triptych.settings import PROJECT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]

@@ -20,7 +20,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.own_engine import OwnEngine
 from tests.support.postgres import Postgres
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection
-from triptych.demo.airflow_rest import poll
+from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 

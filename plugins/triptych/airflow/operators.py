@@ -16,7 +16,7 @@ from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlanRef
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import get_settings
-from triptych.stages import Stage
+from triptych.stages import PLAN_KEY, Stage
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
 from triptych.stages.run_pack import Launch, run_pack
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
-PLAN_KEY = "plan"
-"""Of the XCom by which `partition` says which plan the later stages follow."""
 _DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
 
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triptych.cli.console import echo, print_json, print_table
 from triptych.cli.resume import template_id
-from triptych.cli.setup import AsJson, Include, local_settings
+from triptych.cli.setup import AsJson, Include, include_folders, local_settings, sound_template
 from triptych.errors import ConfigError
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
 from triptych.jobs.workspace import Workspace, open_workspace
-from triptych.settings import Settings
+from triptych.settings import Settings, get_settings
+from triptych.stages.repair import NewCode
 from triptych.storage import Stores
 from triptych.storage.files import file_path
 
-job_commands = typer.Typer(no_args_is_help=True, help="Jobs: what became of their chunks.")
+if TYPE_CHECKING:
+    from triptych.airflow.rest import AirflowClient
+
+job_commands = typer.Typer(no_args_is_help=True, help="Jobs: what became of their chunks, and how they go on.")
 SHOWN = 40
 """Chunks in the table, unless all are asked for."""
 MIB = 1 << 20
@@ -58,6 +64,67 @@ def show(
         echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
     for line in _summary(workspace, report):
         print(line)
+
+
+@job_commands.command(
+    "retry",
+    epilog="Example: triptych job retry manual__2026-11-24T09:30:00+00:00 --airflow http://localhost:8080 "
+    "--user admin --password-env PASSWORD --new-code keep",
+)
+def retry(
+    run: Annotated[str, typer.Argument(help="The run's id, as Airflow shows it.")],
+    airflow: Annotated[str, typer.Option(help="URL of Airflow's api-server.")],
+    new_code: Annotated[NewCode, typer.Option(help="Keep what is done, or rerun all, with the code as it is now.")],
+    dag: Annotated[str | None, typer.Option(help="Its DAG, where several have a run of this id.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="End the run first, if it still runs.")] = False,
+    user: Annotated[str | None, typer.Option(help="Who you are to Airflow.")] = None,
+    password_env: Annotated[str, typer.Option(help="The variable that holds the password.")] = "AIRFLOW_PASSWORD",
+    token_env: Annotated[str, typer.Option(help="Without --user: the variable that holds a token.")] = "AIRFLOW_TOKEN",
+    include: Include = None,
+    json_: AsJson = False,
+) -> None:
+    """Go on with one of Airflow's runs with new code. Without new code clear its failed tasks and `assemble`."""
+    client = _client(airflow, user, password_env, token_env)
+    from triptych.airflow.retry import retry as retry_run
+
+    # Its engine is another one, whatever this machine's can run.
+    settings = dataclasses.replace(get_settings(), include=include_folders(include), one_machine=False)
+    dag_id = dag or _dag_of(client, run)
+    done = retry_run(client, settings, sound_template(settings, dag_id).blocks, dag_id, run, new_code, stop=stop)
+    repaired = done.repaired
+    if json_:
+        about: dict[str, Any] = {"run": run, "dag": dag_id, "plan": asdict(repaired.ref), "kept": repaired.kept}
+        print_json({**about, "cleared": [{"task": task, "map": index} for task, index in done.cleared]})
+        return
+    echo(
+        f"Plan {repaired.ref.generation}, SHA-256 {repaired.ref.sha256}: {repaired.kept} of {repaired.plan.chunks} "
+        f"chunk(s) have a result. {len(done.cleared)} task(s) of {dag_id} were cleared and run again."
+    )
+
+
+def _client(url: str, user: str | None, password_env: str, token_env: str) -> AirflowClient:
+    """ConfigError without a login, or without the library that speaks to Airflow."""
+    name = password_env if user else token_env
+    secret = os.environ.get(name)
+    if not secret:
+        msg = (
+            f"{name} is not set: give --user and its password in a variable (--password-env), or a token (--token-env)."
+        )
+        raise ConfigError(msg)
+    try:
+        from triptych.airflow.rest import AirflowClient
+    except ModuleNotFoundError as error:
+        msg = f"To speak to Airflow needs {error.name!r}, which is not installed: pip install 'triptych[airflow]'."
+        raise ConfigError(msg) from error
+    return AirflowClient(url, user, secret) if user else AirflowClient(url, token=secret)
+
+
+def _dag_of(client: AirflowClient, run: str) -> str:
+    found = client.dags_of_run(run)
+    if len(found) != 1:
+        msg = f"{len(found)} DAGs of {client.url} have a run {run}. Name one by --dag. {', '.join(found)}"
+        raise ConfigError(msg)
+    return found[0]
 
 
 def _workspace(settings: Settings, run: str, template: str | None) -> Workspace:

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from triptych.demo.airflow_rest import AirflowClient, AirflowError
+from triptych.airflow.rest import AirflowClient, AirflowError
 from triptych.demo.embedded import USER, EmbeddedAirflow
 from triptych.errors import TriptychError
 from triptych.settings import PROJECT

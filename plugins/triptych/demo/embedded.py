@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from triptych.demo.airflow_rest import AirflowClient, AirflowError, poll
+from triptych.airflow.rest import AirflowClient, AirflowError, poll
 
 USER = "admin"
 COMPONENTS = ("api-server", "scheduler", "dag-processor")

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 KEPT_DAYS = 30
-_DATA = ("results", "staging")
 _STARTED = "local-%Y%m%dT%H%M%S"
 
 
@@ -16,7 +15,7 @@ def remove_data(job: Path) -> None:
     """Leave plans, logs and lists of the job in this folder; its code goes first, by which it is known as done."""
     shutil.rmtree(job / "code", ignore_errors=True)
     chunks = [path for path in (job / "chunks").glob("*") if path.is_dir()]
-    for folder in (*(job / name for name in _DATA), *chunks):
+    for folder in (job / "results", *chunks):
         shutil.rmtree(folder, ignore_errors=True)
 
 

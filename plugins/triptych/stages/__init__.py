@@ -13,3 +13,7 @@ class Stage(StrEnum):
     PARTITION = "partition"
     APP = "app"
     ASSEMBLE = "assemble"
+
+
+PLAN_KEY = "plan"
+"""Of the XCom of `partition` by which the later stages know their plan; a repair writes it anew."""

@@ -33,6 +33,7 @@ from triptych.jobs.plan import (
 )
 from triptych.jobs.spec import JobSpec, block_params
 from triptych.jobs.workspace import Workspace
+from triptych.running import checked_images
 from triptych.running.scratch import scratch_folder
 from triptych.settings import Settings
 from triptych.stages.frozen_code import store_code
@@ -74,8 +75,8 @@ class Repaired:
 def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Change) -> Repaired:
     """Put the plan after the newest; when that has no log yet and says the same, it is the one.
 
-    What would end the repaired job later is found before, as in `partition`. JobSpecError when the parameters are none
-    for the new code; ObjectConflictError when another repair of this job came first.
+    What of the change would end the job later is found before, as in `partition`. JobSpecError when the parameters
+    are none for the new code; ObjectConflictError when another repair of this job came first.
     """
     ref = planned(workspace)
     plan = read_plan(workspace, ref)
@@ -84,7 +85,10 @@ def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Cha
     frozen = read_job(workspace, plan)
     spec = _spec(frozen.spec, change)
     wanted = {role: block for role, block in change.blocks.items() if role in REPAIRED}
-    images = preflight(settings, spec, wanted, workspace, stores)
+    if change.destination:
+        preflight(settings, spec, {}, workspace, stores)
+    # Where there are many machines, whether an engine can run the app is for its first pack to find.
+    images = checked_images(wanted, settings, REPAIRED if settings.one_machine else ()) if wanted else {}
     with scratch_folder(settings.scratch) as work:
         blocks = {role: store_code(workspace, block, images[role], work) for role, block in wanted.items()}
     if Role.PARTITIONER in change.blocks and _differ(settings, plan, change.blocks, (Role.PARTITIONER,)):

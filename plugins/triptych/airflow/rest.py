@@ -1,4 +1,4 @@
-"""A small client of Airflow's REST API (v2), on httpx, which comes with Airflow: for demo, tests and benchmarks."""
+"""A small client of Airflow's REST API (v2), on httpx, which comes with Airflow; Airflow itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from triptych.errors import TriptychError
 from triptych.schemas.diagnostics import Json
 
 DONE = frozenset({"success", "failed"})
+"""States of a run that has ended."""
+UNFINISHED = frozenset(
+    ["scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule", "deferred", "awaiting_input"]
+)
+"""States of an instance that runs, or will without anybody's doing."""
 PAGE = 100
 """Airflow's own cap on `limit`."""
 ATTEMPTS = 5
@@ -54,12 +59,24 @@ class _Token(httpx.Auth):
         yield request
 
 
-class AirflowClient:
-    """Speaks to one api-server as one user."""
+class _Given(httpx.Auth):
+    """A token that the caller has."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """httpx's protocol: each request that is yielded is sent."""
+        request.headers["Authorization"] = self._header
+        yield request
+
+
+class AirflowClient:
+    """Speaks to one api-server as one user, known by name and password or by a token."""
+
+    def __init__(self, url: str, user: str = "", password: str = "", token: str | None = None) -> None:
         self.url = url.rstrip("/")
-        self._auth = _Token(self.url, user, password)
+        self._auth = _Given(token) if token else _Token(self.url, user, password)
         # No connection is kept: there is nothing to close, and none that a restarted server has forgotten.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.Client(base_url=f"{self.url}/api/v2/", timeout=30, limits=limits, trust_env=False)
@@ -118,6 +135,20 @@ class AirflowClient:
     def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
         """Mark one task instance; a running one is killed."""
         self.call("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}/{map_index}", {"new_state": state})
+
+    def dags_of_run(self, run_id: str) -> list[str]:
+        """The DAGs that have a run of this id."""
+        found = self._pages("dags/~/dagRuns", "dag_runs", run_id_pattern=run_id)
+        return sorted(run["dag_id"] for run in found if run["dag_run_id"] == run_id)
+
+    def fail_run(self, dag_id: str, run_id: str) -> None:
+        """End a run: what runs is killed and failed, what waits is skipped."""
+        self.call("PATCH", _run(dag_id, run_id), {"state": "failed"})
+
+    def set_xcom(self, dag_id: str, run_id: str, task_id: str, key: str, value: Json) -> None:
+        """Replace an XCom of a task that is not mapped; AirflowError with status 404 when there is none."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        self.call("PATCH", path, {"value": value, "map_index": -1})
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
@@ -179,10 +210,10 @@ class AirflowClient:
             raise AirflowError(msg)
         return self.run_state(dag_id, run_id)
 
-    def _pages(self, path: str, key: str) -> list[dict[str, Any]]:
+    def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         while True:
-            page = self.get(path, limit=PAGE, offset=len(rows))
+            page = self.get(path, limit=PAGE, offset=len(rows), **query)
             rows += page[key]
             if not page[key] or len(rows) >= page["total_entries"]:
                 return rows
