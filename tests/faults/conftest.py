@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,6 +63,12 @@ def _world_of(item: pytest.Item) -> int:
     call = getattr(item, "callspec", None)
     kind = call.params.get("kind") if call else None
     return KINDS.index(kind) if kind in KINDS else -1
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell a failure when it happens: the whole form takes an hour."""
+    if report.failed and "tests/faults/" in report.nodeid:
+        print(f"\n{report.nodeid}: {report.longreprtext[-3000:]}", file=sys.__stderr__, flush=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -123,9 +130,9 @@ class Worlds:
 
     @contextmanager
     def _started(self, kind: str) -> Iterator[World]:
-        """`files` on SQLite; `s3` on PostgreSQL and a store behind the proxy, `archive` the same without bind mounts.
+        """`files` lie in folders, `s3` in a store behind the proxy; `archive` is the same without bind mounts.
 
-        `user`: files again, and Airflow is not root.
+        `user` is files again, on SQLite, and Airflow is not root. SQLite locks up under more than a few jobs.
         """
         engine: OwnEngine = self._request.getfixturevalue("engine")
         home = self._folder / kind
@@ -135,11 +142,12 @@ class Worlds:
                 folder.chmod(folder.stat().st_mode | 0o011)  # Containers and PostgreSQL are other users.
         with ExitStack() as stack:
             store = proxy = postgres = None
-            if kind in ("s3", "archive"):
+            if kind != "user":
                 if postgres_folder() is None:
                     pytest.skip("no PostgreSQL here: apt-get install --no-install-recommends postgresql")
-                store, proxy = self._request.getfixturevalue("store"), self._request.getfixturevalue("proxy")
                 postgres = stack.enter_context(running_postgres(home / "postgres"))
+            if kind in ("s3", "archive"):
+                store, proxy = self._request.getfixturevalue("store"), self._request.getfixturevalue("proxy")
             env = {"AIRFLOW__TRIPTYCH__DOCKER_FILES": "archive"} if kind == "archive" else {}
             user = USER if kind == "user" else None
             airflow = airflow_for(home / "airflow", engine, proxy, postgres, env, user)
