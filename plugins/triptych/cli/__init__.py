@@ -15,7 +15,7 @@ from triptych.cli.console import echo_error
 from triptych.errors import TriptychError
 
 EPILOG = (
-    "Exit codes: 0 done, 2 usage or configuration, 3 to 10 by kind of error (docs/reference/exit-codes.md), 130 Ctrl-C."
+    "Exit codes: 0 done, 2 usage or configuration, 3 to 14 by kind of error (docs/reference/exit-codes.md), 130 Ctrl-C."
 )
 
 
