@@ -31,8 +31,8 @@ HITS = int(os.environ.get("FAULTS_HITS") or (5 if WHOLE else 1))
 """Per component, stage and world: there are two worlds."""
 KINDS = ("files", "s3", "archive", "user")
 """Of worlds, as `Worlds` tells them apart."""
-USER = 64123
-"""A uid that nobody has here."""
+USER = 65534
+"""`nobody`: Airflow wants a user with a name."""
 
 
 @dataclass

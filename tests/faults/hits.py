@@ -44,12 +44,17 @@ def hit_loop(world: World, job: Job) -> int:
     for each in world.containers(job):
         if each["State"] != "running":
             continue
-        init = int(world.engine.docker("inspect", "--format", "{{.State.Pid}}", each["ID"]))
-        # All of them in one go: the loop, and the watcher of its input.
-        shells = [pid for pid in all_pids() if parent(pid) == init and title(pid).startswith("/bin/sh")]
-        killed = [pid for pid in shells if kill(pid)]
-        count += bool(killed)
+        with suppress(subprocess.CalledProcessError):  # It has just gone.
+            init = int(world.engine.docker("inspect", "--format", "{{.State.Pid}}", each["ID"]))
+            count += bool(init) and _kill_shells(init)
     return count
+
+
+def _kill_shells(init: int) -> bool:
+    """All of them in one go: the loop, and the watcher of its input. Whether there was one."""
+    shells = [pid for pid in all_pids() if parent(pid) == init and title(pid).startswith("/bin/sh")]
+    killed = [pid for pid in shells if kill(pid)]
+    return bool(killed)
 
 
 def hit_engine(world: World, job: Job) -> int:

@@ -19,7 +19,7 @@ def test_no_container_is_left(worlds: Worlds, ledger: Ledger, kind: str) -> None
     world = worlds.get(kind)
     row = ledger.row("ten minutes later")
     there = world.containers()
-    youngest_s = min((world.ended_for(each) for each in there), default=LEFTOVER_S)
+    youngest_s = min((world.idle_for(each) for each in there), default=LEFTOVER_S)
     row.states[f"{len(there)} ended container(s) before"] += 1
     threading.Event().wait(LEFTOVER_S - youngest_s + 1)
     after_the_next_job(world, [row])

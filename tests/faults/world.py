@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,7 +22,7 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.own_engine import OwnEngine
 from tests.support.postgres import Postgres
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection
-from triptych.airflow.rest import poll
+from triptych.airflow.rest import AirflowError, poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
@@ -104,8 +106,20 @@ class World:
             "config": {"chunksPerTask": per_task, **(config or {})},
         }
         self.destinations.append(destination)
-        run_id = self.airflow.client.trigger(app, conf)
-        return Job(app, run_id, stage or "", gate, lines, destination, chunks)
+        self.wait(lambda: self._is_triggered(app, gate, conf), f"a run of {app}")
+        return Job(app, gate, stage or "", gate, lines, destination, chunks)
+
+    def _is_triggered(self, app: str, run_id: str, conf: Mapping[str, Any]) -> bool:
+        """Whether the run is there; asked again where a busy Airflow did not answer, or was killed a moment ago."""
+        client = self.airflow.client
+        try:
+            client.pause(app, paused=False)
+            client.call("POST", f"dags/{app}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)})
+        except AirflowError as error:
+            if error.status is not None and error.status < 500 and error.status != HTTPStatus.CONFLICT:
+                raise
+            return error.status == HTTPStatus.CONFLICT  # The one that was not answered is there.
+        return True
 
     def place(self, name: str) -> str:
         """The URI of this name where sources and outputs lie."""
@@ -236,13 +250,17 @@ class World:
         return left
 
     def _is_left(self, container: Mapping[str, str]) -> bool:
-        """Whether it should be gone: one that has ended by itself is anybody's to remove after ten minutes."""
-        return container["State"] != "exited" or self.ended_for(container) > LEFTOVER_S
+        """Whether it should be gone: one that has ended, or never ran, is anybody's to remove after ten minutes."""
+        return container["State"] == "running" or self.idle_for(container) > LEFTOVER_S
 
-    def ended_for(self, container: Mapping[str, str]) -> float:
-        """Seconds since it ended."""
-        ended = self.engine.docker("inspect", "--format", "{{.State.FinishedAt}}", container["ID"]).strip()
-        return (datetime.now(UTC) - datetime.fromisoformat(ended)).total_seconds()
+    def idle_for(self, container: Mapping[str, str]) -> float:
+        """Seconds since it ended, or since it was created when it never ran; 0 when it is gone."""
+        wanted = "{{.Created}}" if container["State"] == "created" else "{{.State.FinishedAt}}"
+        try:
+            since = self.engine.docker("inspect", "--format", wanted, container["ID"]).strip()
+        except subprocess.CalledProcessError:
+            return 0.0
+        return (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds()
 
     def _scratch(self) -> Path:
         return Path(self.airflow.env["AIRFLOW__TRIPTYCH__SCRATCH"])
