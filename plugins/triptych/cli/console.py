@@ -29,10 +29,15 @@ def print_json(value: Json) -> None:
 
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table that never cuts a cell: narrow terminals and pipes get folded text."""
+    """A table that never cuts a cell: narrow terminals and pipes get folded text. No control characters."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_printable, row))
     output.print(table, markup=False)
+
+
+def _printable(text: str) -> str:
+    """Names of chunks and what scripts said are others' words, and could steer the terminal: `\\x1b` for such a one."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

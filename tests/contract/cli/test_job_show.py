@@ -80,6 +80,18 @@ def test_the_log_of_each_try(failed: str) -> None:
     assert call("job", "show", failed, "--log", "3").exit_code == 2
 
 
+def test_what_others_wrote_does_not_steer_the_terminal(app: Path, home: Path) -> None:
+    (app / "template.json").write_text(
+        json.dumps({"partitioner": "rows", "params": {"partitioner": {"format": "lines"}}})
+    )
+    (home / "in").mkdir()
+    (home / "in" / "\x1b[2Jb.txt").write_text("x")
+    done = call("run", "tried", "--runner", "process", "-s", "in/", "-d", "out", "--json")
+    shown = call("job", "show", json.loads(done.stdout)["run"]).stdout
+    assert "\x1b" not in shown
+    assert "\\x1b" in shown
+
+
 def test_a_run_that_is_done_can_still_be_seen(app: Path) -> None:
     main = app / "app" / "main.sh"
     main.write_text(main.read_text().replace("exit 3", "true"))
