@@ -319,6 +319,7 @@ def airflow_for(
         launcher = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
         launcher += ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
         settings["HOME"] = str(home)
+        (home / "passwords.json").touch()
         for path in (home, *home.rglob("*")):
             os.chown(path, user, user)
     return EmbeddedAirflow(home, PROJECT, settings, launcher)
