@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from triptych.jobs.pack_log import ResultFile
@@ -49,6 +49,7 @@ class PackedResults:
         self._order = {name: index for index, name in enumerate(self._extents)}
         self._copies: OrderedDict[str, Future[Path]] = OrderedDict()
         self._lock = threading.Lock()
+        self._serial = count()
         self._pool = ThreadPoolExecutor(ahead)
 
     def close(self) -> None:
@@ -86,7 +87,8 @@ class PackedResults:
 
     def _fetched(self, name: str) -> Path:
         extent = self._extents[name]
-        path = self._folder / f"packed-{self._order[name]}"
+        # A name of its own: an earlier copy of the object may be waiting to be removed.
+        path = self._folder / f"packed-{next(self._serial)}"
         save(self._workspace.store.stream(self._workspace.uri(name), extent.offset, extent.length), path)
         for file in extent.files:
             data = file_range(path, (file.offset or 0) - extent.offset, file.size)
