@@ -58,8 +58,15 @@ class Bench:
         """A job to its end: how it ended, its output, and what lies beside that."""
         self.jobs += 1
         place = f"out/{self.jobs}/"
-        launch = ["run", app, "--quiet", "--runner", "process", "--workers", "2", "--connection", "store"]
-        launch += ["--source", f"s3://{BUCKET}/in.txt", "--destination", f"s3://{BUCKET}/{place}"]
+        launch = ["run", app, "--quiet", "--runner", "process", "--workers", "2"]
+        launch += [
+            "--source",
+            f"s3://{BUCKET}/in.txt",
+            "--destination",
+            f"s3://{BUCKET}/{place}",
+            "--connection",
+            "store",
+        ]
         ended = self.command.until_done([*launch, "-p", f"partitioner.rows={ROWS}"])
         listed = self.s3().list_objects_v2(Bucket=BUCKET, Prefix=place).get("Contents", ())
         names = sorted(each["Key"].removeprefix(place) for each in listed)
