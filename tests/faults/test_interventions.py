@@ -98,9 +98,13 @@ def _database_away(world: World, job: Job) -> None:
         threading.Event().wait(AWAY_S)
     finally:
         world.postgres.start()
-    for component in world.airflow.ended():
-        world.airflow.restart(component)
-    world.wait_until_healthy()
+
+    def is_up() -> bool:
+        for component in world.airflow.ended():  # Some take a while to end.
+            world.airflow.restart(component)
+        return world.airflow.client.health().get("scheduler") == "healthy"
+
+    world.wait(is_up, "a healthy Airflow once its database is back")
 
 
 ANYWHERE: dict[str, Callable[[World, Job], None]] = {
