@@ -57,9 +57,10 @@ def s3_client(conn_id: str | None) -> Any:
 
     if conn_id is not None:
         _connection(conn_id, f"The connection {conn_id!r} of a store", "--conn-type aws ...", StorageAccessError)
-    said = S3Hook(aws_conn_id=conn_id).conn_config.botocore_config
-    config = Config(max_pool_connections=S3_CONNECTIONS)
-    return S3Hook(aws_conn_id=conn_id, config=config.merge(said) if said else config).get_conn()
+    hook = S3Hook(aws_conn_id=conn_id)
+    # As the hook's own `get_conn`, but for the configuration: what the connection says of it comes last.
+    config = Config(max_pool_connections=S3_CONNECTIONS).merge(hook.config)
+    return hook.get_client_type(region_name=hook.region_name, config=config)
 
 
 def _login(connection: Connection) -> tuple[str, str]:
