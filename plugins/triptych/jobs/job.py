@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from triptych.blocks import Block, Role, Template
-from triptych.errors import IntegrityError, TimeLimitError
+from triptych.errors import TimeLimitError
 from triptych.jobs.locations import Location
-from triptych.jobs.plan import Plan, PlanRef, check_package, newest_plan, read_job, read_plan
+from triptych.jobs.plan import Plan, PlanRef, check_package, planned, read_job, read_plan
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, open_workspace, output_root
@@ -107,10 +107,7 @@ def load_job(
     """
     stores = stores or Stores(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
-    ref = ref or newest_plan(workspace)
-    if ref is None:
-        msg = f"{workspace.root}: holds no plan: the stage `partition` of this run did not come to its end."
-        raise IntegrityError(msg)
+    ref = ref or planned(workspace)
     plan = read_plan(workspace, ref)
     check_package(plan)
     frozen = read_job(workspace, plan)

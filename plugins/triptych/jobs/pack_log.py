@@ -178,9 +178,11 @@ class PackLog:
         return self._workspace.store.put_if_absent(self._workspace.uri(name), to_json(data))
 
 
-def read_states(
-    workspace: Workspace, plan: Plan, readers: int = READERS
-) -> dict[PlannedPack, tuple[Position, PackState]]:
+States = Mapping[PlannedPack, tuple[Position, PackState]]
+"""Of each pack, its state and the entry that it was read from."""
+
+
+def read_states(workspace: Workspace, plan: Plan, readers: int = READERS) -> States:
     """Every pack's state and where it was read, from one listing and an object per pack."""
     highest: dict[str, int] = defaultdict(int)
     for name in workspace.names(f"commits/{plan.generation}/"):

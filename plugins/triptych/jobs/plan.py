@@ -200,6 +200,15 @@ def newest_plan(workspace: Workspace) -> PlanRef | None:
     return PlanRef(max(found), hashlib.sha256(data).hexdigest())
 
 
+def planned(workspace: Workspace) -> PlanRef:
+    """The newest plan; IntegrityError when there is none."""
+    ref = newest_plan(workspace)
+    if ref is None:
+        msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end. Launch anew."
+        raise IntegrityError(msg)
+    return ref
+
+
 def check_package(plan: Plan) -> None:
     """VersionError unless this process runs the minor version of our package that the plan was made with."""
     if plan.package != PACKAGE:

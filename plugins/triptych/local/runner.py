@@ -14,14 +14,14 @@ from triptych.blocks import Block, Role, Template
 from triptych.errors import ConfigError, IntegrityError, VerdictError
 from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.locations import Location
-from triptych.jobs.plan import Plan, code_name, read_plan
+from triptych.jobs.plan import Plan, code_name, planned, read_plan
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, open_workspace
 from triptych.running import Stop
 from triptych.settings import Settings
 from triptych.stages.assemble import Outcome, assemble
 from triptych.stages.partition import partition
-from triptych.stages.repair import Change, NewCode, planned, repair
+from triptych.stages.repair import Change, NewCode, repair
 from triptych.stages.run_pack import ChunkOutcome, Launch, run_pack
 from triptych.storage import Stores
 

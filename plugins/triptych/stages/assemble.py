@@ -14,8 +14,7 @@ from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import StorageError, VerdictError
 from triptych.jobs.job import PlannedJob
-from triptych.jobs.pack_log import Attempted, PackState, Position, read_states
-from triptych.jobs.plan import PlannedPack
+from triptych.jobs.pack_log import Attempted, PackState, States, read_states
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
 from triptych.stages.deadline import within_time
@@ -68,7 +67,7 @@ def _assembled(job: PlannedJob) -> Outcome:
     return outcome
 
 
-def _made(job: PlannedJob, states: Mapping[PlannedPack, tuple[Position, PackState]], publisher: Publisher) -> Listing:
+def _made(job: PlannedJob, states: States, publisher: Publisher) -> Listing:
     """The list of the output that this attempt makes, or that another one made meanwhile."""
     chunks = list(job.workspace.chunks(job.plan.chunk_list))
     done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
@@ -104,7 +103,7 @@ def _target(job: PlannedJob) -> Target:
     return Target(store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
 
 
-def _positions(states: Mapping[PlannedPack, tuple[Position, PackState]]) -> dict[str, list[int]]:
+def _positions(states: States) -> dict[str, list[int]]:
     """Which entry of each pack's log was read: `{"0-16": [0, 3]}` is the third of plan 0."""
     return {pack.key: [position.generation, position.number] for pack, (position, _) in states.items()}
 

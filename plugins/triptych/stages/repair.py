@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from triptych.blocks import Block, Role
-from triptych.errors import IntegrityError, JobSpecError, ObjectConflictError
+from triptych.errors import JobSpecError, ObjectConflictError
 from triptych.jobs.code import freeze_code
 from triptych.jobs.locations import Location
-from triptych.jobs.pack_log import read_states
+from triptych.jobs.pack_log import States, read_states
 from triptych.jobs.plan import (
     PACKAGE,
     FrozenBlock,
@@ -25,7 +25,7 @@ from triptych.jobs.plan import (
     Plan,
     PlanRef,
     check_package,
-    newest_plan,
+    planned,
     put_plan,
     read_job,
     read_plan,
@@ -99,30 +99,24 @@ def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Cha
     job = plan.job
     if spec != frozen.spec:
         job = save_job(workspace, secrets.token_hex(8), FrozenJob(spec, frozen.started, frozen.sources))
+    states = read_states(workspace, plan) if change.new_code is NewCode.KEEP else {}
     following = replace(
         plan,
         generation=ref.generation + 1,
         package=PACKAGE,
         job=job,
         blocks={**plan.blocks, **blocks},
-        kept=_kept(workspace, plan) if change.new_code is NewCode.KEEP else {},
+        kept=_kept(states),
     )
+    # What counts in the next plan is what was read here, also when an attempt of the old code writes on meanwhile.
+    results = sum(len(state.done) for _, state in states.values())
     if _says_the_same(workspace, plan, following):
-        return Repaired(ref, plan, _results(workspace, plan), is_new=False)
+        return Repaired(ref, plan, results, is_new=False)
     made = put_plan(workspace, following)
     if read_plan(workspace, made) != following:
         msg = f"{workspace.uri(made.name)}: another repair of this job came first. Give the command again."
         raise ObjectConflictError(msg)
-    return Repaired(made, following, _results(workspace, following), is_new=True)
-
-
-def planned(workspace: Workspace) -> PlanRef:
-    """The newest plan; IntegrityError when there is none."""
-    ref = newest_plan(workspace)
-    if ref is None:
-        msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end. Launch anew."
-        raise IntegrityError(msg)
-    return ref
+    return Repaired(made, following, results, is_new=True)
 
 
 def changed_blocks(settings: Settings, plan: Plan, blocks: Mapping[Role, Block]) -> list[str]:
@@ -149,17 +143,13 @@ def _spec(spec: JobSpec, change: Change) -> JobSpec:
     return replace(spec, params=params, destination=change.destination or spec.destination)
 
 
-def _kept(workspace: Workspace, plan: Plan) -> dict[int, dict[str, int]]:
+def _kept(states: States) -> dict[int, dict[str, int]]:
     """By generation and pack, the log entry up to which results count now; one holds those before it, too."""
     kept: dict[int, dict[str, int]] = defaultdict(dict)
-    for pack, (position, _) in read_states(workspace, plan).items():
+    for pack, (position, _) in states.items():
         if position.number:
             kept[position.generation][pack.key] = position.number
     return dict(kept)
-
-
-def _results(workspace: Workspace, plan: Plan) -> int:
-    return sum(len(state.done) for _, state in read_states(workspace, plan).values())
 
 
 def _says_the_same(workspace: Workspace, plan: Plan, following: Plan) -> bool:
