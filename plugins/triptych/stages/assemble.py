@@ -20,7 +20,7 @@ from triptych.running.result_files import ResultLimits
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code
 from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
-from triptych.stages.publishing.workspace_uploads import end_uploads
+from triptych.stages.publishing.cleaning import end_uploads
 from triptych.stages.results import ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.storage.copying import save

@@ -47,6 +47,14 @@ def all_tried(what: str, steps: Iterable[Callable[[], None]]) -> bool:
     return all(outcomes)
 
 
+def end_uploads(store: Store, root: str) -> None:
+    """Abort what is uploaded below a run's own root, once its output holds every chunk: nothing more can count there.
+
+    Attempts that were killed began it, and a client that asked again when the answer to its first request was lost.
+    """
+    tried(f"{root}: what is uploaded", lambda: _abort(store, root, set()))
+
+
 def _discard_recorded(records: Records, store: Store, name: str, needed: set[str]) -> bool:
     """Whether nothing is left of what this record says."""
     steps: list[Callable[[], None]] = []
