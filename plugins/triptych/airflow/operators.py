@@ -57,8 +57,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
         spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
-        began = run.start_date.timestamp() if run.start_date else None
-        done = partition(new_job(get_settings(), template, spec, run.dag_id, run.run_id, began))
+        done = partition(new_job(get_settings(), template, spec, run.dag_id, run.run_id, _began(context)))
         context["ti"].xcom_push(PLAN_KEY, str(done.ref))
         return done.plan.tasks()
 
@@ -123,8 +122,13 @@ def _loaded(context: Context) -> PlannedJob:
     if said is None:
         msg = f"The task `{Stage.PARTITION}` of this run made no plan: its log says why. Clear it once that is mended."
         raise IntegrityError(msg)
-    began = run.start_date.timestamp() if run.start_date else None
-    return load_job(get_settings(), run.dag_id, run.run_id, PlanRef.parse(str(said)), began)
+    return load_job(get_settings(), run.dag_id, run.run_id, PlanRef.parse(str(said)), _began(context))
+
+
+def _began(context: Context) -> float | None:
+    """When the run was launched, or cleared after its end: Airflow sets its start anew then."""
+    start = context["dag_run"].start_date
+    return start.timestamp() if start else None
 
 
 def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]:
