@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import shutil
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.support.images import shell_image
 from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Template
@@ -40,16 +39,7 @@ def engine() -> Iterator[Any]:
 @pytest.fixture
 def small(engine: Any) -> Iterator[str]:
     """An image with one static program, linked to /bin/sh."""
-    program = shutil.which("busybox")
-    if program is None:
-        pytest.skip("no `busybox`: apt-get install busybox-static")
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.add(program, "bin/busybox")
-        link = tarfile.TarInfo("bin/sh")
-        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-        archive.addfile(link)
-    engine.import_image_from_data(data.getvalue(), *SMALL.split(":"))
+    engine.import_image_from_data(shell_image(), *SMALL.split(":"))
     yield SMALL
     engine.remove_image(SMALL, force=True)
 

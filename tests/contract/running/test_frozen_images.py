@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 import shutil
-import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from docker.errors import ImageNotFound
 
 from tests.contract.running.conftest import Workbench
+from tests.support.images import shell_image
 from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Block
 from triptych.errors import ImageError
@@ -26,23 +25,6 @@ pytestmark = pytest.mark.docker
 TELLS = 'read -r version </version; echo "$version" > "$TASK_RESULTS_DIR/version"'
 
 
-def _image(version: str) -> bytes:
-    """The files of an image: one static program, which is its shell, and a version."""
-    program = shutil.which("busybox")
-    if program is None:
-        pytest.skip("no `busybox`: apt-get install busybox-static")
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as archive:
-        archive.add(program, "bin/busybox")
-        link = tarfile.TarInfo("bin/sh")
-        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-        archive.addfile(link)
-        about = tarfile.TarInfo("version")
-        about.size = len(version)
-        archive.addfile(about, io.BytesIO(version.encode()))
-    return data.getvalue()
-
-
 class Images:
     """Makes images whose only difference is their version; all are gone in the end."""
 
@@ -51,7 +33,7 @@ class Images:
         self.made: list[str] = []
 
     def make(self, name: str, version: str) -> str:
-        self.engine.import_image_from_data(_image(version), name, "1")
+        self.engine.import_image_from_data(shell_image({"version": version.encode()}), name, "1")
         self.made.append(str(self.engine.inspect_image(f"{name}:1")["Id"]))
         return self.made[-1]
 
