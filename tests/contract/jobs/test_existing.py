@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import call
 from tests.support.include_folders import write_app
-from triptych.settings import get_settings
 
 NAMED = 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/$(head -c 11 "$TASK_DIR/data.bin")"'
 """Leaves its input in a file that has the name that the first eleven bytes say."""
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to be in, with the app `tried`; cache, scratch and configuration are its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("AIRFLOW__TRIPTYCH__SCRATCH", str(tmp_path / "scratch"))
-    get_settings.cache_clear()
-    write_app(tmp_path / "include", NAMED, entrypoint="main.sh")
-    (tmp_path / "out").mkdir()
-    yield tmp_path
-    get_settings.cache_clear()
+def home(home: Path) -> Path:
+    """The same with the app `tried`, and a folder for its output."""
+    write_app(home / "include", NAMED, entrypoint="main.sh")
+    (home / "out").mkdir()
+    return home
 
 
 def _run(home: Path, *texts: str, existing: str = "add") -> tuple[int, str]:

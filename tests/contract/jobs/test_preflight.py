@@ -20,23 +20,10 @@ from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Block, Role
 from triptych.errors import CapacityError, ImageError
 from triptych.running import Cache, RunSpec, checked_images, open_session
-from triptych.settings import Runner, Settings, get_settings
+from triptych.settings import Runner, Settings
 
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
 RUN = ("run", "tried", "-d", "out", "--runner")
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to be in, with cache, scratch and configuration of its own."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("AIRFLOW__TRIPTYCH__SCRATCH", str(tmp_path / "scratch"))
-    get_settings.cache_clear()
-    yield folder
-    get_settings.cache_clear()
 
 
 @pytest.fixture
