@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import random
 import socket
 import struct
@@ -12,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.forwarding import Answer, Forwarding, serving
 
 SLOW_S = 2.0
 
@@ -131,21 +132,15 @@ def fault_proxy(upstream: str, seed: int = 0) -> Iterator[FaultProxy]:
     """A proxy of `upstream` on a free port of 127.0.0.1, transparent until a rule is added."""
     proxy = FaultProxy(chance=random.Random(seed))
 
-    class Handler(_Forwarding):
+    class Handler(_Spoiling):
         upstream_host = urlsplit(upstream).netloc
         of = proxy
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        proxy.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        yield proxy
-    finally:
-        proxy.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(_Server(("127.0.0.1", 0), Handler)) as proxy.endpoint:
+        try:
+            yield proxy
+        finally:
+            proxy.closing.set()
 
 
 def kind_of(method: str, target: str, headers: Any) -> Request:
@@ -188,56 +183,37 @@ class _Server(ThreadingHTTPServer):
         """Nothing: clients that are killed leave connections behind."""
 
 
-class _Forwarding(BaseHTTPRequestHandler):
-    """One request to the store, with the same headers, so that its signature holds."""
+class _Spoiling(Forwarding):
+    """One request to the store, and what is done to it."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    upstream_host = ""
     of: FaultProxy
 
     def forward(self) -> None:
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            del self.headers["Expect"]  # The server of the standard library has said so already.
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         kind = kind_of(self.command, self.path, self.headers)
         fault = self.of.judge(kind, urlsplit(self.path).path)
         if fault is None or fault in DONE_FIRST:
-            status, headers, data = self._ask(body)
-            self._spoil(fault, status, headers, data)
+            self._spoil(fault, self.ask(body))
         elif fault is Fault.RESET_BEFORE:
             self._reset()
         elif fault is Fault.ERROR_IN_200:
-            self._answer(200, {"Content-Type": "application/xml"}, _error("InternalError"))
+            self.answer(_error(200, "InternalError"))
         else:
-            status, code = STATUS[fault]
-            self._answer(status, {"Content-Type": "application/xml"}, _error(code))
+            self.answer(_error(*STATUS[fault]))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = forward
 
-    def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(self.upstream_host, timeout=60)
-        try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def _spoil(self, fault: Fault | None, status: int, headers: dict[str, str], data: bytes) -> None:
+    def _spoil(self, fault: Fault | None, answer: Answer) -> None:
         if fault is Fault.RESET_AFTER:
             self._reset()
         elif fault is Fault.ERROR_500_AFTER:
-            self._answer(500, {"Content-Type": "application/xml"}, _error("InternalError"))
+            self.answer(_error(500, "InternalError"))
         elif fault is Fault.TRUNCATED:
-            self._cut_short(status, data)
+            self._cut_short(answer.status, answer.data)
         else:
             if fault is Fault.SLOW:
                 self.of.closing.wait(SLOW_S)
-            self._answer(status, headers, data)
+            self.answer(answer)
 
     def _cut_short(self, status: int, data: bytes) -> None:
         """Half of the body, of which the whole length was said; or half of the headers where there is no body."""
@@ -252,22 +228,7 @@ class _Forwarding(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
-    def _answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                self.send_header(name, value)
-        if self.command == "HEAD":
-            self.send_header("Content-Length", headers.get("Content-Length", "0"))
-        elif status != 204:
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
 
-    def log_message(self, format: str, *args: object) -> None:  # the base class's name
-        """Nothing: the tests read `hits` and `paths`."""
-
-
-def _error(code: str) -> bytes:
-    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>by the proxy</Message></Error>'.encode()
+def _error(status: int, code: str) -> Answer:
+    data = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>by the proxy</Message></Error>'.encode()
+    return Answer(status, {"Content-Type": "application/xml"}, data)
