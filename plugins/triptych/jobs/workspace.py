@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError
+from triptych.errors import ConfigError, IntegrityError
 from triptych.settings import Settings
 from triptych.storage import FileEntry, Store, Stores
 from triptych.storage.copying import checked
@@ -104,23 +104,11 @@ class Workspace:
         start = unquote(f"{self.root}/")
         return sorted(unquote(info.uri).removeprefix(start) for info in self.store.list(self.uri(prefix)))
 
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """The object's JSON, or None when it is not there."""
-        try:
-            data: dict[str, Any] = json.loads(self.store.read(self.uri(name)))
-        except ObjectNotFoundError:
-            return None
-        return data
-
     def put_json(self, name: str, data: Mapping[str, Any]) -> FileEntry:
         """Write, or replace, a small object; what to check it by."""
         encoded = to_json(data)
         self.store.put(self.uri(name), encoded)
         return FileEntry(name, len(encoded), hashlib.sha256(encoded).hexdigest())
-
-    def put_json_if_absent(self, name: str, data: Mapping[str, Any]) -> bool:
-        """Write a small object unless one of this name is there: False then."""
-        return self.store.put_if_absent(self.uri(name), to_json(data))
 
     def read_checked(self, entry: FileEntry) -> bytes:
         """A small object whole; IntegrityError when it is not what the entry says."""

@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.outputs import newest_listing
 from tests.support.places import BUCKET, MIB, PART_MIB, Place
 from triptych.errors import EngineError, IntegrityError, ObjectNotFoundError
 from triptych.jobs.pack_log import ResultFile
@@ -53,7 +54,7 @@ def test_a_large_result_is_copied_without_being_read(place: Place, tmp_path: Pat
     with _output(place) as output, mock.patch.object(type(place.store), "stream", side_effect=AssertionError):
         output.copy(result, "deep/a b.bin")
     assert place.store.read(f"{place.root}out/deep/a%20b.bin") == DATA
-    listing = Records(place.store, f"{place.root}w").newest_listing()
+    listing = newest_listing(Records(place.store, f"{place.root}w"))
     assert listing is not None
     (file,) = listing["files"]
     assert (file["name"], file["size"], file["sha256"]) == ("deep/a b.bin", len(DATA), SHA256)

@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.losing_proxy import Loss, losing_proxy
 from tests.support.mortal import Killed, mortal
+from tests.support.outputs import newest_listing
 from tests.support.places import BUCKET, MIB, PART_MIB, Place
 from tests.support.servers import Server, s3_connection
 from triptych.engines import Output
@@ -74,7 +75,7 @@ class Run:
 
     def listed(self) -> Files:
         """Names and digests by the list in the workspace."""
-        listing = self.records.newest_listing()
+        listing = newest_listing(self.records)
         assert listing is not None
         return {file["name"]: bytes.fromhex(file["sha256"]) for file in listing["files"]}
 
@@ -109,7 +110,7 @@ def assert_whole(run: Run, files: Files = FILES) -> None:
     assert run.listed() == {name: hashlib.sha256(data).digest() for name, data in files.items()}
     assert run.place.names(f"work/{run.dag_id}/{run.name[:6]}/staging/") == []
     (there,) = own(run.place)
-    assert json.loads(run.place.store.read(run.place.root + there)) == run.records.newest_listing()
+    assert json.loads(run.place.store.read(run.place.root + there)) == newest_listing(run.records)
     for name in files:
         assert list(run.place.store.waiting(f"{run.place.root}out/{name.replace(' ', '%20')}")) == []
 

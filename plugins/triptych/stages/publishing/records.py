@@ -139,7 +139,8 @@ class Records:
 
     def makings(self) -> list[Making]:
         """All that were decided, in order."""
-        return [Making.from_json(self.store.read(self._publish_uri(number))) for number in self._numbers("publish")]
+        numbers = sorted(int(name.removesuffix(".json")) for name in self._names("publish"))
+        return [Making.from_json(self.store.read(self._publish_uri(number))) for number in numbers]
 
     def decide(self, making: Making) -> Making:
         """Write the record of this number, unless one is there: the one that counts."""
@@ -163,11 +164,6 @@ class Records:
             return None
         return found
 
-    def newest_listing(self) -> Listing | None:
-        """The list of the newest finished making; None when there is none."""
-        numbers = self._numbers("output")
-        return self.listing(numbers[-1]) if numbers else None
-
     def staging_uri(self, name: str) -> str:
         """An object that is of use until a making is finished; its name begins with the attempt's token."""
         return f"{self.root}/staging/{name}"
@@ -175,9 +171,6 @@ class Records:
     def staging_names(self) -> list[str]:
         """What lies there now."""
         return self._names("staging")
-
-    def _numbers(self, folder: str) -> list[int]:
-        return sorted(int(name.removesuffix(".json")) for name in self._names(folder))
 
     def _names(self, folder: str) -> list[str]:
         prefix = f"{self.root}/{folder}/"
