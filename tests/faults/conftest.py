@@ -137,9 +137,6 @@ class Worlds:
         engine: OwnEngine = self._request.getfixturevalue("engine")
         home = self._folder / kind
         home.mkdir()
-        for folder in (home, *home.parents):
-            if folder.stat().st_mode & 0o001 == 0:
-                folder.chmod(folder.stat().st_mode | 0o011)  # Containers and PostgreSQL are other users.
         with ExitStack() as stack:
             store = proxy = postgres = None
             if kind != "user":
@@ -158,9 +155,19 @@ class Worlds:
 
 
 @pytest.fixture(scope="session")
-def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+def worlds(request: pytest.FixtureRequest) -> Iterator[Worlds]:
+    """In a folder that other users may enter, containers and PostgreSQL among them; it stays when a test failed.
+
+    The folder that pytest has for all sessions is shut to others whenever a session begins.
+    """
     for name in ("engine", "store", "proxy"):
         request.getfixturevalue(name)  # They outlive the worlds.
-    worlds = Worlds(tmp_path_factory.mktemp("worlds"), request)
+    folder = Path(tempfile.mkdtemp(prefix="faults-worlds-"))
+    folder.chmod(0o711)
+    worlds = Worlds(folder, request)
     yield worlds
     worlds.close()
+    if request.session.testsfailed:
+        print(f"\nThe logs of the worlds are in {folder}.", file=sys.__stderr__, flush=True)
+    else:
+        shutil.rmtree(folder)

