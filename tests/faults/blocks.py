@@ -37,7 +37,7 @@ if int(number) in params["held"]:
 with result.open("a") as out:
     out.writelines(answers[half:])
 with Path(folder, params["gate"] + ".ended").open("a") as log:
-    log.write(number + "\\n")
+    log.write(number.rjust(4095) + "\\n")  # A page of a disk: one that is full cannot take it.
 """
 )
 PYTHON_PARTITIONER = (

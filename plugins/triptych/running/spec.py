@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from triptych.blocks import Block, Role
-from triptych.errors import ChunkError
+from triptych.errors import ChunkError, StorageError
 from triptych.running.stop import Stop
 from triptych.storage import Writer
 
@@ -30,12 +30,19 @@ class Cache:
 
     @classmethod
     def of(cls, root: Path, block: Block) -> Cache:
-        """The folders below the configured one, made when they are missing."""
+        """The folders below the configured one, made when they are missing; StorageError where that cannot be."""
         cache = cls(root / "shared", root / "apps" / block.name)
-        cache.shared.mkdir(parents=True, exist_ok=True)
-        cache.own.mkdir(parents=True, exist_ok=True)
-        if os.getuid() == 0:
-            cache.own.chmod(0o777)  # The container's user is another.
+        try:
+            cache.shared.mkdir(parents=True, exist_ok=True)
+            cache.own.mkdir(parents=True, exist_ok=True)
+            if os.getuid() == 0:
+                cache.own.chmod(0o777)  # The container's user is another.
+        except OSError as error:
+            msg = (
+                f"[triptych] cache = {root}: {error.strerror}. "
+                "Make room there, or name a folder that can be written to."
+            )
+            raise StorageError(msg) from error
         return cache
 
     @staticmethod
