@@ -87,12 +87,12 @@ class CommandLine:
 
 
 @contextmanager
-def command_line(env: Mapping[str, str], home: Path) -> Iterator[CommandLine]:
-    """A process of the command with this configuration, ended with the context."""
+def command_line(env: Mapping[str, str], home: Path, launcher: Sequence[str] = ()) -> Iterator[CommandLine]:
+    """A process of the command with this configuration, ended with the context; `launcher` makes it another user's."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     with (home / "command.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", CALLS],
+            [*launcher, sys.executable, "-c", CALLS],
             env={**inherited, "AIRFLOW_HOME": str(home), "PYTHONPATH": str(PROJECT / "plugins"), **env},
             cwd=home,
             stdin=subprocess.PIPE,
