@@ -18,7 +18,7 @@ from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, include_folders, local_settings, sound_template
 from triptych.errors import ConfigError
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
-from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
 from triptych.stages.repair import NewCode
 from triptych.storage import Stores
@@ -141,7 +141,7 @@ def _dag_id(settings: Settings, run: str, template: str | None) -> str:
         )
         raise ConfigError(msg)
     jobs = file_path(settings.workspace)
-    found = sorted(path.name for path in jobs.glob("*") if (path / run / "plans").is_dir())
+    found = sorted(path.name for path in jobs.glob("*") if (path / folder_name(run) / "plans").is_dir())
     if len(found) == 1:
         return found[0]
     which = f"Name one by --template: {', '.join(found)}" if found else "[triptych] workspace says where jobs are"

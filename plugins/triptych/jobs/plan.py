@@ -100,6 +100,8 @@ class Plan:
     packs: tuple[PlannedPack, ...]
     kept: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     """Of an older plan, and each pack's key, the number of the log entry up to which its results count here, too."""
+    run: str = ""
+    """Whose it is, as `Workspace.run`; empty in plans of before that was noted."""
 
     def pack_at(self, first: int) -> PlannedPack:
         """The pack that begins with this chunk; IntegrityError when none does."""
@@ -180,7 +182,11 @@ def put_plan(workspace: Workspace, plan: Plan) -> PlanRef:
 
 
 def read_plan(workspace: Workspace, ref: PlanRef) -> Plan:
-    """The plan; IntegrityError when its object has another digest, VersionError when this package cannot run it."""
+    """The plan; VersionError when this package cannot run it.
+
+    IntegrityError when its object has another digest, or is another run's: a store that does not tell upper from lower
+    case gives `A` and `a` one folder, and the job of one would go on with the data of the other.
+    """
     data = workspace.store.read(workspace.uri(ref.name))
     found = hashlib.sha256(data).hexdigest()
     if found != ref.sha256:
@@ -188,7 +194,14 @@ def read_plan(workspace: Workspace, ref: PlanRef) -> Plan:
             f"{workspace.uri(ref.name)}: has SHA-256 {found} and not {ref.sha256}: it was changed after it was written."
         )
         raise IntegrityError(msg)
-    return Plan.from_json(data, workspace.uri(ref.name))
+    plan = Plan.from_json(data, workspace.uri(ref.name))
+    if plan.run not in ("", workspace.run):
+        msg = (
+            f"{workspace.uri(ref.name)}: is the plan of {plan.run}, not of {workspace.run}. Where the workspace does "
+            "not tell upper from lower case, launch the job under an id that differs by more than that."
+        )
+        raise IntegrityError(msg)
+    return plan
 
 
 def newest_plan(workspace: Workspace) -> PlanRef | None:

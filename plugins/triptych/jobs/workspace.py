@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,22 @@ class ChunkEntry:
 
 OUTPUTS = "outputs"
 """The folder beside those of the DAGs."""
+_PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
+"""Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""
+_SHOWN_LETTERS = 60
+
+
+def folder_name(identity: str) -> str:
+    """Of a DAG's or a run's id the folder: the id itself where that is a plain name, as `manual__2026-11-24T09:30:00`.
+
+    Of any other what is plain of its beginning, `=` and its SHA-256: `../x` -> `_x=4f1a...`. No plain name has a `=`:
+    no two ids have one folder, and none leads out of the workspace. What Airflow lets callers choose is wider than it
+    looks: `.`, a newline at the end, and whatever an operator's `allowed_run_id_pattern` adds.
+    """
+    if _PLAIN.fullmatch(identity):
+        return identity
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", identity[:_SHOWN_LETTERS])
+    return f"{plain}={hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
@@ -70,12 +87,17 @@ def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
     if dag_id == OUTPUTS:
         msg = f"A template cannot have the id {OUTPUTS!r}: outputs of jobs without a destination lie there."
         raise ConfigError(msg)
-    return f"{settings.workspace}/{quote(dag_id)}/{quote(run_id, safe='')}"
+    return f"{settings.workspace}/{_folders(dag_id, run_id)}"
 
 
 def output_root(settings: Settings, dag_id: str, run_id: str) -> str:
     """Where the output of a job without a destination goes: apart from what the run leaves, to be kept for longer."""
-    return f"{settings.workspace}/{OUTPUTS}/{quote(dag_id)}/{quote(run_id, safe='')}/"
+    return f"{settings.workspace}/{OUTPUTS}/{_folders(dag_id, run_id)}/"
+
+
+def _folders(dag_id: str, run_id: str) -> str:
+    """As a part of a URI."""
+    return f"{quote(folder_name(dag_id), safe='')}/{quote(folder_name(run_id), safe='')}"
 
 
 def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:
@@ -93,6 +115,11 @@ class Workspace:
     def __init__(self, store: Store, root: str) -> None:
         self.store = store
         self.root = root
+
+    @property
+    def run(self) -> str:
+        """Whose it is, wherever the workspace lies: the folders of DAG and run."""
+        return unquote("/".join(self.root.rsplit("/", 2)[-2:]))
 
     def uri(self, name: str) -> str:
         """Where the object of this name lies."""

@@ -107,6 +107,7 @@ def _planned(job: NewJob) -> Plan:
         size=listed.size,
         blocks=blocks,
         packs=listed.packs,
+        run=workspace.run,
     )
 
 

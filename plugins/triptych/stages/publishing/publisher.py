@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from triptych.errors import DestinationError, EngineError, ObjectNotFoundError
 from triptych.jobs.locations import OWN_FOLDER
+from triptych.jobs.workspace import folder_name
 from triptych.stages.publishing.cleaning import clean_up, tried
 from triptych.stages.publishing.finishing import StagedNoMoreError, known_files, roll_forward
 from triptych.stages.publishing.names import Existing, KnownFile, Names, allowed_name
@@ -36,12 +37,12 @@ class Target:
     @property
     def lists_uri(self) -> str:
         """The lists of all outputs of this DAG here, one for each run."""
-        return f"{self.uri}{OWN_FOLDER}/{quote(self.dag_id)}/"
+        return f"{self.uri}{OWN_FOLDER}/{quote(folder_name(self.dag_id), safe='')}/"
 
     @property
     def list_uri(self) -> str:
         """The list of this run's output."""
-        return f"{self.lists_uri}{quote(self.run_id, safe='')}.json"
+        return f"{self.lists_uri}{quote(folder_name(self.run_id), safe='')}.json"
 
 
 class Publisher:
