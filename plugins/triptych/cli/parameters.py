@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def local_uri(text: str, *, is_folder: bool = False) -> str:
     path = Path(text).expanduser().absolute()
     if path.exists():
         return path.as_uri() + ("/" if path.is_dir() or is_folder else "")
-    return f"file://{quote(str(path), safe='/*?[]')}" + ("/" if is_folder or text.endswith("/") else "")
+    return f"file://{quote(os.fsencode(path), safe='/*?[]')}" + ("/" if is_folder or text.endswith("/") else "")
 
 
 def _read(path: Path, option: str) -> dict[str, Any]:

@@ -52,6 +52,10 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
         ({"config": {"sample": 0}}, "config.sample: must be at least 1, and is 0"),
         ({"config": {"existing": "keep"}}, "config.existing: must be one of"),
         ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
+        ({"dataSource": "s3://[a/b"}, "is no URI: Invalid IPv6 URL"),
+        ({"dataDestination": "s3://a\u2100/"}, "is no URI: netloc"),
+        ({"dataSource": ["s3://a/b", {"uri": "s3://a/b\tc"}]}, r"holds no '\\t'"),
+        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "a\ud800"}}}, r"holds no '\\ud800'"),
     ],
 )
 def test_what_is_wrong_is_named(template: Template, conf: dict[str, object], message: str) -> None:
