@@ -52,7 +52,7 @@ def app_new(
 
 @app_commands.command("validate")
 def app_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check apps and their templates; exit code 3 when something is wrong."""
+    """Check apps and their templates. Exit code 3: something is wrong."""
     _validate(catalog(include), (Role.APP,), name, json_)
 
 
@@ -84,7 +84,7 @@ def engine_new(
 
 @engine_commands.command("validate")
 def engine_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check partitioners and assemblers; exit code 3 when something is wrong."""
+    """Check partitioners and assemblers. Exit code 3: something is wrong."""
     _validate(catalog(include), ENGINES, name, json_)
 
 
@@ -194,7 +194,7 @@ def template_show(name: str, include: Include = None, json_: AsJson = False) -> 
 
 
 def validate_all(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
-    """Check every block and template; exit code 3 when something is wrong."""
+    """Check every block and template. Exit code 3: something is wrong."""
     _validate(catalog(include), tuple(Role), name, json_)
 
 

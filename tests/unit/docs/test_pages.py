@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.unit.architecture.test_layers import FAMILIES, PACKAGES
 from triptych.blocks import BUILT_IN, Role, read_catalog
@@ -40,6 +41,14 @@ def test_links_lead_to_pages_and_headings(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_no_word_is_taken_for_html(page: Path) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(page.read_text(encoding="utf-8"))
+    inner = [*tokens, *(each for token in tokens for each in token.children or ())]
+    html = [each.content for each in inner if each.type in ("html_inline", "html_block")]
+    assert [text for text in html if not text.startswith("<!--")] == [], "Write it as code, or with a backslash."
 
 
 def _parameters(command: re.Pattern[str]) -> set[tuple[str, str]]:
