@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from triptych.harmless import harmless
+
 
 class TriptychError(Exception):
     """Base of all. The message names the place, what is wrong, and what to do next."""
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        """The message: what logs and tracebacks, Airflow's too, show of the error."""
+        return harmless(super().__str__())
 
 
 class ConfigError(TriptychError):

@@ -5,11 +5,12 @@ A listener (`on_dag_run_running`), called by the scheduler, which alone can read
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
+
+from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from airflow.models import DagRun
@@ -20,7 +21,7 @@ TAG = "triptych"
 ABOUT = "Triptych: "
 """What a note of ours on a run begins with."""
 UNLIMITED = -1
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @hookimpl  # type: ignore[untyped-decorator]  # Airflow gives it no type.

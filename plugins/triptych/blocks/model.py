@@ -12,6 +12,7 @@ from typing import Any
 
 from triptych.blocks.versions import highest_match
 from triptych.errors import ManifestError
+from triptych.harmless import harmless, one_line
 from triptych.schemas.diagnostics import did_you_mean
 
 
@@ -108,7 +109,7 @@ class Diagnostic:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.location}: {self.message}"
+        return f"{one_line(str(self.path))}: {one_line(self.location)}: {harmless(self.message)}"
 
 
 @dataclass(frozen=True)

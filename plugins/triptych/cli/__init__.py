@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from typer.core import TyperGroup
 
 from triptych import __version__
 from triptych.cli import blocks, jobs, run
-from triptych.cli.console import echo_error
+from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
 EPILOG = (
@@ -20,7 +21,21 @@ EPILOG = (
 
 
 class _Guarded(TyperGroup):
-    """Turns our errors into a message and their exit code."""
+    """Turns our errors, and Typer's of wrong usage, into a message and their exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Read the arguments, call the command and end the process, as Typer does; its errors printed as ours are."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except Exception as error:
+            show = getattr(error, "show", None)  # Of Typer's own errors alone, whose base it does not export.
+            if show is None:
+                raise
+            text = io.StringIO()
+            show(text)
+            echo_error(text.getvalue().rstrip())
+            code = getattr(error, "exit_code", 2)
+        sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:
         """Call the command that was asked for; 130 for Ctrl-C, an error's own exit code without its traceback."""
@@ -39,7 +54,7 @@ app = typer.Typer(
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # Help is text: markup would eat `<run>` and `[brackets]`.
 )
 app.add_typer(blocks.app_commands, name="app")
 app.add_typer(blocks.engine_commands, name="engine")
@@ -51,7 +66,7 @@ app.command("validate")(blocks.validate_all)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"triptych {__version__}")
+        print_line(f"triptych {__version__}")
         raise typer.Exit
 
 
@@ -68,10 +83,14 @@ def options(
 def version(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print the version of Triptych; as JSON, that of Python, too."""
     python = ".".join(map(str, sys.version_info[:3]))
-    typer.echo(f'{{"triptych": "{__version__}", "python": "{python}"}}' if json_ else f"triptych {__version__}")
+    if json_:
+        print_json({"triptych": __version__, "python": python})
+    else:
+        print_line(f"triptych {__version__}")
 
 
 def main() -> None:
     """Run the command; SIGTERM ends it as cleanly as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    encode_anything()
     app(prog_name="triptych")

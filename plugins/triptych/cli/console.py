@@ -1,43 +1,68 @@
-"""What the command prints: results to standard output, everything else to standard error."""
+"""What the command prints: results to standard output, everything else to standard error.
+
+Text is text, here and in `--help`: no markup, no emoji, no HTML in it. What others wrote, a script, a file name or a
+store's answer, steers no terminal. So nothing else in `cli` prints (`tests/unit/cli/test_console.py`).
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
+import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from triptych.harmless import harmless, harmless_json, one_line
 from triptych.schemas.diagnostics import Json
 
-errors = Console(stderr=True)
-output = Console()
+errors = Console(stderr=True, markup=False, emoji=False, highlight=False)
+output = Console(markup=False, emoji=False, highlight=False)
 
 
 def echo(text: str) -> None:
     """A line for people, beside the results."""
-    errors.print(text, markup=False, highlight=False, soft_wrap=True)
+    errors.print(harmless(text), soft_wrap=True)
 
 
 def echo_error(text: str) -> None:
     """The same in red, where standard error is a terminal: what is wrong, and what to do."""
-    errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(harmless(text), style="red", soft_wrap=True)
+
+
+def print_line(text: str) -> None:
+    """A line of the result on standard output."""
+    output.out(harmless(text))
+
+
+def print_stream(blocks: Iterable[bytes]) -> None:
+    """What a script printed, on standard output; what is no UTF-8 in it has a mark."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for block in blocks:
+        output.out(harmless(decoder.decode(block)), end="")
+    output.out(harmless(decoder.decode(b"", final=True)), end="")
 
 
 def print_json(value: Json) -> None:
     """Indented JSON on standard output, whatever the width of the terminal; what is no JSON as its text."""
-    output.out(json.dumps(value, indent=2, ensure_ascii=False, default=str), highlight=False)
+    output.out(harmless_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table that never cuts a cell: narrow terminals and pipes get folded text. No control characters."""
+    """A table that never cuts a cell: narrow terminals and pipes get folded text."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(_printable, row))
-    output.print(table, markup=False)
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    output.print(table)
 
 
-def _printable(text: str) -> str:
-    """Names of chunks and what scripts said are others' words, and could steer the terminal: `\\x1b` for such a one."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+def encode_anything() -> None:
+    """Let standard output write, as `\\u3042`, what its encoding lacks: a name in another script is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # A test's stand-in has none.
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

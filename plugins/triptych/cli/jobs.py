@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triptych.cli.console import echo, print_json, print_table
+from triptych.cli.console import echo, print_json, print_line, print_stream, print_table
 from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, include_folders, local_settings, sound_template
 from triptych.errors import ConfigError
@@ -63,7 +61,7 @@ def show(
     if len(chunks) < len(report.chunks):
         echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
     for line in _summary(workspace, report):
-        print(line)
+        print_line(line)
 
 
 @job_commands.command(
@@ -164,9 +162,7 @@ def _print_logs(workspace: Workspace, report: JobReport, number: int) -> None:
         printed = "" if tried.log else "; it printed nothing"
         about = f"{ended}{code}, {when} UTC, {tried.seconds:.1f} s, {tried.worker}{printed}"
         echo(f"Try {count} of {len(chunk.tries)} at chunk {number} ({chunk.entry.name}): {about}")
-        for block in read_log(workspace, tried):
-            sys.stdout.buffer.write(block)
-        sys.stdout.flush()
+        print_stream(read_log(workspace, tried))
 
 
 def _row(chunk: ChunkReport) -> list[str]:
@@ -214,5 +210,5 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
     ]
 
 
-def _place(workspace: Workspace) -> str | Path:
-    return file_path(workspace.root) if workspace.root.startswith("file://") else workspace.root
+def _place(workspace: Workspace) -> str:
+    return str(file_path(workspace.root)) if workspace.root.startswith("file://") else workspace.root

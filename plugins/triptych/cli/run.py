@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triptych.cli.console import echo, echo_error, print_json
+from triptych.cli.console import echo, echo_error, print_json, print_line
 from triptych.cli.parameters import conf_from_options, with_retries
 from triptych.cli.progress import Progress
 from triptych.cli.resume import Asked, how_to_go_on, resume_job
@@ -124,4 +124,4 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
         echo_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
         echo(f"To make the output again with them: --resume {run_id} (see `triptych run --help`).")
     where = outcome.uri
-    print(file_path(where) if where.startswith("file://") else where)
+    print_line(str(file_path(where)) if where.startswith("file://") else where)

@@ -21,13 +21,14 @@ from rich.console import Console
 from triptych.airflow.rest import AirflowClient, AirflowError
 from triptych.demo.embedded import USER, EmbeddedAirflow
 from triptych.errors import TriptychError
+from triptych.harmless import harmless
 from triptych.settings import PROJECT
 from triptych.stages import Stage
 
 TEMPLATE = "wordcount"
 APP = PROJECT / "include" / "apps" / TEMPLATE
 SHOWN_LINES = 12
-_console = Console()
+_console = Console(markup=False, emoji=False, highlight=False)
 
 
 def main() -> int:
@@ -163,7 +164,7 @@ def _show_output(output: Path) -> None:
 
 
 def _say(text: str) -> None:
-    _console.print(text, markup=False, highlight=False, soft_wrap=True)
+    _console.print(harmless(text), soft_wrap=True)
 
 
 if __name__ == "__main__":

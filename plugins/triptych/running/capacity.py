@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from triptych.blocks import Block
 from triptych.errors import CapacityError
+from triptych.harmless import harmless_logger
 from triptych.running.container import GIB, gpu_request
 from triptych.running.reaper import LEFTOVER_S, expiry_label
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 USABLE_SHARE = 0.9
 """A kernel keeps some of the memory that a machine is sold with: one of 16 GiB tells 15.4."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 def check_capacity(client: APIClient, block: Block) -> None:

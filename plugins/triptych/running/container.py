@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, Mount
 
 from triptych.blocks import Block
+from triptych.harmless import harmless_logger
 from triptych.running import compat
 from triptych.running.reaper import expiry_label
 from triptych.running.sharing import OWN_CACHE, SHARED_CACHE
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 NOBODY = "65534:65534"
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 GIB = 2**30
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,8 +15,9 @@ from docker.utils import parse_repository_tag
 from triptych.blocks import Block
 from triptych.connections import registry_login
 from triptych.errors import ContainerError, ImageError
+from triptych.harmless import harmless_logger
 
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 
+from triptych.harmless import harmless, harmless_logger
 from triptych.storage import Writer
 
 LAST_LINES = 20
@@ -13,7 +13,7 @@ LAST_LINES = 20
 MAX_LINE_BYTES = 8192
 UNIT_LOG_BYTES = 16 << 20
 """A unit's own log holds no more than this, and then one line that says so."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 class LineCutter:
@@ -85,7 +85,8 @@ class LineLog:
         self.last: deque[str] = deque(maxlen=LAST_LINES)
 
     def show(self, line: str) -> None:
-        """Log one line, and keep it for `tail`."""
+        """Log one line, made harmless, and keep it for `tail`."""
+        line = harmless(line)
         self.last.append(line)
         _log.info("%s", line)
         self._keep(line)

@@ -5,13 +5,14 @@ No process is asked for by name: pids and host names repeat in other namespaces.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, DockerException, NotFound
+
+from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -20,7 +21,7 @@ EXPIRES = "triptych.expires"
 """The label of each container of ours: when, by the clock of its engine, nobody waits for it any more."""
 LEFTOVER_S = 600.0
 """One that has ended, or was never started, for so long is nobody's: its worker asks why within a minute."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 def expiry_label(client: APIClient, seconds: float) -> dict[str, str]:

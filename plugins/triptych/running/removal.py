@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
 
+from triptych.harmless import harmless_logger
+
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = 0o700
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 def remove_folder(folder: Path) -> bool:

@@ -7,7 +7,6 @@ can be taken is a dead attempt's. No process is asked for by name: pids and host
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from triptych.errors import ConfigError, StorageError
+from triptych.harmless import harmless_logger
 from triptych.running.file_system import remote_file_system
 from triptych.running.removal import remove_folder
 
 _NEW, _ATTEMPT, _LOCK = ".new-", "attempt-", ".lock"
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from docker.errors import APIError
 from docker.types import Mount
 
+from triptych.harmless import harmless_logger
 from triptych.running.archive import get_folder, put_folder
 from triptych.running.interpreter import LAUNCHER
 from triptych.running.result_files import ResultLimits
@@ -27,7 +27,7 @@ SHARED_CACHE, OWN_CACHE = INSIDE / "shared", INSIDE / "cache"
 # What engines say of a path that is not on their host: Docker Engine, Docker Desktop.
 _NOT_SHARED = ("source path does not exist", "mounts denied")
 _CACHES = shutil.ignore_patterns("__pycache__")
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 _archives_only: set[str] = set()
 """Engines that this process has found not to share our files."""

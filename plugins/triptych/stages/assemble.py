@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +12,7 @@ from triptych.blocks import Block, Platform, Role
 from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.errors import StorageError, VerdictError
+from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, PackState, States, read_states
 from triptych.jobs.workspace import ChunkEntry
@@ -28,7 +28,7 @@ from triptych.storage.copying import save
 SHOWN_FAILURES, SHOWN_REASONS = 20, 5
 """How many numbers of failed chunks, and how many of their errors, the verdict repeats."""
 NEVER_ENDED = "never ran to an end; see its task's log."
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)

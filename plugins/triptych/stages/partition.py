@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import secrets
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Chunk
 from triptych.engines.runtime.loading import loaded_engine
+from triptych.harmless import harmless_logger
 from triptych.jobs.job import NewJob
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
 from triptych.jobs.plan import (
@@ -48,7 +48,7 @@ MEMORY_SHARE = 4
 CHUNK_FILE = re.compile(r"data_[0-9]+\.bin")
 """A chunk without a name of its own, in a container partitioner's CHUNKS_DIR."""
 _DIGITS = re.compile(r"([0-9]+)")
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ of the old code writes later never does.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from enum import StrEnum
 
 from triptych.blocks import Block, Role
 from triptych.errors import JobSpecError, ObjectConflictError
+from triptych.harmless import harmless_logger
 from triptych.jobs.code import freeze_code
 from triptych.jobs.locations import Location
 from triptych.jobs.pack_log import States, read_states
@@ -42,7 +42,7 @@ from triptych.storage import Stores
 
 REPAIRED = (Role.APP, Role.ASSEMBLER)
 """Whose code a repair takes anew: the chunks are cut, and stay as they are."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 class NewCode(StrEnum):

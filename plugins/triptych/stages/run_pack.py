@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 import socket
 import time
@@ -24,6 +23,7 @@ from triptych.errors import (
     TriptychError,
     VerdictError,
 )
+from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob, check_time
 from triptych.jobs.pack_log import Attempted, PackLog
 from triptych.jobs.workspace import ChunkEntry
@@ -42,7 +42,7 @@ SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""
 MOST_LOST = 3
 """After so many chunks that a worker could not read or keep, it leaves the rest to another attempt, too."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)

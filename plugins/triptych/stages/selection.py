@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from triptych.blocks import Block, Platform
 from triptych.engines import Chunk
 from triptych.errors import EngineError
+from triptych.harmless import harmless_logger
 from triptych.jobs.sources import SourceEntry
 
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 class Selection:

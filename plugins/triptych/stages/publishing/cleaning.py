@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from urllib.parse import quote, unquote
 
 from triptych.errors import StorageError
+from triptych.harmless import harmless_logger
 from triptych.jobs.locations import OWN_FOLDER
 from triptych.stages.publishing.records import Making, Records, StagingRecord
 from triptych.storage import StagedObject, Store
 
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 def clean_up(records: Records, store: Store, staging: Iterable[str], unfinished: Sequence[Making]) -> None:

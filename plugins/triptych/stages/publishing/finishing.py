@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from triptych.errors import DestinationError, ObjectConflictError, ObjectNotFoundError, StorageError
+from triptych.harmless import harmless_logger
 from triptych.stages.publishing.names import KnownFile, Names, holds
 from triptych.stages.publishing.records import Listing, MadeFile, Making, Records, listing_text
 from triptych.storage import ObjectInfo
 
 FILES_AT_ONCE = 4
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 class StagedNoMoreError(StorageError):

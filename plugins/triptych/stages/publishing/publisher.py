@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from functools import partial
 from urllib.parse import quote, unquote
 
 from triptych.errors import DestinationError, EngineError, ObjectNotFoundError
+from triptych.harmless import harmless_logger
 from triptych.jobs.locations import OWN_FOLDER
 from triptych.jobs.workspace import folder_name
 from triptych.stages.publishing.cleaning import clean_up, tried
@@ -21,7 +21,7 @@ from triptych.stages.publishing.records import Listing, MadeFile, Making, OldFil
 from triptych.stages.publishing.staging import StagedOutput
 from triptych.storage import Store
 
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)
