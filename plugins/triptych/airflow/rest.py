@@ -1,18 +1,22 @@
-"""A small client of Airflow's REST API (v2), on httpx, which comes with Airflow; Airflow itself is not imported."""
+"""A small client of Airflow's REST API (v2), on httpx, which comes with Airflow; Airflow itself is not imported.
+
+What answers is taken for what it says it is, an Airflow, only as far as its answers have the fields that one's have.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
-from triptych.errors import TriptychError
+from triptych.airflow.exchange import AirflowError, AnswerLimits, Exchange, Login
+from triptych.errors import ConfigError
 from triptych.schemas.diagnostics import Json
 
+__all__ = ["DONE", "UNFINISHED", "AirflowClient", "AirflowError", "poll"]
+API = "/api/v2/"
 DONE = frozenset({"success", "failed"})
 """States of a run that has ended."""
 UNFINISHED = frozenset(
@@ -21,65 +25,29 @@ UNFINISHED = frozenset(
 """States of an instance that runs, or will without anybody's doing."""
 PAGE = 100
 """Airflow's own cap on `limit`."""
+Fields = Mapping[str, type | tuple[type, ...]]
+_TEXT = (str, type(None))
+_INSTANCE: Fields = {"task_id": str, "map_index": int}
 ATTEMPTS = 5
 """For requests that a busy SQLite answers with 5xx."""
 _nap = threading.Event().wait
 
 
-class AirflowError(TriptychError):
-    """Airflow refused a request, or did not reach a state in time; `status` is the HTTP status, if any."""
-
-    retryable = True
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _Token(httpx.Auth):
-    """The token of one user, fetched when first needed and when it is refused."""
-
-    requires_response_body = True
-
-    def __init__(self, url: str, user: str, password: str) -> None:
-        self._login = httpx.Request("POST", f"{url}/auth/token", json={"username": user, "password": password})
-        self._header: str | None = None
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """httpx's protocol: each request that is yielded is sent, and its response comes back."""
-        if self._header is not None:
-            request.headers["Authorization"] = self._header
-            response = yield request
-            if response.status_code not in (401, 403):  # Airflow answers 403 to a token that has expired.
-                return
-        token = yield self._login
-        if token.is_error:
-            return  # The login's own answer is the answer.
-        self._header = request.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-        yield request
-
-
-class _Given(httpx.Auth):
-    """A token that the caller has."""
-
-    def __init__(self, token: str) -> None:
-        self._header = f"Bearer {token}"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """httpx's protocol: each request that is yielded is sent."""
-        request.headers["Authorization"] = self._header
-        yield request
-
-
 class AirflowClient:
     """Speaks to one api-server as one user, known by name and password or by a token."""
 
-    def __init__(self, url: str, user: str = "", password: str = "", token: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        self._auth = _Given(token) if token else _Token(self.url, user, password)
-        # No connection is kept: there is nothing to close, and none that a restarted server has forgotten.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(base_url=f"{self.url}/api/v2/", timeout=30, limits=limits, trust_env=False)
+    def __init__(
+        self,
+        url: str,
+        user: str = "",
+        password: str = "",
+        token: str | None = None,
+        limits: AnswerLimits | None = None,
+    ) -> None:
+        """ConfigError for what is no URL of a server, holds a login, or for a token that cannot be one."""
+        self._limits = limits or AnswerLimits()
+        self._exchange = Exchange(url, Login(user, password, token), self._limits)
+        self.url = self._exchange.url
 
     def get(self, path: str, **query: Any) -> Any:
         """The decoded JSON of `/api/v2/<path>`."""
@@ -95,7 +63,7 @@ class AirflowClient:
         """One request under `/api/v2/`; a GET is repeated on 5xx. AirflowError has the answer's text."""
         for left in reversed(range(ATTEMPTS if method == "GET" else 1)):
             try:
-                return self._send(method, path, body, query, self._auth)
+                return self._exchange.ask(method, f"{API}{path}", body, query)
             except AirflowError as error:
                 if left == 0 or (error.status is not None and error.status < 500):
                     raise
@@ -105,32 +73,33 @@ class AirflowClient:
     def health(self) -> Mapping[str, str]:
         """State per component (`metadatabase`, `scheduler`, `dag_processor`); empty when nothing answers."""
         try:
-            answer = self._send("GET", "monitor/health", None, None, None)
+            answer = self._exchange.send("GET", f"{API}monitor/health", None, None, None)
         except AirflowError:
             return {}
-        return {name: str(part.get("status")) for name, part in answer.items() if part}
+        return {name: str(part.get("status")) for name, part in (answer or {}).items() if isinstance(part, dict)}
 
     def dags(self) -> list[dict[str, Any]]:
         """Every DAG that the DAG processor has stored."""
-        return self._pages("dags", "dags")
+        return self._pages("dags", "dags", {"dag_id": str})
 
     def import_errors(self) -> list[dict[str, Any]]:
         """What the DAG processor could not import: `filename` and `stack_trace` of each."""
-        return self._pages("importErrors", "import_errors")
+        return self._pages("importErrors", "import_errors", {})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Unpause the DAG and start a run; returns the run's id."""
         self.pause(dag_id, paused=False)
-        run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": dict(conf)})
-        return str(run["dag_run_id"])
+        path = f"{_dag(dag_id)}/dagRuns"
+        run = self.call("POST", path, {"logical_date": None, "conf": dict(conf)})
+        return str(_fields(run, {"dag_run_id": str}, path)["dag_run_id"])
 
     def pause(self, dag_id: str, *, paused: bool = True) -> None:
         """Pause a DAG, so that its schedule starts nothing; or let it go on."""
-        self.call("PATCH", f"dags/{dag_id}", {"is_paused": paused})
+        self.call("PATCH", _dag(dag_id), {"is_paused": paused})
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Every run of the DAG, oldest first, as Airflow lists them."""
-        return self._pages(f"dags/{dag_id}/dagRuns", "dag_runs")
+        return self._pages(f"{_dag(dag_id)}/dagRuns", "dag_runs", {"dag_run_id": str})
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
         """Mark one task instance; a running one is killed."""
@@ -138,7 +107,8 @@ class AirflowClient:
 
     def dags_of_run(self, run_id: str) -> list[str]:
         """The DAGs that have a run of this id."""
-        found = self._pages("dags/~/dagRuns", "dag_runs", run_id_pattern=run_id)
+        wanted = {"dag_id": str, "dag_run_id": str}
+        found = self._pages("dags/~/dagRuns", "dag_runs", wanted, run_id_pattern=run_id)
         return sorted(run["dag_id"] for run in found if run["dag_run_id"] == run_id)
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
@@ -152,11 +122,12 @@ class AirflowClient:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
-        return str(self.get(_run(dag_id, run_id))["state"])
+        path = _run(dag_id, run_id)
+        return str(_fields(self.get(path), {"state": str}, path)["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of the run; mapped ones have `map_index` from 0, others -1."""
-        return self._pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances")
+        return self._pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances", {**_INSTANCE, "state": _TEXT})
 
     def clear(
         self,
@@ -166,10 +137,14 @@ class AirflowClient:
         *,
         only_failed: bool = True,
         downstream: bool = False,
+        dry_run: bool = False,
     ) -> list[dict[str, Any]]:
-        """Clear task instances so that they run again; a pair is (task, map index). Returns those cleared."""
+        """Clear task instances so that they run again; a pair is (task, map index). Returns those cleared.
+
+        With `dry_run` nothing is cleared: those that would be, or AirflowError for who may not.
+        """
         body: dict[str, Any] = {
-            "dry_run": False,
+            "dry_run": dry_run,
             "dag_run_id": run_id,
             "only_failed": only_failed,
             "include_downstream": downstream,
@@ -177,12 +152,14 @@ class AirflowClient:
         }
         if task_ids:
             body["task_ids"] = list(task_ids)
-        return list(self.call("POST", f"dags/{dag_id}/clearTaskInstances", body)["task_instances"])
+        path = f"{_dag(dag_id)}/clearTaskInstances"
+        return _rows(self.call("POST", path, body), "task_instances", _INSTANCE, path)
 
     def log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, attempt: int = 1) -> str:
         """The text of one attempt's log, one event per line."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{attempt}"
-        content = self.get(path, map_index=map_index, full_content=True)["content"]
+        answer = self.get(path, map_index=map_index, full_content=True)
+        content = _fields(answer, {"content": (str, list)}, path)["content"]
         return content if isinstance(content, str) else "\n".join(map(_log_line, content))
 
     def wait_for_dag(self, dag_id: str, timeout_s: float = 120) -> None:
@@ -210,31 +187,16 @@ class AirflowClient:
             raise AirflowError(msg)
         return self.run_state(dag_id, run_id)
 
-    def _pages(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
+    def _pages(self, path: str, key: str, wanted: Fields, **query: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        while True:
+        for _ in range(self._limits.pages):
             page = self.get(path, limit=PAGE, offset=len(rows), **query)
-            rows += page[key]
-            if not page[key] or len(rows) >= page["total_entries"]:
+            found = _rows(page, key, wanted, path)
+            rows += found
+            if not found or len(rows) >= _fields(page, {"total_entries": int}, path)["total_entries"]:
                 return rows
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        query: Mapping[str, Any] | None,
-        auth: httpx.Auth | None,
-    ) -> Any:
-        try:
-            answer = self._http.request(method, path, json=body, params=query, auth=auth)
-        except httpx.HTTPError as error:
-            msg = f"{method} {self._http.base_url}{path}: {error}. Is the api-server running?"
-            raise AirflowError(msg) from error
-        if answer.is_error:
-            msg = f"{method} {path}: HTTP {answer.status_code}: {answer.text[:2000]}"
-            raise AirflowError(msg, answer.status_code)
-        return answer.json() if answer.content else None
+        msg = f"GET {path}: the list has more than {self._limits.pages} pages."
+        raise AirflowError(msg)
 
 
 def poll(condition: Callable[[], bool], timeout_s: float, interval_s: float) -> bool:
@@ -247,8 +209,33 @@ def poll(condition: Callable[[], bool], timeout_s: float, interval_s: float) -> 
     return True
 
 
+def _dag(dag_id: str) -> str:
+    return f"dags/{_part(dag_id)}"
+
+
 def _run(dag_id: str, run_id: str) -> str:
-    return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+    return f"{_dag(dag_id)}/dagRuns/{_part(run_id)}"
+
+
+def _part(identity: str) -> str:
+    """An id as one part of a path; ConfigError for those that would make it another path, whatever their spelling."""
+    if identity in (".", ".."):
+        msg = f"{identity!r} is the id of no DAG and no run."
+        raise ConfigError(msg)
+    return quote(identity, safe="")
+
+
+def _rows(answer: Json, key: str, wanted: Fields, path: str) -> list[dict[str, Any]]:
+    """The list under this key, each item with these fields."""
+    return [_fields(row, wanted, path) for row in _fields(answer, {key: list}, path)[key]]
+
+
+def _fields(answer: Json, wanted: Fields, path: str) -> dict[str, Any]:
+    """The object, which has these fields of these types; AirflowError for what some other server says."""
+    if isinstance(answer, dict) and all(isinstance(answer.get(key), types) for key, types in wanted.items()):
+        return answer
+    msg = f"{path}: the answer lacks {', '.join(wanted) or 'an object'}. Is this the URL of an Airflow 3?"
+    raise AirflowError(msg)
 
 
 def _log_line(item: Json) -> str:

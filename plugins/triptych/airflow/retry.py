@@ -50,6 +50,8 @@ def retry(
             "end it by --stop."
         )
         raise UnfinishedRunError(msg)
+    # Who may not clear is told so before there is a plan that nobody goes on with.
+    client.clear(dag_id, run_id, [Stage.ASSEMBLE.value], only_failed=False, dry_run=True)
     stores = Stores(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
     repaired = repair(settings, workspace, stores, Change(blocks, new_code))

@@ -1,0 +1,195 @@
+"""The REST client against a server that is no Airflow, or means harm: what it sends where, reads, and says."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from itertools import repeat
+
+import pytest
+
+from tests.support.hostile_server import HostileServer, Reply, Request, hostile_server
+from triptych.airflow.exchange import AnswerLimits
+from triptych.airflow.rest import AirflowClient, AirflowError
+from triptych.errors import ConfigError
+
+PASSWORD, TOKEN = "open-sesame-7731", "eyJ0b2tlbiI6.c2VjcmV0.7731"
+SMALL = AnswerLimits(bytes=1 << 20, pages=3)
+RUN = json.dumps({"dag_id": "d", "dag_run_id": "r"})
+
+
+@pytest.fixture
+def server() -> Iterator[HostileServer]:
+    with hostile_server() as running:
+        yield running
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[HostileServer]:
+    with hostile_server() as running:
+        yield running
+
+
+def _with_token(server: HostileServer, limits: AnswerLimits = SMALL) -> AirflowClient:
+    return AirflowClient(server.url, token=TOKEN, limits=limits)
+
+
+def _with_password(server: HostileServer, limits: AnswerLimits = SMALL) -> AirflowClient:
+    return AirflowClient(server.url, "me", PASSWORD, limits=limits)
+
+
+CALLS: dict[str, Callable[[AirflowClient], object]] = {
+    "GET": lambda client: client.dags_of_run("r"),
+    "POST": lambda client: client.clear("d", "r"),
+    "PATCH": lambda client: client.pause("d"),
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize("client", [_with_token, _with_password])
+def test_no_login_follows_a_redirect(
+    server: HostileServer,
+    elsewhere: HostileServer,
+    client: Callable[[HostileServer], AirflowClient],
+    method: str,
+    status: int,
+) -> None:
+    server.answer = lambda _: Reply(b"moved", status, {"Location": f"{elsewhere.url}/api/v2/dags"})
+    with pytest.raises(AirflowError, match=f"it leads to {elsewhere.url}/api/v2/dags, and no login is sent") as caught:
+        CALLS[method](client(server))
+    assert len(server.requests) == 1
+    assert elsewhere.requests == []
+    assert caught.value.status == status
+
+
+def test_a_password_goes_to_the_login_alone_and_a_token_to_what_follows(server: HostileServer) -> None:
+    page = {"dag_runs": [json.loads(RUN)], "total_entries": 1}
+
+    def answer(request: Request) -> Reply:
+        return Reply(json.dumps({"access_token": TOKEN} if request.target == "/auth/token" else page).encode())
+
+    server.answer = answer
+    assert _with_password(server).dags_of_run("r") == ["d"]
+    login, asked = server.requests
+    assert json.loads(login.body) == {"username": "me", "password": PASSWORD}
+    assert "Authorization" not in login.headers
+    assert asked.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert PASSWORD not in f"{asked.target}{asked.headers}{asked.body!r}"
+
+
+@pytest.mark.parametrize("client", [_with_token, _with_password])
+def test_a_server_that_says_the_secret_back_is_not_repeated(
+    server: HostileServer, client: Callable[[HostileServer], AirflowClient]
+) -> None:
+    server.answer = lambda request: Reply(f"{request.headers} {request.body!r}".encode(), 400)
+    with pytest.raises(AirflowError) as caught:
+        client(server).pause("d")
+    assert "***" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_broken_off(server: HostileServer, status: int) -> None:
+    server.answer = lambda _: Reply(repeat(b"x" * 65536), status)
+    with pytest.raises(AirflowError, match="longer than 1,048,576 bytes"):
+        _with_token(server).pause("d")
+    assert server.hung_up.wait(60)
+
+
+def test_an_answer_that_does_not_end_in_time_is_broken_off(server: HostileServer) -> None:
+    server.answer = lambda _: Reply(repeat(b" "))
+    with pytest.raises(AirflowError, match="had not ended after 0 s"):
+        _with_token(server, AnswerLimits(seconds=0)).pause("d")
+    assert server.hung_up.wait(60)
+
+
+def test_a_packed_answer_is_refused_unread(server: HostileServer) -> None:
+    server.answer = lambda _: Reply(gzip.compress(b" " * (1 << 24)), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(AirflowError, match=r"packed \(gzip\)"):
+        _with_token(server).dags()
+    assert server.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_a_list_without_end_is_broken_off(server: HostileServer) -> None:
+    server.answer = lambda _: Reply(f'{{"dag_runs": [{RUN}], "total_entries": 10000000}}'.encode())
+    with pytest.raises(AirflowError, match="more than 3 pages"):
+        _with_token(server).dags_of_run("r")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Sign in</html>",
+        b"\xff\xfe",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"dag_runs": [], "total_entries": ' + b"9" * 5_000 + b"}",
+        b'{"dag_runs": {"a": 1}, "total_entries": 1}',
+        b'{"dag_runs": [7], "total_entries": 1}',
+        b'{"dag_runs": [{"dag_id": ["d"], "dag_run_id": "r"}], "total_entries": 1}',
+        b'{"dag_runs": [], "total_entries": "many"}'.replace(b"[]", b'[{"dag_id": "d", "dag_run_id": "r"}]'),
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+def test_what_no_airflow_answers_is_one_sentence(server: HostileServer, body: bytes) -> None:
+    server.answer = lambda _: Reply(body)
+    with pytest.raises(AirflowError, match=r"the answer (is no JSON object|lacks .*)"):
+        _with_token(server).dags_of_run("r")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:open-sesame-7731@127.0.0.1:1",
+        "http://me:open-sesame-7731/x@127.0.0.1",
+        "me:open-sesame-7731@127.0.0.1",
+        "http://127.0.0.1:1?password=open-sesame-7731",
+        "file:///etc/passwd",
+        "127.0.0.1:8080",
+        "http://",
+        "",
+    ],
+)
+def test_a_url_with_a_login_or_of_no_server_is_refused_unseen(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        AirflowClient(url, token=TOKEN)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\r\nX-Evil: 1", f"{TOKEN} x", f"{TOKEN}é", "\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_unseen(server: HostileServer, token: str) -> None:
+    with pytest.raises(ConfigError, match="one word of plain letters") as caught:
+        AirflowClient(server.url, token=token)
+    assert TOKEN not in str(caught.value)
+
+
+def test_the_end_of_a_line_after_a_token_is_not_the_tokens(server: HostileServer) -> None:
+    with pytest.raises(AirflowError):
+        AirflowClient(server.url, token=f"{TOKEN}\n").dags()
+    assert server.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("identity", ["../../connections", "a/b", "a?b", "a#b", "a%2Fb", "a\nb", "..x", "é"])
+def test_an_id_is_one_part_of_a_path(server: HostileServer, identity: str) -> None:
+    server.answer = lambda _: Reply(b'{"state": "success"}')
+    assert _with_token(server).run_state(identity, identity) == "success"
+    (asked,) = server.requests
+    parts = asked.target.split("/")
+    assert [parts[1:4], parts[5]] == [["api", "v2", "dags"], "dagRuns"]
+    assert len(parts) == 7
+    assert not set("?#\n") & set(asked.target)
+
+
+@pytest.mark.parametrize("identity", [".", ".."])
+def test_an_id_that_would_lead_to_another_path_is_refused(server: HostileServer, identity: str) -> None:
+    for dag_id, run_id in ((identity, "r"), ("d", identity)):
+        with pytest.raises(ConfigError, match="is the id of no DAG and no run"):
+            _with_token(server).fail_run(dag_id, run_id)
+    assert server.requests == []
