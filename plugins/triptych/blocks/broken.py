@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from triptych.blocks.document import read_object
+from triptych.blocks.json_file import read_object
 from triptych.blocks.model import Diagnostic, Role
 from triptych.blocks.versions import NAME
 from triptych.schemas.diagnostics import Json
@@ -32,12 +33,16 @@ def by_id(errors: Iterable[Diagnostic], taken: Collection[str]) -> Mapping[str, 
 
 
 def _known_id(folder: Path) -> str | None:
-    """As reading the template would have found it: its own id, else its app's name, else the folder's."""
+    """As reading the template would have found it: its own id, else its app's name, else the folder's.
+
+    The folder's too where nobody can look into it: most are named after what they hold.
+    """
     template, manifest = _keys(folder / "template.json"), _keys(folder / "manifest.json")
     is_app = manifest.get("type") in (None, Role.APP.value)
     given = [template.get("id"), template.get("name")]
     given += [manifest.get("name"), manifest.get("id")] if is_app else []
-    given += [folder.name] if (folder / "template.json").exists() else []
+    has_own = os.path.lexists(folder / "template.json") or not os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
+    given += [folder.name] if has_own else []
     return next((str(name) for name in given if name and NAME.fullmatch(str(name))), None)
 
 

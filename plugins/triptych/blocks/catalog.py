@@ -30,9 +30,9 @@ def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
     templates: list[Path] = []
-    manifests = [*_files(include, ("apps", "engines"), "manifest.json")]
+    manifests = [*_files(include, ("apps", "engines"), "manifest.json", errors)]
     if BUILT_IN not in include:
-        manifests += _files([BUILT_IN], ("engines",), "manifest.json")
+        manifests += _files([BUILT_IN], ("engines",), "manifest.json", errors)
     for manifest in manifests:
         block, found, odd = read_block(manifest)
         errors += found
@@ -40,7 +40,11 @@ def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
         if block:
             blocks.append(block)
     blocks = _without_twins(blocks, errors)
-    templates = [*_files(include, ("apps", "templates"), "template.json")]
+    # What below `apps` cannot be read was told above.
+    templates = [
+        *_files(include, ("apps",), "template.json", []),
+        *_files(include, ("templates",), "template.json", errors),
+    ]
     catalog = Catalog(tuple(blocks), (), tuple(errors), tuple(warnings))
     return _with_templates(catalog, templates, only)
 
@@ -52,7 +56,7 @@ def _with_templates(catalog: Catalog, paths: Sequence[Path], only: str | None) -
     in_folder = {block.folder: block for block in catalog.blocks}
     for path in paths:
         own = in_folder.get(path.parent)
-        if own is None and (path.parent / "manifest.json").exists():
+        if own is None and os.path.lexists(path.parent / "manifest.json"):
             continue  # What is wrong with the manifest says why.
         template, found, odd = read_template(path, own, catalog)
         warnings += odd
@@ -81,7 +85,7 @@ def _without_twins(blocks: Sequence[Block], errors: list[Diagnostic]) -> list[Bl
     for block in blocks:
         twin = first.setdefault((block.role, block.name, block.version), block)
         # Our own engines come last; an unchanged copy of one in a user's include folder is no contradiction.
-        is_copy = block.folder.is_relative_to(BUILT_IN) and code_digest(twin) == code_digest(block)
+        is_copy = twin is not block and block.folder.is_relative_to(BUILT_IN) and _same_code(twin, block)
         if twin is not block and not is_copy:
             message = f"{block.role} {block.tag} is in {twin.folder} too. Raise one's version or rename it."
             errors.append(Diagnostic(block.folder / "manifest.json", "$.name", message))
@@ -89,10 +93,23 @@ def _without_twins(blocks: Sequence[Block], errors: list[Diagnostic]) -> list[Bl
     return sorted(first.values(), key=lambda block: (order.index(block.role), block.name, block.version))
 
 
-def _files(include: Sequence[Path], rooms: Sequence[str], name: str) -> Iterator[Path]:
+def _same_code(one: Block, other: Block) -> bool:
+    try:
+        return code_digest(one) == code_digest(other)
+    except OSError:
+        return False  # What cannot be read is no copy that we know.
+
+
+def _files(include: Sequence[Path], rooms: Sequence[str], name: str, errors: list[Diagnostic]) -> Iterator[Path]:
+    """The files of that name, in order of path; folders that cannot be read are noted in `errors`."""
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            errors.append(Diagnostic(Path(error.filename, name), "$", f"cannot be looked for: {error.strerror}."))
+
     for folder in include:
         for room in rooms:
-            for parent, folders, files in os.walk(folder / room):
+            for parent, folders, files in os.walk(folder / room, onerror=note):
                 folders[:] = sorted(f for f in folders if f not in ("app", "test") and not f.startswith("."))
                 if name in files:
                     yield Path(parent, name)

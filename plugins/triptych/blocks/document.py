@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from triptych.blocks.json_file import Keys, read_object
 from triptych.blocks.model import Diagnostic
 from triptych.schemas.diagnostics import Json, dotted, located_errors, nearest_or_all, unknown_keys
 from triptych.schemas.files import Kind, own_schema, own_validator
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-Keys = tuple[str | int, ...]
 
 
 @dataclass
@@ -52,40 +51,27 @@ def read_document(
     data, errors = read_object(path)
     document = Document(path, errors=errors)
     if not errors:
-        document.data = prepare(_respelled(data, own_schema(kind), (), document.spelled))
+        document.data = prepare(_respelled(data, own_schema(kind), (), document))
         for keys, message in located_errors(document.data, own_validator(kind)):
             document.error(message, *keys)
         _warn_of_unknown(document, document.data, own_schema(kind), ())
     return document
 
 
-def read_object(path: Path) -> tuple[dict[str, Any], list[Diagnostic]]:
-    """The JSON object in a file, or an empty one and what is wrong with it."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        return {}, [Diagnostic(path, f"line {error.lineno}, column {error.colno}", f"is no JSON: {error.msg}.")]
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, [Diagnostic(path, "$", f"cannot be read: {error}.")]
-    if not isinstance(data, dict):
-        return {}, [Diagnostic(path, "$", "must be a JSON object ({...}).")]
-    return data, []
-
-
-def _respelled(
-    data: Mapping[str, Any], schema: Mapping[str, Any], keys: Keys, spelled: dict[Keys, str]
-) -> dict[str, Any]:
+def _respelled(data: Mapping[str, Any], schema: Mapping[str, Any], keys: Keys, document: Document) -> dict[str, Any]:
     """Keys of ours in our spelling, down to objects whose keys the schema does not list: those are the user's."""
     made: dict[str, Any] = {}
     for given, value in data.items():
         if value is None:
             continue
         key = _WORD_START.sub("_", given).lower()
+        if key in made:
+            document.error(f"is there twice, also as {given!r}: keep one.", *keys, key)
         if key != given:
-            spelled[*keys, key] = given
+            document.spelled[*keys, key] = given
         inner = schema.get("properties", {}).get(key, {})
         is_ours = isinstance(value, dict) and "properties" in inner
-        made[key] = _respelled(value, inner, (*keys, key), spelled) if is_ours else value
+        made[key] = _respelled(value, inner, (*keys, key), document) if is_ours else value
     return made
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks.document import Document, read_document, read_object
+from triptych.blocks.document import Document, read_document
+from triptych.blocks.json_file import read_object
 from triptych.blocks.model import Block, Diagnostic, Platform, Role
 from triptych.schemas.files import Kind
+
+_SHOWN = 200
+"""Characters of an entrypoint in a message."""
 
 
 def read_block(path: Path) -> tuple[Block | None, list[Diagnostic], list[Diagnostic]]:
@@ -73,17 +78,38 @@ def _check_entrypoint(document: Document) -> None:
     if not isinstance(entrypoint, str):
         return  # The schema's own error says so.
     code = document.path.parent / "app"
-    target = (code / entrypoint).resolve()
-    if not target.is_relative_to(code.resolve()):
-        document.error(f"{entrypoint!r} leads out of {code}; name a file inside it.", "entrypoint")
-    elif not target.is_file():
-        document.error(f"{code / entrypoint} does not exist; write it, or name the right file.", "entrypoint")
+    try:
+        target = (code / entrypoint).resolve(strict=True)
+        is_inside, is_file = target.is_relative_to(code.resolve()), target.is_file()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead round in a circle.
+        is_missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        is_inside, is_file = _leads_inside(entrypoint), False
+        reason = "does not exist; write it, or name the right file" if is_missing else f"cannot be read: {_why(error)}"
+    else:
+        reason = "is no file; name the script"
+    if not is_inside:
+        document.error(f"{_cut(entrypoint)!r} leads out of {code}; name a file inside it.", "entrypoint")
+    elif not is_file:
+        document.error(f"{code / _cut(entrypoint)} {reason}.", "entrypoint")
+
+
+def _leads_inside(entrypoint: str) -> bool:
+    """By its text alone, where nothing is there to be followed."""
+    return Path(os.path.normpath(Path("app", entrypoint))).parts[:1] == ("app",)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _parameters(document: Document) -> dict[str, Any]:
     """What schema.json beside the manifest says of the parameters; any object where there is none."""
     path = document.path.parent / "schema.json"
-    if not path.exists():
+    if not os.path.lexists(path):
         return {"type": "object"}
     schema, errors = read_object(path)
     document.errors += errors

@@ -34,6 +34,7 @@ def _manifest(**changes: Any) -> str:
         ('{"name": "tried",\n  oops}', "line 2, column 3", "no JSON"),
         (_manifest(version="one"), "$.version", "major.minor"),
         (_manifest(name="no spaces"), "$.name", "letters"),
+        (_manifest(name="tried\n"), "$.name", "letters"),
         (_manifest(platform_config={}), "$.platform_config.container", "is missing"),
         (_manifest(platformConfig={"container": "x", "registryPassword": "p"}), "registryPassword", "connections add"),
         (_manifest(entrypoint="../../x"), "$.entrypoint", "leads out"),
