@@ -8,9 +8,11 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from triptych.schemas.judging import MOST_STEPS, EndlessError, counted_steps, validator
+from triptych.schemas.patterns import matches
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -54,10 +56,19 @@ def schema_errors(value: Json, schema: Mapping[str, Any], root: str = "") -> lis
 
 
 def located_errors(value: Json, by: Validator) -> list[tuple[Path, str]]:
-    """(path, sentence) of each error that a jsonschema validator finds, in order of path."""
-    found = sorted(
-        cast("Iterable[Violation]", by.iter_errors(value)), key=lambda error: list(map(str, error.absolute_path))
-    )
+    """(path, sentence) of each error that a jsonschema validator finds, in order of path; it ends, with any schema."""
+    from referencing.exceptions import Unresolvable
+
+    try:
+        with counted_steps():
+            found = sorted(
+                cast("Iterable[Violation]", by.iter_errors(value)),
+                key=lambda error: list(map(str, error.absolute_path)),
+            )
+    except (EndlessError, RecursionError):
+        return [((), f"cannot be judged by its schema, which takes more than {MOST_STEPS:,} steps: make it simpler.")]
+    except Unresolvable as error:
+        return [((), f"cannot be judged by its schema: its $ref {error.ref!r} leads nowhere. None is fetched.")]
     # All that lacks in one object, or is too much in it, comes once for each.
     return list(dict.fromkeys(each for error in found for each in _sentences(error)))
 
@@ -65,18 +76,6 @@ def located_errors(value: Json, by: Validator) -> list[tuple[Path, str]]:
 def dotted(root: str, path: Path) -> str:
     """A path as messages write it: `$` and `("a", 0)` -> `$.a.0`; without a root `a.0`."""
     return ".".join([*([root] if root else []), *map(str, path)])
-
-
-def validator(schema: Mapping[str, Any]) -> Validator:
-    """jsonschema's validator of the draft that the schema names, by default 2020-12."""
-    return draft_of(schema)(schema)
-
-
-def draft_of(schema: Mapping[str, Any]) -> type[Validator]:
-    """jsonschema's validator class for the draft that the schema names, by default 2020-12."""
-    from jsonschema.validators import Draft202012Validator, validator_for
-
-    return validator_for(schema, Draft202012Validator)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
@@ -125,14 +124,13 @@ def _sentences(error: Violation) -> Iterable[tuple[Path, str]]:
     elif error.validator in SENTENCES:
         yield path, f"{SENTENCES[error.validator](error)}, and is {_shown(error.instance)}."
     else:
-        yield path, f"{error.message}."
+        yield path, f"{_cut(error.message)}."
 
 
 def unknown_keys(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """The keys of an object that its schema names neither in `properties` nor by a pattern, in the object's order."""
-    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
-    known = schema.get("properties", {})
-    return [key for key in value if key not in known and not any(pattern.search(key) for pattern in patterns)]
+    patterns, known = schema.get("patternProperties", {}), schema.get("properties", {})
+    return [key for key in value if key not in known and not any(matches(pattern, key) for pattern in patterns)]
 
 
 def _nearest(error: Violation) -> list[Violation] | None:
@@ -175,10 +173,15 @@ SENTENCES: Mapping[str, Callable[[Violation], str]] = {
     "exclusiveMinimum": lambda error: f"must be above {error.validator_value}",
     "exclusiveMaximum": lambda error: f"must be below {error.validator_value}",
     "minLength": lambda error: f"must have at least {error.validator_value} character(s)",
+    "maxLength": lambda error: f"must have at most {error.validator_value} character(s)",
+    "pattern": lambda error: f"must match the pattern {_cut(error.validator_value)}",
     "minItems": lambda error: f"must have at least {error.validator_value} item(s)",
 }
 
 
 def _shown(value: Json) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+    return _cut(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARACTERS)
+
+
+def _cut(text: str, most: int = 4 * SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

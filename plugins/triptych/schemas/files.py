@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from triptych.schemas.diagnostics import draft_of
+from triptych.schemas.judging import draft_of
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -40,8 +41,20 @@ def own_schema(kind: Kind) -> Mapping[str, Any]:
 @cache
 def own_validator(kind: Kind) -> Validator:
     """jsonschema's validator of it; a template's schema refers to that of jobs."""
+    from jsonschema.validators import extend
     from referencing import Registry, Resource
 
     files = [(each.file_name, Resource.from_contents(own_schema(each))) for each in Kind]
     schema = own_schema(kind)
-    return draft_of(schema)(schema, registry=Registry().with_resources(files))
+    judge: type[Validator] = extend(draft_of(schema), {"pattern": _pattern})  # type: ignore[no-untyped-call]  # Not in its stub.
+    return judge(schema, registry=Registry().with_resources(files))
+
+
+def _pattern(judge: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
+    """By `re`, which is at hand, as patterns of ours are simple. Its `$` lets a newline through, unlike JSON's."""
+    from jsonschema import ValidationError
+
+    if judge.is_type(instance, "string"):
+        has_newline = pattern.endswith("$") and instance.endswith("\n")
+        if has_newline or not re.search(pattern, instance):
+            yield ValidationError(f"does not match {pattern!r}")

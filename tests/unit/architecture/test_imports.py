@@ -25,6 +25,7 @@ HEAVY = (
     "google",
     "httpx",
     "jsonschema",
+    "jsonschema_rs",
     "numpy",
     "pandas",
     "PIL",

@@ -48,7 +48,7 @@ GOOD = {"column": "at"}
         ({**GOOD, "share": 0}, ["p.share: must be above 0, and is 0."]),
         ({**GOOD, "share": 1.0}, ["p.share: must be below 1, and is 1.0."]),
         ({**GOOD, "unit": "dai"}, ['p.unit: must be one of "day", "hours", and is "dai".']),
-        ({**GOOD, "name": "A"}, ["p.name: 'A' does not match '^[a-z]+$'."]),
+        ({**GOOD, "name": "A"}, ['p.name: must match the pattern ^[a-z]+$, and is "A".']),
         ({**GOOD, "from": 5}, ["p.from: must be null, text, an object {...} or a list [...], and is 5."]),
         ({**GOOD, "from": {"url": "x"}}, ["p.from.uri: is missing.", "p.from.url: is unknown. Did you mean 'uri'?"]),
         ({**GOOD, "from": [{"uri": "x"}, {"uri": 1}]}, ["p.from.1.uri: must be text, and is 1."]),

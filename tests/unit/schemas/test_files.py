@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from triptych.schemas.diagnostics import draft_of
 from triptych.schemas.files import FOLDER, Kind, own_schema, own_validator
+from triptych.schemas.judging import draft_of
 from triptych.settings import PROJECT
 
 INCLUDE = PROJECT / "include"

@@ -19,7 +19,6 @@ EXTRAS = {
     "duckdb": "tables",
     "identify": "documents",
     "isal": "genomics",
-    "jsonschema_rs": "tables",
     "markdown_it": "documents",
     "msgspec": "tables",
     "orjson": "tables",
