@@ -128,7 +128,7 @@ class DockerSession:
         shown = f"its limit of {limit:g} GiB" if limit else "the machine's memory"
         return (
             f"ran out of memory: it went beyond {shown} (exit code {code}). Raise "
-            f"device_requests.min_memory in its manifest, or make chunks smaller.{output.tail()}"
+            f"device_requirements.min_memory in its manifest, or make chunks smaller.{output.tail()}"
         )
 
 
