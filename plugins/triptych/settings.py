@@ -43,13 +43,15 @@ OPTIONS = (
     Option(
         "cache",
         "",
-        "Local folder: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR; default: beside `scratch`.",
+        "Local folder of the worker's own, mode 0700: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR; "
+        "default: beside `scratch`.",
     ),
     Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
     Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
     Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
     Option("network", "none", "Network of app containers: `none`, `bridge` or a named one."),
+    Option("root_images", "", "Repositories of images, separated by commas, whose containers may run as root."),
     Option("pids_limit", "512", "Most processes in one container."),
     Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
     Option("retries", "2", "Tries after the first for failures that a retry can help."),
@@ -84,6 +86,7 @@ class Settings:
     docker_url: str
     docker_files: str
     network: str
+    root_images: tuple[str, ...]
     pids_limit: int
     pool: str
     retries: int
@@ -123,6 +126,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
         docker_files=files,
         network=text["network"],
+        root_images=_names(text["root_images"]),
         pids_limit=_positive(text, "pids_limit"),
         pool=text["pool"],
         retries=_positive(text, "retries", least=0),
@@ -172,6 +176,11 @@ def _config_file() -> Mapping[str, str]:
 
 def _folders(text: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser().absolute() for part in text.split(":") if part)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """`a, b` -> `("a", "b")`."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _one_of(text: Mapping[str, str], key: str, known: Sequence[str]) -> str:

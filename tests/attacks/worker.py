@@ -88,6 +88,7 @@ class Worker:
         self,
         script: str,
         *options: str,
+        name: str = "",
         source: str = "one\n",
         entrypoint: str = "main.py",
         manifest: Mapping[str, Any] | None = None,
@@ -97,7 +98,7 @@ class Worker:
 
         One chunk per line, all in one pack, unless the template has another partitioner. The workspace is kept.
         """
-        name = f"attack-{secrets.token_hex(4)}"
+        name = name or f"attack-{secrets.token_hex(4)}"
         asked = {"partitioner": "rows", "params": {"partitioner": {"items_per_chunk": 1}}, **(template or {})}
         write_app(self.home / "include", script, name=name, entrypoint=entrypoint, manifest=manifest, template=asked)
         text, output = self.home / f"{name}.txt", self.home / "out" / name

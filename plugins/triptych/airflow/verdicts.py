@@ -53,7 +53,7 @@ class Verdicts:
         if self._seen == self._known:
             return
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self._path.parent, prefix=".verdicts-", delete=False) as out:
                 json.dump(sorted(self._seen), out)
             Path(out.name).replace(self._path)

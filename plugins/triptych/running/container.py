@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from triptych.settings import Settings
 if TYPE_CHECKING:
     from docker import APIClient
 
-NOBODY = "65534:65534"
 _log = harmless_logger(__name__)
 GIB = 2**30
 
@@ -95,7 +93,14 @@ class Container:
 
 
 def create_container(
-    client: APIClient, spec: RunSpec, settings: Settings, image: str, command: Sequence[str], mounts: Sequence[Mount]
+    client: APIClient,
+    spec: RunSpec,
+    settings: Settings,
+    image: str,
+    command: Sequence[str],
+    mounts: Sequence[Mount],
+    *,
+    user: str,
 ) -> str:
     """The id of a new container that will run `command`, without the image's own entrypoint, rights or network.
 
@@ -106,7 +111,7 @@ def create_container(
         image=image,
         entrypoint=list(command),
         command=[],
-        user=_user(client, image),
+        user=user,
         environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
         stdin_open=True,
         labels={**spec.labels, **expiry_label(client, spec.longest_s)},
@@ -134,14 +139,6 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         "pids_limit": most_processes,
         **limits,
     }
-
-
-def _user(client: APIClient, image: str) -> str | None:
-    """The worker's own user; under root the image's, or nobody where the image names none."""
-    if os.getuid():
-        return f"{os.getuid()}:{os.getgid()}"
-    own = client.inspect_image(image)["Config"].get("User")
-    return None if own else NOBODY
 
 
 def gpu_request(gpu: int | tuple[str, ...]) -> DeviceRequest:

@@ -17,6 +17,7 @@ from triptych.running.images import answering, connected, frozen_image, known_im
 from triptych.running.lines import LineLog
 from triptych.running.loop import REFUSED, Loop
 from triptych.running.reaper import reap
+from triptych.running.rights.private_folders import strip_setuid
 from triptych.running.sharing import WORK
 from triptych.running.spec import ContainerEndedError, RunSpec, Session, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
@@ -40,6 +41,7 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
             yield session
         finally:
             session.close()
+            strip_setuid(spec.cache.own)
 
 
 def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:

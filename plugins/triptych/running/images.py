@@ -104,13 +104,13 @@ def frozen_image(client: APIClient, block: Block, digest: str) -> str:
 def _digest(image: Mapping[str, Any], block: Block) -> str:
     """The digest in the registry that the block names; where there are only others', the first; else the id."""
     known = [str(digest) for digest in image.get("RepoDigests") or ()]
-    own = _repository(str(block.image))
-    return next((digest for digest in known if _repository(digest) == own), known[0] if known else str(image["Id"]))
+    own = repository(str(block.image))
+    return next((digest for digest in known if repository(digest) == own), known[0] if known else str(image["Id"]))
 
 
-def _repository(image: str) -> str:
+def repository(image: str) -> str:
     """`python:3.11` -> `docker.io/library/python`: as Docker reads names that do not begin with a registry."""
-    name, _ = parse_repository_tag(image)
+    name, _ = parse_repository_tag(image.partition("@")[0])
     registry, path = resolve_repository_name(name)
     return f"{registry}/{path if '/' in path or registry != INDEX_NAME else f'library/{path}'}"
 

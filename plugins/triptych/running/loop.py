@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,14 @@ from triptych.errors import ContainerError
 from triptych.running.container import Container, create_container
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog, MarkedLines
+from triptych.running.rights.users import container_user
 from triptych.running.sharing import CODE, OURS, WORK, Sharing, create_sharing
 from triptych.running.spec import RunSpec, Unit
 from triptych.settings import Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
+    from docker.types import Mount
 
 REFUSED = 113
 """The loop's exit code, before any unit, when it cannot work in this image; it has said why."""
@@ -67,10 +68,13 @@ class Loop:
     def started(cls, client: APIClient, spec: RunSpec, settings: Settings, image: str) -> Loop:
         """In a new container of the image; ContainerError when the engine refuses."""
         block = spec.block
-        spec.work.chmod(0o755)  # The container's user is another.
         script = ["/bin/sh", f"{OURS}/loop.sh", *command(block, str(CODE), str(OURS))]
         try:
-            create = partial(create_container, client, spec, settings, image, script)
+
+            def create(mounts: list[Mount], has_mounts: bool) -> str:
+                user = container_user(client, image, block, settings, has_mounts=has_mounts)
+                return create_container(client, spec, settings, image, script, mounts, user=user)
+
             container_id, sharing = create_sharing(client, spec, settings, create)
             container = Container.started(client, container_id, lambda: sharing.fill(container_id))
         except APIError as error:

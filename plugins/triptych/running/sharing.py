@@ -15,6 +15,7 @@ from triptych.harmless import harmless_logger
 from triptych.running.archive import get_folder, put_folder
 from triptych.running.interpreter import LAUNCHER
 from triptych.running.result_files import ResultLimits
+from triptych.running.rights.users import needs_copies
 from triptych.running.spec import RunSpec, Unit
 from triptych.settings import Settings
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 INSIDE = PurePosixPath("/triptych")
 WORK, CODE, OURS = INSIDE / "work", INSIDE / "app", INSIDE / "launcher"
 SHARED_CACHE, OWN_CACHE = INSIDE / "shared", INSIDE / "cache"
-# What engines say of a path that is not on their host: Docker Engine, Docker Desktop.
-_NOT_SHARED = ("source path does not exist", "mounts denied")
+# What engines say of a path that is not on their host, or that a rootless one may not enter: Docker Engine, Desktop.
+_NOT_SHARED = ("source path does not exist", "mounts denied", "permission denied")
 _CACHES = shutil.ignore_patterns("__pycache__")
 _log = harmless_logger(__name__)
 
@@ -50,24 +51,26 @@ class Sharing(Protocol):
 
 
 def create_sharing(
-    client: APIClient, spec: RunSpec, settings: Settings, create: Callable[[list[Mount]], str]
+    client: APIClient, spec: RunSpec, settings: Settings, create: Callable[[list[Mount], bool], str]
 ) -> tuple[str, Sharing]:
     """Create the container in the way that is configured, or that works; returns its id and the way.
+
+    `create` is told what to mount, and whether these are our own folders.
 
     The attempt's folder has a random name: when the engine can mount it, it is ours. Raises the engine's APIError.
     """
     archives = Archives(client, spec, ResultLimits.of(settings))
-    if settings.docker_files == "archive" or settings.docker_url in _archives_only:
-        return create(archives.mounts()), archives
+    if settings.docker_files == "archive" or settings.docker_url in _archives_only or needs_copies(client, settings):
+        return create(archives.mounts(), False), archives
     binds = Binds(spec)
     try:
-        return create(binds.mounts()), binds
+        return create(binds.mounts(), True), binds
     except APIError as error:
         if settings.docker_files == "bind" or not any(text in str(error).lower() for text in _NOT_SHARED):
             raise
     _log.info("The engine at %s does not share our files: they are copied in and out.", settings.docker_url)
     _archives_only.add(settings.docker_url)
-    return create(archives.mounts()), archives
+    return create(archives.mounts(), False), archives
 
 
 class Binds:

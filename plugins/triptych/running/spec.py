@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from triptych.blocks import Block, Role
 from triptych.errors import ChunkError, StorageError
+from triptych.running.rights.private_folders import make_private
 from triptych.running.stop import Stop
 from triptych.storage import Writer
 
@@ -30,9 +31,13 @@ class Cache:
 
     @classmethod
     def of(cls, root: Path, block: Block) -> Cache:
-        """The folders below the configured one, made when they are missing; StorageError where that cannot be."""
+        """The folders below the configured one, which is the worker's alone; made when they are missing.
+
+        StorageError where that cannot be; ConfigError where `root` is, or may be, another user's, too.
+        """
         cache = cls(root / "shared", root / "apps" / block.name)
         try:
+            make_private(root)
             cache.shared.mkdir(parents=True, exist_ok=True)
             cache.own.mkdir(parents=True, exist_ok=True)
             if os.getuid() == 0:

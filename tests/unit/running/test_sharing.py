@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,11 +39,12 @@ def _settings(files: str) -> Settings:
     return read_settings({"docker_files": files, "docker_url": next(_urls)})
 
 
-def _engine(refusal: str = "") -> tuple[list[list[Mount]], Callable[[list[Mount]], str]]:
+def _engine(refusal: str = "") -> tuple[list[list[Mount]], Callable[[list[Mount], bool], str]]:
     """What containers were created with, and how to create one; `refusal` is said to every bind mount."""
     created: list[list[Mount]] = []
 
-    def create(mounts: list[Mount]) -> str:
+    def create(mounts: list[Mount], has_mounts: bool) -> str:
+        assert has_mounts == any(mount["Type"] == "bind" for mount in mounts)
         if refusal and any(mount["Type"] == "bind" for mount in mounts):
             raise APIError(refusal)
         created.append(mounts)
@@ -92,5 +94,5 @@ def test_bind_and_archive_are_not_guessed(spec: RunSpec) -> None:
 
 
 def _none() -> Any:
-    """A client that is not asked: creating is a function of the caller's."""
-    return None
+    """A client of an engine that maps no users: creating is a function of the caller's."""
+    return SimpleNamespace(info=dict)

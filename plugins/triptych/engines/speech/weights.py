@@ -70,7 +70,8 @@ def fetched_model(pinned: str, settings: Settings) -> Path:
         raise ConfigError(msg)
     uri, sha256 = match["uri"], match["sha256"]
     models = settings.cache / "models"
-    models.mkdir(parents=True, exist_ok=True)
+    settings.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    models.mkdir(exist_ok=True)
     folder = models / sha256
     with _locked(models / f"{sha256}.lock"):
         if not folder.exists():
