@@ -5,6 +5,8 @@ A connection that is missing, and Airflow itself where it is not installed, are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from triptych.blocks import Block
@@ -61,6 +63,32 @@ def s3_client(conn_id: str | None) -> Any:
     # As the hook's own `get_conn`, but for the configuration: what the connection says of it comes last.
     config = Config(max_pool_connections=S3_CONNECTIONS).merge(hook.config)
     return hook.get_client_type(region_name=hook.region_name, config=config)
+
+
+def gcs_client(conn_id: str | None) -> Any:
+    """google.cloud.storage's client by Airflow's own hook, over this connection, or the environment's credentials.
+
+    STORAGE_EMULATOR_HOST names another endpoint, as it does for the hook. StorageAccessError when the connection is
+    missing, and when no credentials can be made of it. ModuleNotFoundError without Google's provider.
+    """
+    from google.cloud.storage import Client
+
+    if conn_id is None:
+        label = "The environment"
+        make: Callable[[], Any] = partial(Client, project=None)
+    else:
+        from airflow.providers.google.cloud.hooks.gcs import GCSHook
+
+        label = f"The connection {conn_id!r} of a store"
+        _connection(conn_id, label, "--conn-type google_cloud_platform ...", StorageAccessError)
+        make = GCSHook(gcp_conn_id=conn_id).get_conn
+    try:
+        return make()
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # Of a key file that is not there, is no JSON, lacks a field; whatever a key may lack.
+        msg = f"{label} has no credentials that Google's client can use: {error}"
+        raise StorageAccessError(msg) from error
 
 
 def _login(connection: Connection) -> tuple[str, str]:

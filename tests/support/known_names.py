@@ -51,6 +51,9 @@ WORDS = {
     "false": "JSON",
     "true": "JSON",
     "hostname": "the command",
+    "google_cloud_platform": "a type of Airflow's connections",
+    "quota_project_id": "what a connection of that type may say",
+    "STORAGE_EMULATOR_HOST": "a variable of Google's client",
 }
 """Words in backticks that no rule finds, each with what it is."""
 OPTIONS_OF_OTHERS = {"--decrypt": "qpdf's", "--force-reinstall": "pip's"}

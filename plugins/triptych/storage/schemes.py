@@ -28,9 +28,15 @@ def _s3_store(conn_id: str | None, settings: Settings) -> Store:
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
 
 
-EXTRAS = {"s3": "s3"}
+def _gcs_store(conn_id: str | None, settings: Settings) -> Store:
+    from triptych.storage.gcs import connect
+
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
+
+
+EXTRAS = {"gs": "gcs", "s3": "s3"}
 """Which of our extras installs what a scheme needs."""
-FACTORIES: Mapping[str, StoreFactory] = MappingProxyType({"file": _file_store, "s3": _s3_store})
+FACTORIES: Mapping[str, StoreFactory] = MappingProxyType({"file": _file_store, "gs": _gcs_store, "s3": _s3_store})
 """The schemes that URIs may have."""
 
 

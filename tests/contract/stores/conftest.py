@@ -1,4 +1,4 @@
-"""Two S3 servers, each as an Airflow connection with a bucket `tests`."""
+"""Two S3 servers and one of Google's kind, each as an Airflow connection with a bucket `tests`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.places import BUCKET, PART_MIB, Place
-from tests.support.servers import Server, moto_server
+from tests.support.google_rules import GoogleRules, google_rules
+from tests.support.places import BUCKET, GCS_BUCKET, PART_MIB, Place
+from tests.support.servers import GCS_CONNECTION, Server, fake_gcs_server, moto_server
 from triptych.settings import read_settings
 from triptych.storage import Stores
 
@@ -32,6 +33,20 @@ def s3_seaweed(airflow_home: None, store: Server) -> Iterator[str]:
     yield from _connection("triptych_seaweed", store.connection)
 
 
+@pytest.fixture(scope="session")
+def gcs_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleRules]:
+    with fake_gcs_server(tmp_path_factory.mktemp("gcs")) as server, google_rules(server.endpoint) as rules:
+        yield rules
+
+
+@pytest.fixture(scope="session")
+def gcs(airflow_home: None, gcs_rules: GoogleRules) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", gcs_rules.endpoint)
+        patch.setenv("AIRFLOW_CONN_TRIPTYCH_GCS", GCS_CONNECTION)
+        yield "triptych_gcs"
+
+
 def _connection(conn_id: str, value: str) -> Iterator[str]:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
@@ -41,7 +56,7 @@ def _connection(conn_id: str, value: str) -> Iterator[str]:
         yield conn_id
 
 
-@pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])
+@pytest.fixture(params=["file", "s3_moto", "s3_seaweed", "gcs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     folder = tmp_path / "a place"
     folder.mkdir()
@@ -50,4 +65,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
         return Place(Stores(settings).open("file:///"), f"{folder.as_uri()}/")
     conn_id: str = request.getfixturevalue(request.param)
     # The folder's path is of this test alone, so tests can share a bucket.
-    return Place(Stores(settings).open(BUCKET, conn_id), f"{BUCKET}{folder.as_uri().removeprefix('file://')}/")
+    bucket = GCS_BUCKET if request.param == "gcs" else BUCKET
+    return Place(Stores(settings).open(bucket, conn_id), f"{bucket}{folder.as_uri().removeprefix('file://')}/")

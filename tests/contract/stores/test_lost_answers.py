@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
+from tests.support.google_rules import GoogleRules
 from tests.support.losing_proxy import LosingProxy, Loss, losing_proxy
 from tests.support.pack_logs import planned, tried
-from tests.support.servers import Server, s3_connection
+from tests.support.places import BUCKET, GCS_BUCKET
+from tests.support.servers import GCS_CONNECTION, Server, s3_connection
 from triptych.jobs.pack_log import PackLog
 from triptych.jobs.plan import PlanRef, put_plan, read_plan
 from triptych.jobs.workspace import Workspace
@@ -19,22 +22,48 @@ from triptych.storage import Stores
 CLIENT_ATTEMPTS = 3
 
 
+@dataclass(frozen=True)
+class Losing:
+    """A workspace, and the proxy before its store."""
+
+    proxy: LosingProxy
+    workspace: Workspace
+
+
 @pytest.fixture(params=["reset", "500"])
-def proxy(request: pytest.FixtureRequest, s3_seaweed: str, store: Server) -> Iterator[LosingProxy]:
-    """Before SeaweedFS; the first answer to each put of a plan and of an entry is lost."""
-    loss: Loss = request.param
+def loss(request: pytest.FixtureRequest) -> Loss:
+    found: Loss = request.param
+    return found
+
+
+@pytest.fixture(params=["s3", "gcs"])
+def losing(request: pytest.FixtureRequest, loss: Loss, monkeypatch: pytest.MonkeyPatch) -> Iterator[Losing]:
+    """Before SeaweedFS, and Google's; the first answer to each put of a plan and of an entry is lost."""
 
     def loses(asked: str) -> bool:
-        return asked.startswith("PUT") and ("/commits/" in asked or "/plans/" in asked)
+        # Google's puts have the name in their body.
+        is_ours = "/commits/" in asked or "/plans/" in asked or "ifGenerationMatch=0" in asked
+        return is_ours and asked.startswith(("PUT", "POST"))
 
-    with losing_proxy(store.endpoint, loses, loss) as made:
-        yield made
+    upstream: Server | GoogleRules = request.getfixturevalue("store" if request.param == "s3" else "gcs_rules")
+    request.getfixturevalue("s3_seaweed" if request.param == "s3" else "gcs")
+    with losing_proxy(upstream.endpoint, loses, loss) as proxy:
+        monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_LOSING", s3_connection(proxy.endpoint, attempts=CLIENT_ATTEMPTS))
+        if request.param == "gcs":
+            monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_LOSING", GCS_CONNECTION)
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        root = f"{BUCKET if request.param == 's3' else GCS_BUCKET}/{uuid.uuid4()}"
+        yield Losing(proxy, Workspace(Stores(read_settings({})).open(root, "triptych_losing"), root))
 
 
 @pytest.fixture
-def workspace(proxy: LosingProxy, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_LOSING", s3_connection(proxy.endpoint, attempts=CLIENT_ATTEMPTS))
-    return Workspace(Stores(read_settings({})).open("s3://tests/w", "triptych_losing"), f"s3://tests/{uuid.uuid4()}")
+def proxy(losing: Losing) -> LosingProxy:
+    return losing.proxy
+
+
+@pytest.fixture
+def workspace(losing: Losing) -> Workspace:
+    return losing.workspace
 
 
 def test_an_entry_whose_answer_was_lost_counts_once(workspace: Workspace, proxy: LosingProxy) -> None:

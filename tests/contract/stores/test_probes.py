@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from tests.support.places import BUCKET, GCS_BUCKET
 from tests.support.servers import Server, s3_connection
 from triptych.connections import s3_client
 from triptych.errors import ConfigError, ObjectNotFoundError, StorageAccessError, StorageError
@@ -30,12 +31,13 @@ class Place:
     root: str
 
 
-@pytest.fixture(params=["file", "s3_moto", "s3_seaweed"])
+@pytest.fixture(params=["file", "s3_moto", "s3_seaweed", "gcs"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "file":
         return Place(FileStore([tmp_path]), f"{tmp_path.as_uri()}/")
     conn_id: str = request.getfixturevalue(request.param)
-    return Place(Stores(read_settings({})).open("s3://tests/", conn_id), f"s3://tests{tmp_path}/")
+    bucket = GCS_BUCKET if request.param == "gcs" else BUCKET
+    return Place(Stores(read_settings({})).open(bucket, conn_id), f"{bucket}{tmp_path}/")
 
 
 def test_a_folder_that_can_be_written_to_is_as_it_was(place: Place, tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.support.google_rules import GoogleRules
 from tests.support.losing_proxy import Loss, losing_proxy
 from tests.support.mortal import Killed, mortal
 from tests.support.outputs import newest_listing
-from tests.support.places import BUCKET, MIB, PART_MIB, Place
+from tests.support.places import BUCKET, GCS_BUCKET, MIB, PART_MIB, Place
 from tests.support.servers import Server, s3_connection
 from triptych.engines import Output
 from triptych.errors import DestinationError, EngineError, StorageError
@@ -367,7 +368,7 @@ def _publish_after(run: Run, event: Callable[[], object]) -> None:
         run.attempt()
 
 
-@pytest.mark.parametrize("place", ["file", "s3_seaweed"], indirect=True)
+@pytest.mark.parametrize("place", ["file", "s3_seaweed", "gcs"], indirect=True)
 def test_an_output_whose_staged_bytes_are_gone_is_made_again(run: Run) -> None:
     def lose() -> None:
         for making in run.records.makings():
@@ -452,6 +453,30 @@ def test_every_answer_may_be_lost_once(
     assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
     assert [asked for asked in proxy.lost if "POST" in asked and "uploadId=" in asked]
     there = Stores(read_settings({})).open(BUCKET, s3_seaweed)
+    assert_whole(
+        dataclasses.replace(run, place=Place(there, run.place.root)), {**FILES, "new": LARGE[::-1], "a.txt": b"more"}
+    )
+
+
+@pytest.mark.parametrize("loss", ["reset", "500"])
+def test_every_answer_of_googles_may_be_lost_once(
+    gcs: str, gcs_rules: GoogleRules, loss: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The client asks again, and goes on in a session from what is kept."""
+
+    def loses(asked: str) -> bool:
+        return asked.startswith(("PUT", "POST", "DELETE"))
+
+    there = Stores(read_settings({})).open(GCS_BUCKET, gcs)
+    with losing_proxy(gcs_rules.endpoint, loses, loss) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
+        losing = Stores(read_settings({"part_mib": str(PART_MIB)})).open(GCS_BUCKET, gcs)
+        run = Run(Place(losing, f"{GCS_BUCKET}/{tmp_path.name}/"))
+        assert run.attempt() == "made"
+        assert run.attempt({**FILES, "new": LARGE[::-1], "a.txt": b"more"}, MORE) == "made"
+    assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
+    assert [asked for asked in proxy.lost if "/rewriteTo/" in asked]
+    assert [asked for asked in proxy.lost if "upload_id=" in asked]
     assert_whole(
         dataclasses.replace(run, place=Place(there, run.place.root)), {**FILES, "new": LARGE[::-1], "a.txt": b"more"}
     )

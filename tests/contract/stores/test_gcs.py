@@ -1,0 +1,377 @@
+"""What is Google Cloud Storage's alone: sessions, conditions on rewrites, checksums, credentials."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.support.forwarding import Forwarding, serving
+from tests.support.google_rules import GoogleRules
+from tests.support.places import GCS_BUCKET, MIB, PART_MIB
+from tests.support.servers import fake_gcs_server
+from triptych.connections import gcs_client
+from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.settings import PROJECT, read_settings
+from triptych.storage import Store, Stores
+
+DATA = random.Random(14).randbytes(12 * MIB)
+SETTINGS = read_settings({"part_mib": str(PART_MIB)})
+
+
+@pytest.fixture
+def store(gcs: str) -> Store:
+    return Stores(SETTINGS).open(GCS_BUCKET, gcs)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    return f"{GCS_BUCKET}/{tmp_path.name}/"
+
+
+@pytest.fixture
+def asked(gcs_rules: GoogleRules) -> list[str]:
+    """What is asked of the server from here on."""
+    gcs_rules.asked.clear()
+    gcs_rules.sessions.clear()
+    return gcs_rules.asked
+
+
+def _fail_after(store: Store, uri: str, data: bytes) -> None:
+    with store.writer(uri) as out:
+        out.write(data)
+        raise ZeroDivisionError
+
+
+def test_of_64_racers_one_creates(store: Store, root: str) -> None:
+    barrier = Barrier(64)
+
+    def race(number: int) -> bool:
+        barrier.wait()
+        return store.put_if_absent(f"{root}1.json", b"%d" % number)
+
+    with ThreadPoolExecutor(64) as pool:
+        created = list(pool.map(race, range(64)))
+    assert created.count(True) == 1
+    assert store.read(f"{root}1.json") == b"%d" % created.index(True)
+
+
+def test_an_upload_that_fails_leaves_no_session(
+    store: Store, root: str, gcs_rules: GoogleRules, asked: list[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        _fail_after(store, f"{root}half", DATA)
+    (session,) = gcs_rules.sessions.values()
+    assert session.is_cancelled
+    assert list(store.list(root)) == []
+    assert asked[-2].startswith("DELETE ")
+
+
+def test_a_small_object_is_one_request(store: Store, root: str, asked: list[str]) -> None:
+    store.put(f"{root}small", bytes(PART_MIB * MIB))
+    assert [each.partition(" ")[0] for each in asked] == ["POST"]
+
+
+def test_a_large_object_is_a_request_per_part(store: Store, root: str, asked: list[str]) -> None:
+    store.put(f"{root}large", DATA)
+    assert [each.partition(" ")[0] for each in asked] == ["POST", "PUT", "PUT", "PUT"]
+    assert store.read(f"{root}large") == DATA
+
+
+def test_a_part_of_which_the_server_keeps_a_beginning_is_gone_on_from(
+    store: Store, root: str, gcs_rules: GoogleRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs_rules, "keeps", 1 << 20)
+    store.put(f"{root}slowly", DATA)
+    assert store.read(f"{root}slowly") == DATA
+
+
+def test_bytes_that_were_spoiled_on_their_way_are_not_seen(
+    store: Store, root: str, gcs_rules: GoogleRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs_rules, "spoils", True)
+    with pytest.raises(StorageError, match="crc32c="):
+        store.put(f"{root}spoiled", DATA)
+    assert list(store.list(root)) == []
+    # By a server that does not compare.
+    monkeypatch.setattr(gcs_rules, "compares", False)
+    with pytest.raises(StorageError, match="other bytes than were written"):
+        store.put(f"{root}spoiled", DATA)
+    assert list(store.list(root)) == []
+
+
+def test_the_server_copies_by_itself_and_goes_on_until_it_is_done(store: Store, root: str, asked: list[str]) -> None:
+    store.put(f"{root}from", DATA)
+    asked.clear()
+    store.copy(f"{root}from", f"{root}to")
+    assert ["/rewriteTo/" in each for each in asked] == [True, True]
+    assert ["rewriteToken=" in each for each in asked] == [False, True]
+    assert store.read(f"{root}to") == DATA
+
+
+def test_a_release_is_a_rewrite(store: Store, root: str, asked: list[str]) -> None:
+    with store.stage(f"{root}a", f"{root}aside") as out:
+        out.write(DATA)
+    asked.clear()
+    etag = store.release(out.staged, None)
+    assert [each.partition(" ")[0] for each in asked] == ["POST", "POST", "DELETE"]
+    assert all("ifGenerationMatch=0" in each for each in asked[:2])
+    assert [(info.uri, info.etag) for info in store.list(root)] == [(f"{root}a", etag)]
+
+
+def test_one_request_tells_whether_a_bucket_can_be_written_to(store: Store, asked: list[str]) -> None:
+    store.check_writable(f"{GCS_BUCKET}/out/")
+    assert [each.partition(" ")[0] for each in asked] == ["POST"]
+    for prefix in ("gs://no-such-bucket/out/", "gs://-/out/"):
+        with pytest.raises(ObjectNotFoundError, match="no such"):
+            store.check_writable(prefix)
+
+
+@pytest.mark.parametrize("uri", ["gs://tests/", "gs://tests", "gs:///a"])
+def test_a_uri_without_a_name_is_no_object(store: Store, uri: str) -> None:
+    for ask in (store.stat, store.read, lambda uri: store.put(uri, b"x")):
+        with pytest.raises(ObjectNotFoundError, match="gs://BUCKET/NAME"):
+            ask(uri)
+
+
+def test_a_packed_object_comes_as_it_is_stored(store: Store, gcs: str, root: str) -> None:
+    packed = gzip.compress(b"text " * 1000)
+    blob = gcs_client(gcs).bucket("tests").blob(f"{root.removeprefix(GCS_BUCKET + '/')}page")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(packed)
+    info = store.stat(f"{root}page")
+    assert info.size == len(packed)
+    assert store.read(info.uri) == packed
+    assert store.read_range(info.uri, 2, 7, info.etag) == packed[2:9]
+
+
+def test_the_plain_server_serves_a_job_too(gcs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As who tries the store on fake-gcs-server has it."""
+    with fake_gcs_server(tmp_path) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.endpoint)
+        store = Stores(SETTINGS).open(GCS_BUCKET, gcs)
+        with store.stage(f"{GCS_BUCKET}/a%20b", f"{GCS_BUCKET}/aside") as out:
+            out.write(DATA)
+        store.release(out.staged, None)
+        assert store.put_if_absent(f"{GCS_BUCKET}/1", b"") is not store.put_if_absent(f"{GCS_BUCKET}/1", b"")
+        info = store.stat(f"{GCS_BUCKET}/a%20b")
+        store.put(info.uri, DATA[::-1])
+        with pytest.raises(SourceError, match="changed"):
+            store.read_range(info.uri, 0, 5, info.etag)
+        assert store.read(info.uri) == DATA[::-1]
+
+
+@dataclass
+class Said:
+    """What a server that is none answers, one after the other, the last again and again; `asked` is what was asked."""
+
+    answers: Sequence[bytes]
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _saying(*answers: bytes) -> Iterator[tuple[str, Said]]:
+    said = Said(answers)
+
+    class Handler(Forwarding):
+        def forward(self) -> None:
+            self.body()
+            said.asked.append(f"{self.command} {self.path}")
+            number = min(len(said.asked), len(said.answers)) - 1
+            self.wfile.write(said.answers[number])
+            self.close_connection = True
+
+        do_GET = do_PUT = do_POST = do_DELETE = forward
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as endpoint:
+        yield endpoint, said
+
+
+def _answer(status: int, body: bytes = b"", **headers: object) -> bytes:
+    lines = [f"HTTP/1.1 {status} said", "Connection: close"]
+    lines += [
+        f"{name.replace('_', '-')}: {value}"
+        for name, value in {"Content_Length": len(body), **headers}.items()
+        if value is not None
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+HASH = "crc32c=yZRlqg=="  # Of "hello world".
+GET: list[Any] = [
+    pytest.param(_answer(200, b"hello", Content_Length=11), "IncompleteRead|cut short", id="cut body"),
+    pytest.param(_answer(200, b"hello world", X_Goog_Hash="crc32c=AAAAAA=="), "other bytes came", id="CRC32C"),
+    pytest.param(_answer(200, b"hello", Content_Length=None), "cut short", id="cut headers"),
+    pytest.param(_answer(500, b"no"), None, id="500"),
+]
+
+
+@pytest.mark.parametrize(("answer", "match"), GET)
+def test_an_answer_with_other_bytes_is_an_error(
+    gcs: str, answer: bytes, match: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = _answer(200, b"hello world", X_Goog_Hash=HASH)
+    with _saying(answer, good) as (endpoint, said):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        store = Stores(SETTINGS).open(GCS_BUCKET, gcs)
+        if match is not None:
+            with pytest.raises(StorageError, match=match):
+                store.read(f"{GCS_BUCKET}/a")
+        assert store.read(f"{GCS_BUCKET}/a") == b"hello world"
+        assert len(said.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _answer(200, b"hello world"),
+        _answer(206, b"hello", Content_Range="bytes 0-4/11"),
+        _answer(206, b"llo", Content_Range=None),
+        _answer(206, b"l", Content_Range="bytes 2-4/11", Content_Length=1),
+    ],
+)
+def test_a_range_is_the_one_that_was_asked_for(gcs: str, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _saying(answer) as (endpoint, _):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        with pytest.raises(StorageError, match="cut short"):
+            Stores(SETTINGS).open(GCS_BUCKET, gcs).read_range(f"{GCS_BUCKET}/a", 2, 3)
+
+
+@pytest.mark.parametrize("body", [b'{"size": "3", "generation": ', b'{"size": "3"}'])
+def test_an_answer_about_an_object_that_was_cut_is_an_error(
+    gcs: str, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _saying(_answer(200, body, Content_Length=None, Content_Type="application/json")) as (endpoint, _):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        store = Stores(SETTINGS).open(GCS_BUCKET, gcs)
+        with pytest.raises(StorageError, match="tests/a: ") as caught:
+            store.stat(f"{GCS_BUCKET}/a")
+        assert not isinstance(caught.value, FileNotFoundError)
+
+
+ASK: list[Callable[[Store], object]] = [
+    lambda store: store.stat(f"{GCS_BUCKET}/a"),
+    lambda store: store.read(f"{GCS_BUCKET}/a"),
+    lambda store: list(store.list(f"{GCS_BUCKET}/")),
+    lambda store: store.put(f"{GCS_BUCKET}/a", b"x"),
+    lambda store: store.put(f"{GCS_BUCKET}/a", DATA),
+    lambda store: store.put_if_absent(f"{GCS_BUCKET}/a", b"x"),
+    lambda store: store.copy(f"{GCS_BUCKET}/a", f"{GCS_BUCKET}/b"),
+    lambda store: store.delete(f"{GCS_BUCKET}/a"),
+    lambda store: store.delete_version(f"{GCS_BUCKET}/a", "5"),
+    lambda store: store.check_writable(f"{GCS_BUCKET}/"),
+]
+
+
+# google-auth drops the answer that it got first, unread, when it asks again after a 401.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_refused_is_told_so(gcs: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "anna@example.org does not have storage.objects.get access"
+    body = json.dumps({"error": {"code": status, "message": message}}).encode()
+    with _saying(_answer(status, body, Content_Type="application/json")) as (endpoint, _):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        for number, ask in enumerate(ASK):
+            with pytest.raises(
+                StorageAccessError, match=r"gs://tests.*refuses these credentials.*connection"
+            ) as caught:
+                ask(Stores(SETTINGS).open(GCS_BUCKET, gcs))
+            assert status == 401 or "anna@example.org" in str(caught.value), number
+
+
+def _key(token_uri: str) -> dict[str, str]:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    about = {"type": "service_account", "project_id": "tests", "client_email": "job@tests.example", "client_id": "1"}
+    return {**about, "private_key_id": "1", "private_key": pem.decode(), "token_uri": token_uri}
+
+
+def _connected(key: object, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
+    from google.oauth2.service_account import Credentials
+
+    # google-auth asks Google itself, by a thread, where a service account may go: not from here.
+    monkeypatch.setattr(Credentials, "_is_regional_access_boundary_lookup_required", lambda self: False)
+    value = json.dumps({"conn_type": "google_cloud_platform", "extra": {"keyfile_dict": json.dumps(key)}})
+    monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_KEY", value)
+    return lambda: Stores(SETTINGS).open(GCS_BUCKET, "triptych_key")
+
+
+def test_a_wrong_key_is_refused(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"error": "invalid_grant", "error_description": "Invalid JWT Signature."}'
+    with _saying(_answer(400, body, Content_Type="application/json")) as (endpoint, said):
+        store = _connected(_key(f"{endpoint}/token"), monkeypatch)()
+        for ask in ASK:
+            with pytest.raises(StorageAccessError, match=r"refuses these credentials.*Invalid JWT Signature"):
+                ask(store)
+        assert set(said.asked) == {"POST /token"}
+
+
+def test_a_key_is_used(gcs: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"access_token": "abc", "expires_in": 3600, "token_type": "Bearer"}'
+    with _saying(_answer(200, body, Content_Type="application/json")) as (endpoint, said):
+        store = _connected(_key(f"{endpoint}/token"), monkeypatch)()
+        store.put(f"{root}a", DATA)
+        assert store.read(f"{root}a") == DATA
+        assert said.asked == ["POST /token"]
+
+
+def test_a_key_that_is_none_is_told_when_the_store_is_opened(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = {name: value for name, value in _key("http://127.0.0.1:9/token").items() if name != "client_email"}
+    with pytest.raises(StorageAccessError, match=r"triptych_key.*client_email"):
+        _connected(key, monkeypatch)()
+
+
+def test_a_token_server_that_is_down_may_be_up_again(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _saying(_answer(503, b"{}", Content_Type="application/json")) as (endpoint, said):
+        with pytest.raises(StorageError, match="no token for these credentials") as caught:
+            _connected(_key(f"{endpoint}/token"), monkeypatch)().stat(f"{GCS_BUCKET}/a")
+        assert caught.value.retryable
+        assert set(said.asked) == {"POST /token"}
+
+
+ASKED_ELSEWHERE = """
+import json, sys
+asked = []
+def watch(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        asked.append(str(args[event == "socket.connect"]))
+
+sys.addaudithook(watch)
+from triptych.settings import read_settings
+from triptych.storage import Stores
+for conn_id in ("triptych_gcs", None):
+    store = Stores(read_settings({})).open("gs://tests/", conn_id)
+    store.put("gs://tests/elsewhere", b"data")
+    assert store.read("gs://tests/elsewhere") == b"data"
+    list(store.list("gs://tests/else"))
+print(json.dumps(asked))
+"""
+
+
+def test_no_other_address_is_asked(gcs: str, gcs_rules: GoogleRules, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without NO_GCE_CHECK, too: who says which credentials to take, or names an emulator, needs no metadata server."""
+    for name in ("NO_GCE_CHECK", "GCE_METADATA_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    command = [sys.executable, "-c", ASKED_ELSEWHERE]
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "plugins"))
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    asked = json.loads(ended.stdout.splitlines()[-1])
+    assert asked
+    assert [each for each in asked if "127.0.0.1" not in each] == []

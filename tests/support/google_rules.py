@@ -1,0 +1,188 @@
+"""A proxy in front of fake-gcs-server that heeds what Google documents, and that server (1.54) does not.
+
+- Conditions (`ifGenerationMatch`, `ifSourceGenerationMatch`) on reading, deleting and rewriting; it has those on puts.
+- Resumable uploads: a part that is sent again is not stored twice, a session can be asked how much it keeps, the hash
+  of the last part is compared, and a session that was cancelled stays so.
+- A rewrite of a large object takes more than one request.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import google_crc32c
+
+from tests.support.forwarding import Answer, Forwarding, serving
+
+LARGE_BYTES = 5 << 20
+"""What is larger is rewritten by two requests."""
+_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/?]+)(?:/rewriteTo/b/([^/]+)/o/([^/?]+))?")
+
+
+@dataclass
+class Session:
+    """One resumable upload: what it keeps, and what became of it."""
+
+    bucket: str
+    metadata: dict[str, str]
+    kept: bytearray = field(default_factory=bytearray)
+    made: Answer | None = None
+    is_cancelled: bool = False
+
+
+@dataclass
+class GoogleRules:
+    """`asked` has every request ("POST /path?query"), `sessions` every upload that was begun, in order.
+
+    `keeps` is how many bytes a session takes of one request, all unless a test says less: Google promises none.
+    `spoils` is whether a byte of each upload changes on its way, and `compares` whether its hash is looked at.
+    """
+
+    endpoint: str = ""
+    asked: list[str] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    keeps: int | None = None
+    spoils: bool = False
+    compares: bool = True
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    @property
+    def open_sessions(self) -> list[Session]:
+        """Those that wait for more bytes."""
+        return [each for each in self.sessions.values() if each.made is None and not each.is_cancelled]
+
+
+@contextmanager
+def google_rules(upstream: str) -> Iterator[GoogleRules]:
+    """Pass requests on to `upstream`, those above as Google would answer them."""
+    rules = GoogleRules()
+
+    class Handler(_Handler):
+        upstream_host = urlsplit(upstream).netloc
+        state = rules
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as rules.endpoint:
+        yield rules
+
+
+class _Handler(Forwarding):
+    state: GoogleRules
+
+    def forward(self) -> None:
+        body = self.body()
+        self.state.asked.append(f"{self.command} {self.path}")
+        self.answer(self._answered(body))
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = forward
+
+    def _answered(self, body: bytes) -> Answer:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        if "upload_id" in query:
+            return self._in_session(self.state.sessions[query["upload_id"]], body)
+        if query.get("uploadType") == "resumable":
+            return self._begin_session(body)
+        if (
+            not {"ifGenerationMatch", "ifSourceGenerationMatch", "rewriteToken"} & set(query)
+            and "/rewriteTo/" not in self.path
+        ):
+            return self.ask(body)
+        named = _OBJECT.match(urlsplit(self.path).path)
+        if named is None:  # A put, whose condition the server heeds itself.
+            return self.ask(body)
+        with self.state.lock:
+            return self._on_condition(named, query, body)
+
+    def _on_condition(self, named: re.Match[str], query: dict[str, str], body: bytes) -> Answer:
+        source = self._resource(f"/storage/v1/b/{named[1]}/o/{named[2]}")
+        is_rewrite = named[3] is not None
+        target = self._resource(f"/storage/v1/b/{named[3]}/o/{named[4]}") if is_rewrite else source
+        if source is None:
+            return _error(404, "No such object")
+        wanted = query.get("ifGenerationMatch")
+        if wanted is not None and wanted != (target or {}).get("generation", "0"):
+            return _error(412, "At least one of the pre-conditions you specified did not hold.")
+        if query.get("ifSourceGenerationMatch", source["generation"]) != source["generation"]:
+            return _error(412, "At least one of the pre-conditions you specified did not hold.")
+        size = int(source["size"])
+        if is_rewrite and size > LARGE_BYTES and "rewriteToken" not in query:
+            said = {"kind": "storage#rewriteResponse", "totalBytesRewritten": str(LARGE_BYTES), "objectSize": str(size)}
+            return _json(200, {**said, "done": False, "rewriteToken": f"more-of-{source['generation']}"})
+        return self.ask(body)
+
+    def _begin_session(self, body: bytes) -> Answer:
+        bucket = urlsplit(self.path).path.split("/")[5]
+        if self._resource(f"/storage/v1/b/{bucket}") is None:
+            return _error(404, "The specified bucket does not exist.")
+        upload_id = uuid.uuid4().hex
+        self.state.sessions[upload_id] = Session(unquote(bucket), json.loads(body))
+        location = f"http://{self.headers['Host']}{self.path}&upload_id={upload_id}"
+        return Answer(200, {"Location": location}, b"")
+
+    def _in_session(self, session: Session, body: bytes) -> Answer:
+        if self.command == "DELETE":
+            session.is_cancelled = session.made is None
+            return Answer(499, {}, b"")
+        if session.is_cancelled:
+            return _error(499, "cancelled")
+        if session.made is not None:
+            return session.made
+        where = _RANGE.fullmatch(self.headers["Content-Range"])
+        assert where is not None, self.headers["Content-Range"]
+        if where[1] is not None:
+            begin, kept = int(where[1]), len(session.kept)
+            assert begin <= kept, "A part was left out."
+            assert len(body) == int(where[2]) + 1 - begin, "A part of another length than it says."
+            is_last = where[3] != "*"
+            assert is_last or len(body) % (256 << 10) == 0, "Google takes multiples of 256 KiB."
+            session.kept += body[kept - begin :][: self.state.keeps]
+        if where[3] != str(len(session.kept)):
+            headers = {"Range": f"bytes=0-{len(session.kept) - 1}"} if session.kept else {}
+            return Answer(308, headers, b"")
+        session.kept[0] ^= self.state.spoils
+        said = self.headers.get("X-Goog-Hash", _hash(session.kept))
+        if self.state.compares and said != _hash(session.kept):
+            return _error(400, f"Provided {said}, calculated {_hash(session.kept)}.")
+        session.made = self._stored(session)
+        return session.made
+
+    def _stored(self, session: Session) -> Answer:
+        name = quote(session.metadata["name"], "")
+        path = f"/upload/storage/v1/b/{quote(session.bucket)}/o?uploadType=media&name={name}"
+        return self._request("POST", path, bytes(session.kept))
+
+    def _resource(self, path: str) -> dict[str, str] | None:
+        answer = self._request("GET", path)
+        found: dict[str, str] = json.loads(answer.data) if answer.status == 200 else {}
+        return found or None
+
+    def _request(self, method: str, path: str, body: bytes = b"") -> Answer:
+        connection = http.client.HTTPConnection(self.upstream_host, timeout=60)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/octet-stream"})
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+
+def _hash(data: bytes | bytearray) -> str:
+    return f"crc32c={base64.b64encode(google_crc32c.Checksum(bytes(data)).digest()).decode()}"
+
+
+def _json(status: int, said: object) -> Answer:
+    return Answer(status, {"Content-Type": "application/json; charset=UTF-8"}, json.dumps(said).encode())
+
+
+def _error(status: int, message: str) -> Answer:
+    return _json(status, {"error": {"code": status, "message": message, "errors": [{"message": message}]}})
