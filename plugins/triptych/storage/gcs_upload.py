@@ -80,7 +80,7 @@ class Upload:
 
     def _send(self, part: bytes) -> None:
         if self._resumable is None:
-            self._resumable = _Session(self._session, self._blob.create_resumable_upload_session())
+            self._resumable = _Session(self._session, self._blob.create_resumable_upload_session(), self._uri)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1)
         self._wait()
@@ -109,10 +109,10 @@ class Upload:
 class _Session:
     """Bytes in order to the URL of one resumable upload, each part until the server keeps all of it."""
 
-    def __init__(self, session: Any, url: str) -> None:
+    def __init__(self, session: Any, url: str, uri: str) -> None:
         import google_crc32c
 
-        self._session, self._url = session, url
+        self._session, self._url, self._uri = session, url, uri
         self._begin = self._kept = 0
         self._is_unsure = False
         self._crc32c = google_crc32c.Checksum()
@@ -167,6 +167,10 @@ class _Session:
         answer = self._session.put(self._url, data=data, headers=headers, allow_redirects=False)
         if answer.status_code in (200, 201):
             return _resource(answer)
+        if answer.status_code in (404, 410):
+            # The URL itself is a secret: who has it can write there.
+            msg = f"{self._uri}: the server dropped this upload before its end ({answer.status_code})."
+            raise StorageError(msg)
         if answer.status_code != 308:
             raise from_http_response(answer)
         found = _KEPT.fullmatch(answer.headers.get("Range", ""))
