@@ -6,7 +6,7 @@ what is new. So the highest entry is all that a reader needs, and any entry is a
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from triptych.jobs.plan import FORMAT, Plan, PlannedPack
+from triptych.jobs.records import read_record
 from triptych.jobs.workspace import Workspace, to_json
 
+_NUMBER = re.compile("[0-9]{1,18}")
 READERS = 16
 """So many packs' entries are read at once."""
 
@@ -204,7 +206,9 @@ def _prefix(generation: int, pack: PlannedPack) -> str:
 
 
 def _number(name: str) -> int:
-    return int(name.rpartition("/")[2].removesuffix(".json"))
+    """Of an entry; 0 for what is none, which is nobody's of ours."""
+    number = name.rpartition("/")[2].removesuffix(".json")
+    return int(number) if _NUMBER.fullmatch(number) else 0
 
 
 def _position(plan: Plan, pack: PlannedPack, highest: int) -> Position:
@@ -219,4 +223,4 @@ def _read(workspace: Workspace, pack: PlannedPack, position: Position) -> PackSt
     if not position.number:
         return PackState()
     name = entry_name(position.generation, pack, position.number)
-    return PackState.from_json(json.loads(workspace.store.read(workspace.uri(name))))
+    return read_record(workspace.store.read(workspace.uri(name)), workspace.uri(name), PackState.from_json)

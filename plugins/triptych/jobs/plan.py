@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from triptych import __version__
 from triptych.blocks import Role
 from triptych.errors import IntegrityError, VersionError
 from triptych.jobs.packs import Pack
+from triptych.jobs.records import read_record
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import ChunkEntry, Workspace, to_json
@@ -131,7 +131,10 @@ class Plan:
     @classmethod
     def from_json(cls, data: bytes, label: str) -> Self:
         """What `to_json` wrote. VersionError for another format's or another minor version's."""
-        held = json.loads(data)
+        return read_record(data, label, lambda held: cls._of(held, label))
+
+    @classmethod
+    def _of(cls, held: dict[str, Any], label: str) -> Self:
         found = held.pop("format", 1)
         if found != FORMAT:
             msg = (
@@ -245,6 +248,9 @@ def save_job(workspace: Workspace, token: str, frozen: FrozenJob) -> FileEntry:
 
 def read_job(workspace: Workspace, plan: Plan) -> FrozenJob:
     """The job of this plan, checked against it."""
-    data = json.loads(workspace.read_checked(plan.job))
+    return read_record(workspace.read_checked(plan.job), workspace.uri(plan.job.name), _frozen_job)
+
+
+def _frozen_job(data: Mapping[str, Any]) -> FrozenJob:
     sources = tuple(SourceEntry(**entry) for entry in data["sources"])
     return FrozenJob(JobSpec.from_json(data["spec"]), data["started"], sources)

@@ -46,14 +46,18 @@ class ChunkEntry:
         # Not asdict, which copies all of the metadata: two thirds of what a line takes.
         ranges = None if self.ranges is None else [vars(run) for run in self.ranges]
         data = {**vars(self), "ranges": ranges}
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> ChunkEntry:
         """What `to_line` wrote, with or without the end of the line."""
-        data = json.loads(line)
-        ranges = data.pop("ranges")
-        return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
+        try:
+            data = json.loads(line)
+            ranges = data.pop("ranges")
+            return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            msg = f"A line of the chunk list is no chunk ({type(error).__name__}: {error}). Launch the job anew."
+            raise IntegrityError(msg) from error
 
 
 OUTPUTS = "outputs"
@@ -103,7 +107,7 @@ def _folders(dag_id: str, run_id: str) -> str:
 def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:
     """The workspace of one job, which need not have anything in it yet."""
     root = workspace_root(settings, dag_id, run_id)
-    return Workspace(stores.workspace(), root)
+    return Workspace(stores.open(root, settings.workspace_conn_id), root)
 
 
 class Workspace:

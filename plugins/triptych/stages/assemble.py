@@ -11,7 +11,7 @@ from typing import Any
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import StorageError, VerdictError
+from triptych.errors import IntegrityError, StorageError, VerdictError
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, PackState, States, read_states
@@ -99,7 +99,8 @@ def _made(job: PlannedJob, states: States, publisher: Publisher) -> Listing:
 
 def _target(job: PlannedJob) -> Target:
     where = job.destination
-    return Target(job.destination_store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
+    store = job.stores.open(where.uri, where.conn_id)
+    return Target(store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
 
 
 def _positions(states: States) -> dict[str, list[int]]:
@@ -150,11 +151,16 @@ def _join(
 
 
 def _outcome(listing: Mapping[str, Any]) -> Outcome:
+    """What the list of an output says; IntegrityError for one that is none of ours."""
     files = listing["files"]
-    return Outcome(
-        uri=listing["uri"],
-        files=len(files),
-        bytes=sum(file["size"] for file in files),
-        chunks=listing["chunks"],
-        failed=[item["chunk"] for item in listing["failed"]],
-    )
+    try:
+        return Outcome(
+            uri=str(listing["uri"]),
+            files=len(files),
+            bytes=sum(file["size"] for file in files),
+            chunks=int(listing["chunks"]),
+            failed=[int(item["chunk"]) for item in listing["failed"]],
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        msg = f"The list of this job's output is no record as Triptych writes it ({type(error).__name__}: {error})."
+        raise IntegrityError(msg) from error

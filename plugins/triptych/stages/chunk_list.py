@@ -64,11 +64,14 @@ class ChunkStore:
                 yield waiting.popleft()[0].result()
 
     def _check(self, number: int, chunk: Chunk) -> None:
+        if odd := _odd_description(chunk):
+            msg = f"{self._label}: chunk {number} {odd}."
+            raise EngineError(msg)
         if (chunk.data is not None) + (chunk.path is not None) + (chunk.ranges is not None) != 1:
             msg = f"{self._label}: chunk {number} must hold exactly one of data, path and ranges."
             raise EngineError(msg)
         for run in chunk.ranges or ():
-            size = self._sources[run.source].size if run.source < len(self._sources) else 0
+            size = self._sources[run.source].size if 0 <= run.source < len(self._sources) else 0
             if run.offset < 0 or run.length < 0 or run.offset + run.length > size:
                 msg = f"{self._label}: chunk {number} asks for bytes beyond source {run.source}: {run}."
                 raise EngineError(msg)
@@ -127,7 +130,7 @@ def write_chunk_list(
             if index is not None:
                 entry = replace(entry, metadata={**entry.metadata, PART: parts[index]})
                 parts[index] += 1
-            made.write(entry.to_line())
+            made.write(_line(entry))
     name = f"chunks/{token}.jsonl"
     with waiting.open("rb") as lines, workspace.store.writer(workspace.uri(name)) as out:
         hashing = HashingWriter(out)
@@ -147,6 +150,28 @@ def _written(pack: Pack, lines: Iterable[bytes], parts: Mapping[int, int], out: 
         digest.update(line)
         out.write(line)
     return PlannedPack(pack["first"], pack["count"], offset, out.size - offset, digest.hexdigest())
+
+
+def _odd_description(chunk: Chunk) -> str:
+    """What is wrong with what an engine says of a chunk; empty for nothing."""
+    if not isinstance(chunk.name, str | None) or "\0" in (chunk.name or ""):
+        return f"has the name {chunk.name!r}, and it must be text without NUL, as its app gets it in a variable"
+    if not isinstance(chunk.items, int | None):
+        return f"has items={chunk.items!r}, and it must be a whole number"
+    if not isinstance(chunk.metadata, Mapping) or not all(isinstance(key, str) for key in chunk.metadata):
+        return "has metadata that is no JSON object: a mapping whose keys are text"
+    if not isinstance(chunk.metadata.get(SOURCE_INDEX), int | None):
+        return f"has metadata whose {SOURCE_INDEX!r} is no whole number"
+    return ""
+
+
+def _line(entry: ChunkEntry) -> bytes:
+    """The entry's line; EngineError where the engine described the chunk by what no JSON holds."""
+    try:
+        return entry.to_line()
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"Chunk {entry.number}: its name and metadata must be JSON in UTF-8, and are not: {error}."
+        raise EngineError(msg) from error
 
 
 def chunk_name(number: int, chunk: Chunk) -> str:

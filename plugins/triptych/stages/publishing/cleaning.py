@@ -60,7 +60,7 @@ def _discard_recorded(records: Records, store: Store, name: str, needed: set[str
     steps: list[Callable[[], None]] = []
 
     def look() -> None:
-        record = StagingRecord.from_json(records.store.read(records.staging_uri(name)))
+        record = StagingRecord.from_json(records.store.read(records.staging_uri(name)), records.staging_uri(name))
         for upload, before in record.uploads.items():
             steps.append(partial(_abort, store, record.uri + quote(upload), {*before, *needed}))
         if not store.uploads_wait:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from triptych.errors import ObjectNotFoundError
+from triptych.jobs.records import read_record
 from triptych.storage import FileEntry, StagedObject, Store
 
+_RECORD = re.compile(r"([0-9]{1,18})\.json")
 Listing = Mapping[str, Any]
 """The list of an output: `name`, `uri`, `chunks`, `failed`, and `files`, each with `name`, `size`, `sha256`, `etag`."""
 
@@ -94,9 +97,12 @@ class Making:
         return json.dumps(asdict(self), ensure_ascii=False).encode()
 
     @classmethod
-    def from_json(cls, text: bytes) -> Making:
-        """What `to_json` wrote."""
-        data = json.loads(text)
+    def from_json(cls, text: bytes, label: str) -> Making:
+        """What `to_json` wrote; IntegrityError, with the label, for anything else."""
+        return read_record(text, label, cls._of)
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> Making:
         return cls(
             data["number"],
             data["token"],
@@ -125,9 +131,9 @@ class StagingRecord:
         return json.dumps(asdict(self), ensure_ascii=False).encode()
 
     @classmethod
-    def from_json(cls, text: bytes) -> StagingRecord:
-        """What `to_json` wrote."""
-        return cls(**json.loads(text))
+    def from_json(cls, text: bytes, label: str) -> StagingRecord:
+        """What `to_json` wrote; IntegrityError, with the label, for anything else."""
+        return read_record(text, label, lambda data: cls(**data))
 
 
 class Records:
@@ -139,8 +145,9 @@ class Records:
 
     def makings(self) -> list[Making]:
         """All that were decided, in order."""
-        numbers = sorted(int(name.removesuffix(".json")) for name in self._names("publish"))
-        return [Making.from_json(self.store.read(self._publish_uri(number))) for number in numbers]
+        found = [_RECORD.fullmatch(name) for name in self._names("publish")]
+        numbers = sorted(int(match[1]) for match in found if match)
+        return [self._making(self._publish_uri(number)) for number in numbers]
 
     def decide(self, making: Making) -> Making:
         """Write the record of this number, unless one is there: the one that counts."""
@@ -148,7 +155,10 @@ class Records:
         if self.store.put_if_absent(uri, making.to_json()):
             return making
         # It may be ours: a client whose answer was lost puts again, and is refused by its own object.
-        return Making.from_json(self.store.read(uri))
+        return self._making(uri)
+
+    def _making(self, uri: str) -> Making:
+        return Making.from_json(self.store.read(uri), uri)
 
     def finish(self, number: int, listing: Listing) -> Listing:
         """Say that all files of this making are in place; the list that counts is of who says so first."""
@@ -159,10 +169,10 @@ class Records:
     def listing(self, number: int) -> Listing | None:
         """The output's list; None while this making is not finished."""
         try:
-            found: Listing = json.loads(self.store.read(self._output_uri(number)))
+            found = self.store.read(self._output_uri(number))
         except ObjectNotFoundError:
             return None
-        return found
+        return read_record(found, self._output_uri(number), _as_listing)
 
     def staging_uri(self, name: str) -> str:
         """An object that is of use until a making is finished; its name begins with the attempt's token."""
@@ -182,6 +192,16 @@ class Records:
 
     def _output_uri(self, number: int) -> str:
         return f"{self.root}/output/{number}.json"
+
+
+def _as_listing(data: Mapping[str, Any]) -> Listing:
+    """The list itself, when its files are files; the rest is its writer's summary, who judges it."""
+    kinds = {"name": str, "size": int, "sha256": str}
+    for file in data["files"]:
+        if not all(isinstance(file[key], kind) for key, kind in kinds.items()):
+            msg = f"{file!r} is no file"
+            raise TypeError(msg)
+    return data
 
 
 def listing_text(listing: Listing) -> bytes:
