@@ -68,6 +68,24 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
     return data
 
 
+def value_errors(value: Any, root: str = "") -> list[str]:
+    """The same rules for a value that came parsed, such as a run's conf: `location: what is wrong` for each breach."""
+    errors: list[str] = []
+    for keys, each in _parts(value):
+        if len(keys) > MOST_DEPTH:
+            return [f"{_dotted(root, keys)}: holds objects or lists more than {MOST_DEPTH} deep: flatten it."]
+        errors += [f"{_dotted(root, keys)}: {reason}" for reason in (*_reasons(each), *_number_reasons(each))]
+    return errors
+
+
+def _number_reasons(value: Any) -> list[str]:
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        return [f"is a number of {value.bit_length()} bits, and must lie within {LARGEST_WHOLE} of zero."]
+    if isinstance(value, float) and not math.isfinite(value):
+        return [f"is {value}, which is no JSON."]
+    return []
+
+
 def _parsed(path: Path, text: str) -> tuple[Any, list[Diagnostic]]:
     doubled: list[tuple[Any, list[str]]] = []
 
@@ -156,9 +174,13 @@ def _too_deep(path: Path, keys: Keys) -> Diagnostic:
 
 
 def _location(keys: Keys) -> str:
+    return _dotted("$", keys)
+
+
+def _dotted(root: str, keys: Keys) -> str:
     """Long paths end in `...`; keys that no terminal shows are written as JSON escapes."""
     shown = tuple(key if isinstance(key, int) else _cut(ascii(key)[1:-1]) for key in keys[:_SHOWN])
-    return dotted("$", shown) + ("..." if len(keys) > _SHOWN else "")
+    return dotted(root, shown) + ("..." if len(keys) > _SHOWN else "")
 
 
 def _shown(key: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from triptych.blocks import Role, Template
+from triptych.blocks.json_file import read_object
 from triptych.errors import JobSpecError
 from triptych.jobs.spec import config_schema
 from triptych.schemas.properties import properties
@@ -62,17 +63,9 @@ def local_uri(text: str, *, is_folder: bool = False) -> str:
 
 
 def _read(path: Path, option: str) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{option} {path}: {error.strerror}."
-        raise JobSpecError(msg) from None
-    except ValueError as error:
-        msg = f"{option} {path}: no JSON: {error}."
-        raise JobSpecError(msg) from None
-    if not isinstance(data, dict):
-        msg = f"{option} {path}: must hold a JSON object."
-        raise JobSpecError(msg)
+    data, errors = read_object(path)
+    if errors:
+        raise JobSpecError("\n".join(f"{option} {error}" for error in errors))
     for key in ("params", "config"):
         if not isinstance(data.get(key, {}), dict | None):
             msg = f"{option} {path}: {key} must be an object {{...}}."
@@ -113,5 +106,5 @@ def _value(text: str, schema: Mapping[str, Any]) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

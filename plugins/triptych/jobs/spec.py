@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role, Template
+from triptych.blocks.json_file import value_errors
 from triptych.errors import JobSpecError
 from triptych.jobs.date_templates import render_all
 from triptych.jobs.locations import Location, listed, read_location
@@ -56,6 +57,7 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
 
     `dates` are the names (`ds`, `logical_date` ...) that locations, and parameters of the template's own, may use.
     """
+    _refuse_unkept(conf, "conf")
     errors = [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _merge_config(template, conf)
@@ -82,6 +84,7 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
 def block_params(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters for one block alone, with its defaults; JobSpecError as a job spec with them would raise."""
     params = {**defaults(block.schema), **given}
+    _refuse_unkept(params, f"params.{block.role}")
     if errors := schema_errors(params, block.schema, f"params.{block.role}"):
         raise JobSpecError("\n".join(errors))
     return params
@@ -89,6 +92,7 @@ def block_params(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def source_locations(value: Any) -> tuple[Location, ...]:
     """The locations of a `dataSource` alone; JobSpecError as a job spec with it would raise."""
+    _refuse_unkept(value, "dataSource")
     if errors := _shape_errors({}, {"dataSource": value}):
         raise JobSpecError("\n".join(errors))
     return tuple(read_location(item) for item in listed(value))
@@ -98,6 +102,12 @@ def config_schema() -> Mapping[str, Any]:
     """The part of the job's schema that says what `config` may hold, each key with its default."""
     schema: Mapping[str, Any] = own_schema(Kind.JOB)["$defs"]["config"]
     return schema
+
+
+def _refuse_unkept(value: Any, root: str) -> None:
+    """JobSpecError for what no file and no database keeps, before anything reads it: too deep, too long, no text."""
+    if errors := value_errors(value, root):
+        raise JobSpecError("\n".join(errors))
 
 
 def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = MappingProxyType({})) -> list[str]:

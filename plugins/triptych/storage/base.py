@@ -127,14 +127,7 @@ class Store(ABC):
 
     @abstractmethod
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
-        """As `stage`, with the `size` bytes of an object of a store that this one `copies_from`.
-
-        They do not pass through this process.
-        """
-
-    def copies_from(self, other: Store) -> bool:
-        """Whether `stage_copy` takes objects of this store: its own."""
-        return other is self
+        """As `stage`, with the `size` bytes of another object of this store, which do not pass through this process."""
 
     @abstractmethod
     def release(self, staged: StagedObject, replaces: str | None) -> str:

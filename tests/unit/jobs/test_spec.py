@@ -15,6 +15,11 @@ from triptych.jobs.spec import JobSpec, build_job_spec
 ROWS = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"items_per_chunk": 10}}}
 
 
+NESTED: dict[str, object] = {}
+for _ in range(5000):
+    NESTED = {"a": NESTED}
+
+
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
     return write_app(tmp_path, "", template={**ROWS, "dataSource": "s3://bucket/{{ ds }}/*.csv"})
@@ -55,7 +60,15 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
         ({"dataSource": "s3://[a/b"}, "is no URI: Invalid IPv6 URL"),
         ({"dataDestination": "s3://a\u2100/"}, "is no URI: netloc"),
         ({"dataSource": ["s3://a/b", {"uri": "s3://a/b\tc"}]}, r"holds no '\\t'"),
-        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "a\ud800"}}}, r"holds no '\\ud800'"),
+        (
+            {"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "a\ud800"}}},
+            "holds half a surrogate pair",
+        ),
+        ({"name": "a\0b"}, r"conf\.name: holds a NUL"),
+        ({"params": {"app": {"\ud800": 1}}}, "holds half a surrogate pair"),
+        ({"params": {"app": {"a": 10**5000}}}, r"conf\.params\.app\.a: is a number of 16610 bits"),
+        ({"params": {"app": {"a": float("nan")}}}, r"conf\.params\.app\.a: is nan, which is no JSON"),
+        ({"params": {"app": NESTED}}, "more than 64 deep"),
     ],
 )
 def test_what_is_wrong_is_named(template: Template, conf: dict[str, object], message: str) -> None:
