@@ -9,7 +9,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test faults lint bench lock
+.PHONY: help venv demo up test faults fuzz lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(STAMP) ## All tests
 
 faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
 	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults
+
+fuzz: $(STAMP) ## The whole of the fuzz tests: takes some hours
+	FUZZ=whole $(BIN)/python -m pytest tests/fuzz
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,0 +1,53 @@
+"""The seed, the number of examples, and the table at the end. `FUZZ=whole` is the long run, `FUZZ_SEED` repeats one."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fuzz.tally import Tally
+from tests.fuzz.worker import Worker
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+SEED = int(os.environ.get("FUZZ_SEED") or random.randrange(10**6))
+IS_WHOLE = os.environ.get("FUZZ") == "whole"
+TALLY = Tally()
+
+
+@pytest.fixture(scope="session")
+def tally() -> Tally:
+    """Of the whole session."""
+    return TALLY
+
+
+@pytest.fixture(scope="session")
+def fuzz_seed() -> int:
+    """Of every generator."""
+    return SEED
+
+
+@pytest.fixture(scope="session")
+def is_whole() -> bool:
+    """Whether this is the long run."""
+    return IS_WHOLE
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    """The process that takes the inputs."""
+    with Worker() as made:
+        yield made
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """The figures."""
+    if TALLY.counts:
+        terminalreporter.section(f"fuzz, FUZZ_SEED={SEED}{' FUZZ=whole' if IS_WHOLE else ''}")
+        for line in TALLY.table():
+            terminalreporter.write_line(line)
