@@ -150,9 +150,9 @@ class _Handler(Forwarding):
             headers = {"Range": f"bytes=0-{len(session.kept) - 1}"} if session.kept else {}
             return Answer(308, headers, b"")
         session.kept[0] ^= self.state.spoils
-        said = self.headers.get("X-Goog-Hash", _hash(session.kept))
-        if self.state.compares and said != _hash(session.kept):
-            return _error(400, f"Provided {said}, calculated {_hash(session.kept)}.")
+        said = self.headers.get("X-Goog-Hash", crc32c(session.kept))
+        if self.state.compares and said != crc32c(session.kept):
+            return _error(400, f"Provided {said}, calculated {crc32c(session.kept)}.")
         session.made = self._stored(session)
         return session.made
 
@@ -176,7 +176,8 @@ class _Handler(Forwarding):
             connection.close()
 
 
-def _hash(data: bytes | bytearray) -> str:
+def crc32c(data: bytes | bytearray) -> str:
+    """As Google's headers have it."""
     return f"crc32c={base64.b64encode(google_crc32c.Checksum(bytes(data)).digest()).decode()}"
 
 

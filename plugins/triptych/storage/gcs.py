@@ -57,7 +57,7 @@ class GcsStore(Store):
                 yield ObjectInfo(f"gs://{bucket}/{quote(blob.name)}", blob.size, etag_of(blob))
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """One GET for the whole range; what breaks off inside it is StorageError, and nothing is asked again here."""
+        """One GET for the whole range; what breaks off inside it is gone on with, from the same version."""
         if length == 0:
             return
         url = media_url(self._client, blob_of(self._client, uri), etag)

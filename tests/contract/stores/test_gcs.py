@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.forwarding import Forwarding, serving
-from tests.support.google_rules import GoogleRules
+from tests.support.google_rules import GoogleRules, crc32c
 from tests.support.places import GCS_BUCKET, MIB, PART_MIB
 from tests.support.servers import fake_gcs_server
 from triptych.connections import gcs_client
@@ -213,7 +213,7 @@ def _answer(status: int, body: bytes = b"", **headers: object) -> bytes:
 
 HASH = "crc32c=yZRlqg=="  # Of "hello world".
 GET: list[Any] = [
-    pytest.param(_answer(200, b"hello", Content_Length=11), "IncompleteRead|cut short", id="cut body"),
+    pytest.param(_answer(200, b"", Content_Length=11), "IncompleteRead", id="cut body"),
     pytest.param(_answer(200, b"hello world", X_Goog_Hash="crc32c=AAAAAA=="), "other bytes came", id="CRC32C"),
     pytest.param(_answer(200, b"hello", Content_Length=None), "cut short", id="cut headers"),
     pytest.param(_answer(500, b"no"), None, id="500"),
@@ -235,10 +235,48 @@ def test_an_answer_with_other_bytes_is_an_error(
         assert len(said.asked) == 2
 
 
+def _saying_data(generations: Sequence[int], spoiled: int = 0) -> list[bytes]:
+    """DATA as a server gives it that breaks off after a block and a bit, each answer of one of these generations."""
+    answers = []
+    for number, generation in enumerate(generations):
+        begin = number * (MIB + 5)
+        rest = DATA[begin:]
+        said = {"X_Goog_Generation": generation, "X_Goog_Hash": crc32c(DATA), "Content_Length": len(rest)}
+        if begin:
+            said["Content_Range"] = f"bytes {begin}-{len(DATA) - 1}/{len(DATA)}"
+        is_last = number == len(generations) - 1
+        body = bytearray(rest if is_last else rest[: MIB + 5])
+        body[0] ^= spoiled
+        answers.append(_answer(206 if begin else 200, bytes(body), **said))
+    return answers
+
+
+def test_what_breaks_off_is_gone_on_with(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _saying(*_saying_data([7, 7, 7])) as (endpoint, said):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        assert Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a") == DATA
+        assert len(said.asked) == 3
+
+
+def test_what_breaks_off_is_not_gone_on_with_in_another_object(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _saying(*_saying_data([7, 8])) as (endpoint, _):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        with pytest.raises(SourceError, match="changed"):
+            Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
+
+
+def test_what_was_gone_on_with_is_compared_as_a_whole(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _saying(*_saying_data([7, 7], spoiled=1)) as (endpoint, _):
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
+        with pytest.raises(StorageError, match="other bytes came"):
+            Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         _answer(200, b"hello world"),
+        _answer(206, b"llo wo", Content_Range="bytes 2-7/11"),
         _answer(206, b"hello", Content_Range="bytes 0-4/11"),
         _answer(206, b"llo", Content_Range=None),
         _answer(206, b"l", Content_Range="bytes 2-4/11", Content_Length=1),
