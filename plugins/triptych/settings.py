@@ -59,6 +59,19 @@ OPTIONS = (
     Option("part_mib", "8", "Size of one part of a transfer, MiB."),
     Option("transfer_parallelism", "4", "Parts or files in flight at once, per task."),
     Option("engine_memory_mib", "512", "What a partitioner or an assembler may keep in memory at once, MiB."),
+    Option(
+        "max_expansion_ratio",
+        "250",
+        "Most bytes that engines unpack of one byte of gzip or zip, and four times as many of bzip2, xz or zstd, "
+        "where a source comes to more than 64 MiB. gzip packs reads of DNA 4:1, logs 10:1, heartbeats 27:1 (xz 680:1), "
+        "one letter over and over 1000:1.",
+    ),
+    Option("max_expanded_gib", "1024", "Most that engines unpack in one stage, GiB: twice a sequencer's whole run."),
+    Option(
+        "max_line_mib",
+        "64",
+        "Longest line or record that engines take, MiB; of less memory an eighth. The longest read of DNA has 4.",
+    ),
     Option("max_result_files", "10000", "Most files one chunk may write."),
     Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
     Option(
@@ -94,6 +107,9 @@ class Settings:
     part_bytes: int
     transfer_parallelism: int
     engine_memory_bytes: int
+    max_expansion_ratio: int
+    max_expanded_bytes: int
+    max_line_bytes: int
     max_result_files: int
     max_result_bytes: int
     whisper_model: str
@@ -134,6 +150,9 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         part_bytes=_positive(text, "part_mib", least=5) << 20,
         transfer_parallelism=_positive(text, "transfer_parallelism"),
         engine_memory_bytes=_positive(text, "engine_memory_mib", least=64) << 20,
+        max_expansion_ratio=_positive(text, "max_expansion_ratio"),
+        max_expanded_bytes=_positive(text, "max_expanded_gib") << 30,
+        max_line_bytes=_positive(text, "max_line_mib") << 20,
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
         whisper_model=text["whisper_model"],

@@ -159,29 +159,58 @@ def left_behind(settings: Settings) -> list[str]:
     return [str(path) for path in (*settings.scratch.glob("*"), *parts)]
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a process of its own took for an engine: `error` is why it refused its input, None where it did not."""
+
+    peak_mib: float
+    written_mib: float
+    error: str | None
+
+
+def split_cost(
+    engine: str, sources: Sequence[Path], params: Mapping[str, Any], settings: Settings, **more: str
+) -> Cost:
+    """Of a process that cuts these sources and stores the chunks; `more` are settings by key."""
+    return _cost({"engine": engine, "sources": [str(path) for path in sources], "params": dict(params)}, settings, more)
+
+
+def join_cost(
+    engine: str, results: Sequence[Results], params: Mapping[str, Any], settings: Settings, **more: str
+) -> Cost:
+    """Of a process that joins these results."""
+    return _cost({"engine": engine, "run_id": finished(settings, engine, results, params).run_id}, settings, more)
+
+
 def peak_mib(engine: str, sources: Sequence[Path], params: Mapping[str, Any], settings: Settings) -> float:
     """The peak memory, in MiB, of a process that cuts these sources and stores the chunks."""
-    return _peak({"engine": engine, "sources": [str(path) for path in sources], "params": dict(params)}, settings)
+    return _accepted(split_cost(engine, sources, params, settings))
 
 
 def join_peak_mib(engine: str, results: Sequence[Results], params: Mapping[str, Any], settings: Settings) -> float:
     """The peak memory, in MiB, of a process that joins these results."""
-    return _peak({"engine": engine, "run_id": finished(settings, engine, results, params).run_id}, settings)
+    return _accepted(join_cost(engine, results, params, settings))
 
 
-def _peak(given: dict[str, Any], settings: Settings) -> float:
+def _accepted(cost: Cost) -> float:
+    assert cost.error is None, cost.error
+    return cost.peak_mib
+
+
+def _cost(given: dict[str, Any], settings: Settings, more: Mapping[str, str]) -> Cost:
     values = {
         "workspace": settings.workspace,
         "scratch": str(settings.scratch),
         "allowed_roots": ":".join(map(str, settings.allowed_roots)),
         "runner": "process",
         "engine_memory_mib": "64",
+        **more,
     }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "tests.support.peak", json.dumps({**given, "settings": values})]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return float(done.stdout.split()[-1])
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def split_here(given: Mapping[str, Any], settings: Settings) -> None:

@@ -13,10 +13,18 @@ from tests.support.engine_harness import join, split, untouched
 from tests.support.inputs import MemoryInput
 from triptych.engines.api import Input
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
+from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import JobSpecError, SourceError
 from triptych.settings import Settings
 
 Scan = Callable[[Iterable[bytes], Input], Iterator[Records]]
+
+
+@pytest.fixture(autouse=True)
+def stage(tmp_path: Path) -> Iterator[None]:
+    """What the scanners may use where no stage runs them."""
+    with using(Resources(tmp_path, 64 << 20)):
+        yield
 
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1000, 1 << 20])

@@ -30,8 +30,8 @@ FAMILIES: Sequence[frozenset[str]] = (
     frozenset({""}),
     frozenset({"arrays", "compat", "streams"}),
     frozenset({"jsontext", "reduction", "times"}),
-    frozenset({"archives", "audio", "documents", "genomics", "images", "video"}),
-    frozenset({"codebase", "sorting", "speech"}),
+    frozenset({"archives", "audio", "genomics", "images", "video"}),
+    frozenset({"codebase", "documents", "sorting", "speech"}),
     frozenset({"tables"}),
     frozenset({"logs"}),
 )

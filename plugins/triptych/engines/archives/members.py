@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import tarfile
 import zipfile
@@ -14,12 +15,22 @@ from typing import IO, BinaryIO, Self
 
 from triptych.engines.api import Input
 from triptych.engines.compat import forget_members, is_end_of_archive
-from triptych.engines.streams.file_objects import OutputFile
+from triptych.engines.streams.file_objects import BlockReader, OutputFile
+from triptych.engines.streams.unpacking import HEAD_BYTES, DamagedError, Packing, packing_of, pieces, unpacked
 from triptych.errors import StorageError
 from triptych.storage import Writer
 
 PackedFile = tuple[str, int, Iterable[bytes]]
 """Its name, its size, and blocks that have this size together."""
+BLOCK_BYTES = 256 * 1024
+MAX_NAME_LETTERS = 4096
+"""PATH_MAX of Linux, whose letters are bytes."""
+MAX_HEADER_BYTES = 1024 * 1024
+"""Names, and the extended attributes of a file, of which Linux has 64 KiB each."""
+_LONG_HEADERS = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip: the same files give the same archive."""
 
@@ -89,28 +100,53 @@ def write_zip(out: Writer, files: Iterable[PackedFile], method: int = zipfile.ZI
 
 
 def read_tar(item: Input, stream: BinaryIO) -> Iterator[Member]:
-    """The regular files of a tar, plain or compressed, in its order; use each before the next.
+    """The regular files of a tar, plain or packed, in its order; use each before the next.
 
-    `stream` is the item's data. Raises the item's error for a link, a special file, a name that leaves the folder, or
-    an archive that cannot be read.
+    `stream` is the item's data. Raises the item's error for a link, a file with holes, a special file, a name that
+    leaves the folder, an archive that cannot be read, and one that unpacks to more than the settings allow.
     """
-    with archive_errors(item, form="tar"), tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Undamaged) as archive:
+    packing = _packing(stream)
+    plain = stream if packing is None else _file(unpacked(item, stream, packing))
+    with archive_errors(item, form="tar"), tarfile.open(fileobj=plain, mode="r|", tarinfo=_Undamaged) as archive:
         while (entry := archive.next()) is not None:
             forget_members(archive)
             if entry.isdir():
                 continue
-            data = archive.extractfile(entry) if entry.isreg() else None
+            data = archive.extractfile(entry) if entry.isreg() and not entry.sparse else None
             if data is None:
                 raise item.error(not_regular(entry.name))
             yield Member(safe_name(item, entry.name), entry.size, MemberData(data, item))
 
 
+def _packing(stream: BinaryIO) -> Packing | None:
+    packing = packing_of(stream.read(HEAD_BYTES))
+    stream.seek(0)
+    return packing
+
+
+def _file(blocks: Iterator[bytes]) -> BinaryIO:
+    return io.BufferedReader(BlockReader(blocks), BLOCK_BYTES)
+
+
 def not_regular(name: str) -> str:
-    """The sentence that refuses a link or a device."""
+    """The sentence that refuses a link, a device, or a file with holes."""
     return f"{name!r} is a link or no regular file, which is refused. Pack a copy, or leave it out."
 
 
-class _Undamaged(tarfile.TarInfo):
+class BoundedTarInfo(tarfile.TarInfo):
+    """A header that goes on behind itself does so for MAX_HEADER_BYTES at most: tarfile holds all of that."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in one block; ReadError for one that is followed by too much of itself."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in _LONG_HEADERS and header.size > MAX_HEADER_BYTES:
+            msg = f"a header of {header.size} bytes, and one may have {MAX_HEADER_BYTES}"
+            raise tarfile.ReadError(msg)
+        return header
+
+
+class _Undamaged(BoundedTarInfo):
     """The standard library takes a damaged or missing header behind the first for the archive's end."""
 
     @classmethod
@@ -125,11 +161,13 @@ class _Undamaged(tarfile.TarInfo):
 
 
 def looks_like_tar(stream: BinaryIO) -> bool:
-    """Whether a tar, plain or compressed, begins here; not all that is compressed is one."""
+    """Whether a tar, plain or packed, begins here; not all that is packed is one."""
+    packing = _packing(stream)
+    plain = stream if packing is None else _file(pieces(stream, packing))
     try:
-        with tarfile.open(fileobj=stream, mode="r|*"):
+        with tarfile.open(fileobj=plain, mode="r|", tarinfo=BoundedTarInfo):
             return True
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError):
+    except (tarfile.TarError, DamagedError):
         return False
 
 
@@ -143,6 +181,11 @@ def relative_path(name: str) -> str | None:
 
 def safe_name(item: Input, name: str) -> str:
     """The `relative_path` of a name that stands in the item; raises its error where there is none."""
+    if len(name) > MAX_NAME_LETTERS:
+        text = (
+            f"the name {name[:60]!r}... has {len(name)} letters, and a path has {MAX_NAME_LETTERS} at most. Shorten it."
+        )
+        raise item.error(text)
     path = relative_path(name)
     if path is None:
         text = f"the name {name!r} leaves its folder, which is refused. Give it a relative name."

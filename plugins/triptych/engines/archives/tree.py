@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-import zstandard
-
 from triptych.engines.api import Source
-from triptych.engines.archives.members import archive_errors, not_regular, safe_name
+from triptych.engines.archives.members import BLOCK_BYTES, BoundedTarInfo, archive_errors, not_regular, safe_name
+from triptych.engines.archives.zips import entry_blocks, open_zip
 from triptych.engines.compat import forget_members
 from triptych.engines.runtime.resources import resources
+from triptych.engines.streams.unpacking import HEAD_BYTES, Expansion, packing_of, unpack_into, unpacked
 
-BLOCK_BYTES = 256 * 1024
 ARCHIVES = (".zip", ".whl", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-HEAD_BYTES = 6
-UNPACKERS: dict[bytes, Callable[..., IO[Any]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
-    b"\x28\xb5\x2f\xfd": zstandard.open,
-}
-"""By the first bytes of what is compressed; in the first HEAD_BYTES."""
+FILE_BYTES = 1024
+"""What one file's path, size and place take of memory."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +47,8 @@ def open_tree(sources: Sequence[Source], form: str) -> Iterator[list[TreeFile]]:
     packed = all(source.name.lower().endswith(ARCHIVES) for source in sources) if form == "auto" else form == "archives"
     with ExitStack() as stack:
         if packed:
-            files = [file for source in sources if source.size for file in _in_archive(source, len(sources) > 1, stack)]
+            held = (file for source in sources if source.size for file in _in_archive(source, len(sources) > 1, stack))
+            files = list(_few_enough(held))
         else:
             files = [TreeFile(p, s.size, s, 0, s.stream) for p, s in zip(below_common(sources), sources, strict=True)]
         files.sort(key=lambda file: file.path)
@@ -68,6 +57,15 @@ def open_tree(sources: Sequence[Source], form: str) -> Iterator[list[TreeFile]]:
                 text = f"{file.path!r} is there twice. Keep one of them."
                 raise following.source.error(text)
         yield files
+
+
+def _few_enough(files: Iterable[TreeFile]) -> Iterator[TreeFile]:
+    """The same; the error of the source whose file is one too many to keep in memory."""
+    most, taken = resources().share(1, "the list of the files in it"), 0
+    for file in files:
+        taken += FILE_BYTES + len(file.path)
+        most.check(taken, file.source, "Pack fewer files together.")
+        yield file
 
 
 def below_common(sources: Sequence[Source]) -> list[str]:
@@ -105,41 +103,26 @@ def _stem(name: str) -> str:
 
 
 def _zip_files(source: Source, stream: BinaryIO, prefix: str, stack: ExitStack) -> Iterator[TreeFile]:
-    archive = stack.enter_context(zipfile.ZipFile(stream))
+    archive, expansion = stack.enter_context(open_zip(source, stream)), Expansion(source)
     for entry in archive.infolist():
         if entry.is_dir():
             continue
         if (entry.external_attr >> 16) & 0o170000 == 0o120000:
             raise source.error(not_regular(entry.filename))
         path = prefix + safe_name(source, entry.filename)
-        yield TreeFile(path, entry.file_size, source, None, partial(_zip_blocks, archive, entry, source))
-
-
-def _zip_blocks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: Source) -> Iterator[bytes]:
-    with archive_errors(source, entry.filename), archive.open(entry) as data:
-        while block := data.read(BLOCK_BYTES):
-            yield block
+        expansion.add(entry.file_size, entry.filename)
+        yield TreeFile(path, entry.file_size, source, None, partial(entry_blocks, archive, entry, source))
 
 
 def _tar_files(source: Source, stream: BinaryIO, head: bytes, prefix: str, stack: ExitStack) -> Iterator[TreeFile]:
-    unpacked = _unpacked(stream, head)
-    if unpacked is not None:
-        stream = stack.enter_context(unpacked.open("rb"))
+    packing = packing_of(head)
+    if packing is not None:
+        # Into scratch, as no file of a packed tar can be reached alone.
+        whole = unpack_into(resources().new_folder() / "tree.tar", unpacked(source, stream, packing))
+        stream = stack.enter_context(whole.open("rb"))
     for name, offset, size in tar_index(source, stream):
         blocks = partial(range_blocks, stream, offset, size)
-        yield TreeFile(prefix + name, size, source, offset if unpacked is None else None, blocks)
-
-
-def _unpacked(stream: BinaryIO, head: bytes) -> Path | None:
-    """A compressed tar, unpacked into scratch, as no member of it can be reached alone; None for a plain one."""
-    unpack = next((unpack for magic, unpack in UNPACKERS.items() if head.startswith(magic)), None)
-    if unpack is None:
-        return None
-    path = resources().new_folder() / "tree.tar"
-    with unpack(stream, "rb") as data, path.open("wb") as out:
-        while block := data.read(BLOCK_BYTES):
-            out.write(block)
-    return path
+        yield TreeFile(prefix + name, size, source, offset if packing is None else None, blocks)
 
 
 def tar_index(source: Source, stream: BinaryIO) -> Iterator[tuple[str, int, int]]:
@@ -148,7 +131,7 @@ def tar_index(source: Source, stream: BinaryIO) -> Iterator[tuple[str, int, int]
     `stream` is the source's data, unpacked. Raises the source's error for a link, a special file or a name that
     leaves its folder, and where tarfile would take a broken header for the end.
     """
-    with tarfile.open(fileobj=stream, mode="r:") as archive:
+    with tarfile.open(fileobj=stream, mode="r:", tarinfo=BoundedTarInfo) as archive:
         while entry := archive.next():
             forget_members(archive)
             if entry.isdir():

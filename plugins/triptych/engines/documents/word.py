@@ -18,11 +18,17 @@ from docx.oxml.text.paragraph import CT_P
 from docx.styles.style import CharacterStyle
 
 from triptych.engines.api import Input
+from triptych.engines.archives.zips import open_zip
 from triptych.engines.documents.headings import as_title
 from triptych.engines.runtime.resources import resources
+from triptych.engines.streams.unpacking import Expansion
 
 TREE_SHARE = 1 / 10
-"""The document's XML is held as a tree, of about ten times its size."""
+"""XML is held as a tree, of about ten times its size."""
+PARTS_SHARE = 1 / 4
+"""All parts are held, and once more while a section is saved."""
+LOOKED_AT_BYTES = 4096
+"""Of a part, to see whether it may be XML."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -39,14 +45,13 @@ class WordSection:
 class WordDocument:
     """A .docx that gives each of its sections as a .docx of its own, with its styles, headers and page setup.
 
-    Raises the item's error for a file that is none, and for one whose XML is beyond TREE_SHARE.
+    Raises the item's error for a file that is none, for one whose XML is beyond TREE_SHARE, and for one whose parts
+    are beyond PARTS_SHARE.
     """
 
     def __init__(self, item: Input, path: Path) -> None:
         with _word_errors(item):
-            with zipfile.ZipFile(path) as archive:
-                size = archive.getinfo("word/document.xml").file_size
-            resources().share(TREE_SHARE, "word/document.xml").check(size, item)
+            _check_sizes(item, path)
             self._document = docx.Document(str(path))
         body = self._document.element.body
         self._setup = [element for element in body if element.tag.endswith("}sectPr")]
@@ -92,6 +97,25 @@ class WordDocument:
         self._document.save(data)
         relations.update(unused)
         _without_clock(data, path)
+
+
+def _check_sizes(item: Input, path: Path) -> None:
+    """By the zip's directory, which python-docx cannot read beyond: it reads every part that another one names."""
+    trees, parts = resources().share(TREE_SHARE, "its text"), resources().share(PARTS_SHARE, "its text with pictures")
+    expansion, xml_bytes, all_bytes = Expansion(item), 0, 0
+    with path.open("rb") as data, open_zip(item, data, form=".docx") as archive:
+        for entry in archive.infolist():
+            expansion.add(entry.file_size, entry.filename)
+            all_bytes += entry.file_size
+            parts.check(all_bytes, item)
+            xml_bytes += entry.file_size if _may_be_xml(archive, entry) else 0
+            trees.check(xml_bytes, item)
+
+
+def _may_be_xml(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    """By its beginning, as any part may be said to be XML: what begins otherwise is read no further."""
+    with archive.open(entry) as data:
+        return data.read(LOOKED_AT_BYTES).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1] in (b"<", b"")
 
 
 @contextmanager

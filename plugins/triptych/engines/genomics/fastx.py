@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Octets, Offsets
+from triptych.engines.runtime.resources import resources
 from triptych.errors import TriptychError
 
 _NEWLINE, _RETURN, _FASTA, _FASTQ, _PLUS = 10, 13, 62, 64, 43
@@ -31,6 +32,7 @@ def fastq_records(blocks: Iterable[bytes], owner: Input) -> Iterator[Records]:
     """Records of FASTQ (Cock et al. 2010); the owner's error names the byte of one that is none.
 
     Those of four lines are found all at once; where sequence or qualities are wrapped, a block is read line by line.
+    The owner's error, too, for a record of four lines, or a line of a wrapped one, beyond `longest_line`.
     """
     scan = _FastqScan(owner)
     for block in blocks:
@@ -45,7 +47,7 @@ class _FastqScan:
     """
 
     def __init__(self, owner: Input) -> None:
-        self._lines = _LineReader(owner)
+        self._owner, self._lines = owner, _LineReader(owner)
         self._rest, self._offset, self._bases = b"", 0, 0
 
     def take(self, block: bytes) -> Iterator[Records]:
@@ -63,6 +65,7 @@ class _FastqScan:
             used = len(breaks)
         end = int(breaks[used - 1]) + 1 if used else 0
         self._rest, self._offset = data[end:], self._offset + end
+        resources().longest_line(f"what begins at byte {self._offset}").check(len(self._rest), self._owner)
 
     def finish(self) -> Iterator[Records]:
         """The last record, whose last line may lack its end."""

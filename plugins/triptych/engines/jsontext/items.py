@@ -14,10 +14,8 @@ import numpy as np
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Offsets
 from triptych.engines.jsontext.structure import COMMA, Marks, NotJsonError, json_marks
-from triptych.engines.runtime.resources import Share, resources
+from triptych.engines.runtime.resources import resources
 
-ENTRY_SHARE = 1 / 8
-"""One document, parsed, takes several times its size."""
 _OPENING = b"[{"
 _TO_CLOSING = 2
 """From the code of an opening bracket to that of the closing one."""
@@ -150,7 +148,7 @@ class _Walk:
 
     def __init__(self, item: Input, path: str) -> None:
         self._item, self._path = item, path
-        self._most_bytes = resources().share(ENTRY_SHARE).bytes
+        self._most_bytes = resources().longest_line().bytes
         self._window, self._state = _Window(), _State()
 
     def over(self, block: bytes, marks: Marks) -> Iterator[Entries]:
@@ -184,7 +182,7 @@ class _Walk:
         """An entry beside the path needs no memory."""
         if self._state.in_wanted:
             entry = f"the entry at byte {self._state.start}"
-            raise Share(self._most_bytes, entry).exceeded(self._item, "Set a longer path.")
+            raise resources().longest_line(entry).exceeded(self._item, "Set a longer path.")
         self._window = self._window.from_offset(self._window.begin + len(self._window.text))
         self._state.dropped = True
 

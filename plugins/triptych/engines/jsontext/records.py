@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from triptych.engines.api import Input
-from triptych.engines.jsontext.items import ENTRY_SHARE, Entries, entries_at
+from triptych.engines.jsontext.items import Entries, entries_at
 from triptych.engines.jsontext.paths import Json
 from triptych.engines.jsontext.structure import NotJsonError
-from triptych.engines.runtime.resources import Share, resources
+from triptych.engines.runtime.resources import resources
 
 BATCH_BYTES = 256 * 1024
 _SPACE = b" \t\r\n"
@@ -138,7 +138,7 @@ def _lines_or_document(blocks: Iterator[bytes], item: Input) -> Iterator[JsonBat
 
 
 def _at_most(blocks: Iterable[bytes], item: Input, size: int) -> Iterator[bytes]:
-    document = resources().share(ENTRY_SHARE, "line 1 is no JSON by itself, and the document")
+    document = resources().longest_line("line 1 is no JSON by itself, and the document")
     for block in blocks:
         size += len(block)
         document.check(size, item, "Write JSON Lines.")
@@ -147,14 +147,14 @@ def _at_most(blocks: Iterable[bytes], item: Input, size: int) -> Iterator[bytes]
 
 def _whole_lines(blocks: Iterable[bytes], item: Input) -> Iterator[bytes]:
     """Blocks that end with a line, but for the last."""
-    most, rest, number = resources().share(ENTRY_SHARE).bytes, b"", 1
+    most, rest, number = resources().longest_line().bytes, b"", 1
     for block in blocks:
         if end := block.rfind(b"\n") + 1:
             yield rest + block[:end]
             number, rest = number + block.count(b"\n"), b""
         rest += block[end:]
         if len(rest) > most:
-            raise Share(most, f"line {number}").exceeded(item)
+            raise resources().longest_line(f"line {number}").exceeded(item)
     if rest:
         yield rest
 

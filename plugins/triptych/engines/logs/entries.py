@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -22,16 +21,13 @@ from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import BatchSource, keyed
 from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
+from triptych.engines.streams.unpacking import HEAD_BYTES, packing_of, unpacked
 from triptych.engines.tables.csv_batches import Batch, line_batches
 from triptych.engines.tables.record_ends import split_records
 from triptych.engines.times.zones import find_zone
 
 LOOKED_AT_LINES = 200
 """By which a file's form of timestamp is chosen."""
-BLOCK_BYTES = 1024 * 1024
-ENTRY_SHARE = 1 / 8
-"""Of the engine's memory, for one entry."""
-_GZIP = b"\x1f\x8b"
 BY_TIME = Order(["ascending"])
 """Of the runs: their key is in microseconds since 1970, UTC."""
 
@@ -64,19 +60,13 @@ def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Batc
 
 
 def _blocks(file: Input) -> Iterator[bytes]:
-    """Unpacked, where the file is a gzip."""
+    """Unpacked, where the file is packed."""
     with file.open() as data:
-        is_packed = data.read(2) == _GZIP
-    if not is_packed:
+        packing = packing_of(data.read(HEAD_BYTES))
+    if packing is None:
         yield from file.stream()
         return
-    try:
-        with gzip.GzipFile(fileobj=BlockReader(file.stream())) as unpacked:
-            while block := unpacked.read(BLOCK_BYTES):
-                yield block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        text = f"the gzip file cannot be unpacked: {error}."
-        raise file.error(text) from error
+    yield from unpacked(file, io.BufferedReader(BlockReader(file.stream())), packing)
 
 
 def _most_fitting(file: Input, clocks: Sequence[_Clock]) -> _Clock | None:
@@ -143,12 +133,12 @@ class _OpenEntry:
     _size: int = 0
 
     def add(self, part: bytes) -> None:
-        """Bytes that follow; the file's error when the entry is longer than its share of the memory."""
+        """Bytes that follow; the file's error when the entry is longer than a line may be."""
         self._parts.append(part)
         self._size += len(part)
-        most = resources().share(ENTRY_SHARE)
+        most = resources().longest_line()
         if self._size > most.bytes:
-            most = resources().share(ENTRY_SHARE, f"the entry that begins {self._parts[0][:80]!r}")
+            most = resources().longest_line(f"the entry that begins {self._parts[0][:80]!r}")
             raise most.exceeded(self.file, "Declare the form of its timestamps in `formats`.")
 
     def ended(self) -> BytesColumn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,8 @@ from triptych.errors import TriptychError
 from triptych.settings import Settings, get_settings
 
 MIB = 1 << 20
+LINE_SHARE = 1 / 8
+"""A line is held up to four times while its end is looked for."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Share:
 
     bytes: int
     what: str
+    setting: str = "engine_memory_mib"
+    """What bounds it, and is to be raised."""
 
     def check(self, size: int, owner: Input, advice: str = "") -> None:
         """Raises the owner's error when `size`, in bytes, is beyond the share; `advice` is a sentence of its own."""
@@ -29,11 +34,24 @@ class Share:
             raise self.exceeded(owner, advice)
 
     def exceeded(self, owner: Input, advice: str = "") -> TriptychError:
-        """`<label>: <what> is longer than N MiB. <advice> Raise [triptych] engine_memory_mib.`"""
+        """`<label>: <what> is longer than N MiB. <advice> Raise [triptych] <setting>.`"""
         raise_it = f"{advice} Or raise" if advice else "Raise"
         return owner.error(
-            f"{self.what} is longer than {self.bytes / MIB:.3g} MiB. {raise_it} [triptych] engine_memory_mib."
+            f"{self.what} is longer than {self.bytes / MIB:.3g} MiB. {raise_it} [triptych] {self.setting}."
         )
+
+
+class Tally:
+    """A sum that several threads add to."""
+
+    def __init__(self) -> None:
+        self._lock, self._sum = threading.Lock(), 0
+
+    def add(self, number: int) -> int:
+        """The sum with this number."""
+        with self._lock:
+            self._sum += number
+            return self._sum
 
 
 @dataclass(frozen=True)
@@ -46,10 +64,17 @@ class Resources:
     scratch: Path
     memory_bytes: int
     settings: Settings = field(default_factory=get_settings)
+    unpacked: Tally = field(default_factory=Tally)
+    """How many bytes the stage has unpacked."""
 
     def share(self, fraction: float, what: str = "") -> Share:
         """So much of `memory_bytes` for `what` ("the record at byte 7"), and the error for what needs more."""
         return Share(int(self.memory_bytes * fraction), what)
+
+    def longest_line(self, what: str = "") -> Share:
+        """Of one line or record: LINE_SHARE of the memory, or `max_line_mib` of the settings where that is less."""
+        share, most = self.share(LINE_SHARE, what), self.settings.max_line_bytes
+        return share if share.bytes <= most else Share(most, what, "max_line_mib")
 
     def new_folder(self) -> Path:
         """An empty folder in `scratch`."""

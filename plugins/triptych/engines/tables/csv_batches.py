@@ -14,11 +14,10 @@ from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Mask, Octets, Offsets, Words
 from triptych.engines.arrays.slices import slices
 from triptych.engines.arrays.text_columns import BytesColumn, TextColumn
-from triptych.engines.runtime.resources import Share, resources
+from triptych.engines.runtime.resources import resources
 from triptych.engines.tables.record_ends import (
     NEWLINE,
     QUOTE,
-    RECORD_SHARE,
     RETURN,
     gathered,
     header_names,
@@ -66,7 +65,7 @@ def line_batches(
 ) -> Iterator[Batch]:
     """Lines that are not empty, and not of white space only unless `blank`, in batches of about `batch_bytes`.
 
-    Raises the item's error for a line that is larger than an eighth of the memory.
+    Raises the item's error for a line beyond `longest_line`.
     """
     for window in _windows(blocks, item, batch_bytes, quoted=False):
         octets = np.frombuffer(window.data, np.uint8)
@@ -217,7 +216,7 @@ def _not_empty(octets: Octets, breaks: Offsets) -> tuple[Offsets, Offsets, Mask]
 
 def _windows(blocks: Iterable[bytes], item: Input, batch_bytes: int, *, quoted: bool) -> Iterator[_Window]:
     """Whole records of about `batch_bytes`; the item's error for one that is too large, or whose quote never closes."""
-    most = resources().share(RECORD_SHARE).bytes
+    most = resources().longest_line().bytes
     rest, offset, line = b"", 0, 0
     for block in gathered(blocks, batch_bytes):
         data = rest + block
@@ -228,7 +227,7 @@ def _windows(blocks: Iterable[bytes], item: Input, batch_bytes: int, *, quoted: 
         rest, offset = data[used:], offset + used
         if len(rest) > most:
             advice = "Is a quote never closed? Correct the file." if quoted else ""
-            raise Share(most, _location(offset, line)).exceeded(item, advice)
+            raise resources().longest_line(_location(offset, line)).exceeded(item, advice)
     if rest and quoted and rest.count(QUOTE) % 2:
         msg = f"a quote opened in {_location(offset, line)} is never closed. Correct the file."
         raise item.error(msg)

@@ -12,12 +12,10 @@ import numpy as np
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Mask, Octets, Offsets, Words
 from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
-from triptych.engines.runtime.resources import Share, resources
+from triptych.engines.runtime.resources import resources
 from triptych.engines.tables import formats
 
 SCANNED_BYTES = 256 * 1024
-RECORD_SHARE = 1 / 8
-"""Of the engine's memory. A record is held up to four times while it is looked for."""
 NEWLINE, RETURN, QUOTE = ord("\n"), ord("\r"), ord(formats.QUOTE)  # As bytes are numbers here.
 
 
@@ -159,15 +157,15 @@ def split_records(
 ) -> Iterator[bytes]:
     """Each record with its line end, which the last may lack; blocks are put together to `scanned_bytes` at least.
 
-    Memory holds a block and a record, which may take an eighth of the engine's: a larger one is the item's error.
+    Memory holds a block and a record; one beyond `longest_line` is the item's error.
     """
     held, first = bytearray(), 0
-    most = resources().share(RECORD_SHARE).bytes
+    most = resources().longest_line()
 
     def kept() -> Iterator[bytes]:
         for block in gathered(blocks, scanned_bytes):
-            if len(held) > most:
-                raise Share(most, f"the record at byte {first}").exceeded(item)
+            if len(held) > most.bytes:
+                raise resources().longest_line(f"the record at byte {first}").exceeded(item)
             held.extend(block)
             yield block
 

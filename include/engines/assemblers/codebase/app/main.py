@@ -11,6 +11,7 @@ from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.archives.members import (
+    BLOCK_BYTES,
     MemberData,
     PackedFile,
     looks_like_tar,
@@ -20,7 +21,6 @@ from triptych.engines.archives.members import (
     tar_of,
     write_zip,
 )
-from triptych.engines.archives.tree import BLOCK_BYTES
 from triptych.engines.codebase.content import TreeContent
 from triptych.errors import EngineError, JobSpecError
 from triptych.storage import Writer

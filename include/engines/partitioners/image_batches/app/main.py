@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -12,11 +11,15 @@ from typing import Any
 import pyvips
 
 from triptych.engines import Chunk, Source, resources
-from triptych.engines.archives.members import archive_errors, read_tar, safe_name, tar_of
+from triptych.engines.archives.members import read_tar, safe_name, tar_of
+from triptych.engines.archives.zips import entry_blocks, open_zip
 from triptych.engines.images.vips import EXTENSIONS, FAIL_ON, image_errors, limit_cache, read_image
+from triptych.engines.streams.unpacking import Expansion
 
-TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 UNLIMITED_PX = 10_000_000
+IMAGE_SHARE = 1 / 4
+"""Of the engine's memory, for one image as it is packed: it is joined from blocks, and may be made smaller."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ def _in_source(source: Source) -> Iterator[tuple[str, bytes]]:
     elif lower.endswith(TARS):
         yield from _in_tar(source)
     elif PurePosixPath(lower).suffix in EXTENSIONS:
+        _check_size(source, source.size)
         yield source.name, b"".join(source.stream())
     else:
         known = ", ".join(sorted(EXTENSIONS))
@@ -89,19 +93,26 @@ def _in_source(source: Source) -> Iterator[tuple[str, bytes]]:
 
 
 def _in_zip(source: Source) -> Iterator[tuple[str, bytes]]:
-    with source.open() as data, archive_errors(source, form="zip"), zipfile.ZipFile(data) as archive:
+    expansion = Expansion(source)
+    with source.open() as data, open_zip(source, data) as archive:
         for entry in archive.infolist():
             if not entry.is_dir() and PurePosixPath(entry.filename).suffix.lower() in EXTENSIONS:
-                with archive_errors(source, entry.filename, form="zip"):
-                    image = archive.read(entry)
-                yield safe_name(source, entry.filename), image
+                expansion.add(entry.file_size, entry.filename)
+                _check_size(source, entry.file_size, entry.filename)
+                yield safe_name(source, entry.filename), b"".join(entry_blocks(archive, entry, source))
 
 
 def _in_tar(source: Source) -> Iterator[tuple[str, bytes]]:
     with source.open() as data:
         for member in read_tar(source, data):
             if PurePosixPath(member.name).suffix.lower() in EXTENSIONS:
+                _check_size(source, member.size, member.name)
                 yield member.name, member.data.read()
+
+
+def _check_size(source: Source, size: int, name: str = "") -> None:
+    """Raises the source's error for an image that is too large to be held, by its own size or that of `name` in it."""
+    resources().share(IMAGE_SHARE, f"the image{f' {name!r} in it' if name else ''}").check(size, source)
 
 
 def _fitting(source: Source, name: str, data: bytes, box: Box) -> bytes:

@@ -1,4 +1,4 @@
-"""Sequence records into range chunks; gzip is unpacked to scratch first, as nothing in it can be found by offset."""
+"""Sequence records into range chunks; what is packed is unpacked to scratch first, as nothing in it has an offset."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from triptych.engines import Chunk, Source, resources
 from triptych.engines.api import SourceRange
 from triptych.engines.contracts import Place
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
+from triptych.engines.streams.unpacking import HEAD_BYTES, Gunzip, packing_of, unpack_into, unpacked
 from triptych.errors import JobSpecError
 
 DEFAULT_RECORDS = 10_000
-GZIP = b"\x1f\x8b"
-GZIP_ERRORS = (EOFError, gzip.BadGzipFile, cast("type[Exception]", isal_zlib.error))
-"""isal's own annotation calls its class of errors an instance."""
 BLOCK_BYTES = 1024 * 1024
 SCANNERS = {b">": ("fasta", fasta_records), b"@": ("fastq", fastq_records)}
 MARKS = {"fasta": b">", "fastq": b"@"}
@@ -60,8 +58,7 @@ class Reads:
 
     def __init__(self, source: Source, wanted: str) -> None:
         self.source = source
-        with source.open() as data:
-            self._unpacked = _unpacked(source) if data.read(2) == GZIP else None
+        self._unpacked = _unpacked(source)
         start = next(self._blocks(), b"")[:1]
         if start and (start not in SCANNERS or wanted not in ("auto", SCANNERS[start][0])):
             expected = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
@@ -82,6 +79,12 @@ class Reads:
             left = cut.end - cut.start
             while left and (block := data.read(min(BLOCK_BYTES, left))):
                 left -= out.write(block)
+
+    def close(self) -> None:
+        """Its unpacked bytes go."""
+        if self._unpacked is not None:
+            self._unpacked.unlink()
+            self._unpacked.parent.rmdir()
 
     def _blocks(self) -> Iterator[bytes]:
         if self._unpacked is None:
@@ -108,6 +111,7 @@ def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[lis
             reads = Reads(source, params["format"])
             for cut in _cuts(reads, limits):
                 yield [(reads, cut)]
+            reads.close()
         return
     if len(sources) % 2:
         msg = f"dataSource: {len(sources)} files cannot be taken two by two. Give R1 and R2 of each pair, in order."
@@ -116,6 +120,8 @@ def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[lis
         first, second = (Reads(source, params["format"]) for source in sources[number : number + 2])
         for one, other in zip(_cuts(first, limits), _mates(first, second, limits), strict=True):
             yield [(first, one), (second, other)]
+        first.close()
+        second.close()
 
 
 def _limits(params: Mapping[str, Any]) -> Limits:
@@ -216,18 +222,19 @@ def _chunk(parts: Sequence[tuple[Reads, Cut]], piece: Path) -> Chunk:
     return Chunk(name=name, ranges=ranges, items=items, metadata=metadata)
 
 
-def _gunzip(packed: BinaryIO) -> gzip.GzipFile:
+def _isal(packed: BinaryIO) -> gzip.GzipFile:
     return igzip.IGzipFile(fileobj=packed)  # type: ignore[no-untyped-call]  # isal types the module, not its class.
 
 
-def _unpacked(source: Source) -> Path:
-    """The source's bytes in a scratch file; isal takes half the time of the standard library."""
-    path = resources().new_folder() / "unpacked"
-    try:
-        with source.open() as packed, _gunzip(packed) as data, path.open("wb") as out:
-            while block := data.read(BLOCK_BYTES):
-                out.write(block)
-    except GZIP_ERRORS as error:
-        text = f"the gzip file cannot be unpacked after {path.stat().st_size} bytes: {error}."
-        raise source.error(text) from error
-    return path
+# Half the time of the standard library. Its own annotation calls the class of its errors an instance.
+GUNZIP = Gunzip(_isal, (cast("type[Exception]", isal_zlib.error),))
+
+
+def _unpacked(source: Source) -> Path | None:
+    """The source's bytes in a scratch file; None where they are not packed."""
+    with source.open() as data:
+        packing = packing_of(data.read(HEAD_BYTES))
+        if packing is None:
+            return None
+        data.seek(0)
+        return unpack_into(resources().new_folder() / "unpacked", unpacked(source, data, packing, gunzip=GUNZIP))
