@@ -15,6 +15,7 @@ import pytest
 from tests.contract.engines.cases.codebase import tar_of
 from tests.support.engine_harness import INCLUDE, Piece, Results, join, split, untouched
 from tests.support.real_texts import packages
+from triptych.engines.codebase import gitignore
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
@@ -99,6 +100,29 @@ def test_what_git_ignores_is_left_out(settings: Settings, tmp_path: Path) -> Non
     assert set(_files(split(settings, "codebase", [f"{tree.as_uri()}/"], {}))) == kept
     everything = set(_files(split(settings, "codebase", [f"{tree.as_uri()}/"], {"gitignore": False})))
     assert everything == {*names, *rules}
+
+
+def test_a_pattern_of_many_asterisks_is_matched_at_once(settings: Settings, tmp_path: Path) -> None:
+    names = [f"{'a' * 200}{number}.py" for number in range(20)]
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr(".gitignore", f"{'*a' * 12}\n{'**/a/' * 12}b\n")
+        for name in names:
+            archive.writestr("a/" * 60 + name, "")
+    stars = {"include": ["*a" * 12 + "*"], "exclude": ["*a" * 12]}
+    assert len(_files(split(settings, "codebase", [tmp_path / "t.zip"], stars))) == len(names)
+
+
+def test_patterns_beyond_reason_are_refused(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitignore, "MAX_WORK", 1_000_000)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr(".gitignore", "".join(f"*{number}?\n" for number in range(2_000)))
+        for number in range(100):
+            archive.writestr(f"a/{number}.py", "")
+    with pytest.raises(SourceError, match=r"t\.zip: its \.gitignore files have too many patterns .*gitignore to false"):
+        split(settings, "codebase", [tmp_path / "t.zip"], {})
+    assert len(_files(split(settings, "codebase", [tmp_path / "t.zip"], {"gitignore": False}))) == 101
 
 
 def test_languages_and_globs_choose(settings: Settings) -> None:

@@ -22,7 +22,6 @@ EXTRAS = {
     "markdown_it": "documents",
     "msgspec": "tables",
     "orjson": "tables",
-    "pathspec": "documents",
     "PIL": "images",
     "pyarrow": "tables",
     "pypdf": "documents",

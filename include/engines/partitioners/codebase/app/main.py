@@ -9,14 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pathspec import GitIgnoreSpec
-
 from triptych.engines import Chunk, Source, resources
 from triptych.engines.archives.members import tar_of
 from triptych.engines.archives.tree import TreeFile, open_tree
 from triptych.engines.codebase.content import TreeContent
 from triptych.engines.codebase.gitignore import GitIgnore, in_version_control
 from triptych.engines.codebase.languages import check_languages, languages_of, tags_of
+from triptych.engines.codebase.patterns import GitPatterns
 from triptych.engines.codebase.units import unit_of
 
 MAX_LISTED_BYTES = 64 * 1024
@@ -48,7 +47,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 def _wanted(files: Sequence[TreeFile], params: Mapping[str, Any]) -> Callable[[TreeFile], bool]:
     git = GitIgnore(files if params["gitignore"] else ())
-    include, exclude = GitIgnoreSpec.from_lines(params["include"]), GitIgnoreSpec.from_lines(params["exclude"])
+    include, exclude = GitPatterns(params["include"]), GitPatterns(params["exclude"])
     languages = frozenset(params["languages"])
 
     def wanted(file: TreeFile) -> bool:
@@ -56,7 +55,7 @@ def _wanted(files: Sequence[TreeFile], params: Mapping[str, Any]) -> Callable[[T
             return False
         if languages and languages.isdisjoint(tags_of(file.path)):
             return False
-        return (not params["include"] or include.match_file(file.path)) and not exclude.match_file(file.path)
+        return (not params["include"] or include.choose(file.path)) and not exclude.choose(file.path)
 
     return wanted
 
