@@ -114,6 +114,9 @@ class Settings:
     max_result_bytes: int
     whisper_model: str
     max_tasks: int
+    is_own_machine: bool = False
+    """Whether whoever launches jobs may name any folder and connection that this process can open: the command's user,
+    whose machine it is. Callers of Airflow may not."""
     one_machine: bool = True
     """Whether each task runs on this machine: the command's do, and those of Airflow's LocalExecutor."""
 

@@ -243,7 +243,8 @@ def finished(
             with Journal(job.workspace, log, f"0/{pack.key}/harness", work, limits, is_careful=False) as journal:
                 for number, result in enumerate(results):
                     with tempfile.TemporaryDirectory(dir=work) as folder:
-                        journal.add(_success(number), _written(Path(folder), result), 0)
+                        files = journal.keep(_written(Path(folder), result))
+                        journal.add(dataclasses.replace(_success(number), files=files), 0)
     return load_job(settings, DAG, job.run_id, ref, stores=job.stores)
 
 

@@ -89,7 +89,8 @@ class _Handler(Forwarding):
     def _answered(self, body: bytes) -> Answer:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         if "upload_id" in query:
-            return self._in_session(self.state.sessions[query["upload_id"]], body)
+            session = self.state.sessions.get(query["upload_id"])
+            return self._in_session(session, body) if session else _error(410, "Not Found")
         if query.get("uploadType") == "resumable":
             return self._begin_session(body)
         if (

@@ -8,7 +8,7 @@ from typing import Any
 
 from triptych.blocks.document import Document, read_document
 from triptych.blocks.json_file import read_object
-from triptych.blocks.model import Block, Diagnostic, Platform, Role
+from triptych.blocks.model import Block, Diagnostic, Isolation, Platform, Role
 from triptych.schemas.files import Kind
 
 _SHOWN = 200
@@ -57,6 +57,8 @@ def _block(data: dict[str, Any], folder: Path, schema: dict[str, Any]) -> Block:
         task_timeout_s=_whole(data.get("task_timeout")),
         cacheable=data.get("cacheable", False),
         chunks_per_task=_whole(data.get("chunks_per_task")),
+        isolation=Isolation(data.get("isolation", Isolation.PACK)),
+        writable_root=data.get("writable_root", False),
         joins_with=tuple(data["joins_with"]) if "joins_with" in data else None,
         needs_source=data.get("needs_source", False),
         schema=schema,

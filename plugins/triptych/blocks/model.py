@@ -36,6 +36,13 @@ class Platform(StrEnum):
     PYTHON = "python"
 
 
+class Isolation(StrEnum):
+    """What has a container of its own: a pack of chunks, one after the other, or each chunk."""
+
+    PACK = "pack"
+    CHUNK = "chunk"
+
+
 @dataclass(frozen=True)
 class Block:
     """An app or an engine: one manifest, one schema, one folder of code."""
@@ -59,6 +66,9 @@ class Block:
     task_timeout_s: int | None = None
     cacheable: bool = False
     chunks_per_task: int | None = None
+    isolation: Isolation = Isolation.PACK
+    writable_root: bool = False
+    """Whether its script may write to the image's own folders, as far as their modes allow it."""
     joins_with: tuple[str, ...] | None = None
     """Of an assembler: the partitioners whose chunks it can join, `*` for any letters; any when None."""
     needs_source: bool = False

@@ -20,7 +20,7 @@ from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
 from triptych.stages.repair import NewCode
 from triptych.storage import Stores
-from triptych.storage.files import file_path
+from triptych.storage.paths import file_path
 
 if TYPE_CHECKING:
     from triptych.airflow.rest import AirflowClient

@@ -22,7 +22,7 @@ from triptych.local.finished import remove_data, remove_old
 from triptych.local.runner import Summary, new_run_id, run_job, run_planned
 from triptych.settings import Runner, Settings
 from triptych.stages.repair import NewCode
-from triptych.storage.files import file_path
+from triptych.storage.paths import file_path
 
 EPILOG = """Examples:
 

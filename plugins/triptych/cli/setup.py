@@ -51,6 +51,7 @@ def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
         allowed_roots=(Path("/"),),
         workspace=settings.workspace or (cache / "jobs").as_uri(),
         runner=runner or settings.runner,
+        is_own_machine=True,
         one_machine=True,
     )
 

@@ -14,7 +14,7 @@ from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, open_workspace, output_root
 from triptych.settings import Settings
-from triptych.storage import Stores
+from triptych.storage import Store, Stores
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,13 @@ class Job:
         if self.spec.destination is None:
             return Location(output_root(self.settings, self.dag_id, self.run_id), self.settings.workspace_conn_id)
         return Location(self.spec.destination.uri.rstrip("/") + "/", self.spec.destination.conn_id)
+
+    @property
+    def destination_store(self) -> Store:
+        """The store of the destination: what a job did not name lies in the workspace, where none may name anything."""
+        if self.spec.destination is None:
+            return self.stores.workspace()
+        return self.stores.open(self.destination.uri, self.destination.conn_id)
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from triptych.errors import ObjectNotFoundError, SourceError
 from triptych.jobs.locations import OWN_FOLDER, Location
 from triptych.storage import ObjectInfo, Store, Stores
+from triptych.storage.places import glob_matches
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,7 @@ def _decoded(entry: SourceEntry) -> bytes:
 def _infos(uri: str, store: Store) -> Iterator[ObjectInfo]:
     if _is_glob(uri):
         prefix = uri[: min(uri.find(c) for c in "*?[" if c in uri)]
-        pattern = unquote(uri)
-        # As in a shell, `*` stays inside one folder; the depth must be equal.
-        yield from (
-            info
-            for info in store.list(prefix)
-            if fnmatch.fnmatchcase(unquote(info.uri), pattern) and info.uri.count("/") == pattern.count("/")
-        )
+        yield from (info for info in store.list(prefix) if glob_matches(uri, info.uri))
     elif uri.endswith("/"):
         yield from (info for info in store.list(uri) if not info.uri.endswith("/"))
     else:

@@ -107,7 +107,7 @@ def _folders(dag_id: str, run_id: str) -> str:
 def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:
     """The workspace of one job, which need not have anything in it yet."""
     root = workspace_root(settings, dag_id, run_id)
-    return Workspace(stores.open(root, settings.workspace_conn_id), root)
+    return Workspace(stores.workspace(), root)
 
 
 class Workspace:

@@ -15,7 +15,7 @@ from triptych.blocks import Block
 from triptych.harmless import harmless_logger
 from triptych.running import compat
 from triptych.running.reaper import expiry_label
-from triptych.running.sharing import OWN_CACHE, SHARED_CACHE
+from triptych.running.sharing import HOME, OWN_CACHE, SHARED_CACHE
 from triptych.running.spec import RunSpec
 from triptych.settings import Settings
 
@@ -112,11 +112,12 @@ def create_container(
         entrypoint=list(command),
         command=[],
         user=user,
-        environment={"HOME": "/tmp", "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
+        environment={"HOME": str(HOME), "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
         stdin_open=True,
         labels={**spec.labels, **expiry_label(client, spec.longest_s)},
         host_config=client.create_host_config(
-            mounts=list(mounts), **_host_config(spec.block, spec.network, settings.pids_limit)
+            mounts=list(mounts),
+            **_host_config(spec.block, spec.network, settings.pids_limit),
         ),
     )
     return str(created["Id"])
@@ -137,6 +138,7 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "pids_limit": most_processes,
+        "read_only": not block.writable_root,
         **limits,
     }
 

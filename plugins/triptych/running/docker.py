@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from triptych.blocks import Block, Role
+from triptych.blocks import Block, Isolation, Role
 from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Ending
-from triptych.running.images import answering, connected, frozen_image, known_image, present_image
+from triptych.running.images import answering, connected, frozen_image, known_image, own_volumes, present_image
 from triptych.running.lines import LineLog
-from triptych.running.loop import REFUSED, Loop
+from triptych.running.loop import REFUSED, Loop, MarkerError
 from triptych.running.reaper import reap
+from triptych.running.restrictions import restriction
 from triptych.running.rights.private_folders import strip_setuid
 from triptych.running.sharing import WORK
 from triptych.running.spec import ContainerEndedError, RunSpec, Session, Unit, UnitError, Usage
@@ -33,10 +34,13 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
     with connected(settings.docker_url) as client:
         reap(client)
         with answering(settings.docker_url):
-            check_capacity(client, spec.block)
+            block = spec.block
+            check_capacity(client, block)
             digest = spec.image_digest
-            image = frozen_image(client, spec.block, digest) if digest else present_image(client, spec.block)
-        session = DockerSession(client, spec, settings, image)
+            image = frozen_image(client, block, digest) if digest else present_image(client, block)
+            # What is written to a volume could not be emptied.
+            is_kept = block.isolation is Isolation.PACK and (block.writable_root or not own_volumes(client, image))
+        session = DockerSession(client, spec, settings, image, is_kept=is_kept)
         try:
             yield session
         finally:
@@ -54,9 +58,13 @@ def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collec
 
 
 class DockerSession:
-    """Feeds folders to the loop in its container, which is a new one after it was ended in the middle of a unit."""
+    """Feeds folders to the loop in its container, which is replaced when anything but the loop is left in it.
 
-    def __init__(self, client: APIClient, spec: RunSpec, settings: Settings, image: str) -> None:
+    Each unit has a new one where `is_kept` is false, and where nothing of the last can be emptied from outside.
+    """
+
+    def __init__(self, client: APIClient, spec: RunSpec, settings: Settings, image: str, *, is_kept: bool) -> None:
+        self._is_kept = is_kept
         self._client, self._spec, self._settings, self._image = client, spec, settings, image
         self._loop: Loop | None = None
 
@@ -66,13 +74,34 @@ class DockerSession:
         _lay_out(unit)
         with answering(self._settings.docker_url):
             loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
-            loop.sharing.bring(loop.container.id, unit)
+        try:
+            with answering(self._settings.docker_url):
+                loop.sharing.bring(loop.container.id, unit)
+            return self._follow(loop, unit, started)
+        finally:
+            if not (loop.is_idle and loop.sharing.empty()):
+                self.close()
+
+    def close(self) -> None:
+        """Remove the container, when there is one."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+
+    def _follow(self, loop: Loop, unit: Unit, started: float) -> Usage:
+        """Run a unit that is in the container, and have its results out of it when nothing of it lives any more."""
         output = LineLog(unit.log)
         end = loop.container.kill
-        with self._spec.stop.register(end), time_limit(self._spec.timeout_s, end) as expired:
-            marker = loop.follow(unit, output)
-        if marker is None:
-            raise self._ended(loop, output, Usage(time.monotonic() - started), timed_out=expired.is_set())
+        try:
+            with self._spec.stop.register(end), time_limit(self._spec.timeout_s, end) as expired:
+                marker = loop.follow(unit, output)
+            if marker is None:
+                raise self._ended(loop, output, Usage(time.monotonic() - started), timed_out=expired.is_set())
+            if self._is_kept and not loop.sharing.is_for_one_unit and not marker.is_anything_left:
+                loop.check_idle()
+        except MarkerError as error:
+            msg = f"{error}{output.tail()}"
+            raise UnitError(msg, Usage(time.monotonic() - started)) from error
         was_out_of_memory, cpu_seconds = loop.since_last(marker)
         peak = marker.peak_memory_bytes if marker.peak_memory_bytes >= 0 else None
         usage = Usage(time.monotonic() - started, cpu_seconds, peak)
@@ -80,22 +109,20 @@ class DockerSession:
             if was_out_of_memory:
                 raise ChunkError(self._out_of_memory(marker.exit_code, output))
             if marker.exit_code:
-                msg = f"exit code {marker.exit_code}.{output.tail()}"
+                met = restriction(self._spec.block, output.last)
+                msg = f"exit code {marker.exit_code}.{met}{output.tail()}"
                 raise ChunkError(msg)
-            with answering(self._settings.docker_url):
-                loop.sharing.fetch(loop.container.id, unit)
+            self._fetch(loop, unit)
         except ChunkError as error:
             raise UnitError(str(error), usage, marker.exit_code) from error
-        finally:
-            if marker.is_anything_left:
-                self.close()
         return usage
 
-    def close(self) -> None:
-        """Remove the container, when there is one."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.container.remove()
+    def _fetch(self, loop: Loop, unit: Unit) -> None:
+        if not (loop.is_idle or loop.end()):
+            msg = f"The engine at {self._settings.docker_url} does not end the container of {self._spec.block.tag}."
+            raise ContainerError(msg)
+        with answering(self._settings.docker_url):
+            loop.sharing.fetch(loop.container.id, unit)
 
     def _ended(self, loop: Loop, output: LineLog, usage: Usage, *, timed_out: bool) -> ChunkError | ContainerError:
         """Why the container ended in the middle of a unit; the next unit has a new one."""

@@ -50,6 +50,11 @@ def answering(url: str) -> Iterator[None]:
         raise ContainerError(msg) from error
 
 
+def own_volumes(client: APIClient, image: str) -> list[str]:
+    """The folders that a present image declares as volumes: each container has new ones, which are never read-only."""
+    return sorted(client.inspect_image(image)["Config"].get("Volumes") or ())
+
+
 def present_image(client: APIClient, block: Block) -> str:
     """The digest of the block's image, the registry's, else the engine's own id; ImageError when it cannot be had.
 

@@ -50,12 +50,23 @@ class MarkedLines:
         self._is_empty_held = False
         self.last: str | None = None
         """The marker's line, once it has come."""
+        self.after = b""
+        """What came after the marker's line, as far as anybody wants to know it."""
 
     def lines(self, data: bytes) -> Iterator[str]:
         """The script's lines that are complete with this piece."""
         for line in self._cutter.lines(data):
             if self.last is None:
                 yield from self._told(line)
+            else:
+                self.skip(f"{line}\n".encode())
+        if self.last is not None:
+            for line in self._cutter.rest():
+                self.skip(line.encode())
+
+    def skip(self, data: bytes) -> None:
+        """Take a piece that comes after the marker."""
+        self.after = (self.after + data)[:MAX_LINE_BYTES]
 
     def rest(self) -> Iterator[str]:
         """What is still held when no marker comes any more."""

@@ -12,6 +12,8 @@ from triptych.harmless import harmless_logger
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OURS = 0o700
+_WRITTEN_ON_FOLDERS = ("user.", "system.posix_acl_")
+"""Extended attributes that whoever may write to a folder can leave on it."""
 _log = harmless_logger(__name__)
 
 
@@ -29,6 +31,37 @@ def remove_folder(folder: Path) -> bool:
         _log.warning("%s cannot be removed: %s", folder, error)
         return False
     return True
+
+
+def empty_folder(folder: Path, mode: int) -> bool:
+    """Remove what the folder holds, and what was written on the folder itself: its mode becomes `mode`.
+
+    Whether nothing is left. Never raises: what hinders is told as a warning.
+    """
+    try:
+        top = _opened(str(folder), None)
+        try:
+            error = _Emptying(top).empty()
+            _remove_attributes(top)
+            os.fchmod(top, mode)
+        finally:
+            os.close(top)
+        if error:
+            raise error
+    except OSError as error:
+        _log.warning("%s cannot be emptied: %s", folder, error)
+        return False
+    return True
+
+
+def _remove_attributes(folder: int) -> None:
+    try:
+        names = os.listxattr(folder)
+    except OSError:
+        return  # Of a file system that has none.
+    for name in names:
+        if name.startswith(_WRITTEN_ON_FOLDERS):
+            os.removexattr(folder, name)
 
 
 def _remove(folder: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from triptych.errors import ChunkError
 from triptych.running.names import plain_names
@@ -54,16 +54,40 @@ class FoundFile:
         return self.folder.joinpath(*self.parts)
 
     def open(self) -> BinaryIO:
-        """The file, from its beginning; OSError where a link stands on the way to it by now."""
+        """The file, from its beginning; ChunkError where there is a link on the way to it by now, or no regular file.
+
+        Never waits: a pipe would, for who writes to it.
+        """
         *folders, last = self.parts
-        with _opened_folder(self.folder, folders) as parent:
-            return os.fdopen(os.open(last, _FILE, dir_fd=parent), "rb")
+        try:
+            with _opened_results(self.folder, folders) as parent:
+                source = os.fdopen(os.open(last, _FILE, dir_fd=parent), "rb")
+        except OSError as error:
+            self._refuse(error.strerror or str(error))
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            source.close()
+            self._refuse("no regular file")
+        return source
 
     def blocks(self) -> Iterator[bytes]:
-        """Its bytes, in blocks of BLOCK_BYTES, opened as `open` does."""
+        """Its bytes, in blocks of BLOCK_BYTES, opened as `open` does; ChunkError where they are not `size` bytes."""
+        left = self.size
         with self.open() as source:
-            while block := source.read(BLOCK_BYTES):
+            # One more than there were: that is all that is ever read of a file that grows.
+            while block := source.read(min(BLOCK_BYTES, left + 1)):
+                left -= len(block)
+                if left < 0:
+                    self._refuse("longer")
                 yield block
+        if left:
+            self._refuse("shorter")
+
+    def _refuse(self, how: str) -> NoReturn:
+        msg = (
+            f"the result {self.name!r} is another than when its script had ended: {how}. Let nothing that the script "
+            "starts outlive it."
+        )
+        raise ChunkError(msg)
 
 
 class Admission:
@@ -119,7 +143,7 @@ def result_files(folder: Path, limits: ResultLimits | None) -> list[FoundFile]:
     `folder` and the one that it is in may be the script's own doing; the one above those is ours.
     """
     try:
-        with _opened_folder(folder.parents[1], (folder.parent.name, folder.name)) as root:
+        with _opened_results(folder, ()) as root:
             found = list(_below(root, "", Admission(limits)))
     except OSError as error:
         msg = f"the folder of results cannot be read: {error.strerror}. Leave it where it was, and readable."
@@ -163,7 +187,14 @@ def _admitted(folder: int, entry: os.DirEntry[str], path: str, admission: Admiss
 
 
 @contextmanager
-def _opened_folder(base: Path | int, names: tuple[str, ...] | list[str]) -> Iterator[int]:
+def _opened_results(folder: Path, names: Sequence[str]) -> Iterator[int]:
+    """A unit's folder of results, or one in it; no link is followed below the one that holds the units' folders."""
+    with _opened_folder(folder.parents[1], (folder.parent.name, folder.name, *names)) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened_folder(base: Path | int, names: Sequence[str]) -> Iterator[int]:
     """The folder at the end of `names`, one in the other from `base` on; OSError where one of them is a link."""
     here = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if isinstance(base, Path) else os.dup(base)
     try:

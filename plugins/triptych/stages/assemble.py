@@ -99,8 +99,7 @@ def _made(job: PlannedJob, states: States, publisher: Publisher) -> Listing:
 
 def _target(job: PlannedJob) -> Target:
     where = job.destination
-    store = job.stores.open(where.uri, where.conn_id)
-    return Target(store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
+    return Target(job.destination_store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
 
 
 def _positions(states: States) -> dict[str, list[int]]:

@@ -114,13 +114,24 @@ class Journal:
         """Where the try that runs now prints to."""
         return self._logs
 
-    def add(self, tried: Attempted, files: Sequence[FoundFile], log_offset: int) -> None:
-        """Keep the try, with the files of a success, and with what it printed since `log_offset` of `log`.
+    def keep(self, files: Sequence[FoundFile]) -> tuple[ResultFile, ...]:
+        """Keep the files of a success, small ones together, large ones stored now: where each lies, or will.
+
+        ChunkError where one is no longer what it was: the caller may then `add` a failure.
+        """
+        large = [file for file in files if file.size >= self._limits.large_bytes]
+        with ThreadPoolExecutor(self._limits.parallelism) as pool:
+            alone = iter(list(pool.map(self._alone, large, range(self._large, self._large + len(large)))))
+        self._large += len(large)
+        return tuple(next(alone) if file.size >= self._limits.large_bytes else self._together(file) for file in files)
+
+    def add(self, tried: Attempted, log_offset: int) -> None:
+        """Keep the try, a success with its files, and with what it printed since `log_offset` of `log`.
 
         It is said at once, with all that waits, after a long chunk, a long pause, or much that waits.
         """
         part = LogPart(self._logs.object_name, log_offset, self._logs.size - log_offset)
-        self._waiting.append(replace(tried, files=self._kept(files), log=part if part.length else None))
+        self._waiting.append(replace(tried, log=part if part.length else None))
         size = self._results.size + self._logs.size
         paused = time.monotonic() - self._said >= self._pause_s
         if self._is_careful or tried.seconds >= LONG_CHUNK_S or size >= MOST_BYTES or paused:
@@ -143,14 +154,6 @@ class Journal:
         name = f"{self._name}-{self._objects}"
         self._results = Spool(self._work / f"results-{self._objects}", f"results/{name}")
         self._logs = Spool(self._work / f"logs-{self._objects}", f"logs/{name}")
-
-    def _kept(self, files: Sequence[FoundFile]) -> tuple[ResultFile, ...]:
-        """Where each file lies, or will: small ones one after the other in the spool, large ones stored now."""
-        large = [file for file in files if file.size >= self._limits.large_bytes]
-        with ThreadPoolExecutor(self._limits.parallelism) as pool:
-            alone = iter(list(pool.map(self._alone, large, range(self._large, self._large + len(large)))))
-        self._large += len(large)
-        return tuple(next(alone) if file.size >= self._limits.large_bytes else self._together(file) for file in files)
 
     def _alone(self, file: FoundFile, number: int) -> ResultFile:
         name = f"{self._results.object_name}-{number}"

@@ -31,6 +31,9 @@ def preflight(
     Two requests to the workspace, one to the destination, three to the container engine and, for an image that is
     not there, one to its registry; the job needs each right that they ask for.
     """
+    for source in spec.sources:
+        with _named(f"dataSource {source.uri}: cannot be read."):
+            stores.open(source.uri, source.conn_id)
     check_destination(spec.sources, spec.destination)
     # With many machines, the app's engine is another one: the first pack that finds it too small ends the job there.
     here = tuple(Role) if settings.one_machine else (Role.PARTITIONER,)
@@ -38,7 +41,7 @@ def preflight(
     check_conditions(workspace)
     if spec.destination is not None:
         uri = spec.destination.uri.rstrip("/") + "/"
-        with _named(f"dataDestination {uri}"):
+        with _named(f"dataDestination {uri}: cannot be written to."):
             store = stores.open(uri, spec.destination.conn_id)
             store.check_writable(uri)
         if spec.config["existing"] == Existing.FAIL:
@@ -70,5 +73,5 @@ def _named(place: str) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        msg = f"{place}: cannot be written to. {error}"
+        msg = f"{place} {error}"
         raise type(error)(msg) from error

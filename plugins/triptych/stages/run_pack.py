@@ -150,6 +150,14 @@ class _Tried:
     is_worth_another: bool = True
 
 
+class _Failed(Exception):  # No error of the worker's: how a chunk's try ends.
+    """A chunk's own failure."""
+
+    def __init__(self, failure: TriptychError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
 class _Attempt:
     """One worker's attempt at one pack: runs chunks in its session, and keeps what they did in its journal."""
 
@@ -200,16 +208,28 @@ class _Attempt:
         )
         self._serial += 1
         try:
-            usage = self._script(entry, folder)
-            files = result_files(folder / "out", self._limits)
-        except (ChunkError, SourceError, IntegrityError, ObjectNotFoundError, StorageAccessError) as failure:
+            tried = self._succeeded(tried, entry, folder)
+            is_worth_another = False
+        except _Failed as failed:
+            failure = failed.failure
             tried = _failed(tried, failure, f"Chunk {entry.number} ({entry.name}): {failure}")
-            is_worth_another, files = failure.retryable, []
-        else:
-            tried, is_worth_another = _measured(replace(tried, exit_code=0), usage), False
+            is_worth_another = failure.retryable
         tried = replace(tried, seconds=time.monotonic() - clock)
-        self.journal.add(tried, files, log_offset)
+        self.journal.add(tried, log_offset)
         return _Tried(tried.seconds, tried.error, is_worth_another)
+
+    def _succeeded(self, tried: Attempted, entry: ChunkEntry, folder: Path) -> Attempted:
+        """The try with its results kept; _Failed where that is the chunk's failure, and no fault of the worker's."""
+        try:
+            usage = self._script(entry, folder)
+            found = result_files(folder / "out", self._limits)
+        except (ChunkError, SourceError, IntegrityError, ObjectNotFoundError, StorageAccessError) as failure:
+            raise _Failed(failure) from failure
+        try:
+            files = self.journal.keep(found)
+        except ChunkError as failure:  # Only these: a workspace that refuses to keep them is the worker's affair.
+            raise _Failed(failure) from failure
+        return _measured(replace(tried, exit_code=0, files=files), usage)
 
     def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
         save(self._reader.blocks(entry), folder / "in" / "data.bin")

@@ -127,7 +127,14 @@ class Store(ABC):
 
     @abstractmethod
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
-        """As `stage`, with the `size` bytes of another object of this store, which do not pass through this process."""
+        """As `stage`, with the `size` bytes of an object of a store that this one `copies_from`.
+
+        They do not pass through this process.
+        """
+
+    def copies_from(self, other: Store) -> bool:
+        """Whether `stage_copy` takes objects of this store: its own."""
+        return other is self
 
     @abstractmethod
     def release(self, staged: StagedObject, replaces: str | None) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, Writer
+from triptych.storage.paths import file_path, file_uri, identity
+from triptych.storage.walls import refusal
 
 _HIDDEN = ".triptych-part-"
 _NO_KERNEL_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -28,9 +29,13 @@ class FileStore(Store):
     uploads_wait = False
     one_put_bytes = 0
 
-    def __init__(self, roots: Iterable[Path]) -> None:
-        """`roots` are the folders below which jobs may read and write."""
+    def __init__(self, roots: Iterable[Path], closed: Iterable[Path] = ()) -> None:
+        """`roots` are the folders below which jobs may read and write, but for what is `closed` to them.
+
+        From there `stage_copy` alone reads: results in the workspace become outputs.
+        """
         self._roots = [root.resolve() for root in roots]
+        self._closed = [folder.resolve() for folder in closed]
 
     def stat(self, uri: str) -> ObjectInfo:
         """Links are followed, inside the roots only; a folder is no object."""
@@ -42,13 +47,16 @@ class FileStore(Store):
             return _info(path, path.stat())
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Sorted by bytes of the path; hidden parts of writers are left out, and links that lead outside refused."""
+        """Sorted by bytes of the path; hidden parts of writers are left out, and links that lead outside refused.
+
+        Nothing of closed folders is listed.
+        """
         self._path(prefix)
         start = file_path(prefix)
         folder, beginning = (start, "") if prefix.endswith("/") else (start.parent, start.name)
-        for path in sorted(_walk(folder, beginning), key=os.fsencode):
+        for path in sorted(self._walk(folder, beginning), key=os.fsencode):
             if not path.name.startswith(_HIDDEN):
-                self._path(_uri(path))  # A link may lead out of the roots.
+                self._path(file_uri(path))  # A link may lead out of the roots.
                 with suppress(FileNotFoundError):
                     yield _info(path, path.stat())
 
@@ -132,7 +140,7 @@ class FileStore(Store):
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
         """In the kernel, or on the file server."""
         self._check_place(uri)
-        origin, path = self._path(source), self._path(aside)
+        origin, path = self._path(source, to_copy=True), self._path(aside)
         with _map_errors(source):
             data = origin.open("rb", buffering=0)
         with data, self._new_file(path, aside) as out, _map_errors(aside):
@@ -233,9 +241,36 @@ class FileStore(Store):
             os.close(handle)
             Path(name).unlink()
 
-    def _path(self, uri: str) -> Path:
-        """The real path, links resolved; StorageAccessError outside the roots."""
+    def copies_from(self, other: Store) -> bool:
+        """Of another store for local files, when its folders are known here: as roots, or as what is closed to jobs."""
+        if not isinstance(other, FileStore):
+            return False
+        known = [*self._roots, *self._closed]
+        return all(any(root.is_relative_to(folder) for folder in known) for root in other._roots)
+
+    def _walk(self, folder: Path, beginning: str) -> Iterator[Path]:
+        """Every file below `folder` whose path in it starts with `beginning`, a part of one name."""
+        closed = {found for each in self._closed if (found := identity(each))}
+        for parent, folders, files in os.walk(folder):
+            if beginning:
+                folders[:] = [name for name in folders if name.startswith(beginning)]
+                files = [name for name in files if name.startswith(beginning)]
+                beginning = ""  # It holds for the first level, which comes first.
+            # By identity: a mount may show a closed folder at a second path.
+            folders[:] = [name for name in folders if identity(Path(parent, name)) not in closed]
+            for name in files:
+                yield Path(parent, name)
+
+    def _path(self, uri: str, *, to_copy: bool = False) -> Path:
+        """The real path, links resolved; StorageAccessError outside the roots, and inside what is closed.
+
+        `to_copy` is a file of ours, which may lie in what is closed to others.
+        """
         path = file_path(uri).resolve()
+        if any(path.is_relative_to(folder) for folder in self._closed):
+            if to_copy:
+                return path
+            raise refusal(uri, "lies inside")
         if not any(path.is_relative_to(root) for root in self._roots):
             roots = ", ".join(map(str, self._roots)) or "none"
             msg = (
@@ -270,7 +305,7 @@ def _place(made: Path, path: Path, replaces: str | None) -> str:
         except FileNotFoundError:
             found = "nothing"
         if found != replaces:
-            msg = f"{_uri(path)}: another file is there than the one to replace."
+            msg = f"{file_uri(path)}: another file is there than the one to replace."
             raise ObjectConflictError(msg)
         made.replace(path)
         return etag
@@ -278,13 +313,13 @@ def _place(made: Path, path: Path, replaces: str | None) -> str:
         # A link, unlike a rename, fails where the name is taken.
         path.hardlink_to(made)
     except FileExistsError as error:
-        msg = f"{_uri(path)}: there is such a file already."
+        msg = f"{file_uri(path)}: there is such a file already."
         raise ObjectConflictError(msg) from error
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         if path.exists():
-            msg = f"{_uri(path)}: there is such a file already."
+            msg = f"{file_uri(path)}: there is such a file already."
             raise ObjectConflictError(msg) from error
         made.replace(path)
     else:
@@ -314,34 +349,8 @@ def copy_in_kernel(source: BinaryIO, target: BinaryIO) -> None:
         shutil.copyfileobj(source, target, BLOCK_BYTES)
 
 
-def file_path(uri: str) -> Path:
-    """The absolute path of a `file:///` URI; StorageAccessError where the URI names another host or no whole path."""
-    # A '#' or '?' may stand unescaped in what people type; no file URI has a query or fragment.
-    parts = urlsplit(uri.replace("#", "%23").replace("?", "%3F"))
-    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
-        msg = f"{uri}: a file URI has three slashes and an absolute path: file:///data/input.csv."
-        raise StorageAccessError(msg)
-    # By bytes: a name on disk need not be UTF-8.
-    return Path(os.fsdecode(unquote_to_bytes(parts.path)))
-
-
 def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(_uri(path), stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}")
-
-
-def _uri(path: Path) -> str:
-    return f"file://{quote(os.fsencode(path))}"
-
-
-def _walk(folder: Path, beginning: str) -> Iterator[Path]:
-    """Every file below `folder` whose path in it starts with `beginning`, a part of one name."""
-    for parent, folders, files in os.walk(folder):
-        if beginning:
-            folders[:] = [name for name in folders if name.startswith(beginning)]
-            files = [name for name in files if name.startswith(beginning)]
-            beginning = ""  # It holds for the first level, which comes first.
-        for name in files:
-            yield Path(parent, name)
+    return ObjectInfo(file_uri(path), stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}")
 
 
 def _part_beside(path: Path) -> Path:

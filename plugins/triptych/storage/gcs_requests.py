@@ -6,6 +6,7 @@ no upload; `tests/unit/storage` fails when they change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 
+_UPLOAD_ID = re.compile(r"upload_id=[^&\s'\"]+")
 MOST_CONNECTIONS = 32
 """So many a client keeps open: `assemble` reads 16 objects at once, and requests throws away, with a warning, what is
 beyond its own 10."""
@@ -83,7 +85,7 @@ def map_errors(uri: str) -> Iterator[None]:
     except (GoogleAPIError, InvalidResponse) as error:
         raise _translated(uri, error) from error
     except (DataCorruption, RequestException, HTTPError, ConnectionError) as error:
-        msg = f"{uri}: {error}. Check the connection's endpoint and credentials."
+        msg = f"{uri}: {_text(error)}. Check the connection's endpoint and credentials."
         raise StorageError(msg) from error
 
 
@@ -99,11 +101,16 @@ def _translated(uri: str, error: Any) -> Exception:
     if answered == 404:
         return ObjectNotFoundError(f"{uri}: there is no such object or bucket.")
     if answered in (401, 403):
-        said = getattr(error, "message", error)
+        said = getattr(error, "message", None) or _text(error)
         return StorageAccessError(f"{uri}: the store refuses these credentials. Check the Airflow connection. ({said})")
     if answered == 412:
         return SourceError(f"{uri}: the object changed after the job started. Launch the job again.")
-    return StorageError(f"{uri}: {error}")
+    return StorageError(f"{uri}: {_text(error)}")
+
+
+def _text(error: object) -> str:
+    """What an error says, without the id of an upload: who has its URL can write there."""
+    return _UPLOAD_ID.sub("upload_id=***", str(error))
 
 
 def _of_credentials(uri: str, error: Any) -> StorageError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -30,31 +31,31 @@ class Upload:
     def __init__(self, session: Any, blob: Any, uri: str, limits: TransferLimits) -> None:
         self._session, self._blob, self._uri = session, blob, uri
         self._part_bytes = max(limits.part_bytes // STEP_BYTES, 1) * STEP_BYTES
-        self._buffer = bytearray()
-        self.size = 0
+        self._blocks: deque[memoryview] = deque()
+        self._held = self.size = 0
         self._resumable: _Session | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._pending: Future[Mapping[str, Any] | None] | None = None
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are more than a part; a part is sent when the one before it is stored."""
-        self._buffer += data
+        self._blocks.append(memoryview(bytes(data)))
+        self._held += len(data)
         self.size += len(data)
         # The last part is never empty: it ends the upload.
-        while len(self._buffer) > self._part_bytes:
+        while self._held > self._part_bytes:
             with map_errors(self._uri):
-                self._send(bytes(self._buffer[: self._part_bytes]))
-            del self._buffer[: self._part_bytes]
+                self._send(self._taken(self._part_bytes))
         return len(data)
 
     def finish(self) -> None:
         """Send the rest, and make the object visible."""
         with map_errors(self._uri):
             if self._resumable is None:
-                self._blob.upload_from_string(bytes(self._buffer), "application/octet-stream")
+                self._blob.upload_from_string(self._taken(self._held), "application/octet-stream")
                 return
             self._wait()
-            made = self._resumable.send(bytes(self._buffer), is_last=True)
+            made = self._resumable.send(self._taken(self._held), is_last=True)
             self._close()
             self._check(made or {})
 
@@ -65,9 +66,21 @@ class Upload:
             with map_errors(self._uri):
                 self._resumable.cancel()
 
+    def _taken(self, count: int) -> bytes:
+        """The first `count` bytes of what is held, copied once."""
+        taken: list[memoryview] = []
+        self._held -= count
+        while count > 0:
+            block = self._blocks.popleft()
+            if len(block) > count:
+                self._blocks.appendleft(block[count:])
+            taken.append(block[:count])
+            count -= len(taken[-1])
+        return b"".join(taken)
+
     def _send(self, part: bytes) -> None:
         if self._resumable is None:
-            self._resumable = _Session(self._session, self._blob.create_resumable_upload_session())
+            self._resumable = _Session(self._session, self._blob.create_resumable_upload_session(), self._uri)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1)
         self._wait()
@@ -96,10 +109,10 @@ class Upload:
 class _Session:
     """Bytes in order to the URL of one resumable upload, each part until the server keeps all of it."""
 
-    def __init__(self, session: Any, url: str) -> None:
+    def __init__(self, session: Any, url: str, uri: str) -> None:
         import google_crc32c
 
-        self._session, self._url = session, url
+        self._session, self._url, self._uri = session, url, uri
         self._begin = self._kept = 0
         self._is_unsure = False
         self._crc32c = google_crc32c.Checksum()
@@ -136,7 +149,7 @@ class _Session:
         made = self._put(b"", f"bytes */{total}") if self._is_unsure else None
         while made is None and (self._kept < end or is_last):
             before = self._kept
-            rest = data[before - self._begin :]
+            rest = data[before - self._begin :] if before > self._begin else data
             made = self._put(rest, f"bytes {before}-{end - 1}/{total}" if rest else f"bytes */{total}", is_last)
             if made is None and self._kept <= before:
                 msg = f"the server keeps {self._kept} bytes, and no more"
@@ -154,6 +167,10 @@ class _Session:
         answer = self._session.put(self._url, data=data, headers=headers, allow_redirects=False)
         if answer.status_code in (200, 201):
             return _resource(answer)
+        if answer.status_code in (404, 410):
+            # The URL itself is a secret: who has it can write there.
+            msg = f"{self._uri}: the server dropped this upload before its end ({answer.status_code})."
+            raise StorageError(msg)
         if answer.status_code != 308:
             raise from_http_response(answer)
         found = _KEPT.fullmatch(answer.headers.get("Range", ""))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from triptych.errors import StorageAccessError
 from triptych.settings import Settings
 from triptych.storage.base import Store, TransferLimits
+from triptych.storage.places import split_uri
+from triptych.storage.walls import Walls, own_folders, workspace_folder
 
 StoreFactory = Callable[[str | None, Settings], Store]
 """Makes a store of its scheme for a connection's id, or for the environment's own credentials."""
 
 
 def _file_store(conn_id: str | None, settings: Settings) -> Store:
-    from triptych.storage.files import FileStore, file_path
+    from triptych.storage.files import FileStore
 
-    workspace = [file_path(settings.workspace)] if settings.workspace.startswith("file:") else []
-    return FileStore([*settings.allowed_roots, *workspace])
+    return FileStore(settings.allowed_roots, () if settings.is_own_machine else own_folders(settings))
 
 
 def _s3_store(conn_id: str | None, settings: Settings) -> Store:
@@ -41,20 +41,43 @@ FACTORIES: Mapping[str, StoreFactory] = MappingProxyType({"file": _file_store, "
 
 
 class Stores:
-    """The stores that one configuration reaches, each opened once, when it is first asked for; for any thread."""
+    """The stores that one configuration reaches, each opened once, when it is first asked for; for any thread.
+
+    `open` is for what jobs name, and keeps them out of what is Triptych's own; `workspace` is for that.
+    """
 
     def __init__(self, settings: Settings, factories: Mapping[str, StoreFactory] = FACTORIES) -> None:
         self._settings = settings
         self._factories = factories
         self._open: dict[tuple[str, str | None], Store] = {}
+        self._walls = None if settings.is_own_machine else Walls(settings)
+        self._passed: set[str] = set()
         self._lock = threading.Lock()
 
     def open(self, uri: str, conn_id: str | None = None) -> Store:
         """The one store of this URI's scheme and this connection, of which it can copy without our reading.
 
-        StorageAccessError for an unknown scheme, a missing connection, and a scheme whose library is not installed.
+        StorageAccessError for a URI, a prefix or a glob that reaches into what is Triptych's own or holds it, an
+        unknown scheme, a missing connection, and a scheme whose library is not installed.
         """
-        scheme = urlsplit(uri).scheme.lower()
+        store = self._store(uri, conn_id)
+        if self._walls is not None and uri not in self._passed:
+            self._walls.check(uri)
+            self._passed.add(uri)
+        return store
+
+    def workspace(self) -> Store:
+        """That of the workspace, by the workspace's own connection: for what no job names."""
+        folders = workspace_folder(self._settings)
+        if not folders:
+            return self._store(self._settings.workspace, self._settings.workspace_conn_id)
+        with self._lock:
+            from triptych.storage.files import FileStore
+
+            return self._open.setdefault(("workspace", None), FileStore(folders))
+
+    def _store(self, uri: str, conn_id: str | None) -> Store:
+        scheme = split_uri(uri).scheme
         if scheme not in self._factories:
             known = ", ".join(f"{name}://" for name in sorted(self._factories))
             msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."

@@ -22,7 +22,8 @@ from triptych.settings import Settings
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
 from triptych.stages.run_pack import ChunkOutcome, Launch, run_pack
-from triptych.storage.files import FileStore, file_path
+from triptych.storage.files import FileStore
+from triptych.storage.paths import file_path
 
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}}
 FAILS_TWICE_AT_0 = """

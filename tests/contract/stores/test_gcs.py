@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -100,12 +101,29 @@ def test_a_part_of_which_the_server_keeps_a_beginning_is_gone_on_from(
     assert store.read(f"{root}slowly") == DATA
 
 
+def test_an_upload_that_the_server_dropped_can_be_begun_again(
+    store: Store, root: str, gcs_rules: GoogleRules, asked: list[str]
+) -> None:
+    def write() -> None:
+        with store.writer(f"{root}dropped") as out:
+            out.write(DATA)
+            gcs_rules.sessions.clear()
+            out.write(DATA)
+
+    with pytest.raises(StorageError, match="dropped this upload") as caught:
+        write()
+    assert caught.value.retryable
+    assert "upload_id" not in str(caught.value)
+    assert list(store.list(root)) == []
+
+
 def test_bytes_that_were_spoiled_on_their_way_are_not_seen(
     store: Store, root: str, gcs_rules: GoogleRules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gcs_rules, "spoils", True)
-    with pytest.raises(StorageError, match="crc32c="):
+    with pytest.raises(StorageError, match=r"upload_id=\*\*\*.*crc32c=") as caught:
         store.put(f"{root}spoiled", DATA)
+    assert not set(gcs_rules.sessions) & set(re.findall("[0-9a-f]{32}", str(caught.value)))
     assert list(store.list(root)) == []
     # By a server that does not compare.
     monkeypatch.setattr(gcs_rules, "compares", False)

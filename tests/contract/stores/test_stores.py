@@ -98,7 +98,7 @@ def test_names_survive(place: Place, encoded: str, plain: str) -> None:
 
 @pytest.mark.parametrize(("encoded", "plain"), NAMES)
 def test_a_file_has_the_decoded_name(tmp_path: Path, encoded: str, plain: str) -> None:
-    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///")
+    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///any")
     store.put(f"{tmp_path.as_uri()}/{encoded}", b"x")
     assert [path.name for path in tmp_path.iterdir()] == [plain]
 
@@ -302,7 +302,7 @@ def outside(tmp_path: Path) -> Path:
 def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name: str) -> None:
     inside = tmp_path / "inside"
     (inside / "link").symlink_to(outside)
-    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///")
+    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///any")
     uri = f"{inside.as_uri()}/{name}"
     for ask in (
         lambda: store.stat(uri),
@@ -322,27 +322,30 @@ def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name
 def test_a_linked_file_that_leads_outside_is_not_listed(tmp_path: Path, outside: Path) -> None:
     inside = tmp_path / "inside"
     (inside / "linked").symlink_to(outside / "secret")
-    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///")
+    store = Stores(read_settings({"allowed_roots": str(inside)})).open("file:///any")
     with pytest.raises(StorageAccessError):
         list(store.list(f"{inside.as_uri()}/"))
 
 
-def test_without_roots_only_the_workspace_is_allowed(tmp_path: Path) -> None:
+def test_without_roots_only_our_own_code_reaches_the_workspace(tmp_path: Path) -> None:
     workspace = (tmp_path / "work space").as_uri()
-    store = Stores(read_settings({"workspace": workspace})).open(workspace)
+    stores = Stores(read_settings({"workspace": workspace}))
+    store = stores.workspace()
     store.put(f"{workspace}/a", b"x")
     assert [info.uri for info in store.list(workspace)] == [f"{workspace}/a"]
     with pytest.raises(StorageAccessError):
         store.put(f"{tmp_path.as_uri()}/b", b"x")
+    with pytest.raises(StorageAccessError, match="lies inside a folder of Triptych's own"):
+        stores.open(f"{workspace}/a")
     with pytest.raises(StorageAccessError):
-        Stores(read_settings({"workspace": "s3://bucket/w"})).open("file:///").stat(f"{workspace}/a")
+        Stores(read_settings({"workspace": "s3://bucket/w"})).open("file:///any").stat(f"{workspace}/a")
 
 
 def test_a_prefix_does_not_look_at_other_folders(tmp_path: Path, outside: Path) -> None:
     (tmp_path / "inside" / "a").write_bytes(b"x")
     (outside / "loop").symlink_to("loop")
     outside.rename(tmp_path / "elsewhere")
-    store = Stores(read_settings({"allowed_roots": str(tmp_path / "inside")})).open("file:///")
+    store = Stores(read_settings({"allowed_roots": str(tmp_path / "inside")})).open("file:///any")
     assert [info.size for info in store.list((tmp_path / "inside").as_uri())] == [1]
 
 
@@ -361,7 +364,7 @@ def test_a_store_is_opened_once_for_each_connection(s3_moto: str, s3_seaweed: st
 
 def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
     (tmp_path / "caf\udce9").write_bytes(b"latin-1")
-    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///")
+    store = Stores(read_settings({"allowed_roots": str(tmp_path)})).open("file:///any")
     (info,) = store.list(f"{tmp_path.as_uri()}/")
     assert info.uri == f"{tmp_path.as_uri()}/caf%E9"
     assert store.read(info.uri) == b"latin-1"

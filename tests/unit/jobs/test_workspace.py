@@ -73,7 +73,7 @@ def test_a_run_lies_in_a_folder_of_its_own_whatever_its_id(run_id: str, tmp_path
     stores = Stores(settings)
     for each in ("victim", run_id):
         open_workspace(settings, stores, "dag", each).put_json("plans/0.json", {"run": ascii(each)})
-        stores.open(settings.workspace).put(f"{output_root(settings, 'dag', each)}out", b"")
+        stores.workspace().put(f"{output_root(settings, 'dag', each)}out", b"")
     plans = [Path(folder, "0.json") for folder, _, names in os.walk(tmp_path) if "0.json" in names]
     assert sorted(json.loads(path.read_text())["run"] for path in plans) == sorted(map(ascii, ("victim", run_id)))
     # <workspace>/dag/<run>/plans/0.json, and <workspace>/outputs/dag/<run>/out: nothing higher, nothing deeper.

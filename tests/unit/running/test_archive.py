@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from triptych.errors import ChunkError, ContainerError
-from triptych.running.archive import get_folder, put_folder
 from triptych.running.result_files import ResultLimits
+from triptych.running.sharing.archive import get_folder, put_folders
 
 PLENTY = ResultLimits(files=100, bytes=1 << 30)
 OUT = PurePosixPath("/triptych/work/0/out")
@@ -25,7 +25,7 @@ class Engine:
         self.packed, self.block_bytes = packed, block_bytes
 
     def put_archive(self, container: str, path: str, data: Any) -> bool:
-        assert (container, path) == ("box", "/")
+        assert (container, path) == ("box", "/triptych")
         self.packed = data.read()
         return True
 
@@ -72,12 +72,20 @@ def test_a_folder_goes_in_and_comes_out_as_it_was(tmp_path: Path, inside: Path) 
     (given / "deep").mkdir(parents=True)
     (given / "data.bin").write_bytes(bytes(range(256)) * 50)
     (given / "deep" / "run.sh").write_bytes(b"#!/bin/sh\n")
-    (given / "deep" / "run.sh").chmod(0o755)
+    (given / "deep" / "run.sh").chmod(0o4777)
+    (given / "deep").chmod(0o777)
     engine: Any = Engine()
-    put_folder(engine, "box", given, OUT)
+    put_folders(engine, "box", PurePosixPath("/triptych"), {OUT: given}, [OUT], given.parent)
     with tarfile.open(fileobj=io.BytesIO(engine.packed)) as tar:
-        assert {member.name for member in tar} > {"triptych/work/0/out/data.bin", "triptych/work/0/out/deep/run.sh"}
-        assert tar.getmember("triptych/work/0/out/deep/run.sh").mode == 0o755
+        modes = {member.name: oct(member.mode) for member in tar}
+        assert {(member.uid, member.gid, member.uname, member.gname) for member in tar} == {(0, 0, "", "")}
+    # Nobody but its owner, root, may write to what is in there; nobody becomes root by it.
+    assert modes == {
+        "work/0/out": "0o777",
+        "work/0/out/data.bin": "0o644",
+        "work/0/out/deep": "0o755",
+        "work/0/out/deep/run.sh": "0o755",
+    }
     # An engine names members after the last part of what was asked for.
     renamed = [(f"out/{name}", data) for name, data in _files(given).items()]
     assert _get(_tar(*renamed), inside) == _files(given)

@@ -12,10 +12,10 @@ from typing import IO
 import pytest
 
 from triptych.running.interpreter import LAUNCHER
-from triptych.running.loop import REFUSED
+from triptych.running.loop import REFUSED, Marker, MarkerError
 
 LOOP = str(LAUNCHER / "loop.sh")
-ALONE = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+ALONE = ["unshare", "--map-root-user", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "bash as sh": ["bash", "--posix"], "ash": ["busybox", "ash"]}
 INITS = {"as process 1": [], "below an init": ["docker-init", "--"]}
 LEAVES = """
@@ -153,3 +153,40 @@ def test_it_needs_no_path_but_the_shells(shell: list[str], tmp_path: Path) -> No
     with _running(program) as process:
         _send(process, f"nonce {_unit(tmp_path, '0')}")
         assert _until(process.stdout, "nonce")[0] == ["here\n"]
+
+
+@pytest.mark.parametrize(
+    "words", ["", "x", "0 0 0 0 0", "0 x 0 0 0 0", "999 0 0 0 0 0", "-1 0 0 0 0 0", "0 -2 0 0 0 0", "0 0 0 0 0 0 0"]
+)
+def test_what_is_no_marker_of_ours_is_refused(words: str) -> None:
+    with pytest.raises(MarkerError, match="not by the loop"):
+        Marker.of(f"nonce {words}")
+
+
+def test_a_number_beyond_what_python_reads_is_no_marker() -> None:
+    with pytest.raises(MarkerError):
+        Marker.of(f"nonce 0 {'9' * 5000} 0 0 0 0")
+
+
+def test_a_marker_is_six_numbers() -> None:
+    assert Marker.of("nonce 3 1 2000000 -1 4096 1") == Marker(3, 1, 2000000, -1, 4096, 1)
+
+
+def test_a_call_is_answered_on_both_outputs_and_runs_nothing(shell: list[str], init: list[str], tmp_path: Path) -> None:
+    with _running([*init, *shell, LOOP, "sh", "-c", "echo ran"]) as process:
+        for nonce in ("first", "second"):
+            _send(process, nonce)
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert (process.stdout.readline(), process.stderr.readline()) == (f"{nonce}\n",) * 2
+
+
+def test_what_the_kernel_holds_for_nobody_is_told(shell: list[str], init: list[str], tmp_path: Path) -> None:
+    makes = "import ctypes; assert ctypes.CDLL(None).shmget(0x5eed, 4096, 0o1600) >= 0"
+    python = shutil.which("python3") or "python3"
+    with _running(
+        ["unshare", "--ipc", *init, *shell, LOOP, "sh", "-c", f'[ -z "$MAKES" ] || {python} -c "$MAKES"']
+    ) as process:
+        for number, (variables, left) in enumerate([({}, "0"), ({"MAKES": makes}, "1")]):
+            _send(process, f"nonce{number} {_unit(tmp_path, str(number), **variables)}")
+            assert _until(process.stdout, f"nonce{number}")[1].split()[-1] == left

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from triptych.running.removal import remove_folder
+from triptych.running.removal import empty_folder, remove_folder
 
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
@@ -105,3 +105,24 @@ def test_as_much_as_can_goes_and_the_rest_is_told(tmp_path: Path, caplog: pytest
     subprocess.run(["chattr", "-i", str(left)], check=True)
     assert remove_folder(folder)
     assert not folder.exists()
+
+
+def test_what_was_written_on_a_folder_goes_with_what_is_in_it(tmp_path: Path) -> None:
+    """Its mode, and attributes that whoever may write to it can set; the folder itself stays, as it is mounted."""
+    place = tmp_path / "place"
+    (place / "deep" / "er").mkdir(parents=True)
+    (place / "link").symlink_to(tmp_path)
+    (place / "deep").chmod(0)
+    os.setxattr(place, "user.left", b"behind")
+    place.chmod(0o4000)
+    before = place.stat().st_ino
+    assert empty_folder(place, 0o1777)
+    assert list(place.iterdir()) == []
+    assert os.listxattr(place) == []
+    assert place.stat().st_mode & 0o7777 == 0o1777
+    assert place.stat().st_ino == before
+
+
+def test_a_folder_that_cannot_be_emptied_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert not empty_folder(tmp_path / "none", 0o700)
+    assert [message for message in caplog.messages if "none cannot be emptied" in message]

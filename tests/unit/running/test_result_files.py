@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,50 @@ def test_a_link_that_comes_later_is_not_followed(tmp_path: Path, turned: str) ->
     there.rename(tmp_path / "moved")
     there.symlink_to(tmp_path / "moved")
     assert found.path.read_text(encoding="utf-8") == "ours"  # A path follows it.
-    with pytest.raises(OSError, match=r"symbolic link|Not a directory"):
+    with pytest.raises(ChunkError, match=rf"'{found.name}' is another than when .*(symbolic link|Not a directory)"):
         found.open()
+
+
+@pytest.mark.parametrize("turned", ["unit/out", "unit"])
+def test_a_link_in_place_of_the_folder_that_comes_later_is_not_followed(tmp_path: Path, turned: str) -> None:
+    (tmp_path / "unit" / "out").mkdir(parents=True)
+    (tmp_path / "unit" / "out" / "file").write_text("ours")
+    [found] = result_files(tmp_path / "unit" / "out", None)
+    (tmp_path / turned).rename(tmp_path / "moved")
+    (tmp_path / turned).symlink_to(tmp_path / "moved")
+    assert found.path.read_text() == "ours"  # A path follows it.
+    with pytest.raises(ChunkError, match="'file' is another"):
+        found.open()
+
+
+def test_a_file_that_grows_after_it_was_counted_is_read_no_further(tmp_path: Path) -> None:
+    """A file with a hole of 3 GiB takes no disk; who reads it all would take minutes."""
+    (tmp_path / "file").write_bytes(b"12345")
+    [found] = result_files(tmp_path, ResultLimits(1, 5))
+    os.truncate(tmp_path / "file", 3 << 30)
+    taken: list[int] = []
+    with pytest.raises(ChunkError, match="'file' is another than when its script had ended: longer"):
+        taken.extend(len(block) for block in found.blocks())
+    assert sum(taken) <= 5
+
+
+def test_a_file_that_is_cut_after_it_was_counted_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    [found] = result_files(tmp_path, None)
+    os.truncate(tmp_path / "file", 4)
+    with pytest.raises(ChunkError, match="shorter"):
+        list(found.blocks())
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_a_file_that_becomes_something_else_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Nobody writes to the pipe: who opens it to wait for that waits for ever."""
+    (tmp_path / "file").write_bytes(b"12345")
+    [found] = result_files(tmp_path, None)
+    (tmp_path / "file").unlink()
+    make(tmp_path / "file")
+    with pytest.raises(ChunkError, match="'file' is another"):
+        list(found.blocks())
 
 
 @pytest.mark.parametrize("turned", ["unit/out", "unit"])

@@ -12,7 +12,9 @@ import pytest
 from docker.errors import APIError
 
 from triptych.blocks import Block, Role
-from triptych.running.sharing import Archives, Binds, create_sharing
+from triptych.running.sharing.archives import Archives
+from triptych.running.sharing.binds import Binds
+from triptych.running.sharing.choice import create_sharing
 from triptych.running.spec import Cache, RunSpec
 from triptych.settings import Settings, read_settings
 
@@ -61,6 +63,10 @@ def test_folders_are_mounted_and_the_scripts_are_read_only(spec: RunSpec) -> Non
     read_only = {mount["Target"]: mount["ReadOnly"] for mount in created[0]}
     assert read_only == {
         "/triptych/work": False,
+        "/triptych/home": False,
+        "/tmp": False,
+        "/var/tmp": False,
+        "/dev/shm": False,
         "/triptych/app": True,
         "/triptych/launcher": True,
         "/triptych/shared": True,

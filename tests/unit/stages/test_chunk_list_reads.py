@@ -17,7 +17,8 @@ from triptych.settings import Settings
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
 from triptych.stages.run_pack import Launch, run_pack
-from triptych.storage.files import FileStore, file_path
+from triptych.storage.files import FileStore
+from triptych.storage.paths import file_path
 
 
 class CountingFiles(FileStore):

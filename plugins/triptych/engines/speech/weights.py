@@ -31,7 +31,7 @@ from triptych.errors import ConfigError, EngineError, IntegrityError
 from triptych.settings import Settings
 from triptych.storage import ObjectInfo, Store, Stores
 from triptych.storage.copying import HashingWriter
-from triptych.storage.files import file_path
+from triptych.storage.paths import file_path
 
 PINNED = re.compile(r"(?P<uri>.+)#sha256=(?P<sha256>[0-9a-f]{64})")
 WEIGHTS = "model.bin"
@@ -138,9 +138,9 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _store(uri: str, settings: Settings) -> Store:
-    """The workspace's connection is used; a local file that the settings name needs no leave of `allowed_roots`."""
-    if uri.startswith("file:"):
-        settings = replace(settings, allowed_roots=(file_path(uri).parent,))
+    """The workspace's connection is used; what the settings name needs no leave, unlike what a job names."""
+    roots = (file_path(uri).parent,) if uri.startswith("file:") else ()
+    settings = replace(settings, allowed_roots=roots, is_own_machine=True)
     return Stores(settings).open(uri, settings.workspace_conn_id)
 
 

@@ -5,6 +5,7 @@
 # While a script runs, a watcher reads our input: its end means that the worker is gone, and ends all that runs here.
 # When the script has ended, so does what it left running. Then a line of the unit's nonce, on both outputs, says how:
 # what comes before it is all that the unit wrote. The nonce is new for each unit: a script cannot guess it.
+# A line without a folder is a call, answered at once by its nonce.
 
 # Spares the caller and pid 1 only as a builtin, and outside a pid namespace it would end the machine.
 end_all() {
@@ -43,9 +44,28 @@ read_number() {
   done
 }
 
+# Sets $left to 1 where the kernel holds what no process does, System V's memory, queues and semaphores, or POSIX queues.
+look_into_kernel() {
+  for file in /proc/sysvipc/*; do
+    [ -r "$file" ] || continue
+    while read -r _; do
+      # The first line names the columns.
+      if read -r _; then left=1; fi
+    done <"$file"
+  done
+  for file in /dev/mqueue/*; do
+    if [ -e "$file" ]; then left=1; fi
+  done
+}
+
 # Shells tell of killed children on their error output: ours is no script's.
 exec 3<&0 4>&2 </dev/null 2>/dev/null
 while read -r nonce folder <&3; do
+  if [ -z "$folder" ]; then
+    echo "$nonce"
+    echo "$nonce" >&4
+    continue
+  fi
   (
     while read -r _; do :; done <&3
     end_all
@@ -67,6 +87,7 @@ while read -r nonce folder <&3; do
     [ $$ != 1 ] || (:)
     tries=$((tries + 1))
   done
+  look_into_kernel
   read_number oom_kill /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control
   oom=$value
   read_number usage_usec /sys/fs/cgroup/cpu.stat

@@ -108,7 +108,9 @@ class StagedOutput:
 
     def _is_copied_by_store(self, result: Result) -> TypeGuard[ResultObject]:
         is_large = result.size >= self._store.one_put_bytes
-        return is_large and isinstance(result, ResultObject) and result.is_object and result.store is self._store
+        return (
+            is_large and isinstance(result, ResultObject) and result.is_object and self._store.copies_from(result.store)
+        )
 
     @contextmanager
     def _stage(self, name: str, check: Future[str | None]) -> Iterator[Stage]:

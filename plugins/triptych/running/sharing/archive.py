@@ -6,7 +6,7 @@ import io
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
@@ -17,13 +17,33 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 
-def put_folder(client: APIClient, container: str, folder: Path, inside: PurePosixPath) -> None:
-    """Copy `folder` to `inside` in the container, which need not run. Modes are kept; bounded memory."""
-    with tempfile.TemporaryFile(dir=folder.parent) as packed:
+def put_folders(
+    client: APIClient,
+    container: str,
+    volume: PurePosixPath,
+    folders: Mapping[PurePosixPath, Path],
+    writable: Collection[PurePosixPath],
+    work: Path,
+) -> None:
+    """Copy folders to where the container sees them, below `volume`, which is one of its volumes; it need not run.
+
+    All of it is root's, and nobody else may write there but to the folders `writable`. In bounded memory, with a
+    file in `work`.
+    """
+    everybodys = {str(inside.relative_to(volume)) for inside in writable}
+
+    def as_roots(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mode = 0o777 if member.name in everybodys else member.mode & 0o755
+        return member
+
+    with tempfile.TemporaryFile(dir=work) as packed:
         with tarfile.open(fileobj=packed, mode="w") as tar:
-            tar.add(folder, str(inside).lstrip("/"))
+            for inside, folder in folders.items():
+                tar.add(folder, str(inside.relative_to(volume)), filter=as_roots)
         packed.seek(0)
-        client.put_archive(container, "/", packed)
+        client.put_archive(container, str(volume), packed)
 
 
 def get_folder(client: APIClient, container: str, inside: PurePosixPath, folder: Path, limits: ResultLimits) -> None:

@@ -1,0 +1,57 @@
+"""The engine does not share our files: they are copied into volumes of its own, and results out of them.
+
+Nothing in there can be emptied from outside, so each unit has a new container, whose volumes go with it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docker.types import Mount
+
+from triptych.running.interpreter import LAUNCHER
+from triptych.running.result_files import ResultLimits
+from triptych.running.sharing.archive import get_folder, put_folders
+from triptych.running.sharing.interface import CODE, HOME, INSIDE, OURS, OWN_CACHE, SHARED_CACHE, TEMPORARY, WORK
+from triptych.running.spec import RunSpec, Unit
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class Archives:
+    """One volume holds code, work and HOME; an image's own temporary folders are volumes, too; caches outlive both."""
+
+    is_for_one_unit = True
+
+    def __init__(self, client: APIClient, spec: RunSpec, limits: ResultLimits) -> None:
+        self._client, self._spec, self._limits = client, spec, limits
+
+    def mounts(self) -> list[Mount]:
+        return [
+            *(Mount(str(inside), None, "volume") for inside in (INSIDE, *TEMPORARY)),
+            Mount(str(SHARED_CACHE), "triptych-cache-shared", "volume", read_only=True),
+            Mount(str(OWN_CACHE), f"triptych-cache-{self._spec.block.name}", "volume"),
+        ]
+
+    def fill(self, container: str) -> None:
+        with tempfile.TemporaryDirectory(dir=self._spec.work, ignore_cleanup_errors=True) as empty:
+            # A new volume is root's, and so is what is in it.
+            folders = {CODE: self._spec.block.code, OURS: LAUNCHER, **dict.fromkeys((HOME, OWN_CACHE), Path(empty))}
+            put_folders(self._client, container, INSIDE, folders, (HOME, OWN_CACHE), self._spec.work)
+
+    def bring(self, container: str, unit: Unit) -> None:
+        inside = WORK / unit.folder.name
+        writable = (inside / "in", inside / "out")
+        put_folders(self._client, container, INSIDE, {inside: unit.folder}, writable, self._spec.work)
+
+    def fetch(self, container: str, unit: Unit) -> None:
+        get_folder(self._client, container, WORK / unit.folder.name / "out", unit.folder / "out", self._limits)
+
+    def empty(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
