@@ -106,9 +106,12 @@ class Exchange:
         """As `ask`, with this token, or as nobody."""
         label = f"{method} {self.url}{path}"
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        sent = None if body is None else json.dumps(body)  # In ASCII: half a character from JSON is sent as it came.
+        if sent is not None:
+            headers["Content-Type"] = "application/json"
         end = time.monotonic() + self._limits.seconds
         try:
-            with self._http.stream(method, f"{self.url}{path}", json=body, params=query, headers=headers) as answer:
+            with self._http.stream(method, f"{self.url}{path}", content=sent, params=query, headers=headers) as answer:
                 data = self._read(answer, label, end)
         except httpx.HTTPError as error:
             msg = self._login.hide(f"{label}: {error or type(error).__name__}. Is the api-server running?")

@@ -47,7 +47,7 @@ class EmbeddedAirflow:
 
     def __enter__(self) -> Self:
         for folder in ("logs", "workspace", "scratch"):
-            (self.home / folder).mkdir(parents=True, exist_ok=True)
+            (self.home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         passwords = self.home / "passwords.json"
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({USER: self.password}))

@@ -12,7 +12,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, PlanRef, check_package, planned, read_job, read_plan
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
-from triptych.jobs.workspace import Workspace, open_workspace, output_root
+from triptych.jobs.workspace import Workspace, make_workspace, open_workspace, output_root
 from triptych.settings import Settings
 from triptych.storage import Store, Stores
 
@@ -94,8 +94,12 @@ def time_is_over(job: Job) -> TimeLimitError:
 def new_job(
     settings: Settings, template: Template, spec: JobSpec, dag_id: str, run_id: str, began: float | None = None
 ) -> NewJob:
-    """The job of this run before its first stage; raises ConfigError when no workspace is configured."""
+    """The job of this run before its first stage, whose workspace is there now.
+
+    ConfigError when none is configured, StorageAccessError when its folder cannot be made.
+    """
     stores = Stores(settings)
+    make_workspace(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
     return NewJob(settings, spec, dag_id, run_id, workspace, stores, began or time.time(), template.blocks)
 

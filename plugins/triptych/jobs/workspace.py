@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from triptych.errors import ConfigError, IntegrityError
+from triptych.errors import ConfigError, IntegrityError, StorageAccessError
 from triptych.settings import Settings
 from triptych.storage import FileEntry, Store, Stores
 from triptych.storage.copying import checked
+from triptych.storage.walls import workspace_folder
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,19 @@ def output_root(settings: Settings, dag_id: str, run_id: str) -> str:
 def _folders(dag_id: str, run_id: str) -> str:
     """As a part of a URI."""
     return f"{quote(folder_name(dag_id), safe='')}/{quote(folder_name(run_id), safe='')}"
+
+
+def make_workspace(settings: Settings) -> None:
+    """The folder of a workspace of files, for its owner alone; one that is there already keeps its mode.
+
+    StorageAccessError where it cannot be made.
+    """
+    try:
+        for folder in workspace_folder(settings):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"[triptych] workspace = {settings.workspace}: {error.strerror}. Make the folder for the workers' user."
+        raise StorageAccessError(msg) from error
 
 
 def open_workspace(settings: Settings, stores: Stores, dag_id: str, run_id: str) -> Workspace:

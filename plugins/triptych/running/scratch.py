@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from triptych.running.file_system import remote_file_system
 from triptych.running.removal import remove_folder
 
 _NEW, _ATTEMPT, _LOCK = ".new-", "attempt-", ".lock"
+_ROOT = 0
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _log = harmless_logger(__name__)
 
@@ -27,8 +29,8 @@ _log = harmless_logger(__name__)
 def scratch_folder(root: Path) -> Iterator[Path]:
     """One folder per attempt, for all its temporary files; those of dead attempts are removed first.
 
-    ConfigError where `root` is on a file system whose locks do not die with their process; StorageError where it cannot
-    be written to.
+    ConfigError where `root` is on a file system whose locks do not die with their process, or where another user could
+    put folders of their own in place of attempts'; StorageError where it cannot be written to.
     """
     remote = remote_file_system(root)
     if remote:
@@ -39,6 +41,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
         raise ConfigError(msg)
     try:
         root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        _check_ours(root)
         remove_dead(root)
         lock, held = _new_lock(root)
     except OSError as error:
@@ -53,6 +56,19 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     finally:
         _remove(lock)
         os.close(held)
+
+
+def _check_ours(root: Path) -> None:
+    """Who owns a folder, or may write to it, can rename what lies in it, but for a sticky one: `/tmp` has that bit."""
+    owners = {root.lstat().st_uid, root.stat().st_uid} - {os.geteuid(), _ROOT}
+    mode = root.stat().st_mode
+    if owners or (mode & stat.S_IWOTH and not mode & stat.S_ISVTX):
+        who = f"belongs to user {min(owners)}" if owners else f"can be written to by every user ({stat.filemode(mode)})"
+        msg = (
+            f"[triptych] scratch = {root}: {who}, who could put other data in place of an attempt's. Name a folder of "
+            f"the worker's own user ({os.geteuid()})."
+        )
+        raise ConfigError(msg)
 
 
 def remove_dead(root: Path) -> None:

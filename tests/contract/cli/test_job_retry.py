@@ -75,4 +75,5 @@ def test_an_airflow_that_means_harm_is_one_message(
     assert isinstance(failed.exception, SystemExit)
     assert says in failed.stderr
     assert SECRET not in failed.output
+    assert not {"\x1b", "\x07"} & set(failed.output)
     assert sorted(tmp_path.rglob("*")) == before

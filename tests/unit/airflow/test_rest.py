@@ -193,3 +193,9 @@ def test_an_id_that_would_lead_to_another_path_is_refused(server: HostileServer,
         with pytest.raises(ConfigError, match="is the id of no DAG and no run"):
             _with_token(server).fail_run(dag_id, run_id)
     assert server.requests == []
+
+
+def test_half_a_character_in_a_conf_is_sent_as_it_came(server: HostileServer) -> None:
+    server.answer = lambda _: Reply(b'{"dag_run_id": "r"}')
+    assert _with_token(server).trigger("d", {"name": "\ud800"}) == "r"
+    assert json.loads(server.requests[-1].body)["conf"] == {"name": "\ud800"}

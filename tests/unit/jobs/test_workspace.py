@@ -54,7 +54,7 @@ HOSTILE = [
     "?x#y",
     "victim=",
 ]
-"""`.`, `...`, `victim.` and `victim\\n` pass Airflow 3.3's own pattern; the others where an operator widens it."""
+"""`.`, `.hidden`, `victim.` and `victim\\n` pass Airflow 3.3's own pattern; the others where an operator widens it."""
 
 
 def _settings(folder: Path) -> Settings:
