@@ -2,4 +2,4 @@
 
 from triptych.airflow.factory import build_dags
 
-globals().update(build_dags())
+globals().update(build_dags(__file__))

@@ -22,7 +22,7 @@ import sys, time
 import airflow.dag_processing.dagbag
 import airflow.providers.docker.operators.docker
 started, used = time.perf_counter(), time.process_time()
-exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"__name__": "dags"})
+exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), {"__name__": "dags", "__file__": sys.argv[1]})
 print(time.perf_counter() - started, time.process_time() - used)
 """
 

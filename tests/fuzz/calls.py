@@ -84,7 +84,7 @@ class LeftError(Exception):
 def blocks(folder: Path, files: Mapping[str, bytes]) -> str | None:
     """An include folder of an app with these files: read, validated, made a DAG, and stored as Airflow does."""
     from triptych.airflow.factory import build_dags
-    from triptych.airflow.verdicts import check_storable
+    from triptych.airflow.judgement import check_storable
 
     home = folder / "include" / "apps" / "tried"
     (home / "app").mkdir(parents=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context
 
 from triptych.airflow.form import form_params
-from triptych.airflow.verdicts import Verdicts, check_storable
+from triptych.airflow.judgement import judged, read_schedule
+from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
 from triptych.errors import ManifestError
 from triptych.schemas.properties import properties, type_text
@@ -20,54 +24,86 @@ from triptych.stages import Stage
 
 VERDICTS = "storable.json"
 """In the folder `cache`: see `Verdicts`."""
+BESIDE = "include"
+"""The folder beside a DAG file that holds blocks of its own: so a DAG bundle brings them along."""
 _TAG_LETTERS = 100
 """What Airflow's database holds of a tag."""
+_NAME_LETTERS, _REASON_LETTERS, _MOST_REASONS = 250, 1000, 50
+"""Of a broken DAG: what lists show of its name, and what is kept of each reason."""
 
 
-def build_dags() -> dict[str, DAG]:
+def build_dags(dag_file: str | None = None) -> dict[str, DAG]:
     """Every template's DAG by id; in a task process the three tasks of the one that it runs, for which nothing is read.
 
+    Blocks are those of the configured include folders, and of the folder `include` beside `dag_file` (its `__file__`).
     Only Airflow's task runner names a task; `airflow dags test` names a DAG, and stores what it then finds.
     """
     parsing = get_parsing_context()
+    include = _include(dag_file)
     if parsing.dag_id and parsing.task_id:
-        return {parsing.dag_id: bare_dag(parsing.dag_id)}
+        return {parsing.dag_id: bare_dag(parsing.dag_id, include)}
+    catalog = read_catalog(include, only=parsing.dag_id)
     settings = get_settings()
-    catalog = read_catalog(settings.include, only=parsing.dag_id)
     verdicts = Verdicts(settings.cache / VERDICTS, settings)
     dags: dict[str, DAG] = {}
-    broken = dict(catalog.broken)
-    for template in catalog.templates:
-        if parsing.dag_id in (None, template.id):
-            try:
-                dag = build_dag(template)
-                verdicts.check(template, dag)
-            except Exception as error:  # What a user's schema or schedule makes Airflow raise hides no other DAG.
-                broken[template.id] = (_refusal(template, error),)
-            else:
-                dags[template.id] = dag
-    if parsing.dag_id is None:
-        verdicts.save()
+    broken: dict[str, Sequence[Diagnostic]] = dict(catalog.broken)
+    try:
+        for template in catalog.templates:
+            if parsing.dag_id in (None, template.id):
+                dag, found = _from_verdict(template, include, verdicts)
+                if dag:
+                    dags[template.id] = dag
+                else:
+                    broken[template.id] = found
+    finally:  # Also when Airflow's time for the file is over: the next parse goes on from here.
+        if parsing.dag_id is None:
+            verdicts.save()
     for dag_id, reasons in broken.items():
         if parsing.dag_id in (None, dag_id):
-            dags[dag_id] = _broken(dag_id, reasons)
+            dags[dag_id] = broken_dag(dag_id, reasons)
     return dags
 
 
-def find_template(template_id: str) -> Template:
-    """The template of a DAG as it lies in the include folders now, for the task `partition`.
+def find_template(template_id: str, include: Sequence[Path] = ()) -> Template:
+    """The template of a DAG as it lies in these include folders now, for the task `partition`.
 
     ManifestError with all reasons when it cannot be used, also when it is only Airflow that refuses it.
     """
-    template = read_catalog(get_settings().include, only=template_id).template(template_id)
-    try:
-        check_storable(build_dag(template))
-    except Exception as error:
-        raise ManifestError(str(_refusal(template, error))) from error
+    template = read_catalog(include or get_settings().include, only=template_id).template(template_id)
+    _, found = judged(template, build_dag)
+    if found:
+        raise ManifestError([str(each) for each in found])
     return template
 
 
-def build_dag(template: Template) -> DAG:
+def _include(dag_file: str | None) -> tuple[Path, ...]:
+    configured = get_settings().include
+    beside = Path(dag_file).absolute().parent / BESIDE if dag_file else None
+    is_new = beside is not None and beside not in configured and beside.is_dir()
+    return (*configured, beside) if beside and is_new else configured
+
+
+def _from_verdict(
+    template: Template, include: Sequence[Path], verdicts: Verdicts
+) -> tuple[DAG | None, Sequence[Diagnostic]]:
+    """The DAG, or what is wrong with it: found out now, or in a parse before this."""
+
+    def build(template: Template) -> DAG:
+        return build_dag(template, include)
+
+    known = verdicts.known(template)
+    if known:
+        return None, known
+    if known == []:
+        # A sound one is made again, and judged again should it now fail.
+        with suppress(Exception):
+            return build(template), []
+    dag, found = judged(template, build)
+    verdicts.keep(template, found)
+    return dag, found
+
+
+def build_dag(template: Template, include: Sequence[Path] = ()) -> DAG:
     """`partition` -> `app` (mapped over packs) -> `assemble`, with all that the scheduler and the form show of them."""
     settings = get_settings()
     app = template.app
@@ -75,7 +111,7 @@ def build_dag(template: Template) -> DAG:
         dag_id=template.id,
         description=template.description or app.description,
         doc_md=_doc(template),
-        schedule=_schedule(template.schedule),
+        schedule=read_schedule(template.schedule),
         catchup=False,
         tags=["triptych", *(f"{role}:{block.tag}"[:_TAG_LETTERS] for role, block in template.blocks.items())],
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
@@ -88,44 +124,59 @@ def build_dag(template: Template) -> DAG:
         "pool": settings.pool,
         "pool_slots": max(1, round(app.min_cpu or 1)),
     }
-    _add_tasks(dag, settings.retries if app.retries is None else app.retries, container)
+    _add_tasks(dag, include, settings.retries if app.retries is None else app.retries, container)
     # Once the tasks are there: each would copy and store them for itself, too.
     dag.params = form_params(template)
     return dag
 
 
-def bare_dag(dag_id: str) -> DAG:
+def bare_dag(dag_id: str, include: Sequence[Path] = ()) -> DAG:
     """The DAG as a task process needs it: its id says everything.
 
     What Airflow's task runner takes from it is the same as in `build_dag`; retries, pool, slots and trigger rule come
     from the stored DAG. So a job goes on whatever becomes of its template, and its workers need no include folder.
     """
     dag = DAG(dag_id=dag_id, schedule=None)
-    _add_tasks(dag)
+    _add_tasks(dag, include)
     return dag
 
 
-def _broken(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
+def broken_dag(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
     """A DAG that stands for what cannot be used, so that the UI shows it and its reasons, and runs in flight go on.
 
     Not an import error: Airflow 3.3 counts one against every DAG of the same file and then refuses to run them.
     """
     settings = get_settings()
-    reasons = [str(diagnostic) for diagnostic in diagnostics]
+    first = diagnostics[0]
+    reasons = [_harmless(str(diagnostic))[:_REASON_LETTERS] for diagnostic in diagnostics[:_MOST_REASONS]]
+    if len(diagnostics) > _MOST_REASONS:
+        reasons.append(f"{len(diagnostics) - _MOST_REASONS} more: `triptych validate` tells them all.")
+    shown = _harmless(f"{dag_id}: {first.path.name}: {first.location}: {first.message}")
     dag = DAG(
         dag_id=dag_id,
+        dag_display_name=shown if len(shown) <= _NAME_LETTERS else f"{shown[: _NAME_LETTERS - 3]}...",
         description=reasons[0],
-        doc_md="### This cannot be used\n\n" + "\n".join(f"- {reason}" for reason in reasons),
+        # As code: words of a file are no Markdown.
+        doc_md="### This cannot be used\n\n```text\n" + "\n".join(reasons) + "\n```",
         schedule=None,
         tags=["triptych", "broken"],
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
     )
-    _add_tasks(dag, settings.retries, {"pool": settings.pool}, reasons)
+    _add_tasks(dag, (), settings.retries, {"pool": settings.pool}, reasons)
     return dag
 
 
+def _harmless(text: str) -> str:
+    """In one line, without what steers a terminal, begins HTML or ends a block of code, or no database keeps."""
+    return "".join("'" if each == "`" else each if each.isprintable() and each not in "<>" else "?" for each in text)
+
+
 def _add_tasks(
-    dag: DAG, retries: int = 0, app: Mapping[str, Any] = MappingProxyType({}), reasons: Sequence[str] = ()
+    dag: DAG,
+    include: Sequence[Path],
+    retries: int = 0,
+    app: Mapping[str, Any] = MappingProxyType({}),
+    reasons: Sequence[str] = (),
 ) -> None:
     """The three tasks; with `reasons`, `partition` says them and fails."""
     from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
@@ -135,7 +186,7 @@ def _add_tasks(
         cut = (
             BrokenOperator(**first, reasons=reasons)
             if reasons
-            else PartitionOperator(**first, template_id=dag.dag_id, find=find_template)
+            else PartitionOperator(**first, template_id=dag.dag_id, find=partial(find_template, include=include))
         )
         run = AppOperator.partial(
             **{"image": "", **app},
@@ -151,17 +202,6 @@ def _add_tasks(
         )
         run >> join
         cut >> join
-
-
-def _refusal(template: Template, error: Exception) -> Diagnostic:
-    return Diagnostic(template.path, "$", f"Airflow cannot make a DAG of it: {error}")
-
-
-def _schedule(schedule: str | list[str] | None) -> str | list[Asset] | None:
-    """Cron or preset as it is; a list of URIs becomes assets, any of which launches the job when all are updated."""
-    if isinstance(schedule, list):
-        return [Asset(uri) for uri in schedule]
-    return schedule
 
 
 def _doc(template: Template) -> str:

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from airflow.sdk import Param
 
+from triptych.airflow.form_schema import form_schema, resolved
 from triptych.blocks import Role, Template
 from triptych.jobs.spec import config_schema
 from triptych.schemas.diagnostics import Json
 from triptych.schemas.properties import properties
 
-_KEPT = (
-    "type",
-    "enum",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "minLength",
-    "maxLength",
-    "pattern",
-    "format",
-    "items",
-    "multipleOf",
-    "title",
-    "examples",
-)
 _FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
 
 
@@ -63,38 +49,46 @@ def _role_fields(template: Template, role: Role, section: str) -> dict[str, Para
     schema = template.blocks[role].schema
     given = template.params.get(role, {})
     return {
-        f"{role}.{key}": _field(inner, given.get(key, inner.get("default")), section)
+        f"{role}.{key}": _field(inner, schema, given.get(key, inner.get("default")), section)
         for key, inner in properties(schema).items()
     }
 
 
 def _config_fields(template: Template) -> dict[str, Param]:
     return {
-        f"config.{key}": _field(inner, template.config.get(key, inner["default"]), "Run")
-        for key, inner in properties(config_schema()).items()
+        f"config.{key}": Param(template.config.get(key, default), about, schema=schema)
+        for key, default, about, schema in _config_schemas()
     }
 
 
-def _field(described: Mapping[str, Any], default: Json, section: str) -> Param:
+@cache
+def _config_schemas() -> list[tuple[str, Json, str | None, dict[str, Any]]]:
+    """Name, default, description and schema of each key of `config`: the same in every form."""
+    root = config_schema()
+    fields = [(key, inner["default"], _field(inner, root, None, "Run")) for key, inner in properties(root).items()]
+    return [(key, default, field.description, field.schema) for key, default, field in fields]
+
+
+def _field(described: Mapping[str, Any], root: Mapping[str, Any], default: Json, section: str) -> Param:
     """One flat field. Nullable: an empty field means "not given", and the full schema judges that in `partition`."""
-    schema = {key: described[key] for key in _KEPT if key in described}
+    schema = form_schema(described, root)
     types = schema.get("type", ["string", "number", "boolean", "array", "object"])
     listed = types if isinstance(types, list) else [types]
     schema["type"] = listed if "null" in listed else ["null", *listed]
     if "enum" in schema and None not in schema["enum"]:
         schema["enum"] = [*schema["enum"], None]
+    about = resolved(described, root).get("description")
     # Apart from the schema: Airflow reads a description inside it as a second argument of that name.
-    return Param(default, described.get("description"), schema={**schema, "section": section})
+    return Param(default, about if isinstance(about, str) else None, schema={**schema, "section": section})
 
 
 def _nested(template: Template) -> dict[str, Any]:
-    """`oneOf: [null, {partitioner, app, assembler}]`: a bad nested conf is refused at launch, with its place.
+    """`{partitioner, app, assembler}` or null: a bad nested conf is refused at launch, with its place.
 
-    `required` is left out inside: the template's defaults and flat fields may give what the nested form does not.
+    As the flat fields describe it: the whole schema judges the merged job in `partition`.
     """
     roles = {
-        role.value: {key: value for key, value in block.schema.items() if key != "required"}
+        role.value: {**form_schema(block.schema, block.schema), "type": ["object", "null"]}
         for role, block in template.blocks.items()
     }
-    full = {"type": "object", "additionalProperties": False, "properties": roles}
-    return {"oneOf": [{"type": "null"}, full]}
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": roles}

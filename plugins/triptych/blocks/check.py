@@ -60,7 +60,7 @@ def _check_defaults(block: Block) -> Iterator[Diagnostic]:
             # By the whole schema, so that its definitions are there; what other properties ask for is not meant.
             judge = validator({**rooted, "properties": {**block.schema["properties"]}, "required": []})
             for keys, message in located_errors({name: inner["default"]}, judge):
-                if keys[:1] == (name,):
+                if keys[:1] in ((), (name,)):
                     location = dotted(f"$.properties.{name}.default", keys[1:])
                     yield Diagnostic(block.folder / "schema.json", location, f"breaks its own rule: {message}")
 

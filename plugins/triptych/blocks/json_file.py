@@ -88,21 +88,35 @@ def _number_reasons(value: Any) -> list[str]:
 
 def _parsed(path: Path, text: str) -> tuple[Any, list[Diagnostic]]:
     doubled: list[tuple[Any, list[str]]] = []
+    refused: list[_Refused] = []
+    long: list[str] = []
+
+    def noted(value: Any) -> Any:
+        if isinstance(value, _Refused):
+            refused.append(value)
+        return value
 
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         data = dict(pairs)
         if len(data) < len(pairs):
             doubled.append((data, [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]))
+        long.extend(key for key in data if len(key) > MOST_KEY_CHARACTERS)
         return data
 
     try:
         data = json.loads(
-            text, object_pairs_hook=made, parse_int=_whole, parse_float=_fractional, parse_constant=_no_number
+            text,
+            object_pairs_hook=made,
+            parse_int=lambda number: noted(_whole(number)),
+            parse_float=lambda number: noted(_fractional(number)),
+            parse_constant=lambda word: noted(_no_number(word)),
         )
     except json.JSONDecodeError as error:
         return None, [Diagnostic(path, f"line {error.lineno}, column {error.colno}", f"is no JSON: {error.msg}.")]
     except RecursionError:
         return None, [_too_deep(path, ())]
+    if not refused and not doubled and not long and "\\u" not in text and not _is_deep(data):
+        return data, []
     by_object = {id(each): keys for each, keys in doubled}
     errors: list[Diagnostic] = []
     for keys, value in _parts(data):
@@ -112,6 +126,21 @@ def _parsed(path: Path, text: str) -> tuple[Any, list[Diagnostic]]:
         told += [f"the key {_shown(key)} is there twice: keep one." for key in by_object.get(id(value), ())]
         errors += [Diagnostic(path, _location(keys), reason) for reason in told]
     return data, errors
+
+
+def _is_deep(data: Any) -> bool:
+    """Whether anything lies deeper than MOST_DEPTH keys."""
+    level = [data]
+    for _ in range(MOST_DEPTH + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _parts(data: Any) -> Iterator[tuple[Keys, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from triptych.blocks.json_file import read_object
 from triptych.blocks.model import Block, Diagnostic, Isolation, Platform, Role
 from triptych.schemas.files import Kind
 
+_HOST = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:(?:{_HOST}(?:\.{_HOST})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+)
+_MOST_IMAGE = 255
+"""Characters of an image's name; the expression above is matched against no more than twice as many."""
 _SHOWN = 200
 """Characters of an entrypoint in a message."""
 
@@ -21,6 +30,7 @@ def read_block(path: Path) -> tuple[Block | None, list[Diagnostic], list[Diagnos
     schema = _parameters(document)
     if document.data:
         _check_entrypoint(document)
+        _check_image(document)
     block = None if document.errors else _block(document.data, path.parent, schema)
     return block, document.errors, document.warnings
 
@@ -93,6 +103,20 @@ def _check_entrypoint(document: Document) -> None:
         document.error(f"{_cut(entrypoint)!r} leads out of {code}; name a file inside it.", "entrypoint")
     elif not is_file:
         document.error(f"{code / _cut(entrypoint)} {reason}.", "entrypoint")
+
+
+def _check_image(document: Document) -> None:
+    """By the grammar of the distribution project, as Docker reads a reference."""
+    platform = document.data["platform_config"]
+    image = platform.get("container") if isinstance(platform, dict) else None
+    if not isinstance(image, str) or not image:
+        return  # The schema's own error says so.
+    name = image.partition("@")[0]
+    if len(name) > _MOST_IMAGE or len(image) > 2 * _MOST_IMAGE or not _IMAGE.fullmatch(image):
+        message = (
+            f"{_cut(image)!r} is no image reference: [registry/]name[:tag][@sha256:digits], the name in small letters."
+        )
+        document.error(message, "platform_config", "container")
 
 
 def _leads_inside(entrypoint: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 # The tree of a pattern: `sre_parse` has been deprecated for this private name since Python 3.11.
 from re import _parser as _reader  # type: ignore[attr-defined]  # private, and so in no stub
@@ -18,7 +19,9 @@ NO_END: int = int(_reader.MAXREPEAT)
 def pattern_tree(pattern: str) -> Tree:
     """How `re` reads a pattern; raises re.error for what it cannot, RecursionError for brackets nested too deep."""
     try:
-        return list(_reader.parse(pattern))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of what a later Python may read otherwise.
+            return list(_reader.parse(pattern))
     except OverflowError as error:
         raise re.error(str(error)) from error
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from triptych.schemas.judging import MOST_STEPS, EndlessError, counted_steps, validator
 from triptych.schemas.patterns import matches
+from triptych.schemas.properties import properties
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -42,7 +43,7 @@ class Violation(Protocol):
     validator: str
     validator_value: Any
     instance: Any
-    schema: Mapping[str, Any]
+    schema: Mapping[str, Any] | bool
     message: str
     path: Sequence[str | int]
     absolute_path: Sequence[str | int]
@@ -101,19 +102,20 @@ def renamed(given: str, schema: Mapping[str, Any]) -> str:
 
 def _sentences(error: Violation) -> Iterable[tuple[Path, str]]:
     path = tuple(error.absolute_path)
-    own = error.schema.get("errorMessage")
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    own = schema.get("errorMessage")
     if isinstance(own, str):
         # A whole sentence may keep a secret: only half a one is followed by the value.
         yield path, own if own.endswith(".") else f"{own}, and is {_shown(error.instance)}."
-    elif error.validator == "required":
-        properties = error.schema.get("properties", {})
+    elif error.validator == "required" and isinstance(error.validator_value, list):
+        named = properties(schema)
         for name in (name for name in error.validator_value if name not in error.instance):
-            about = properties.get(name, {}).get("description", "")
+            about = named.get(name, {}).get("description", "")
             yield (*path, name), f"is missing. {about}".rstrip()
     elif error.validator == "additionalProperties" and error.validator_value is False:
-        known = [key for key in error.schema.get("properties", {}) if not key.startswith("$")]
-        for name in unknown_keys(error.instance, error.schema):
-            yield (*path, name), f"is unknown.{renamed(name, error.schema) or nearest_or_all(name, known)}"
+        known = [key for key in properties(schema) if not key.startswith("$")]
+        for name in unknown_keys(error.instance, schema):
+            yield (*path, name), f"is unknown.{renamed(name, schema) or nearest_or_all(name, known)}"
     elif (nearest := _nearest(error)) is not None:
         for inner in nearest:
             yield from _sentences(inner)
@@ -124,7 +126,7 @@ def _sentences(error: Violation) -> Iterable[tuple[Path, str]]:
     elif error.validator in SENTENCES:
         yield path, f"{SENTENCES[error.validator](error)}, and is {_shown(error.instance)}."
     else:
-        yield path, f"{_cut(error.message)}."
+        yield path, "may not be given." if error.schema is False else f"{_cut(error.message)}."
 
 
 def unknown_keys(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -148,7 +150,8 @@ def _wrong_types(error: Violation) -> list[str]:
     """The types that the value itself should have, where it has none of them."""
     if error.validator == "type":
         value = error.validator_value
-        return list(value) if isinstance(value, list) else [value]
+        types = value if isinstance(value, list) else [value]
+        return [each for each in types if isinstance(each, str) and each in TYPES]
     alternatives = _alternatives(error)
     types = [[each for one in errors if not one.path for each in _wrong_types(one)] for errors in alternatives]
     return list(dict.fromkeys(each for some in types for each in some)) if all(types) else []

@@ -46,14 +46,14 @@ def is_plain(pattern: str) -> bool:
 
     From the text's beginning, and with one long repeat at most, in which nothing else can vary.
     """
-    if pattern_error(pattern):
+    if len(pattern) > MOST_CHARACTERS:
         return False
     try:
         tree = pattern_tree(pattern)
+        ways, long = _ways(tree)
     except (re.error, RecursionError):
         return False
-    is_anchored = bool(tree) and (name_of(tree[0][0]), name_of(tree[0][1])) == ("AT", "AT_BEGINNING")
-    ways, long = _ways(tree)
+    is_anchored = bool(tree) and name_of(tree[0][0]) == "AT" and name_of(tree[0][1]) == "AT_BEGINNING"
     return is_anchored and long <= 1 and ways <= _MOST_WAYS
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tests.support.include_folders import write_app
@@ -106,9 +106,12 @@ def test_two_folders_of_one_name_are_two_broken_dags(include: Path) -> None:
     assert sorted(build_dags()) == ["broken.worn", "broken.worn.2"]
 
 
-@pytest.mark.parametrize("schedule", ["@daily", "61 * * * *", "every day"])
-def test_what_airflow_refuses_is_a_broken_dag_too(include: Path, schedule: str) -> None:
-    """A default that breaks its rule where nobody gives a value, and what is no cron, which storing finds out."""
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [("@daily", "breaks its own rule"), ("61 * * * *", "Airflow says"), ("every day", "Airflow says")],
+)
+def test_what_airflow_refuses_is_a_broken_dag_too(include: Path, schedule: str, reason: str) -> None:
+    """A default that breaks its rule where nobody gives a value, and what is no cron."""
     write_app(include, "", name="sound", template=PARTS)
     schema = (
         {"properties": {"level": {"type": "integer", "minimum": 1, "default": 0}}} if schedule == "@daily" else None
@@ -117,10 +120,11 @@ def test_what_airflow_refuses_is_a_broken_dag_too(include: Path, schedule: str) 
     for _ in range(2):
         dags = build_dags()
         assert sorted(dags) == ["low", "sound"]
-        assert "Airflow cannot make a DAG of it" in str(dags["low"].description)
+        assert reason in str(dags["low"].description)
+        assert str(dags["low"].dag_display_name).startswith("low: ")
         for dag in dags.values():
             DagSerialization.to_dict(dag)
-    with pytest.raises(ManifestError, match="Airflow cannot make a DAG of it"):
+    with pytest.raises(ManifestError, match=reason):
         find_template("low")
 
 
@@ -248,7 +252,7 @@ def test_a_dag_is_judged_once_and_again_when_it_changed(include: Path, monkeypat
     assert stored[3:] == ["one", "two"]
 
 
-@pytest.mark.parametrize("content", [b"", b"[1, {}]", b'{"a": 1}', b"\xff", None])
+@pytest.mark.parametrize("content", [b"", b"[1, {}]", b'{"a": 1}', b'{"a": [[1]]}', b"[" * 100_000, b"\xff", None])
 def test_a_cache_that_cannot_be_used_costs_time_only(
     include: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
@@ -263,6 +267,69 @@ def test_a_cache_that_cannot_be_used_costs_time_only(
     for _ in range(2):
         assert list(build_dags()) == ["tried"]
     assert stored == ["tried"] * (2 if content is None else 1)
+
+
+def test_what_only_airflow_refuses_is_told_as_such(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later Airflow may refuse what no rule of ours knows: that DAG alone is broken."""
+    for name in ("one", "two"):
+        write_app(include, "", name=name, template=PARTS)
+    to_dict = DagSerialization.to_dict
+
+    def refusing(dag: DAG) -> Any:
+        if dag.dag_id == "two" and "broken" not in dag.tags:
+            raise LookupError("no such thing")
+        return to_dict(dag)
+
+    monkeypatch.setattr(DagSerialization, "to_dict", refusing)
+    dags = build_dags()
+    assert "broken" not in dags["one"].tags
+    assert "Airflow cannot make a DAG of it: no such thing" in str(dags["two"].description)
+
+
+def test_verdicts_are_kept_when_airflows_time_is_over(include: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time-out is no Exception: what was judged by then is not judged again, and the next parse comes further."""
+    for name in ("one", "two"):
+        write_app(include, "", name=name, template=PARTS)
+    to_dict = DagSerialization.to_dict
+
+    def late(dag: DAG) -> Any:
+        if dag.dag_id == "two":
+            raise AirflowTaskTimeout("the time is over")
+        return to_dict(dag)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DagSerialization, "to_dict", late)
+        with pytest.raises(AirflowTaskTimeout):
+            build_dags()
+    stored = _count_storing(monkeypatch)
+    build_dags()
+    assert stored == ["two"]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A DAG file with blocks of its own beside it, as a Git bundle brings them."""
+    folder = tmp_path / "bundle"
+    write_app(folder / "include", "", name="brought", template=PARTS)
+    return folder / "jobs.py"
+
+
+def test_blocks_beside_the_dag_file_are_taken_too(include: Path, bundle: Path) -> None:
+    write_app(include, "", name="here", template=PARTS)
+    assert sorted(build_dags(str(bundle))) == ["brought", "here"]
+    assert sorted(build_dags()) == ["here"]
+    assert sorted(build_dags(str(include.parent / "jobs.py"))) == ["here"]  # Configured, and beside: once.
+
+
+def test_a_task_finds_the_blocks_beside_its_dag_file(
+    include: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "brought")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "partition")
+    task = _task(build_dags(str(bundle))["brought"], "partition")
+    assert task.find("brought").path == bundle.parent / "include" / "apps" / "brought" / "template.json"
+    with pytest.raises(ManifestError, match="no template or app 'brought'"):
+        find_template("brought")
 
 
 def test_every_dag_of_ours_can_be_stored(include: Path) -> None:

