@@ -93,7 +93,7 @@ def blocks(folder: Path, files: Mapping[str, bytes]) -> str | None:
     for name, data in files.items():
         (home / name).write_bytes(data)
     before = _listing(folder)
-    said = _command("validate", "--json", "--include", str(folder / "include"))
+    said = _command("validate", "--no-airflow", "--json", "--include", str(folder / "include"))
     _expect_same(before, folder)
     os.environ["AIRFLOW__TRIPTYCH__INCLUDE"] = str(folder / "include")
     os.environ["AIRFLOW__TRIPTYCH__CACHE"] = str(folder / "cache")

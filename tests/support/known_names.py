@@ -259,7 +259,7 @@ def _all_commands(command: Any) -> Iterator[Any]:
 
 
 def _options_of(command: Any) -> set[str]:
-    return {"--help", *(name for each in command.params for name in each.opts)}
+    return {"--help", *(name for each in command.params for name in (*each.opts, *each.secondary_opts))}
 
 
 def _is_option(word: str) -> bool:

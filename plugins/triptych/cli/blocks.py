@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from triptych.blocks import Block, Catalog, Diagnostic, Platform, Role, Template
-from triptych.blocks.check import check_blocks, check_pairs, odd_pair
+from triptych.blocks import Block, Catalog, Diagnostic, Platform, Role, Template, read_catalog
+from triptych.blocks.check import odd_pair
 from triptych.blocks.model import name_of
+from triptych.cli.checking import findings
 from triptych.cli.console import echo, echo_error, print_json, print_table
 from triptych.cli.parameters import engine_params, local_uri, location
 from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
@@ -30,6 +31,7 @@ EngineRole = Literal["partitioner", "assembler"]
 ENGINES = tuple(role for role in Role if role.is_engine)
 Name = Annotated[str, typer.Argument(help="Letters, digits, '-' and '_'; at most 64.")]
 Tag = Annotated[str, typer.Argument(help="name, name@1 or name@1.2: the highest version that matches.")]
+Airflow = Annotated[bool, typer.Option(help="Ask Airflow, too, where it is installed: some seconds more.")]
 Only = Annotated[str | None, typer.Argument(help="Only this one: a name, or a folder. Default: all.")]
 
 
@@ -51,9 +53,9 @@ def app_new(
 
 
 @app_commands.command("validate")
-def app_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+def app_validate(name: Only = None, include: Include = None, json_: AsJson = False, airflow: Airflow = True) -> None:
     """Check apps and their templates. Exit code 3: something is wrong."""
-    _validate(catalog(include), (Role.APP,), name, json_)
+    _validate(include, (Role.APP,), name, json_, airflow)
 
 
 @app_commands.command("list")
@@ -83,9 +85,9 @@ def engine_new(
 
 
 @engine_commands.command("validate")
-def engine_validate(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+def engine_validate(name: Only = None, include: Include = None, json_: AsJson = False, airflow: Airflow = True) -> None:
     """Check partitioners and assemblers. Exit code 3: something is wrong."""
-    _validate(catalog(include), ENGINES, name, json_)
+    _validate(include, ENGINES, name, json_, airflow)
 
 
 @engine_commands.command("list")
@@ -193,27 +195,34 @@ def template_show(name: str, include: Include = None, json_: AsJson = False) -> 
     print_table(["parameter", "type", "default", "description"], rows)
 
 
-def validate_all(name: Only = None, include: Include = None, json_: AsJson = False) -> None:
+def validate_all(name: Only = None, include: Include = None, json_: AsJson = False, airflow: Airflow = True) -> None:
     """Check every block and template. Exit code 3: something is wrong."""
-    _validate(catalog(include), tuple(Role), name, json_)
+    _validate(include, tuple(Role), name, json_, airflow)
 
 
-def _validate(found: Catalog, roles: tuple[Role, ...], name: str | None, as_json: bool) -> None:
+def _validate(
+    include: list[Path] | None, roles: tuple[Role, ...], name: str | None, as_json: bool, airflow: bool
+) -> None:
+    folders = include_folders(include)
+    found = read_catalog(folders)
     blocks = [block for block in found.blocks if block.role in roles and _is_meant(block.folder, block.name, name)]
     meant = [block.folder for block in blocks]
-    errors = [error for error in check_blocks(found) if _concerns(error, roles, meant, name)]
-    odd = [*found.warnings, *check_pairs(found)]
-    warnings = [warning for warning in odd if _concerns(warning, roles, meant, name)]
+    all_ = findings(found, folders, asks_airflow=airflow)
+    errors = [error for error in all_.errors if _concerns(error, roles, meant, name)]
+    warnings = [warning for warning in all_.warnings if _concerns(warning, roles, meant, name)]
     if name and not blocks and not errors:
         msg = f"There is no {' or '.join(roles)} {name!r} to check. `triptych app list` and `engine list` show them."
         raise ManifestError(msg)
     if as_json:
-        print_json({"errors": _diagnostics(errors), "warnings": _diagnostics(warnings)})
+        told = {"errors": _diagnostics(errors), "warnings": _diagnostics(warnings)}
+        print_json({**told, "notChecked": all_.not_checked})
     else:
         for warning in warnings:
             echo(f"warning: {warning}")
         for error in errors:
             echo_error(str(error))
+        if all_.not_checked:
+            echo(f"note: {all_.not_checked}")
         echo(f"{len(blocks)} block(s) checked: {len(errors)} error(s), {len(warnings)} warning(s).")
     if errors:
         raise typer.Exit(ManifestError.exit_code)
@@ -228,7 +237,7 @@ def _is_meant(folder: Path, block_name: str, wanted: str | None) -> bool:
 def _concerns(diagnostic: Diagnostic, roles: tuple[Role, ...], meant: list[Path], name: str | None) -> bool:
     """Whether its file belongs to what is asked for; a file that could not be read goes by its folder."""
     folder = diagnostic.path.parent
-    if folder in meant:
+    if any(folder.is_relative_to(each) for each in meant):
         return True
     room = "engines" if "engines" in folder.parts else "apps"
     in_rooms = room in {"engines" if role.is_engine else "apps" for role in roles}

@@ -68,6 +68,7 @@ def test_from_a_new_app_to_a_finished_job(bare: Installed) -> None:
     folder = bare.home / "include" / "apps" / "shout"
     checked = bare.triptych("validate")
     assert (checked.returncode, "0 warning(s)" in checked.stderr) == (0, True), checked.stderr
+    assert "Airflow is not installed here. Not checked: whether a schedule is one" in checked.stderr
     sample = folder / "test" / "sample.txt"
     done = bare.triptych("run", "shout", "--runner", "process", "--source", sample, "-d", "out", "--json")
     assert done.returncode == 0, done.stderr

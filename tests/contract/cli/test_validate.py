@@ -1,0 +1,37 @@
+"""`triptych validate`: it tells of every block that would be a broken DAG, and of no sound one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.bad_blocks import BAD, SOUND, write_bad, write_healthy, write_sound
+from tests.support.command import call
+
+
+def test_all_that_airflow_would_refuse_is_told_with_its_file(home: Path) -> None:
+    for name in BAD:
+        write_bad(home / "include", name)
+    for name in SOUND:
+        write_sound(home / "include", name)
+    write_healthy(home / "include", "syntax")
+    (home / "include" / "apps" / "syntax" / "app" / "main.py").write_text("def f(:\n")
+    shown = call("validate", "--json")
+    assert shown.exit_code == 3
+    told = json.loads(shown.stdout)
+    assert told["notChecked"] == ""
+    messages: dict[str, str] = {}
+    for error in told["errors"]:
+        name = Path(error["file"]).relative_to(home / "include" / "apps").parts[0]
+        messages[name] = f"{messages.get(name, '')}{error['location']}: {error['message']}\n"
+    assert "line 1, column 7: is no Python" in messages.pop("syntax")
+    assert sorted(messages) == sorted(BAD)
+    assert [name for name, said in messages.items() if BAD[name].says not in said] == []
+    assert not list(home.rglob("airflow.cfg"))
+
+
+def test_an_error_in_a_script_belongs_to_its_app(home: Path) -> None:
+    for name in ("one", "two"):
+        write_healthy(home / "include", name)
+    (home / "include" / "apps" / "one" / "app" / "main.py").write_text("def f(:\n")
+    assert [call("app", "validate", name).exit_code for name in ("one", "two")] == [3, 0]
