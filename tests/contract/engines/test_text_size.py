@@ -112,3 +112,15 @@ def test_bytes_that_are_no_text_are_refused_where_they_are(settings: Settings, t
     path.write_bytes(b"a" * 3_000_000 + "é".encode()[:1])
     with pytest.raises(SourceError, match=r"cut\.txt: byte 3000000 is not UTF-8.*iconv"):
         split(settings, "text_size", [path], {})
+
+
+@pytest.mark.parametrize(
+    "text", ["!" * 300_000, "." * 300_000, ".!" * 150_000, " " * 300_000, "\n " * 150_000, "a " * 9]
+)
+@pytest.mark.parametrize("separator", ["paragraph", "word"])
+def test_runs_of_signs_and_spaces_take_no_time(settings: Settings, tmp_path: Path, text: str, separator: str) -> None:
+    """That it ends is the test: time that grows with the square would be hours."""
+    (tmp_path / "t.txt").write_text(f"a{text}b")
+    params = {"unit": "characters", "chunk_size": 250_000, "chunk_overlap": 0, "separator": separator}
+    pieces = split(settings, "text_size", [tmp_path / "t.txt"], params)
+    assert b"".join(piece.data for piece in pieces) == (tmp_path / "t.txt").read_bytes()

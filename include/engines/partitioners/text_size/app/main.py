@@ -26,13 +26,15 @@ UNITS = {
 BLANK_LINES = r"\n(?:[ \t]*\r?\n)+"
 # After a single letter (initials, "e.g.") or a title, a full stop ends no sentence; nor before a small letter.
 FULL_STOP = r"(?<!\b[A-Za-z])(?<!\b(?:Mr|Ms|Dr|St|vs|cf|No|Jr))(?<!\b(?:Mrs|Fig))\."
-SENTENCE = rf"(?:[!?\u2026]|{FULL_STOP})[.!?\u2026]*[\"'\u201d\u2019\xbb)\]]*\s+(?=[^\sa-z])"
+# Each run of signs or spaces is looked at from its beginning alone, and once: time grows with the text.
+END = r"(?<![.!?\u2026][.!?\u2026])"
+SENTENCE = rf"{END}(?:[!?\u2026]|{FULL_STOP})[.!?\u2026]*+[\"'\u201d\u2019\xbb)\]]*+\s++(?=[^\sa-z])"
 CJK_SENTENCE = r"[\u3002\uff01\uff1f][\u300d\u300f\u201d\u2019\uff09]*"
 BORDERS = {
     "paragraph": re.compile(BLANK_LINES),
     "sentence": re.compile(f"{SENTENCE}|{CJK_SENTENCE}|{BLANK_LINES}"),
     "line": re.compile(r"\n(?:[ \t]*\r?\n)*"),
-    "word": re.compile(r"\s+(?=\S)"),
+    "word": re.compile(r"(?<!\s)\s++(?=\S)"),
 }
 
 
