@@ -27,6 +27,7 @@ from triptych.cli import app
 from triptych.jobs.spec import config_schema
 from triptych.local.preview import preview
 from triptych.schemas.files import Kind, own_schema
+from triptych.schemas.locations import DESCRIPTORS, ENVIRONMENT
 from triptych.schemas.properties import properties, type_text
 from triptych.settings import OPTIONS, PROJECT, read_settings
 
@@ -117,7 +118,23 @@ def _job_spec() -> str:
         "one object, a folder when it ends in `/`, or a glob whose `*` stays inside one folder."
     )
     config = ["", "## config", "", *_key_table(config_schema())]
-    return _page("Job spec", about, [*_key_table(own_schema(Kind.JOB)), *config])
+    return _page("Job spec", about, [*_key_table(own_schema(Kind.JOB)), *_descriptors(), *config])
+
+
+def _descriptors() -> list[str]:
+    rows = [
+        f"| `{name}` | {', '.join(f'`{key}`' for key in each.needs)}"
+        f"{f'; `{each.one_of[0]}` or `{each.one_of[1]}`' if each.one_of else ''}; `conn_id` |"
+        for name, each in DESCRIPTORS.items()
+    ]
+    about = (
+        "`params` hold these keys and no others. A `prefix` ends in `/`; an empty one is the whole bucket. Credentials "
+        "have no place in a location, whether as keys or as `user:password@` in a URI: they are refused, not shown. A "
+        "caller of Airflow names only listed connections: the template's own and its `connections`, and the setting "
+        f"`allowed_connections`. For a store that is named without one, `{ENVIRONMENT}` must be listed. A caller's "
+        "text is data: `{{ ds }}` is filled in where a template's own text has it, and nowhere else."
+    )
+    return ["", "## Descriptors", "", about, "", "| descriptor | keys of `params` |", "| --- | --- |", *rows]
 
 
 def _cli() -> str:

@@ -51,6 +51,12 @@ OPTIONS = (
     Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
     Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
     Option("network", "none", "Network of app containers: `none`, `bridge` or a named one."),
+    Option(
+        "allowed_connections",
+        "",
+        "Airflow connections, separated by commas, that any caller may name in sources and destinations, beside the "
+        "template's; `@environment`: the worker's own credentials, for stores that are named without a connection.",
+    ),
     Option("root_images", "", "Repositories of images, separated by commas, whose containers may run as root."),
     Option("pids_limit", "512", "Most processes in one container."),
     Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
@@ -99,6 +105,7 @@ class Settings:
     docker_url: str
     docker_files: str
     network: str
+    allowed_connections: tuple[str, ...]
     root_images: tuple[str, ...]
     pids_limit: int
     pool: str
@@ -145,6 +152,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
         docker_files=files,
         network=text["network"],
+        allowed_connections=_names(text["allowed_connections"]),
         root_images=_names(text["root_images"]),
         pids_limit=_positive(text, "pids_limit"),
         pool=text["pool"],

@@ -96,6 +96,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator
         "AIRFLOW__TRIPTYCH__INCLUDE": f"{PROJECT / 'include'}:{home / 'include'}",
         "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
         "AIRFLOW_CONN_STORE": store.connection,
+        "AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS": "store",
     }
     airflow = EmbeddedAirflow(home, PROJECT, env)
     _write_apps(airflow)

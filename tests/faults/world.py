@@ -309,6 +309,7 @@ def airflow_for(
     }
     if proxy is not None:
         settings["AIRFLOW_CONN_STORE"] = s3_connection(proxy.endpoint, attempts=5)
+        settings["AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS"] = "store"
         settings["AIRFLOW__TRIPTYCH__WORKSPACE"] = f"s3://{BUCKET}/ws"
         settings["AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID"] = "store"
     if postgres is not None:

@@ -304,7 +304,9 @@ def _job(
 ) -> NewJob:
     # No chunk at all is for a job to judge, and no fault of an engine.
     config = {"allowEmpty": True}
-    spec = build_job_spec(template, {**conf, "params": {role: dict(params)}, "config": config})
+    spec = build_job_spec(
+        template, {**conf, "params": {role: dict(params)}, "config": config}, allowed_connections=None
+    )
     return new_job(settings, template, spec, DAG, f"{run_id}{next(_runs)}")
 
 

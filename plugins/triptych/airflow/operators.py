@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.blocks import Template
+from triptych.blocks.date_names import NAMES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
 from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 T = TypeVar("T")
-_DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
 
 
 class _EndsAtOnce:
@@ -52,12 +52,12 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         return _guarded(lambda: self._partition(context))
 
     def _partition(self, context: Context) -> list[Pack]:
-        template = self.find(self.template_id)
-        dates = {name: str(context[name]) for name in _DATES if context.get(name) is not None}
+        settings, template = get_settings(), self.find(self.template_id)
+        dates = {name: str(context[name]) for name in NAMES if context.get(name) is not None}
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
-        spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates)
-        done = partition(new_job(get_settings(), template, spec, run.dag_id, run.run_id, _began(context)))
+        spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates, settings.allowed_connections)
+        done = partition(new_job(settings, template, spec, run.dag_id, run.run_id, _began(context)))
         context["ti"].xcom_push(PLAN_KEY, str(done.ref))
         return done.plan.tasks()
 

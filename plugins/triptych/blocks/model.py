@@ -103,6 +103,8 @@ class Template:
     config: Mapping[str, Any]
     schedule: Any
     path: Path
+    connections: tuple[str, ...] = ()
+    """Those that callers may name, beside those of its own locations and the operator's."""
 
     @property
     def app(self) -> Block:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from triptych.blocks.date_names import name_errors
 from triptych.blocks.document import Document, read_document
 from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 from triptych.schemas.files import Kind
+from triptych.schemas.locations import location_errors
 
 
 def read_template(
@@ -25,6 +27,7 @@ def read_template(
         document.error(
             f"the folder's name {identity!r} is no id: name one of 1 to 64 letters, digits, '-' or '_'.", "id"
         )
+    _check_own_text(document)
     if document.errors:
         return None, document.errors, document.warnings
     params = data.get("params", {})
@@ -38,8 +41,19 @@ def read_template(
         config=data.get("config", {}),
         schedule=data.get("schedule"),
         path=path,
+        connections=tuple(data.get("connections") or ()),
     )
     return template, document.errors, document.warnings
+
+
+def _check_own_text(document: Document) -> None:
+    """Its locations, and the names of dates in them and in its parameters."""
+    for key in ("data_source", "data_destination"):
+        for path, text in location_errors(document.data.get(key)):
+            document.error(text, key, *path)
+    for key in ("data_source", "data_destination", "params"):
+        for path, text in name_errors(document.data.get(key)):
+            document.error(text, key, *path)
 
 
 def default_template(app: Block, catalog: Catalog) -> Template:

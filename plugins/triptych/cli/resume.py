@@ -9,11 +9,11 @@ from pathlib import Path
 
 from triptych.blocks import read_catalog
 from triptych.cli.console import echo
-from triptych.cli.parameters import local_uri
+from triptych.cli.parameters import local_uri, location
 from triptych.cli.setup import sound_template
 from triptych.errors import ConfigError, ManifestError
 from triptych.jobs.job import PlannedJob
-from triptych.jobs.locations import Location
+from triptych.jobs.spec import source_locations
 from triptych.local.runner import Resume, resumed_job
 from triptych.settings import Runner, Settings
 from triptych.stages.repair import NewCode, changed_blocks
@@ -49,7 +49,7 @@ def resume_job(settings: Settings, asked: Asked) -> PlannedJob:
     destination = None
     if asked.destination:
         uri = local_uri(asked.destination, is_folder=True)
-        destination = Location(uri, None if uri.startswith("file:") else asked.connection)
+        (destination,) = source_locations([location(uri, asked.connection)])
     resume = Resume(asked.plan, asked.new_code, blocks, destination, asked.retries)
     job = resumed_job(settings, template_id(settings, asked.template), asked.run_id, resume)
     echo(f"Going on with plan {job.ref.generation}, SHA-256 {job.ref.sha256}.")

@@ -83,7 +83,7 @@ def run(
                 chosen = sound_template(settings, template)
                 conf = conf_from_options(chosen, job, params, param or [], source or [], destination, connection)
                 conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
-                spec = build_job_spec(chosen, with_retries(conf, retries))
+                spec = build_job_spec(chosen, with_retries(conf, retries), allowed_connections=None)
                 template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
         except TriptychError as error:
             # Each failed chunk was told as it failed, unless nothing is.

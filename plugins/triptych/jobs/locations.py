@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from triptych.errors import JobSpecError
-from triptych.jobs.date_templates import render
+from triptych.schemas.locations import uri_and_connection
 
 OWN_FOLDER = "_triptych"
 """The folder in a destination where what is staged waits, and the lists of outputs lie: no part of any source."""
@@ -29,25 +28,13 @@ def listed(value: Any) -> list[Any]:
     return [value] if value else []
 
 
-def read_location(value: Any, dates: Mapping[str, str] | None = None) -> Location:
-    """A URI, an object with `uri`, or a descriptor, each valid by its schema, with the run's dates filled in.
+def read_location(value: Any) -> Location:
+    """A URI, an object with `uri`, or a descriptor: one that `location_errors` finds nothing wrong with.
 
-    Raises JobSpecError for what is no URI, and for a descriptor that is unknown or lacks a parameter.
+    Raises JobSpecError for what is no URI.
     """
-    if isinstance(value, str):
-        return Location(_checked(render(value, dates)))
-    if "uri" in value:
-        return Location(_checked(render(value["uri"], dates)), value.get("conn_id"))
-    build = _DESCRIPTORS.get(str(value["dataSourceDescriptor"]).lower())
-    if build is None:
-        msg = f"dataSourceDescriptor {value['dataSourceDescriptor']!r} is none of {', '.join(_DESCRIPTORS)}."
-        raise JobSpecError(msg)
-    params = value.get("params") or {}
-    try:
-        return Location(_checked(render(build(params), dates)), params.get("conn_id") or params.get("connId"))
-    except KeyError as missing:
-        msg = f"dataSourceDescriptor {value['dataSourceDescriptor']!r}: params.{missing.args[0]} is missing."
-        raise JobSpecError(msg) from None
+    uri, conn_id = uri_and_connection(value)
+    return Location(_checked(uri), conn_id)
 
 
 def _checked(uri: str) -> str:
@@ -62,12 +49,3 @@ def _checked(uri: str) -> str:
         msg = f"{uri}: is no URI: {error}."
         raise JobSpecError(msg) from None
     return uri
-
-
-_DESCRIPTORS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "s3": lambda p: f"s3://{p['bucket']}/{p.get('key', p.get('prefix', ''))}",
-    "gcs": lambda p: f"gs://{p['bucket']}/{p.get('key', p.get('prefix', ''))}",
-    "azure": lambda p: f"abfs://{p['container']}/{p.get('key', p.get('prefix', ''))}",
-    "http": lambda p: str(p["url"]),
-    "file": lambda p: f"file://{p['path']}",
-}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role, Template
+from triptych.blocks.date_names import fill
 from triptych.blocks.json_file import value_errors
 from triptych.errors import JobSpecError
-from triptych.jobs.date_templates import render_all
 from triptych.jobs.locations import Location, listed, read_location
 from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, renamed, schema_errors
 from triptych.schemas.files import Kind, own_schema, own_validator
+from triptych.schemas.locations import ENVIRONMENT, connection_of, location_errors
 from triptych.schemas.properties import defaults, properties
 
 MOST_PARAMS_BYTES = 128 * 1024 - 64
@@ -52,21 +53,31 @@ class JobSpec:
         )
 
 
-def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[str, str] | None = None) -> JobSpec:
+def build_job_spec(
+    template: Template,
+    conf: Mapping[str, Any],
+    dates: Mapping[str, str] | None = None,
+    allowed_connections: Collection[str] | None = (),
+) -> JobSpec:
     """Merge template defaults < flat fields < nested conf and validate everything; all errors in one JobSpecError.
 
-    `dates` are the names (`ds`, `logical_date` ...) that locations, and parameters of the template's own, may use.
+    `dates` are by the names that the template's own text may use (`ds`, `logical_date` ...): what a caller gives is
+    data. A caller names the template's connections and `allowed_connections`; any, where that is None.
     """
     _refuse_unkept(conf, "conf")
+    dates = dates or {}
     errors = [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _merge_config(template, conf)
     for role, block in template.blocks.items():
         errors += schema_errors(params[role], block.schema, f"params.{role}")
         errors += _size_errors(params[role], block)
-    source = _first(conf.get("dataSource"), template.data_source)
-    destination = _first(conf.get("dataDestination"), template.data_destination)
-    errors += _shape_errors({"config": config}, {"dataSource": source, "dataDestination": destination})
+    places = {
+        "dataSource": _place(conf.get("dataSource"), template.data_source, dates),
+        "dataDestination": _place(conf.get("dataDestination"), template.data_destination, dates),
+    }
+    source, destination = places.values()
+    errors += _shape_errors({"config": config}, places) or _location_errors(template, conf, places, allowed_connections)
     if source is None and template.blocks[Role.PARTITIONER].needs_source and config.get("allowEmpty") is not True:
         errors.append(_no_source(template))
     if errors:
@@ -74,8 +85,8 @@ def build_job_spec(template: Template, conf: Mapping[str, Any], dates: Mapping[s
     return JobSpec(
         template=template.id,
         name=str(conf.get("name") or template.id),
-        sources=tuple(read_location(item, dates) for item in listed(source)),
-        destination=read_location(destination, dates) if destination else None,
+        sources=tuple(read_location(item) for item in listed(source)),
+        destination=read_location(destination) if destination else None,
         params=params,
         config=config,
     )
@@ -91,9 +102,11 @@ def block_params(block: Block, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def source_locations(value: Any) -> tuple[Location, ...]:
-    """The locations of a `dataSource` alone; JobSpecError as a job spec with it would raise."""
+    """The locations of a `dataSource` alone, any connection allowed; JobSpecError as a job spec would raise."""
     _refuse_unkept(value, "dataSource")
-    if errors := _shape_errors({}, {"dataSource": value}):
+    errors = _shape_errors({}, {"dataSource": value})
+    errors = errors or [f"{dotted('dataSource', path)}: {text}" for path, text in location_errors(value)]
+    if errors:
         raise JobSpecError("\n".join(errors))
     return tuple(read_location(item) for item in listed(value))
 
@@ -117,6 +130,45 @@ def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = Mappin
     return [f"{dotted('', path)}: {text}" for path, text in found]
 
 
+def _place(given: Any, own: Any, dates: Mapping[str, str]) -> Any:
+    """The caller's location as it is, or the template's own with the run's dates in it.
+
+    The form gives the template's own back, too.
+    """
+    chosen = _first(given, own)
+    return fill(chosen, dates) if chosen == own else chosen
+
+
+def _location_errors(
+    template: Template, conf: Mapping[str, Any], places: Mapping[str, Any], allowed: Collection[str] | None
+) -> list[str]:
+    """What is wrong with locations of the right shape; with connections that the caller may not name."""
+    found = [f"{dotted(key, path)}: {text}" for key, value in places.items() for path, text in location_errors(value)]
+    if found or allowed is None:
+        return found
+    own = {"dataSource": template.data_source, "dataDestination": template.data_destination}
+    known = {connection_of(item) for value in own.values() for item in listed(value)}
+    known |= {*template.connections, *allowed, None}
+    return [
+        _not_listed(template, key if len(listed(value)) == 1 else f"{key}.{index}", name, known)
+        for key, value in places.items()
+        if _first(conf.get(key)) is not None and conf[key] != own[key]
+        for index, item in enumerate(listed(value))
+        if (name := connection_of(item)) not in known
+    ]
+
+
+def _not_listed(template: Template, place: str, name: str | None, known: Collection[str | None]) -> str:
+    what = f"the connection {name!r} is none that a caller may name"
+    if name == ENVIRONMENT:
+        what = "names no connection, and a caller may not use the worker's own credentials"
+    names = ", ".join(sorted(filter(None, known))) or "none"
+    return (
+        f"{place}: {what}. The template's author can list {name!r} in `connections` of {template.path.name}, an "
+        f"operator in [triptych] allowed_connections. Listed for {template.id}: {names}."
+    )
+
+
 def _unknown_fields(template: Template, conf: Mapping[str, Any]) -> list[str]:
     """Flat fields (`app.case`) that neither a block of this template nor `config` has."""
     known = {f"config.{key}" for key in properties(config_schema())}
@@ -133,14 +185,14 @@ def _renamed(template: Template, key: str) -> str:
     return f"{key}: is unknown.{today}" if today else ""
 
 
-def _merge_params(
-    template: Template, role: Role, conf: Mapping[str, Any], dates: Mapping[str, str] | None
-) -> dict[str, Any]:
-    own = {key: render_all(value, dates) for key, value in template.params.get(role, {}).items()}
-    given = _object(_object(conf.get("params")).get(role))
+def _merge_params(template: Template, role: Role, conf: Mapping[str, Any], dates: Mapping[str, str]) -> dict[str, Any]:
+    own, given = template.params.get(role, {}), _object(_object(conf.get("params")).get(role))
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
     flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
-    return {**defaults(template.blocks[role].schema), **own, **flat, **given}
+    # The form gives the template's own values back.
+    changed = {key: value for key, value in flat.items() if key not in own or value != own[key]}
+    filled = {key: fill(value, dates) for key, value in own.items() if key not in changed and key not in given}
+    return {**defaults(template.blocks[role].schema), **filled, **changed, **given}
 
 
 def _merge_config(template: Template, conf: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
         ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
         ({"config": {"sample": 0}}, "config.sample: must be at least 1, and is 0"),
         ({"config": {"existing": "keep"}}, "config.existing: must be one of"),
-        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "params.bucket is missing"),
+        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "dataSource.params.bucket: is missing"),
         ({"dataSource": "s3://[a/b"}, "is no URI: Invalid IPv6 URL"),
         ({"dataDestination": "s3://a\u2100/"}, "is no URI: netloc"),
         ({"dataSource": ["s3://a/b", {"uri": "s3://a/b\tc"}]}, r"holds no '\\t'"),
