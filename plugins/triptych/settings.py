@@ -16,6 +16,7 @@ from pathlib import Path
 
 from triptych.errors import ConfigError
 
+_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -58,6 +59,12 @@ OPTIONS = (
         "template's; `@environment`: the worker's own credentials, for stores that are named without a connection.",
     ),
     Option("root_images", "", "Repositories of images, separated by commas, whose containers may run as root."),
+    Option(
+        "allowed_networks",
+        "",
+        "Networks, separated by commas, that manifests may name beside `none` and that of `network`; on the command "
+        "line `bridge`, too.",
+    ),
     Option("pids_limit", "512", "Most processes in one container."),
     Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
     Option("retries", "2", "Tries after the first for failures that a retry can help."),
@@ -105,6 +112,7 @@ class Settings:
     docker_url: str
     docker_files: str
     network: str
+    allowed_networks: tuple[str, ...]
     allowed_connections: tuple[str, ...]
     root_images: tuple[str, ...]
     pids_limit: int
@@ -151,7 +159,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
         docker_files=files,
-        network=text["network"],
+        network=_network("network", text["network"]),
+        allowed_networks=tuple(_network("allowed_networks", name) for name in _names(text["allowed_networks"])),
         allowed_connections=_names(text["allowed_connections"]),
         root_images=_names(text["root_images"]),
         pids_limit=_positive(text, "pids_limit"),
@@ -218,6 +227,14 @@ def _one_of(text: Mapping[str, str], key: str, known: Sequence[str]) -> str:
         msg = f"[triptych] {key} = {text[key]!r} is none of {', '.join(known)}."
         raise ConfigError(msg)
     return text[key]
+
+
+def _network(key: str, name: str) -> str:
+    """A network's name as Docker has them: not the host's, nor that of another container."""
+    if not _NETWORK.fullmatch(name) or name.lower() == "host":
+        msg = f"[triptych] {key} = {name!r}: name a network of the engine, never the host's own or a container's."
+        raise ConfigError(msg)
+    return name
 
 
 def _positive(text: Mapping[str, str], key: str, least: int = 1) -> int:

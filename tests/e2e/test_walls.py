@@ -31,7 +31,7 @@ LINES = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_u
             {"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "jobs", "key": "a", "secret_id": "b"}}},
             "dataSource.params.secret_id: is unknown. Did you mean 'conn_id'?",
         ),
-        ({"dataSource": "file://{home}/{{{{ 'x' * 3000000000 }}}}"}, "there is no such object"),
+        ({"dataSource": "file://{home}/{{{{ 'x' * 3000000000 }}}}"}, "3000000000 }}: the glob holds no file"),
     ],
     ids=str,
 )

@@ -17,6 +17,7 @@ from triptych.airflow.form import form_params
 from triptych.airflow.judgement import judged, read_schedule
 from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
+from triptych.blocks.networks import network_of
 from triptych.errors import ManifestError
 from triptych.schemas.properties import properties, type_text
 from triptych.settings import get_settings
@@ -106,6 +107,8 @@ def _from_verdict(
 def build_dag(template: Template, include: Sequence[Path] = ()) -> DAG:
     """`partition` -> `app` (mapped over packs) -> `assemble`, with all that the scheduler and the form show of them."""
     settings = get_settings()
+    for block in template.blocks.values():
+        network_of(block, settings)
     app = template.app
     dag = DAG(
         dag_id=template.id,

@@ -52,6 +52,7 @@ def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
         workspace=settings.workspace or (cache / "jobs").as_uri(),
         runner=runner or settings.runner,
         is_own_machine=True,
+        allowed_networks=(*settings.allowed_networks, "bridge"),
         one_machine=True,
     )
 

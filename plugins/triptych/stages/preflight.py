@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from triptych.blocks import Block, Role
+from triptych.blocks.networks import network_of
 from triptych.errors import ConfigError, StorageError, UnsupportedError
 from triptych.jobs.workspace import Workspace
 from triptych.running import checked_images
@@ -31,6 +32,8 @@ def preflight(
     Two requests to the workspace, one to the destination, three to the container engine and, for an image that is
     not there, one to its registry; the job needs each right that they ask for.
     """
+    for block in blocks.values():
+        network_of(block, settings)
     for source in spec.sources:
         with _named(f"dataSource {source.uri}: cannot be read."):
             stores.open(source.uri, source.conn_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from triptych.blocks import Block, Role
+from triptych.blocks.networks import network_of
 from triptych.errors import JobSpecError, ObjectConflictError
 from triptych.harmless import harmless_logger
 from triptych.jobs.code import freeze_code
@@ -87,6 +88,8 @@ def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Cha
     wanted = {role: block for role, block in change.blocks.items() if role in REPAIRED}
     if change.destination:
         preflight(settings, spec, {}, workspace, stores)
+    for block in wanted.values():
+        network_of(block, settings)
     # Where there are many machines, whether an engine can run the app is for its first pack to find.
     images = checked_images(wanted, settings, REPAIRED if settings.one_machine else ()) if wanted else {}
     with scratch_folder(settings.scratch) as work:

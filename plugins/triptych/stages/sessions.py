@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks import Block, Role
+from triptych.blocks.networks import network_of
 from triptych.connections import secret_environment
 from triptych.engines.runtime.allocator import keep_freed_memory
 from triptych.engines.runtime.resources import Resources, using
@@ -52,7 +53,7 @@ class BlockRunner:
             {**self.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first_chunk)},
             secret_environment(block),
             self.timeout_s or block.task_timeout_s,
-            block.network or self.settings.network,
+            network_of(block, self.settings),
             self.images.get(block.role),
             stop or Stop(),
             None if self.deadline is None else max(0.0, self.deadline - time.time()),
