@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from triptych.blocks import Diagnostic, Template
+from triptych.blocks.date_names import fill
 from triptych.errors import JobSpecError
 from triptych.jobs.locations import listed, read_location
 
@@ -30,6 +31,6 @@ def check_locations(template: Template) -> Iterator[Diagnostic]:
     given += [("$.dataDestination", template.data_destination)] if template.data_destination else []
     for location, each in given:
         try:
-            read_location(each, SOME_RUN)
+            read_location(fill(each, SOME_RUN))
         except JobSpecError as error:
             yield Diagnostic(template.path, location, str(error))
