@@ -7,6 +7,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def get_folder(client: APIClient, container: str, inside: PurePosixPath, folder:
     anything else, and beyond the limits.
     """
     blocks, _ = client.get_archive(container, str(inside))
-    unpack(blocks, folder, limits)
+    # The engine holds the container's lock until the answer is read or hung up: nobody could remove it.
+    with closing(blocks):
+        unpack(blocks, folder, limits)
 
 
 def unpack(blocks: Iterable[bytes], folder: Path, limits: ResultLimits) -> None:
