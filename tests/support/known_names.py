@@ -8,7 +8,7 @@ import inspect
 import itertools
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -192,6 +192,7 @@ def _known_words() -> frozenset[str]:
     known |= {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     known |= literals_alone("triptych.settings") | literals_alone("triptych.schemas.locations") | set(_ROOMS)
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
+    known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
     known |= {field for kind in (api.Chunk,) for field in inspect.signature(kind).parameters}
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     _, _, extras = project.partition("[project.optional-dependencies]")
@@ -283,7 +284,11 @@ def _airflow_options(*names: str) -> frozenset[str]:
 
 
 def _airflow_has(section: str, key: str) -> bool:
+    return key in _airflow_sections().get(section, {}).get("options", {})
+
+
+def _airflow_sections() -> Mapping[str, Any]:
     from airflow.configuration import conf
 
-    described = conf.configuration_description
-    return key in described.get(section, {}).get("options", {})
+    described: Mapping[str, Any] = conf.configuration_description
+    return described
