@@ -13,6 +13,7 @@ from triptych.blocks import Role, Template
 from triptych.blocks.json_file import read_object
 from triptych.errors import JobSpecError
 from triptych.jobs.spec import config_schema
+from triptych.schemas.diagnostics import SHOWN_CHARACTERS
 from triptych.schemas.properties import properties
 
 PREFIXES = (*Role, "config")
@@ -57,7 +58,12 @@ def local_uri(text: str, *, is_folder: bool = False) -> str:
     if "://" in text:
         return text
     path = Path(text).expanduser().absolute()
-    if path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        msg = f"{text[:SHOWN_CHARACTERS]}: {error.strerror}."
+        raise JobSpecError(msg) from None
+    if is_there:
         return path.as_uri() + ("/" if path.is_dir() or is_folder else "")
     return f"file://{quote(os.fsencode(path), safe='/*?[]')}" + ("/" if is_folder or text.endswith("/") else "")
 

@@ -26,7 +26,12 @@ def include_folders(given: list[Path] | None) -> tuple[Path, ...]:
     from_environment = [Path(part) for part in os.environ.get("TRIPTYCH_INCLUDE", "").split(":") if part]
     chosen = [folder.expanduser().absolute() for folder in given or from_environment]
     for folder in chosen:
-        if not folder.is_dir():
+        try:
+            is_there = folder.is_dir()
+        except OSError as error:
+            msg = f"--include {str(folder)[:200]}: {error.strerror}."
+            raise ConfigError(msg) from None
+        if not is_there:
             msg = f"--include {folder}: there is no such folder."
             raise ConfigError(msg)
     own = Path("include").absolute()
