@@ -108,13 +108,6 @@ class Store(ABC):
         """Create the object atomically; False when it exists already. Of many racers exactly one gets True."""
 
     @abstractmethod
-    def copy(self, source: str, target: str, size: int | None = None) -> None:
-        """Copy one object inside this store, of any size, without its bytes passing through this process.
-
-        Replaces `target`, whole or not at all. A `size` that is known spares some stores a request.
-        """
-
-    @abstractmethod
     def delete(self, uri: str) -> None:
         """Remove one object; no error when it is not there."""
 

@@ -77,8 +77,18 @@ class FileStore(Store):
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
         """A hidden file beside the target, moved onto it when the context ends well."""
-        with self._replacing(uri) as out:
-            yield _FileWriter(out, uri)
+        path = self._path(uri)
+        with _map_errors(uri):
+            part = _part_beside(path)
+        try:
+            with part.open("wb") as out:
+                yield _FileWriter(out, uri)
+                with _map_errors(uri):
+                    out.close()
+                    part.chmod(0o644)
+                    part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         """A hard link to a file that is whole already."""
@@ -95,30 +105,6 @@ class FileStore(Store):
             finally:
                 part.unlink(missing_ok=True)
         return True
-
-    def copy(self, source: str, target: str, size: int | None = None) -> None:
-        """In the kernel, or on the file server, into a hidden file that then takes the target's name."""
-        path = self._path(source)
-        with _map_errors(source):
-            data = path.open("rb", buffering=0)
-        with data, self._replacing(target) as out, _map_errors(target):
-            copy_in_kernel(data, out)
-
-    @contextmanager
-    def _replacing(self, uri: str) -> Iterator[BinaryIO]:
-        """A new file that takes the object's place when the context ends without an error."""
-        path = self._path(uri)
-        with _map_errors(uri):
-            part = _part_beside(path)
-        try:
-            with part.open("wb") as out:
-                yield out
-                with _map_errors(uri):
-                    out.close()
-                    part.chmod(0o644)
-                    part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
 
     def delete(self, uri: str) -> None:
         """Remove the file, and leave its folder, even when that is empty now."""

@@ -133,11 +133,6 @@ class GcsStore(Store):
             return False
         return True
 
-    def copy(self, source: str, target: str, size: int | None = None) -> None:
-        """A rewrite by the server, asked for again while it says that it is not done."""
-        with map_errors(source):
-            self._rewrite(source, target)
-
     def delete(self, uri: str) -> None:
         """One request, which may find nothing."""
         from google.cloud.storage.retry import DEFAULT_RETRY

@@ -187,22 +187,6 @@ class S3Store(Store):
         msg = f"{uri}: other writers were in the way {PUT_TRIES} times."
         raise StorageError(msg)
 
-    def copy(self, source: str, target: str, size: int | None = None) -> None:
-        """CopyObject, or a copy in parts, by the server; a size that is known saves asking for it."""
-        from boto3.s3.transfer import TransferConfig
-
-        bucket, key = bucket_key(target).values()
-        parts = TransferConfig(
-            multipart_threshold=self._copy_bytes,
-            multipart_chunksize=self._copy_bytes,
-            max_concurrency=self._limits.parallelism,
-        )
-        with map_errors(source):
-            if size is not None and size <= self._copy_bytes:
-                self._client.copy_object(CopySource=bucket_key(source), Bucket=bucket, Key=key)
-                return
-            self._client.copy(bucket_key(source), bucket, key, Config=parts)
-
     def delete(self, uri: str) -> None:
         """One request, which the server answers alike whether the object was there or not."""
         with map_errors(uri):

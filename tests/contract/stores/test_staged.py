@@ -178,6 +178,22 @@ def test_a_copy_is_staged_without_being_read(place: Place, size: int) -> None:
     place.store.discard(staged)
 
 
+@pytest.mark.parametrize("s3", ["s3_moto", "s3_seaweed"])
+def test_a_large_object_is_copied_in_parts(request: pytest.FixtureRequest, s3: str) -> None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    client = S3Hook(aws_conn_id=request.getfixturevalue(s3)).get_conn()
+    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2), copy_bytes=PART_MIB * MIB)
+    data = random.Random(12).randbytes(12 * MIB)
+    store.put(f"{BUCKET}/copies/from-{s3}", data)
+    asked: list[str] = []
+    client.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+    staged = store.stage_copy(f"{BUCKET}/copies/from-{s3}", len(data), f"{BUCKET}/copies/to-{s3}", "")
+    assert asked == ["CreateMultipartUpload", *3 * ["UploadPartCopy"]]
+    store.release(staged, None)
+    assert store.read(staged.uri) == data
+
+
 def test_a_copy_of_what_is_not_there_leaves_nothing(place: Place) -> None:
     with pytest.raises(ObjectNotFoundError):
         place.store.stage_copy(place.root + "none", 10, place.root + "to", f"{place.root}_triptych/t-0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -16,10 +15,9 @@ from tests.support.places import BUCKET, MIB, PART_MIB, STRICT, Place
 from tests.support.servers import s3_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.settings import read_settings
-from triptych.storage import BLOCK_BYTES, Store, Stores, TransferLimits
+from triptych.storage import BLOCK_BYTES, Store, Stores
 from triptych.storage.copying import copy_stream, file_blocks
 from triptych.storage.files import FileStore, copy_in_kernel
-from triptych.storage.s3 import S3Store
 from triptych.storage.schemes import FACTORIES
 
 # (as URIs have it, as the store has it)
@@ -90,7 +88,8 @@ def test_names_survive(place: Place, encoded: str, plain: str) -> None:
     (info,) = place.store.list(place.root)
     assert place.store.read(info.uri) == plain.encode()
     assert info == place.store.stat(info.uri)
-    place.store.copy(uri, place.root + "copies/" + encoded)
+    copied = place.store.stage_copy(uri, info.size, place.root + "copies/" + encoded, f"{place.root}_triptych/t-0")
+    place.store.release(copied, None)
     assert place.store.read(place.root + "copies/" + encoded) == plain.encode()
     place.store.delete(info.uri)
     assert place.names() == [f"copies/{info.uri.removeprefix(place.root)}"]
@@ -237,7 +236,6 @@ def test_a_missing_object_is_not_found(place: Place) -> None:
     for ask in (
         lambda: place.store.stat(uri),
         lambda: place.store.read(uri),
-        lambda: place.store.copy(uri, place.root + "copy"),
     ):
         with pytest.raises(ObjectNotFoundError, match="not%20here"):
             ask()
@@ -311,7 +309,8 @@ def test_files_outside_the_roots_are_refused(tmp_path: Path, outside: Path, name
         lambda: store.put_if_absent(uri, b"x"),
         lambda: store.delete(uri),
         lambda: list(store.list(uri)),
-        lambda: store.copy(uri, f"{inside.as_uri()}/copy"),
+        lambda: store.stage_copy(uri, 6, f"{inside.as_uri()}/copy", f"{inside.as_uri()}/aside"),
+        lambda: store.stage_copy(f"{inside.as_uri()}/copy", 6, uri, f"{inside.as_uri()}/aside"),
     ):
         with pytest.raises(StorageAccessError, match="AIRFLOW__TRIPTYCH__ALLOWED_ROOTS"):
             ask()
@@ -370,28 +369,6 @@ def test_names_that_are_not_utf8_are_kept(tmp_path: Path) -> None:
     assert store.read(info.uri) == b"latin-1"
 
 
-@pytest.mark.parametrize("s3", ["s3_moto", "s3_seaweed"])
-@pytest.mark.parametrize(
-    ("size", "calls"),
-    [
-        (3 * MIB, {"HeadObject", "CopyObject"}),
-        (12 * MIB, {"HeadObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"}),
-    ],
-)
-def test_an_s3_server_copies_by_itself(request: pytest.FixtureRequest, s3: str, size: int, calls: set[str]) -> None:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    client = S3Hook(aws_conn_id=request.getfixturevalue(s3)).get_conn()
-    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2), copy_bytes=PART_MIB * MIB)
-    data = random.Random(size).randbytes(size)
-    store.put(f"{BUCKET}/copies/from", data)
-    seen: set[str] = set()
-    client.meta.events.register("before-call.s3", lambda model, **_: seen.add(model.name))
-    store.copy(f"{BUCKET}/copies/from", f"{BUCKET}/copies/to")
-    assert seen == calls
-    assert store.read(f"{BUCKET}/copies/to") == data
-
-
 class _Sealed(io.FileIO):
     """A file whose bytes this process neither reads nor writes."""
 
@@ -408,24 +385,3 @@ def test_files_are_copied_by_the_kernel(tmp_path: Path) -> None:
     with _Sealed(tmp_path / "from") as source, _Sealed(tmp_path / "to", "wb") as target:
         copy_in_kernel(source, target)
     assert (tmp_path / "to").read_bytes() == data
-
-
-@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system at /dev/shm")
-def test_a_copy_to_another_file_system_is_whole(tmp_path: Path) -> None:
-    data = random.Random(5).randbytes(BLOCK_BYTES + 1)
-    (tmp_path / "from").write_bytes(data)
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        store = FileStore([tmp_path, Path(folder)])
-        store.copy(f"{tmp_path.as_uri()}/from", f"{Path(folder).as_uri()}/to")
-        assert Path(folder, "to").read_bytes() == data
-
-
-def test_a_copy_replaces_whole_or_not_at_all(place: Place) -> None:
-    place.store.put(place.root + "from", b"new")
-    place.store.put(place.root + "to", b"old, and longer")
-    with pytest.raises(ObjectNotFoundError):
-        place.store.copy(place.root + "none", place.root + "to")
-    assert place.store.read(place.root + "to") == b"old, and longer"
-    place.store.copy(place.root + "from", place.root + "to")
-    assert place.store.read(place.root + "to") == b"new"
-    assert sorted(place.names()) == ["from", "to"]
