@@ -1,6 +1,7 @@
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+AZURITE := 3.37.0
 STRICT := plugins/triptych include/engines tests benchmarks scripts
 OLDEST_TO_NEWEST := python3.11 python3.12 python3.13 python3
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -9,10 +10,10 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test faults fuzz lint bench lock
+.PHONY: help venv demo up test faults fuzz azurite lint bench lock
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## The environment in .venv, with pinned packages and the command .venv/bin/triptych
 
@@ -39,6 +40,9 @@ faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: 
 
 fuzz: $(STAMP) ## The whole of the fuzz tests: takes some hours
 	FUZZ=whole $(BIN)/python -m pytest tests/fuzz
+
+azurite: $(STAMP) ## Microsoft's emulator of Blob Storage, for the tests of abfs:// (needs npm)
+	npm install --prefix $(VENV)/azurite --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 
-S3_CONNECTIONS = 32
+STORE_CONNECTIONS = 32
 """So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
 and botocore throws away, with a warning, what is beyond its own 10."""
 
@@ -61,7 +61,7 @@ def s3_client(conn_id: str | None) -> Any:
         _connection(conn_id, f"The connection {conn_id!r} of a store", "--conn-type aws ...", StorageAccessError)
     hook = S3Hook(aws_conn_id=conn_id)
     # As the hook's own `get_conn`, but for the configuration: what the connection says of it comes last.
-    config = Config(max_pool_connections=S3_CONNECTIONS).merge(hook.config)
+    config = Config(max_pool_connections=STORE_CONNECTIONS).merge(hook.config)
     return hook.get_client_type(region_name=hook.region_name, config=config)
 
 
@@ -89,6 +89,30 @@ def gcs_client(conn_id: str | None) -> Any:
     except Exception as error:  # Of a key file that is not there, is no JSON, lacks a field; whatever a key may lack.
         msg = f"{label} has no credentials that Google's client can use: {error}"
         raise StorageAccessError(msg) from error
+
+
+def azure_client(conn_id: str | None, part_bytes: int) -> Any:
+    """Azure's BlobServiceClient by Airflow's own hook, over this connection, or over `wasb_default` when it is None.
+
+    It asks for ranges of `part_bytes` in one request, unless the connection's extra says another size. Without a
+    connection nobody knows the account: StorageAccessError. ModuleNotFoundError without Microsoft's provider.
+    """
+    import requests
+    from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.storage.blob import BlobServiceClient
+
+    conn_id = conn_id or WasbHook.default_conn_name
+    make = "--conn-type wasb --conn-login ACCOUNT --conn-password KEY"
+    connection = _connection(conn_id, f"The connection {conn_id!r} of a store", make, StorageAccessError)
+    client = WasbHook(wasb_conn_id=conn_id).get_conn()
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=STORE_CONNECTIONS))
+    ours = {"max_single_get_size": part_bytes, "max_chunk_get_size": part_bytes}
+    # As the hook makes it, extra and all, but for what cannot be changed later.
+    given = {**ours, **(connection.extra_dejson or {}), "transport": RequestsTransport(session=session)}
+    return BlobServiceClient(client.url, credential=client.credential, **given)
 
 
 def _login(connection: Connection) -> tuple[str, str]:

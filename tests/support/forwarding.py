@@ -52,7 +52,8 @@ class Forwarding(BaseHTTPRequestHandler):
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
         if self.command == "HEAD":
-            self.send_header("Content-Length", answer.headers.get("Content-Length", "0"))
+            length = {name.lower(): value for name, value in answer.headers.items()}.get("content-length", "0")
+            self.send_header("Content-Length", length)
         elif answer.status != 204:
             self.send_header("Content-Length", str(len(answer.data)))
         self.end_headers()

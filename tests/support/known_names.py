@@ -51,6 +51,8 @@ WORDS = {
     "false": "JSON",
     "true": "JSON",
     "hostname": "the command",
+    "wasb": "a type of Airflow's connections",
+    "wasb_default": "the id of Airflow's own",
     "google_cloud_platform": "a type of Airflow's connections",
     "quota_project_id": "what a connection of that type may say",
     "STORAGE_EMULATOR_HOST": "a variable of Google's client",

@@ -6,16 +6,19 @@ import dataclasses
 
 import pytest
 
-from triptych.storage import Store
+from triptych.storage import StagedObject, Store
 
 MIB = 1 << 20
 PART_MIB = 5
 """The size of a part in the stores of the suites: the smallest that S3 takes."""
 BUCKET = "s3://tests"
 GCS_BUCKET = "gs://tests"
+CONTAINER = "abfs://tests"
+BUCKETS = {"s3_moto": BUCKET, "s3_seaweed": BUCKET, "gcs": GCS_BUCKET, "azure": CONTAINER}
+"""Where the tests of each server write."""
 # moto looks and puts in two steps, between which another put may come; it ignores If-Match when an upload is completed,
 # and answers 500 when it does not know one.
-STRICT = pytest.mark.parametrize("place", ["file", "s3_seaweed", "gcs"], indirect=True)
+STRICT = pytest.mark.parametrize("place", ["file", "s3_seaweed", "gcs", "azure"], indirect=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Place:
 
     store: Store
     root: str
+
+    def left(self, uri: str) -> list[StagedObject]:
+        """Uploads to this URI that a clean-up forgot; none where the store alone removes them."""
+        return list(self.store.waiting(uri)) if self.store.discards else []
 
     def names(self, prefix: str = "") -> list[str]:
         return [info.uri.removeprefix(self.root) for info in self.store.list(self.root + prefix)]

@@ -41,7 +41,7 @@ def form_params(template: Template) -> dict[str, Param]:
 
 
 def _location(title: str, default: Json, types: list[str]) -> Param:
-    about = "A URI (`s3://`, `gs://`, `file://`): one object, a folder ending in `/`, or a glob."
+    about = "A URI (`s3://`, `gs://`, `abfs://`, `file://`): one object, a folder ending in `/`, or a glob."
     return Param(default, type=types, title=title, section="Data", description_md=about)
 
 

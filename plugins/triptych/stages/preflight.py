@@ -64,8 +64,8 @@ def check_conditions(workspace: Workspace) -> None:
     if not is_heeded:
         msg = (
             f"[triptych] workspace {workspace.root}: its store cannot be a workspace: {reason}. By such puts results "
-            "count. Take a store that heeds `If-None-Match: *` (Amazon S3, MinIO, SeaweedFS ...), Google Cloud Storage "
-            "or a shared folder."
+            "count. Take a store that heeds `If-None-Match: *` (Amazon S3, MinIO, SeaweedFS ...), Google Cloud "
+            "Storage, Azure Blob or a shared folder."
         )
         raise ConfigError(msg)
 

@@ -75,6 +75,8 @@ class Store(ABC):
 
     uploads_wait: ClassVar[bool]
     """Whether what is staged waits as an upload to its final URI; else it lies aside, where the caller says."""
+    discards: ClassVar[bool] = True
+    """Whether `discard` takes room back at once; else the store does it by itself, in time."""
 
     @property
     @abstractmethod
@@ -139,7 +141,7 @@ class Store(ABC):
 
     @abstractmethod
     def discard(self, staged: StagedObject) -> None:
-        """Drop what waits and take its room back; no error when it is gone or released."""
+        """Drop what waits and take its room back, if the store can (`discards`); no error when it is gone."""
 
     @abstractmethod
     def waiting(self, uri: str) -> Sequence[StagedObject]:

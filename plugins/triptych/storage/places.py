@@ -12,6 +12,7 @@ from itertools import takewhile
 from urllib.parse import unquote, unquote_to_bytes
 
 _URI = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):(?://([^/]*))?)?(.*)", re.DOTALL)
+_AZURE = ("abfs", "azure")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,11 @@ def place_of(uri: str) -> list[str]:
         path = os.path.realpath(os.fsdecode(b"/" + unquote_to_bytes(split.path).lstrip(b"/").replace(b"\0", b"")))
         return ["file://", *(part for part in path.split("/") if part)]
     path = posixpath.normpath("/" + unquote(split.path).lstrip("/"))
-    return [f"{split.scheme}://{split.authority.lower()}", *(part for part in path.split("/") if part)]
+    scheme, authority = split.scheme, split.authority.lower()
+    if scheme in _AZURE:
+        # Two words for one store, and the account may be left out: a container counts as one of that name in any.
+        scheme, authority = _AZURE[0], authority.partition("@")[0]
+    return [f"{scheme}://{authority}", *(part for part in path.split("/") if part)]
 
 
 def relation(place: Sequence[str], folder: Sequence[str], *, is_folder: bool) -> str:

@@ -34,9 +34,17 @@ def _gcs_store(conn_id: str | None, settings: Settings) -> Store:
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
 
 
-EXTRAS = {"gs": "gcs", "s3": "s3"}
+def _azure_store(conn_id: str | None, settings: Settings) -> Store:
+    from triptych.storage.azure import connect
+
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
+
+
+EXTRAS = {"abfs": "azure", "azure": "azure", "gs": "gcs", "s3": "s3"}
 """Which of our extras installs what a scheme needs."""
-FACTORIES: Mapping[str, StoreFactory] = MappingProxyType({"file": _file_store, "gs": _gcs_store, "s3": _s3_store})
+FACTORIES: Mapping[str, StoreFactory] = MappingProxyType(
+    {"abfs": _azure_store, "azure": _azure_store, "file": _file_store, "gs": _gcs_store, "s3": _s3_store}
+)
 """The schemes that URIs may have."""
 
 
@@ -82,8 +90,8 @@ class Stores:
             known = ", ".join(f"{name}://" for name in sorted(self._factories))
             msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."
             raise StorageAccessError(msg)
-        # Every local file is of one store, whatever connection a caller names.
-        key = scheme, None if scheme == "file" else conn_id or None
+        # Every local file is of one store, whatever connection a caller names; two words are of Azure's.
+        key = "abfs" if scheme == "azure" else scheme, None if scheme == "file" else conn_id or None
         with self._lock:
             if key not in self._open:
                 self._open[key] = self._made(uri, *key)

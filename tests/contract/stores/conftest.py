@@ -1,4 +1,4 @@
-"""Two S3 servers and one of Google's kind, each as an Airflow connection with a bucket `tests`."""
+"""Servers of each kind, as Airflow connections with a bucket (or a container) `tests`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.azure_rules import AzureRules, azure_rules
 from tests.support.google_rules import GoogleRules, google_rules
-from tests.support.places import BUCKET, GCS_BUCKET, PART_MIB, Place
-from tests.support.servers import GCS_CONNECTION, Server, fake_gcs_server, moto_server
+from tests.support.places import BUCKETS, PART_MIB, Place
+from tests.support.servers import (
+    AZURE_KEY,
+    GCS_CONNECTION,
+    Server,
+    azure_connection,
+    azurite,
+    azurite_program,
+    fake_gcs_server,
+    moto_server,
+)
 from triptych.settings import read_settings
 from triptych.storage import Stores
 
@@ -47,6 +57,32 @@ def gcs(airflow_home: None, gcs_rules: GoogleRules) -> Iterator[str]:
         yield "triptych_gcs"
 
 
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Azurite, with a container `tests`."""
+    from azure.storage.blob import BlobServiceClient
+
+    if azurite_program() is None:
+        pytest.skip("no azurite: make azurite")
+    with azurite(tmp_path_factory.mktemp("azure")) as server:
+        with BlobServiceClient(server.endpoint, credential=AZURE_KEY) as client:
+            client.create_container("tests")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_proxy(azure_server: Server) -> Iterator[AzureRules]:
+    with azure_rules(azure_server.endpoint) as rules:
+        yield rules
+
+
+@pytest.fixture(scope="session")
+def azure(airflow_home: None, azure_proxy: AzureRules) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_TRIPTYCH_AZURE", azure_connection(azure_proxy.endpoint))
+        yield "triptych_azure"
+
+
 def _connection(conn_id: str, value: str) -> Iterator[str]:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
@@ -56,7 +92,7 @@ def _connection(conn_id: str, value: str) -> Iterator[str]:
         yield conn_id
 
 
-@pytest.fixture(params=["file", "s3_moto", "s3_seaweed", "gcs"])
+@pytest.fixture(params=["file", "s3_moto", "s3_seaweed", "gcs", "azure"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     folder = tmp_path / "a place"
     folder.mkdir()
@@ -64,6 +100,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "file":
         return Place(Stores(settings).open("file:///any"), f"{folder.as_uri()}/")
     conn_id: str = request.getfixturevalue(request.param)
+    bucket = BUCKETS[request.param]
     # The folder's path is of this test alone, so tests can share a bucket.
-    bucket = GCS_BUCKET if request.param == "gcs" else BUCKET
     return Place(Stores(settings).open(bucket, conn_id), f"{bucket}{folder.as_uri().removeprefix('file://')}/")

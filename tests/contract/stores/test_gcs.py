@@ -135,9 +135,10 @@ def test_bytes_that_were_spoiled_on_their_way_are_not_seen(
 def test_the_server_copies_by_itself_and_goes_on_until_it_is_done(store: Store, root: str, asked: list[str]) -> None:
     store.put(f"{root}from", DATA)
     asked.clear()
-    store.copy(f"{root}from", f"{root}to")
+    staged = store.stage_copy(f"{root}from", len(DATA), f"{root}to", f"{root}aside")
     assert ["/rewriteTo/" in each for each in asked] == [True, True]
     assert ["rewriteToken=" in each for each in asked] == [False, True]
+    store.release(staged, None)
     assert store.read(f"{root}to") == DATA
 
 
@@ -326,7 +327,7 @@ ASK: list[Callable[[Store], object]] = [
     lambda store: store.put(f"{GCS_BUCKET}/a", b"x"),
     lambda store: store.put(f"{GCS_BUCKET}/a", DATA),
     lambda store: store.put_if_absent(f"{GCS_BUCKET}/a", b"x"),
-    lambda store: store.copy(f"{GCS_BUCKET}/a", f"{GCS_BUCKET}/b"),
+    lambda store: store.stage_copy(f"{GCS_BUCKET}/a", 1, f"{GCS_BUCKET}/b", f"{GCS_BUCKET}/aside"),
     lambda store: store.delete(f"{GCS_BUCKET}/a"),
     lambda store: store.delete_version(f"{GCS_BUCKET}/a", "5"),
     lambda store: store.check_writable(f"{GCS_BUCKET}/"),

@@ -91,7 +91,7 @@ def test_between_two_stores_the_bytes_are_checked(place: Place, tmp_path: Path) 
     with pytest.raises(IntegrityError, match="another SHA-256"), _output(place) as output:
         output.copy(_result(there, f"{tmp_path.as_uri()}/r.bin", tmp_path), "r.bin")
     assert place.names() == []
-    assert list(place.store.waiting(f"{place.root}out/r.bin")) == []
+    assert place.left(f"{place.root}out/r.bin") == []
 
 
 def test_a_result_of_another_size_is_refused_and_its_name_is_free(place: Place, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def assert_whole(run: Run, files: Files = FILES) -> None:
     (there,) = own(run.place)
     assert json.loads(run.place.store.read(run.place.root + there)) == newest_listing(run.records)
     for name in files:
-        assert list(run.place.store.waiting(f"{run.place.root}out/{name.replace(' ', '%20')}")) == []
+        assert run.place.left(f"{run.place.root}out/{name.replace(' ', '%20')}") == []
 
 
 def put(place: Place, name: str, data: bytes) -> ObjectInfo:
@@ -160,7 +160,7 @@ def test_a_failed_attempt_leaves_nothing(run: Run) -> None:
     with pytest.raises(ZeroDivisionError):
         run.attempt(before_end=lambda: exec("1 / 0"))
     assert run.place.names() == ["out/theirs"]
-    assert list(run.place.store.waiting(f"{run.place.root}out/deep/er/b%20c.bin")) == []
+    assert run.place.left(f"{run.place.root}out/deep/er/b%20c.bin") == []
 
 
 def test_a_failed_attempt_leaves_no_folder(tmp_path: Path) -> None:

@@ -119,6 +119,20 @@ def test_no_spelling_of_a_prefix_leads_in(uri: str) -> None:
         walls.check(f"{uri}/" if uri == "s3://jobs" else uri)
 
 
+@pytest.mark.parametrize("scheme", ["abfs", "azure", "AZURE"])
+@pytest.mark.parametrize(
+    "container", ["jobs", "Jobs", "jobs@mine.dfs.core.windows.net", "jobs@mine.blob.core.windows.net"]
+)
+@pytest.mark.parametrize("workspace", ["abfs://jobs/ws", "azure://jobs/ws", "abfs://jobs@mine.dfs.core.windows.net/ws"])
+def test_no_spelling_of_a_container_leads_in(scheme: str, container: str, workspace: str) -> None:
+    walls = Walls(read_settings({"workspace": workspace}))
+    for name in ("ws/outputs/", "ws", "", "w%73/a"):
+        with pytest.raises(StorageAccessError, match="of Triptych's own"):
+            walls.check(f"{scheme}://{container}/{name}")
+    walls.check(f"{scheme}://{container}/ws2/a")
+    walls.check(f"{scheme}://others/ws/a")
+
+
 @pytest.mark.parametrize(
     "uri",
     [

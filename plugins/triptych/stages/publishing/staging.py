@@ -190,8 +190,8 @@ class _Places:
         return [self._record(number) for number in range(-(-self._count // KEYS_PER_RECORD))]
 
     def remove(self) -> None:
-        """Remove the records, unless there is an upload that they are about."""
-        for name, before in self._uploads.items():
+        """Remove the records, unless there is an upload that they are about, and that somebody can discard."""
+        for name, before in self._uploads.items() if self._store.discards else ():
             # Of ours, when the answer that told its id was lost; or of another attempt, which may be alive.
             if {each.handle for each in self._store.waiting(self._names.uri_of(name))} - set(before):
                 return

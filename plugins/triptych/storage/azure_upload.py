@@ -1,0 +1,113 @@
+"""The blocks of one blob: some in flight at once, unseen until they are committed, now or by another process."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from triptych.storage.base import StagedObject, TransferLimits
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+MOST_BLOCKS = 50_000
+_ID = re.compile(r"triptych-([0-9a-f]{16})-[0-9]{6}")
+
+
+class Upload:
+    """A stream of one blob as blocks whose ids begin with a token of this upload's own."""
+
+    staged: StagedObject
+
+    def __init__(self, blob: BlobClient, limits: TransferLimits) -> None:
+        """`blob` is the client's BlobClient."""
+        self.handle = secrets.token_hex(8)
+        self._blob, self._limits = blob, limits
+        self._buffer = bytearray()
+        self._size = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: list[Future[None]] = []
+        self._ids: list[str] = []
+
+    def write(self, data: bytes, /) -> int:
+        """Keep the bytes until they are a block; a full one is sent, and waited for when too many are under way."""
+        self._buffer += data
+        self._size += len(data)
+        while len(self._buffer) >= self._block_bytes:
+            block = bytes(self._buffer[: self._block_bytes])
+            del self._buffer[: self._block_bytes]
+            self._send(partial(self._stage, block))
+        return len(data)
+
+    def copy(self, url: str, size: int, part_bytes: int, authorization: str | None) -> None:
+        """Have the server copy the bytes of a blob that this URL reads; larger parts where they would be too many."""
+        part_bytes = max(part_bytes, -(-size // MOST_BLOCKS))
+        for start in range(0, size, part_bytes):
+            length = min(part_bytes, size - start)
+            self._send(partial(self._stage_from, url, start, length, authorization))
+        self._size += size
+
+    def finish(self) -> None:
+        """Send the rest and make the blob visible; a small one is one put."""
+        if not self._ids:
+            self._blob.upload_blob(bytes(self._buffer), overwrite=True)
+            return
+        staged = self.pause("")
+        commit(self._blob, staged.parts, {})
+
+    def pause(self, uri: str) -> StagedObject:
+        """Send the rest and wait for all blocks; any process can commit them."""
+        if self._buffer:
+            self._send(partial(self._stage, bytes(self._buffer)))
+            self._buffer.clear()
+        for future in self._pending:
+            future.result()
+        self.close()
+        return StagedObject(uri, self._size, self.handle, None, tuple(self._ids))
+
+    def close(self) -> None:
+        """Send nothing more. Blocks that were sent are seen by nobody: Azure removes them, within a week."""
+        self._pending.clear()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def _block_bytes(self) -> int:
+        """Twice as large after each fifth of the blocks that a blob may have: 2.4 TiB from 8 MiB on."""
+        return self._limits.part_bytes << (len(self._ids) * 5 // MOST_BLOCKS)
+
+    def _stage(self, block: bytes, name: str) -> None:
+        self._blob.stage_block(name, block, len(block))
+
+    def _stage_from(self, url: str, start: int, length: int, authorization: str | None, name: str) -> None:
+        self._blob.stage_block_from_url(name, url, start, length, source_authorization=authorization)
+
+    def _send(self, send: Callable[[str], None]) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._limits.parallelism)
+        if len(self._pending) >= self._limits.parallelism:
+            self._pending.pop(0).result()
+        name = f"triptych-{self.handle}-{len(self._ids):06d}"
+        self._ids.append(name)
+        self._pending.append(self._pool.submit(send, name))
+
+
+def commit(blob: BlobClient, ids: Sequence[str], condition: dict[str, Any]) -> str:
+    """Make a blob of these blocks and drop what else waits there; its etag.
+
+    Those of them that the blob has already count, too: the client asks again when the answer was lost.
+    """
+    from azure.storage.blob import BlobBlock, BlockState
+
+    blocks = [BlobBlock(name, BlockState.LATEST) for name in ids]
+    return str(blob.commit_block_list(blocks, **condition)["etag"]).strip('"')
+
+
+def handle_of(block_id: str) -> str | None:
+    """The handle of the upload that a waiting block is of; None for another program's."""
+    found = _ID.fullmatch(block_id)
+    return found and found[1]
