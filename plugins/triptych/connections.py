@@ -5,16 +5,20 @@ A connection that is missing, and Airflow itself where it is not installed, are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from triptych.blocks import Block
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
+from triptych.harmless import harmless_logger
+from triptych.masking import HANDED_OUT, SHORTEST
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+_log = harmless_logger(__name__)
 
 STORE_CONNECTIONS = 32
 """So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
@@ -22,17 +26,30 @@ and botocore throws away, with a warning, what is beyond its own 10."""
 
 
 def secret_environment(block: Block) -> dict[str, str]:
-    """`<id>_ACCESS_KEY` (login), `<id>_SECRET_KEY` and `<id>` (password) of each secret; masked in Airflow's logs.
+    """`<id>_ACCESS_KEY` (login), `<id>_SECRET_KEY` and `<id>` (password) of each secret, for the shell.
 
-    Raises ManifestError when a connection is missing.
+    A character of an id that no variable's name has is `_`. Passwords are masked from here on, logins are not.
+    Raises ManifestError when a connection is missing, and when two ids are one name.
     """
     environment: dict[str, str] = {}
     for conn_id in block.secrets:
         label = f"{block.folder / 'manifest.json'}: the secret {conn_id!r} of {block.tag}"
         make = "--conn-type generic --conn-login KEY --conn-password SECRET"
         login, password = _login(_connection(conn_id, label, make, ManifestError))
-        environment |= {f"{conn_id}_ACCESS_KEY": login, f"{conn_id}_SECRET_KEY": password, conn_id: password}
+        name = variable_name(conn_id)
+        if name in environment:
+            msg = f"{label} is the variable {name}, and so is another secret. Name its connection otherwise."
+            raise ManifestError(msg)
+        if 0 < len(password) < SHORTEST:
+            _log.warning("%s is shorter than %d characters: nothing masks it.", label, SHORTEST)
+        environment |= {f"{name}_ACCESS_KEY": login, f"{name}_SECRET_KEY": password, name: password}
     return environment
+
+
+def variable_name(conn_id: str) -> str:
+    """`my-key` -> `my_key`, `2nd` -> `_2nd`: no shell exports another name."""
+    name = re.sub("[^A-Za-z0-9_]", "_", conn_id)
+    return f"_{name}" if name[:1].isdigit() else name
 
 
 def registry_login(block: Block) -> dict[str, str] | None:
@@ -116,11 +133,12 @@ def azure_client(conn_id: str | None, part_bytes: int) -> Any:
 
 
 def _login(connection: Connection) -> tuple[str, str]:
-    """Login and password, empty where there is none; the password is masked in Airflow's logs from here on."""
+    """Login and password, empty where there is none; the password is masked from here on, by Airflow and by us."""
     from airflow.sdk.log import mask_secret
 
     password = connection.password or ""
     mask_secret(password)
+    HANDED_OUT.hide(password)
     return connection.login or "", password
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -56,6 +57,29 @@ def test_login_and_password_reach_script_and_registry(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AIRFLOW_CONN_MISSING", json.dumps({"conn_type": "generic", "login": "me", "password": "pw"}))
     assert secret_environment(BLOCK) == {"missing_ACCESS_KEY": "me", "missing_SECRET_KEY": "pw", "missing": "pw"}
     assert registry_login(BLOCK) == {"username": "me", "password": "pw"}
+
+
+def test_ids_become_names_that_a_shell_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    for conn_id in ("my-key.1", "2nd", "my_key_1"):
+        monkeypatch.setenv(
+            f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps({"conn_type": "generic", "password": "secret"})
+        )
+    block = dataclasses.replace(BLOCK, secrets=("my-key.1", "2nd"))
+    assert [name for name in secret_environment(block) if name.endswith("_SECRET_KEY")] == [
+        "my_key_1_SECRET_KEY",
+        "_2nd_SECRET_KEY",
+    ]
+    with pytest.raises(ManifestError, match=r"'my_key_1' .* is the variable my_key_1, and so is another"):
+        secret_environment(dataclasses.replace(BLOCK, secrets=("my-key.1", "my_key_1")))
+
+
+def test_a_password_that_is_too_short_to_mask_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_MISSING", json.dumps({"conn_type": "generic", "password": "1234"}))
+    secret_environment(BLOCK)
+    assert ["shorter than 5 characters" in message for message in caplog.messages] == [True]
+    assert "1234" not in caplog.text
 
 
 def test_a_block_without_either_asks_nobody() -> None:

@@ -9,14 +9,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
-from docker.types import DeviceRequest, Mount
+from docker.types import DeviceRequest, LogConfig, Mount
 
 from triptych.blocks import Block
 from triptych.harmless import harmless_logger
 from triptych.running import compat
 from triptych.running.reaper import expiry_label
 from triptych.running.sharing import HOME, OWN_CACHE, SHARED_CACHE
-from triptych.running.spec import RunSpec
+from triptych.running.spec import RunSpec, thread_variables
 from triptych.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ class Container:
         self._stream = stream
 
     @classmethod
-    def started(cls, client: APIClient, container_id: str, prepare: Callable[[], None]) -> Self:
-        """Start a created container after `prepare`; one that does not start is removed. Raises docker's APIError."""
+    def started(cls, client: APIClient, container_id: str, prepare: Callable[[], None], first: bytes = b"") -> Self:
+        """Start a created container after `prepare`; one that does not start is removed. Raises docker's APIError.
+
+        `first` is the beginning of its input.
+        """
         try:
             prepare()
             wanted = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -55,6 +58,8 @@ class Container:
             raise
         try:
             client.start(container_id)
+            with suppress(OSError):  # It has ended already: who follows it sees why.
+                container.send(first)
         except BaseException:
             container.remove()
             raise
@@ -112,7 +117,7 @@ def create_container(
         entrypoint=list(command),
         command=[],
         user=user,
-        environment={"HOME": str(HOME), "PYTHONUNBUFFERED": "1", **cache, **spec.secrets},
+        environment={**_threads(client, image, spec.block), "HOME": str(HOME), "PYTHONUNBUFFERED": "1", **cache},
         stdin_open=True,
         labels={**spec.labels, **expiry_label(client, spec.longest_s)},
         host_config=client.create_host_config(
@@ -139,8 +144,18 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         "security_opt": ["no-new-privileges"],
         "pids_limit": most_processes,
         "read_only": not block.writable_root,
+        # We keep the log; the engine would keep all of it too, on its disk. (With the driver "none" an attachment hangs
+        # now and then on Docker 20.10.)
+        "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
         **limits,
     }
+
+
+def _threads(client: APIClient, image: str, block: Block) -> dict[str, str]:
+    """`thread_variables`, but for those that the image sets itself."""
+    wanted = thread_variables(block)
+    own = client.inspect_image(image)["Config"].get("Env") or () if wanted else ()
+    return {key: value for key, value in wanted.items() if not any(each.startswith(f"{key}=") for each in own)}
 
 
 def gpu_request(gpu: int | tuple[str, ...]) -> DeviceRequest:

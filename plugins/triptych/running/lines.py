@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from triptych.harmless import harmless, harmless_logger
+from triptych.masking import HANDED_OUT
 from triptych.storage import Writer
 
 LAST_LINES = 20
@@ -25,9 +26,12 @@ class LineCutter:
     def lines(self, data: bytes) -> Iterator[str]:
         """The lines that are complete with this piece, or as long as a line may be."""
         *complete, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > MAX_LINE_BYTES:
-            complete.append(self._rest)
-            self._rest = b""
+        kept_back = HANDED_OUT.longest_bytes  # A secret that is cut in two would be masked in neither line.
+        if len(self._rest) > MAX_LINE_BYTES + kept_back:
+            whole = HANDED_OUT.masked_bytes(self._rest)
+            end = max(0, len(whole) - kept_back)
+            complete.append(whole[:end])
+            self._rest = whole[end:]
         for line in complete:
             yield _text(line)
 

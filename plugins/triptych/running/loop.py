@@ -14,6 +14,7 @@ from triptych.running.census import Census
 from triptych.running.container import Container, create_container
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog, MarkedLines
+from triptych.running.rights.secret_lines import secret_lines
 from triptych.running.rights.users import container_user
 from triptych.running.sharing import CODE, OURS, WORK, Sharing, create_sharing
 from triptych.running.spec import RunSpec, Unit
@@ -98,6 +99,7 @@ class Loop:
     def started(cls, client: APIClient, spec: RunSpec, settings: Settings, image: str) -> Loop:
         """In a new container of the image; ContainerError when the engine refuses."""
         block = spec.block
+        first = secret_lines(spec.secrets)
         script = ["/bin/sh", f"{OURS}/loop.sh", *command(block, str(CODE), str(OURS))]
         try:
 
@@ -107,7 +109,7 @@ class Loop:
 
             container_id, sharing = create_sharing(client, spec, settings, create)
             try:
-                container = Container.started(client, container_id, lambda: sharing.fill(container_id))
+                container = Container.started(client, container_id, lambda: sharing.fill(container_id), first)
             except BaseException:
                 sharing.close()
                 raise

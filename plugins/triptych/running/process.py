@@ -11,10 +11,10 @@ from contextlib import suppress
 
 from triptych.running.interpreter import LAUNCHER, command
 from triptych.running.lines import LineCutter, LineLog
-from triptych.running.spec import RunSpec, Unit, UnitError, Usage
+from triptych.running.spec import THREADS, RunSpec, Unit, UnitError, Usage, check_variable, thread_variables
 from triptych.running.time_limit import time_limit
 
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *THREADS)
 
 
 class ProcessSession:
@@ -60,7 +60,10 @@ class ProcessSession:
     def _environment(self, unit: Unit) -> dict[str, str]:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         cache = self._spec.cache.variables(str(self._spec.cache.shared), str(self._spec.cache.own))
-        return {**inherited, **cache, **self._spec.secrets, **unit.variables(unit.folder)}
+        threads = thread_variables(self._spec.block)
+        for name, value in self._spec.secrets.items():
+            check_variable(name, value)
+        return {**threads, **inherited, **cache, **self._spec.secrets, **unit.variables(unit.folder)}
 
 
 def _follow(process: subprocess.Popen[bytes], output: LineLog) -> tuple[int, float]:

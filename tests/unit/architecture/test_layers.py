@@ -10,7 +10,8 @@ import pytest
 from tests.support.source_tree import PACKAGE, Module, imports, modules
 
 PACKAGES: Sequence[frozenset[str]] = (
-    frozenset({"", "harmless"}),
+    frozenset({"", "masking"}),
+    frozenset({"harmless"}),
     frozenset({"errors"}),
     frozenset({"schemas", "settings"}),
     frozenset({"blocks"}),

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the given command once per line of standard input, which names a nonce and a unit's folder.
+# Runs the given command once per line of standard input, which names a nonce and a unit's folder; secrets come first.
 # Needs nothing of the image but this shell: no sleep, cat or awk.
 #
 # While a script runs, a watcher reads our input: its end means that the worker is gone, and ends all that runs here.
@@ -58,9 +58,24 @@ look_into_kernel() {
   done
 }
 
+# Exports what comes up to the line $1, as `secret_lines` writes it: one word in quotes may be several lines.
+read_secrets() {
+  exports=
+  while IFS= read -r line <&3 && [ "$line" != "$1" ]; do
+    exports="$exports$line
+"
+  done
+  eval "$exports"
+  unset exports line
+}
+
 # Shells tell of killed children on their error output: ours is no script's.
 exec 3<&0 4>&2 </dev/null 2>/dev/null
 while read -r nonce folder <&3; do
+  if [ "$nonce" = secrets ]; then
+    read_secrets "$folder"
+    continue
+  fi
   if [ -z "$folder" ]; then
     echo "$nonce"
     echo "$nonce" >&4
