@@ -60,7 +60,10 @@ def images() -> Iterator[Sequence[str]]:
 @contextmanager
 def _prepared(engine: Any) -> Iterator[str]:
     """A container of IMAGE in which `friendly` is another name of root's, and `honest` is a user."""
-    container = engine.create_container(IMAGE, BECOMES_ROOT, labels={"triptych.test": "attacks"})["Id"]
+    alone = engine.create_host_config(network_mode="none")
+    container = engine.create_container(IMAGE, BECOMES_ROOT, host_config=alone, labels={"triptych.test": "attacks"})[
+        "Id"
+    ]
     try:
         engine.start(container)
         assert engine.wait(container)["StatusCode"] == 0
