@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ WRITES = """
 import json, os
 wanted = {key: value for key, value in os.environ.items() if key.startswith("SECRET_")}
 open(os.environ["TASK_RESULTS_DIR"] + "/seen", "w").write(json.dumps(wanted))
-print("x" * 100, flush=True)
+print("written", flush=True)
 """
+PRINTS = "for _ in range(600): print('x' * 7999, flush=True)"
 VALUES = {
     "SECRET_plain": "hunter2",
     "SECRET_quoted": "a'b\"c\\d $HOME `id` $(id) #",
@@ -46,6 +48,33 @@ def boxed(request: pytest.FixtureRequest) -> Settings:
     return settings
 
 
+class Looks(io.BytesIO):
+    """A unit's log that, while the script prints, asks the engine about its container."""
+
+    def __init__(self, engine: Any, label: str, look: Callable[[Any, str], None]) -> None:
+        super().__init__()
+        self._engine, self._label, self._look = engine, label, look
+        self.looked = 0
+
+    def write(self, data: Any, /) -> int:
+        found = self._engine.containers(filters={"label": [f"triptych.test={self._label}"]})
+        for each in found:
+            self._look(self._engine, each["Id"])
+        self.looked += len(found)
+        return super().write(data)
+
+
+def _no_secret_is_told(engine: Any, container: str) -> None:
+    told = json.dumps([engine.inspect_container(container), engine.top(container)])
+    assert "SECRET_" not in told
+    assert "hunter2" not in told
+
+
+def _little_is_kept(engine: Any, container: str) -> None:
+    kept = Path(engine.inspect_container(container)["LogPath"])
+    assert sum(path.stat().st_size for path in kept.parent.glob(f"{kept.name}*")) <= 2 << 20
+
+
 @pytest.mark.docker
 def test_secrets_reach_the_script_whole_and_the_engine_knows_none(boxed: Settings, tmp_path: Path, engine: Any) -> None:
     label = f"secrets-{secrets.token_hex(4)}"
@@ -54,16 +83,11 @@ def test_secrets_reach_the_script_whole_and_the_engine_knows_none(boxed: Setting
         spec = bench.spec(WRITES, secrets=VALUES, labels={"triptych.test": label})
         session = bench.session(spec)
         for name in "01":
-            unit = bench.unit(spec, name)
+            log = Looks(engine, label, _no_secret_is_told)
+            unit = bench.unit(spec, name, log)
             session.run(unit)
+            assert log.looked
             assert json.loads((unit.folder / "out" / "seen").read_text()) == VALUES
-        for found in engine.containers(all=True, filters={"label": [f"triptych.test={label}"]}):
-            told = json.dumps([engine.inspect_container(found["Id"]), engine.top(found["Id"])])
-            assert "SECRET_" not in told
-            assert "hunter2" not in told
-            break
-        else:
-            pytest.fail("there is no container to look at")
 
 
 @pytest.mark.docker
@@ -73,16 +97,11 @@ def test_the_engine_keeps_little_of_what_a_script_prints(boxed: Settings, tmp_pa
     label = f"secrets-{secrets.token_hex(4)}"
     with ExitStack() as stack:
         bench = Workbench(tmp_path, boxed, stack)
-        spec = bench.spec("print(('x' * 999 + '\\n') * 4000)", labels={"triptych.test": label})
-        log = (tmp_path / "log").open("wb")
-        stack.enter_context(log)
+        spec = bench.spec(PRINTS, labels={"triptych.test": label})
+        log = Looks(engine, label, _little_is_kept)
         bench.session(spec).run(bench.unit(spec, log=log))
-        [found] = engine.containers(all=True, filters={"label": [f"triptych.test={label}"]})
-        about = engine.inspect_container(found["Id"])
-        kept = Path(about["LogPath"])
-        assert sum(path.stat().st_size for path in kept.parent.glob(f"{kept.name}*")) <= 2 << 20
-        log.flush()
-        assert (tmp_path / "log").read_bytes().startswith((b"x" * 999 + b"\n") * 4000)
+        assert log.looked
+        assert log.getvalue().count(b"x" * 7999) == 600
 
 
 @pytest.mark.parametrize("kind", [Runner.PROCESS, pytest.param(Runner.DOCKER, marks=pytest.mark.docker)])
