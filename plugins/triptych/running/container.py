@@ -144,8 +144,7 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         "security_opt": ["no-new-privileges"],
         "pids_limit": most_processes,
         "read_only": not block.writable_root,
-        # We keep the log; the engine would keep all of it too, on its disk. (With the driver "none" an attachment hangs
-        # now and then on Docker 20.10.)
+        # We keep the log; the engine would keep all of it too, on its disk. The end of it is left for `docker logs`.
         "log_config": LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
         **limits,
     }
