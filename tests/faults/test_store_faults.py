@@ -106,7 +106,9 @@ def _plans(kinds: Sequence[Request], fault: Fault, chance: random.Random) -> Ite
     yield [Rule(fault, [kind], skip=chance.randrange(2)) for kind in kinds if kind not in AFTER_A_FAILURE]
     for kind in kinds if WHOLE else ():
         if kind in AFTER_A_FAILURE:
-            yield [Rule(Fault.DENIED, [Request.UPLOAD_PART], skip=1), Rule(fault, [kind], times=ATTEMPTS)]
+            # The client does not ask again after a 403: more of them would refuse the clean-up at the job's end, too.
+            times = 1 if fault is Fault.DENIED else ATTEMPTS
+            yield [Rule(Fault.DENIED, [Request.UPLOAD_PART], skip=1), Rule(fault, [kind], times=times)]
         else:
             yield [Rule(fault, [kind], times=ATTEMPTS, skip=chance.randrange(3))]
 
