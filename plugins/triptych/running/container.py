@@ -90,6 +90,13 @@ class Container:
             return None
         return Ending(int(state["ExitCode"]), bool(state.get("OOMKilled")))
 
+    def user(self) -> str:
+        """Who runs in it, as `uid:gid`; empty where the engine does not tell."""
+        try:
+            return str(self._client.inspect_container(self.id)["Config"]["User"])
+        except (DockerException, OSError):
+            return ""
+
     def remove(self) -> None:
         """Kill and remove it with its volumes, and close its streams. Never raises: no outcome hangs on a clean-up."""
         with suppress(OSError):  # The engine may have hung up before.

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from triptych.blocks import Block
+from triptych.running.spec import RunSpec
 
 _READ_ONLY = ("Read-only file system", "EROFS")
+_NO_NETWORK = (
+    "Temporary failure in name resolution",
+    "Name or service not known",
+    "Could not resolve host",
+    "[Errno -3]",  # Python's, where musl says only "Try again".
+    "bad address '",  # Busybox's.
+    "Network is unreachable",
+    "Network unreachable",
+    "ENETUNREACH",
+    "EAI_AGAIN",
+    "ENOTFOUND",
+)
+_DENIED = ("Permission denied", "PermissionError", "EACCES", "Operation not permitted", "EPERM")
 
 
-def restriction(block: Block, last_lines: Iterable[str]) -> str:
-    """A sentence for the error, with a space before it; empty where none of our restrictions is in the lines."""
+def restriction(spec: RunSpec, user: str, last_lines: Iterable[str]) -> str:
+    """A sentence for the error, with a space before it; empty where none of our restrictions is in the lines.
+
+    `user` is who ran, as `uid:gid`, or empty.
+    """
     text = "\n".join(last_lines)
     if any(word in text for word in _READ_ONLY):
-        if block.writable_root:
+        if spec.block.writable_root:
             return " Its code in app/ is read-only: write to HOME or /tmp."
         return (
             " The image's files are read-only, and so is its code in app/: write to HOME or /tmp, or, where the image "
             'itself must write to its own folders, say "writable_root": true in its manifest.'
+        )
+    if spec.network == "none" and any(word in text for word in _NO_NETWORK):
+        return (
+            ' It has no network: say "network": "bridge" in platform_config of its manifest, which on Airflow an '
+            "operator allows by the setting allowed_networks, or bring the data by the source or the image."
+        )
+    if user and any(word in text for word in _DENIED):
+        return (
+            f" It runs as user {user}, without any right of root's: what it reads must be readable to all in the "
+            "image, and it writes to HOME, /tmp and its results. An operator can let an image be root by the setting "
+            "root_images."
         )
     return ""

@@ -62,6 +62,19 @@ def test_the_images_folders_are_read_only_and_the_error_says_what_to_do(bench: W
         bench.session(spec).run(bench.unit(spec, WHERE="/media"))
 
 
+def test_who_looks_for_a_network_is_told_that_there_is_none(bench: Workbench) -> None:
+    script = "import socket\nsocket.create_connection(('downloads.example.org', 443))\n"
+    spec = bench.spec(script)
+    with pytest.raises(UnitError, match=r'It has no network: say "network": "bridge" in platform_config'):
+        bench.session(spec).run(bench.unit(spec))
+
+
+def test_who_is_denied_is_told_who_it_is(bench: Workbench) -> None:
+    spec = bench.spec("open('/etc/shadow').read()\n")
+    with pytest.raises(UnitError, match=r"It runs as user 65534:65534, without any right of root's"):
+        bench.session(spec).run(bench.unit(spec))
+
+
 def test_a_volume_of_the_images_own_is_new_for_each_chunk(bench: Workbench, image: str) -> None:
     assert _seen(bench, "/srv", {"platform_config": {"container": image}}) == ["[]", "[]"]
 
