@@ -44,7 +44,7 @@ def _nothing_moved(home: Path) -> bool:
     ("needs", "words"),
     [
         ({"min_cpu": 1000}, "needs 1000 cores, and has {cores}"),
-        ({"min_memory": 4000000}, "needs 4e+06 GiB of memory, and has {memory:.1f}"),
+        ({"min_memory": 65536}, "needs 65536 GiB of memory, and has {memory:.1f}"),
         ({"min_cpu": 1000, "gpu": 1}, "needs 1000 cores, and has {cores}; a GPU"),
         ({"gpu": 1}, "needs a GPU, and has none"),
         ({"gpu": ["GPU-1"]}, "needs a GPU, and has none"),
