@@ -166,7 +166,7 @@ BAD: Mapping[str, Bad] = {
     "app_gone": Bad("is no app here", "template.json", {"app": "nobody"}),
     "engine_gone": Bad("Did you mean 'rows'", "template.json", {"partitioner": "row"}),
     "descriptor_none": Bad(
-        "is none of", "template.json", {"dataSource": {"dataSourceDescriptor": "ftp", "params": {}}}
+        "is no descriptor", "template.json", {"dataSource": {"dataSourceDescriptor": "ftp", "params": {}}}
     ),
     "descriptor_short": Bad("missing", "template.json", {"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}),
     "source_uri": Bad("is no URI", "template.json", {"dataSource": "http://[::1"}),

@@ -107,7 +107,7 @@ def _object_errors(value: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
         if name.lower() in DESCRIPTORS:
             yield from _descriptor_errors(DESCRIPTORS[name.lower()], value, scheme)
         else:
-            yield ("dataSourceDescriptor",), f"{name!r} is none.{nearest_or_all(name, DESCRIPTORS)}"
+            yield ("dataSourceDescriptor",), f"{name!r} is no descriptor.{nearest_or_all(name, DESCRIPTORS)}"
 
 
 def _descriptor_errors(descriptor: Descriptor, value: Mapping[str, Json], scheme: str) -> Iterator[tuple[Path, str]]:

@@ -34,7 +34,7 @@ def _s3(**params: Any) -> dict[str, Any]:
         (_s3(bucket=["b"], key="k"), "params.bucket: must be text."),
         (_s3(bucket="b", key="k", conn_id={"a": 1}), "params.conn_id: must be text."),
         (_s3(bucket="b", key="k", conn_id="a", connId="b"), "params.connId: is the same as conn_id"),
-        ({"dataSourceDescriptor": "s4"}, "dataSourceDescriptor: 's4' is none. Known: azure, file, gcs, http, s3."),
+        ({"dataSourceDescriptor": "s4"}, "'s4' is no descriptor. Known: azure, file, gcs, http, s3."),
         (
             {"dataSourceDescriptor": "http", "params": {"uri": "https://a/b"}},
             "params.uri: is unknown. Did you mean 'url'?",
