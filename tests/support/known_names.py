@@ -51,6 +51,7 @@ WORDS = {
     "false": "JSON",
     "true": "JSON",
     "hostname": "the command",
+    "idle_in_transaction_session_timeout": "a setting of PostgreSQL's",
     "wasb": "a type of Airflow's connections",
     "wasb_default": "the id of Airflow's own",
     "google_cloud_platform": "a type of Airflow's connections",

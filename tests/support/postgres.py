@@ -54,6 +54,9 @@ class Postgres:
         command = [str(_programs() / "postgres"), "-D", str(self._data), "-p", str(self._port)]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]
         command += ["-c", "max_connections=200"]
+        # The idle workers of a LocalExecutor whose scheduler was killed hold its connection, and with it the lock on
+        # the pools, for as long as they live: no scheduler queues anything then (Airflow 3.3.2; see operate.md).
+        command += ["-c", "idle_in_transaction_session_timeout=20s"]
         with (self._data.parent / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*_unprivileged(), *command], cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
