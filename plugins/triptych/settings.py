@@ -48,6 +48,12 @@ OPTIONS = (
         "default: beside `scratch`.",
     ),
     Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
+    Option(
+        "shared_folders",
+        "auto",
+        "Whether all workers see the same files below `allowed_roots` and in a workspace on `file://` (NFS and its "
+        "like): `yes`, `no` (then `file://` is refused), or `auto`: `yes` with the LocalExecutor alone.",
+    ),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
     Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
     Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
@@ -134,13 +140,19 @@ class Settings:
     whose machine it is. Callers of Airflow may not."""
     one_machine: bool = True
     """Whether each task runs on this machine: the command's do, and those of Airflow's LocalExecutor."""
+    shared_folders: bool = True
+    """Whether what one task wrote to a folder is there for the next."""
 
 
 @cache
 def get_settings() -> Settings:
     """What Airflow's configuration says; read once per process."""
-    settings = read_settings({option.key: _lookup(option) for option in OPTIONS})
-    return dataclasses.replace(settings, one_machine=_executors() <= {"LocalExecutor"})
+    values = {option.key: _lookup(option) for option in OPTIONS}
+    settings = read_settings(values)
+    one_machine = _executors() <= {"LocalExecutor"}
+    is_left_open = values["shared_folders"] in ("", "auto")
+    shared = one_machine if is_left_open else settings.shared_folders
+    return dataclasses.replace(settings, one_machine=one_machine, shared_folders=shared)
 
 
 def read_settings(values: Mapping[str, str]) -> Settings:
@@ -149,6 +161,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     runner = Runner(_one_of(text, "runner", tuple(Runner)))
     scratch = Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute()
     files = _one_of(text, "docker_files", ("auto", "bind", "archive"))
+    shared = _one_of(text, "shared_folders", ("auto", "yes", "no"))
     return Settings(
         workspace=text["workspace"].rstrip("/"),
         workspace_conn_id=text["workspace_conn_id"] or None,
@@ -163,6 +176,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         allowed_networks=tuple(_network("allowed_networks", name) for name in _names(text["allowed_networks"])),
         allowed_connections=_names(text["allowed_connections"]),
         root_images=_names(text["root_images"]),
+        shared_folders=shared != "no",
         pids_limit=_positive(text, "pids_limit"),
         pool=text["pool"],
         retries=_positive(text, "retries", least=0),

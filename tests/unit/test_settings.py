@@ -26,4 +26,9 @@ def test_only_the_local_executor_keeps_every_task_here(
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     get_settings.cache_clear()
     assert get_settings().one_machine is here
+    assert get_settings().shared_folders is here
+    for said in ("yes", "no"):
+        monkeypatch.setenv("AIRFLOW__TRIPTYCH__SHARED_FOLDERS", said)
+        get_settings.cache_clear()
+        assert get_settings().shared_folders is (said == "yes")
     get_settings.cache_clear()

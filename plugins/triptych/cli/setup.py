@@ -59,6 +59,7 @@ def local_settings(given: list[Path] | None, runner: Runner | None) -> Settings:
         is_own_machine=True,
         allowed_networks=(*settings.allowed_networks, "bridge"),
         one_machine=True,
+        shared_folders=True,
     )
 
 

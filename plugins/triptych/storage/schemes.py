@@ -79,6 +79,7 @@ class Stores:
         folders = workspace_folder(self._settings)
         if not folders:
             return self._store(self._settings.workspace, self._settings.workspace_conn_id)
+        self._check_shared(self._settings.workspace)
         with self._lock:
             from triptych.storage.files import FileStore
 
@@ -86,6 +87,8 @@ class Stores:
 
     def _store(self, uri: str, conn_id: str | None) -> Store:
         scheme = split_uri(uri).scheme
+        if scheme == "file":
+            self._check_shared(uri)
         if scheme not in self._factories:
             known = ", ".join(f"{name}://" for name in sorted(self._factories))
             msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."
@@ -96,6 +99,14 @@ class Stores:
             if key not in self._open:
                 self._open[key] = self._made(uri, *key)
             return self._open[key]
+
+    def _check_shared(self, uri: str) -> None:
+        if not self._settings.shared_folders:
+            msg = (
+                f"{uri}: is a folder of one machine, and the tasks of this Airflow run on several. Name an object "
+                "store, or, where all workers see the same files there, say so by [triptych] shared_folders = yes."
+            )
+            raise StorageAccessError(msg)
 
     def _made(self, uri: str, scheme: str, conn_id: str | None) -> Store:
         try:

@@ -348,6 +348,16 @@ def test_a_prefix_does_not_look_at_other_folders(tmp_path: Path, outside: Path) 
     assert [info.size for info in store.list((tmp_path / "inside").as_uri())] == [1]
 
 
+def test_folders_that_workers_do_not_share_are_refused(tmp_path: Path) -> None:
+    told = {"workspace": (tmp_path / "w").as_uri(), "allowed_roots": str(tmp_path), "shared_folders": "no"}
+    stores = Stores(read_settings(told))
+    says = r"folder of one machine.*\[triptych\] shared_folders = yes"
+    with pytest.raises(StorageAccessError, match=says):
+        stores.open(f"{tmp_path.as_uri()}/a")
+    with pytest.raises(StorageAccessError, match=says):
+        stores.workspace()
+
+
 def test_a_scheme_of_ones_own_is_served(tmp_path: Path) -> None:
     mine = FileStore([tmp_path])
     stores = Stores(read_settings({}), {**FACTORIES, "mine": lambda conn_id, settings: mine})
