@@ -9,9 +9,10 @@ from typing import Any
 
 
 def attempt_pid(container: Mapping[str, Any]) -> int:
-    """The worker of this container, as an engine lists it: its mount of the units is in the scratch folder."""
+    """The worker of this container, as an engine lists it: its mount of the units is in the attempt's folder."""
     [units] = [mount["Source"] for mount in container["Mounts"] if mount["Destination"] == "/triptych/work"]
-    lock = Path(units).parent.with_suffix(".lock")
+    [attempt] = [folder for folder in Path(units).parents if folder.name.startswith("attempt-")]
+    lock = attempt.with_suffix(".lock")
     [pid] = {int(opened.parts[2]) for opened in Path("/proc").glob("[0-9]*/fd/*") if _is(opened, lock)}
     return pid
 
