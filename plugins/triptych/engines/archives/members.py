@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, Self
 
@@ -105,7 +107,7 @@ def read_tar(item: Input, stream: BinaryIO) -> Iterator[Member]:
     `stream` is the item's data. Raises the item's error for a link, a file with holes, a special file, a name that
     leaves the folder, an archive that cannot be read, and one that unpacks to more than the settings allow.
     """
-    packing = _packing(stream)
+    packing, stream = _packing(stream)
     plain = stream if packing is None else _file(unpacked(item, stream, packing))
     with archive_errors(item, form="tar"), tarfile.open(fileobj=plain, mode="r|", tarinfo=_Undamaged) as archive:
         while (entry := archive.next()) is not None:
@@ -118,10 +120,14 @@ def read_tar(item: Input, stream: BinaryIO) -> Iterator[Member]:
             yield Member(safe_name(item, entry.name), entry.size, MemberData(data, item))
 
 
-def _packing(stream: BinaryIO) -> Packing | None:
-    packing = packing_of(stream.read(HEAD_BYTES))
-    stream.seek(0)
-    return packing
+def _packing(stream: BinaryIO) -> tuple[Packing | None, BinaryIO]:
+    """How a stream at its start is packed, and the same stream from there, which need not seek."""
+    head = stream.read(HEAD_BYTES)
+    if stream.seekable():
+        stream.seek(0)
+    else:
+        stream = _file(chain([head], iter(partial(stream.read, BLOCK_BYTES), b"")))
+    return packing_of(head), stream
 
 
 def _file(blocks: Iterator[bytes]) -> BinaryIO:
@@ -162,7 +168,7 @@ class _Undamaged(BoundedTarInfo):
 
 def looks_like_tar(stream: BinaryIO) -> bool:
     """Whether a tar, plain or packed, begins here; not all that is packed is one."""
-    packing = _packing(stream)
+    packing, stream = _packing(stream)
     plain = stream if packing is None else _file(pieces(stream, packing))
     try:
         with tarfile.open(fileobj=plain, mode="r|", tarinfo=BoundedTarInfo):
