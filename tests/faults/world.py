@@ -123,15 +123,20 @@ class World:
 
     def place(self, name: str) -> str:
         """The URI of this name where sources and outputs lie."""
-        return (
-            f"s3://{BUCKET}/{name}" if self.store else (self.home / "data" / name).as_uri() + "/" * name.endswith("/")
-        )
+        if self.store:
+            return f"s3://{BUCKET}/{self._prefix}/{name}"
+        return (self.home / "data" / name).as_uri() + "/" * name.endswith("/")
+
+    @property
+    def _prefix(self) -> str:
+        """Of keys, as worlds share the bucket: each counts its jobs from 1."""
+        return self.home.parent.name
 
     def put_source(self, name: str, lines: list[str]) -> str:
         """The URI of a new source with these lines."""
         data = "".join(f"{line}\n" for line in lines).encode()
         if self.store:
-            self.s3().put_object(Bucket=BUCKET, Key=name, Body=data)
+            self.s3().put_object(Bucket=BUCKET, Key=f"{self._prefix}/{name}", Body=data)
         else:
             path = self.home / "data" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -310,7 +315,7 @@ def airflow_for(
     if proxy is not None:
         settings["AIRFLOW_CONN_STORE"] = s3_connection(proxy.endpoint, attempts=5)
         settings["AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS"] = "store"
-        settings["AIRFLOW__TRIPTYCH__WORKSPACE"] = f"s3://{BUCKET}/ws"
+        settings["AIRFLOW__TRIPTYCH__WORKSPACE"] = f"s3://{BUCKET}/{home.parent.name}/ws"
         settings["AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID"] = "store"
     if postgres is not None:
         settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = postgres.url
