@@ -34,7 +34,14 @@ class OwnEngine:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = ["dockerd", f"--data-root={self.folder / 'data'}", f"--exec-root={self.folder / 'run'}"]
+        # In a network of its own: an engine without a bridge removes `docker0`, whosever it is.
+        command = [
+            "unshare",
+            "--net",
+            "dockerd",
+            f"--data-root={self.folder / 'data'}",
+            f"--exec-root={self.folder / 'run'}",
+        ]
         command += [f"--host={self.url}", f"--pidfile={self.folder / 'dockerd.pid'}", "--bridge=none"]
         command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout=5"]
         if self._group is not None:
