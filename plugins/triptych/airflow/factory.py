@@ -151,10 +151,10 @@ def broken_dag(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
     """
     settings = get_settings()
     first = diagnostics[0]
-    reasons = [_harmless(str(diagnostic))[:_REASON_LETTERS] for diagnostic in diagnostics[:_MOST_REASONS]]
+    reasons = [_plain_line(str(diagnostic))[:_REASON_LETTERS] for diagnostic in diagnostics[:_MOST_REASONS]]
     if len(diagnostics) > _MOST_REASONS:
         reasons.append(f"{len(diagnostics) - _MOST_REASONS} more: `triptych validate` tells them all.")
-    shown = _harmless(f"{dag_id}: {first.path.name}: {first.location}: {first.message}")
+    shown = _plain_line(f"{dag_id}: {first.path.name}: {first.location}: {first.message}")
     dag = DAG(
         dag_id=dag_id,
         dag_display_name=shown if len(shown) <= _NAME_LETTERS else f"{shown[: _NAME_LETTERS - 3]}...",
@@ -169,7 +169,7 @@ def broken_dag(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
     return dag
 
 
-def _harmless(text: str) -> str:
+def _plain_line(text: str) -> str:
     """In one line, without what steers a terminal, begins HTML or ends a block of code, or no database keeps."""
     return "".join("'" if each == "`" else each if each.isprintable() and each not in "<>" else "?" for each in text)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.model import Diagnostic
-from triptych.schemas.diagnostics import dotted
+from triptych.schemas.diagnostics import cut, dotted
 
 MOST_BYTES = 1 << 20
 """Of a manifest, a schema or a template; they are read at every parse of the DAG file."""
@@ -184,14 +184,14 @@ def _whole(text: str) -> int | _Refused:
     # By its length first: Python refuses, and takes long over, texts of thousands of digits.
     if len(text) <= len(str(LARGEST_WHOLE)) + 1 and abs(number := int(text)) <= LARGEST_WHOLE:
         return number
-    return _Refused(f"is {_cut(text)}, and must lie within {LARGEST_WHOLE} of zero.")
+    return _Refused(f"is {cut(text, _SHOWN)}, and must lie within {LARGEST_WHOLE} of zero.")
 
 
 def _fractional(text: str) -> float | _Refused:
     number = float(text)
     if math.isfinite(number):
         return number
-    return _Refused(f"is {_cut(text)}, and must be below 1e308: no larger number can be kept.")
+    return _Refused(f"is {cut(text, _SHOWN)}, and must be below 1e308: no larger number can be kept.")
 
 
 def _no_number(text: str) -> _Refused:
@@ -208,13 +208,9 @@ def _location(keys: Keys) -> str:
 
 def _dotted(root: str, keys: Keys) -> str:
     """Long paths end in `...`; keys that no terminal shows are written as JSON escapes."""
-    shown = tuple(key if isinstance(key, int) else _cut(ascii(key)[1:-1]) for key in keys[:_SHOWN])
+    shown = tuple(key if isinstance(key, int) else cut(ascii(key)[1:-1], _SHOWN) for key in keys[:_SHOWN])
     return dotted(root, shown) + ("..." if len(keys) > _SHOWN else "")
 
 
 def _shown(key: str) -> str:
-    return ascii(_cut(key))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return ascii(cut(key, _SHOWN))

@@ -10,6 +10,7 @@ from typing import Any
 from triptych.blocks.document import Document, read_document
 from triptych.blocks.json_file import read_object
 from triptych.blocks.model import Block, Diagnostic, Isolation, Platform, Role
+from triptych.schemas.diagnostics import cut
 from triptych.schemas.files import Kind
 
 _HOST = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
@@ -100,9 +101,9 @@ def _check_entrypoint(document: Document) -> None:
     else:
         reason = "is no file; name the script"
     if not is_inside:
-        document.error(f"{_cut(entrypoint)!r} leads out of {code}; name a file inside it.", "entrypoint")
+        document.error(f"{cut(entrypoint, _SHOWN)!r} leads out of {code}; name a file inside it.", "entrypoint")
     elif not is_file:
-        document.error(f"{code / _cut(entrypoint)} {reason}.", "entrypoint")
+        document.error(f"{code / cut(entrypoint, _SHOWN)} {reason}.", "entrypoint")
 
 
 def _check_image(document: Document) -> None:
@@ -113,19 +114,14 @@ def _check_image(document: Document) -> None:
         return  # The schema's own error says so.
     name = image.partition("@")[0]
     if len(name) > _MOST_IMAGE or len(image) > 2 * _MOST_IMAGE or not _IMAGE.fullmatch(image):
-        message = (
-            f"{_cut(image)!r} is no image reference: [registry/]name[:tag][@sha256:digits], the name in small letters."
-        )
+        shown = cut(image, _SHOWN)
+        message = f"{shown!r} is no image reference: [registry/]name[:tag][@sha256:digits], the name in small letters."
         document.error(message, "platform_config", "container")
 
 
 def _leads_inside(entrypoint: str) -> bool:
     """By its text alone, where nothing is there to be followed."""
     return Path(os.path.normpath(Path("app", entrypoint))).parts[:1] == ("app",)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _why(error: Exception) -> str:

@@ -126,7 +126,7 @@ def _sentences(error: Violation) -> Iterable[tuple[Path, str]]:
     elif error.validator in SENTENCES:
         yield path, f"{SENTENCES[error.validator](error)}, and is {_shown(error.instance)}."
     else:
-        yield path, "may not be given." if error.schema is False else f"{_cut(error.message)}."
+        yield path, "may not be given." if error.schema is False else f"{cut(error.message)}."
 
 
 def unknown_keys(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -177,14 +177,15 @@ SENTENCES: Mapping[str, Callable[[Violation], str]] = {
     "exclusiveMaximum": lambda error: f"must be below {error.validator_value}",
     "minLength": lambda error: f"must have at least {error.validator_value} character(s)",
     "maxLength": lambda error: f"must have at most {error.validator_value} character(s)",
-    "pattern": lambda error: f"must match the pattern {_cut(error.validator_value)}",
+    "pattern": lambda error: f"must match the pattern {cut(error.validator_value)}",
     "minItems": lambda error: f"must have at least {error.validator_value} item(s)",
 }
 
 
 def _shown(value: Json) -> str:
-    return _cut(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARACTERS)
+    return cut(json.dumps(value, ensure_ascii=False, default=str), SHOWN_CHARACTERS)
 
 
-def _cut(text: str, most: int = 4 * SHOWN_CHARACTERS) -> str:
+def cut(text: str, most: int = 4 * SHOWN_CHARACTERS) -> str:
+    """At most so many characters of a text, and `...` where there are more."""
     return text if len(text) <= most else f"{text[:most]}..."
