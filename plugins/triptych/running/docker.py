@@ -109,7 +109,7 @@ class DockerSession:
             if was_out_of_memory:
                 raise ChunkError(self._out_of_memory(marker.exit_code, output))
             if marker.exit_code:
-                met = restriction(self._spec, loop.container.user(), output.last)
+                met = restriction(self._spec, loop.container.user, output.last)
                 msg = f"exit code {marker.exit_code}.{met}{output.tail()}"
                 raise ChunkError(msg)
             self._fetch(loop, unit)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from triptych.blocks.networks import NONE
 from triptych.running.spec import RunSpec
 
 _READ_ONLY = ("Read-only file system", "EROFS")
@@ -22,10 +23,10 @@ _NO_NETWORK = (
 _DENIED = ("Permission denied", "PermissionError", "EACCES", "Operation not permitted", "EPERM")
 
 
-def restriction(spec: RunSpec, user: str, last_lines: Iterable[str]) -> str:
+def restriction(spec: RunSpec, user: Callable[[], str], last_lines: Iterable[str]) -> str:
     """A sentence for the error, with a space before it; empty where none of our restrictions is in the lines.
 
-    `user` is who ran, as `uid:gid`, or empty.
+    `user` says who ran, as `uid:gid`, or nothing; it is asked where that matters.
     """
     text = "\n".join(last_lines)
     if any(word in text for word in _READ_ONLY):
@@ -35,14 +36,14 @@ def restriction(spec: RunSpec, user: str, last_lines: Iterable[str]) -> str:
             " The image's files are read-only, and so is its code in app/: write to HOME or /tmp, or, where the image "
             'itself must write to its own folders, say "writable_root": true in its manifest.'
         )
-    if spec.network == "none" and any(word in text for word in _NO_NETWORK):
+    if spec.network == NONE and any(word in text for word in _NO_NETWORK):
         return (
             ' It has no network: say "network": "bridge" in platform_config of its manifest, which on Airflow an '
             "operator allows by the setting allowed_networks, or bring the data by the source or the image."
         )
-    if user and any(word in text for word in _DENIED):
+    if any(word in text for word in _DENIED) and (who := user()):
         return (
-            f" It runs as user {user}, without any right of root's: what it reads must be readable to all in the "
+            f" It runs as user {who}, without any right of root's: what it reads must be readable to all in the "
             "image, and it writes to HOME, /tmp and its results. An operator can let an image be root by the setting "
             "root_images."
         )

@@ -1,1 +1,1 @@
-"""What a container may do and what it leaves: its user, folders that outlive it, advice where a right lacked."""
+"""What a container may do and what it leaves: its user, its secrets, folders that outlive it."""
