@@ -16,6 +16,7 @@ from triptych.harmless import harmless_logger
 from triptych.masking import HANDED_OUT, SHORTEST
 
 if TYPE_CHECKING:
+    import requests
     from airflow.sdk import Connection
 
 _log = harmless_logger(__name__)
@@ -124,12 +125,19 @@ def azure_client(conn_id: str | None, part_bytes: int) -> Any:
     connection = _connection(conn_id, f"The connection {conn_id!r} of a store", make, StorageAccessError)
     client = WasbHook(wasb_conn_id=conn_id).get_conn()
     session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=STORE_CONNECTIONS))
+    keep_connections(session)
     ours = {"max_single_get_size": part_bytes, "max_chunk_get_size": part_bytes}
     # As the hook makes it, extra and all, but for what cannot be changed later.
     given = {**ours, **(connection.extra_dejson or {}), "transport": RequestsTransport(session=session)}
     return BlobServiceClient(client.url, credential=client.credential, **given)
+
+
+def keep_connections(session: requests.Session) -> None:
+    """Let it keep STORE_CONNECTIONS: of its own it throws away, with a warning, what is beyond 10."""
+    from requests.adapters import HTTPAdapter
+
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=STORE_CONNECTIONS))
 
 
 def _login(connection: Connection) -> tuple[str, str]:

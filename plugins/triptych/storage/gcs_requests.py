@@ -12,12 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
+from triptych.connections import keep_connections
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 
 _UPLOAD_ID = re.compile(r"upload_id=[^&\s'\"]+")
-MOST_CONNECTIONS = 32
-"""So many a client keeps open: `assemble` reads 16 objects at once, and requests throws away, with a warning, what is
-beyond its own 10."""
 
 
 def bucket_and_name(uri: str) -> tuple[str, str]:
@@ -48,18 +46,15 @@ def etag_of(blob: Any) -> str:
 
 
 def session(client: Any) -> Any:
-    """The `requests.Session` of this client, which signs what it sends, with MOST_CONNECTIONS.
+    """The `requests.Session` of this client, which signs what it sends, with more connections than its own.
 
     From now on the client asks nothing about buckets for its traces: it would, by a thread, with a right of its own.
     """
-    from requests.adapters import HTTPAdapter
-
     client._bucket_metadata_cache = None
     made = client._http
     # With a client certificate of the machine's, the adapter is Google's own.
     if not made.is_mtls:
-        for scheme in ("https://", "http://"):
-            made.mount(scheme, HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+        keep_connections(made)
     return made
 
 

@@ -7,8 +7,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from google.cloud.storage.blob import Blob
 
+from triptych.connections import STORE_CONNECTIONS
 from triptych.errors import ObjectNotFoundError
-from triptych.storage.gcs_requests import MOST_CONNECTIONS, blob_of, bucket_and_name, media_url, session
+from triptych.storage.gcs_requests import blob_of, bucket_and_name, media_url, session
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def test_a_client_has_a_session_that_keeps_many_connections(client: Client) -> N
     made = session(client)
     assert made is client._http
     for url in ("https://storage.googleapis.com/", "http://127.0.0.1:9/"):
-        assert made.get_adapter(url).poolmanager.connection_pool_kw["maxsize"] == MOST_CONNECTIONS
+        assert made.get_adapter(url).poolmanager.connection_pool_kw["maxsize"] == STORE_CONNECTIONS
     assert client._bucket_metadata_cache is None
     client.close()
 
