@@ -109,9 +109,8 @@ class AzureStore(Store):
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
         """The server copies the bytes into blocks of the blob; they pass through us where it has no such request."""
-        self.stat(source)
         try:
-            with self._uploading(uri) as upload:
+            with self._uploading(uri) as upload, map_errors(source):
                 url, authorization = self._readable(source)
                 upload.copy(url, size, COPY_BYTES, authorization)
                 return upload.pause(uri)
@@ -166,14 +165,6 @@ class AzureStore(Store):
         with self._conditionally(uri, replaces) as condition:
             etag: str = self._blob(uri).upload_blob(data, overwrite=True, **condition)["etag"]
         return etag.strip('"')
-
-    def put_if_absent(self, uri: str, data: bytes) -> bool:
-        """`If-None-Match: *` on one put."""
-        try:
-            self.put_replacing(uri, data, None)
-        except ObjectConflictError:
-            return False
-        return True
 
     def delete(self, uri: str) -> None:
         """One request."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from triptych.storage.base import StagedObject, TransferLimits
+from triptych.storage.parallel import PartSender
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -29,9 +29,7 @@ class Upload:
         self._blob, self._limits = blob, limits
         self._buffer = bytearray()
         self._size = 0
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: list[Future[None]] = []
-        self._ids: list[str] = []
+        self._blocks: PartSender[str] = PartSender(limits.parallelism)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are a block; a full one is sent, and waited for when too many are under way."""
@@ -53,7 +51,7 @@ class Upload:
 
     def finish(self) -> None:
         """Send the rest and make the blob visible; a small one is one put."""
-        if not self._ids:
+        if not self._blocks.count:
             self._blob.upload_blob(bytes(self._buffer), overwrite=True)
             return
         staged = self.pause("")
@@ -64,36 +62,29 @@ class Upload:
         if self._buffer:
             self._send(partial(self._stage, bytes(self._buffer)))
             self._buffer.clear()
-        for future in self._pending:
-            future.result()
+        ids = tuple(self._blocks.all_sent())
         self.close()
-        return StagedObject(uri, self._size, self.handle, None, tuple(self._ids))
+        return StagedObject(uri, self._size, self.handle, None, ids)
 
     def close(self) -> None:
         """Send nothing more. Blocks that were sent are seen by nobody: Azure removes them, within a week."""
-        self._pending.clear()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._blocks.close()
 
     @property
     def _block_bytes(self) -> int:
         """Twice as large after each fifth of the blocks that a blob may have: 2.4 TiB from 8 MiB on."""
-        return self._limits.part_bytes << (len(self._ids) * 5 // MOST_BLOCKS)
+        return self._limits.part_bytes << (self._blocks.count * 5 // MOST_BLOCKS)
 
-    def _stage(self, block: bytes, name: str) -> None:
+    def _stage(self, block: bytes, name: str) -> str:
         self._blob.stage_block(name, block, len(block))
+        return name
 
-    def _stage_from(self, url: str, start: int, length: int, authorization: str | None, name: str) -> None:
+    def _stage_from(self, url: str, start: int, length: int, authorization: str | None, name: str) -> str:
         self._blob.stage_block_from_url(name, url, start, length, source_authorization=authorization)
+        return name
 
-    def _send(self, send: Callable[[str], None]) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._limits.parallelism)
-        if len(self._pending) >= self._limits.parallelism:
-            self._pending.pop(0).result()
-        name = f"triptych-{self.handle}-{len(self._ids):06d}"
-        self._ids.append(name)
-        self._pending.append(self._pool.submit(send, name))
+    def _send(self, stage: Callable[[str], str]) -> None:
+        self._blocks.send(partial(stage, f"triptych-{self.handle}-{self._blocks.count:06d}"))
 
 
 def commit(blob: BlobClient, ids: Sequence[str], condition: dict[str, Any]) -> str:

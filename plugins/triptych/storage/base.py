@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from triptych.errors import ObjectConflictError
+
 BLOCK_BYTES = 1024 * 1024
 """What is read and written at once."""
 
@@ -106,10 +108,6 @@ class Store(ABC):
         """Write (or replace) one object as a stream, in bounded memory; an exception leaves nothing visible."""
 
     @abstractmethod
-    def put_if_absent(self, uri: str, data: bytes) -> bool:
-        """Create the object atomically; False when it exists already. Of many racers exactly one gets True."""
-
-    @abstractmethod
     def delete(self, uri: str) -> None:
         """Remove one object; no error when it is not there."""
 
@@ -164,6 +162,17 @@ class Store(ABC):
 
         No right is wanted but that to write, and no more than one request is made.
         """
+
+    def put_if_absent(self, uri: str, data: bytes) -> bool:
+        """Create the object atomically; False when it exists already. Of many racers exactly one gets True.
+
+        By `put_replacing`: a store overrides this where that writes without a condition, or has a better one.
+        """
+        try:
+            self.put_replacing(uri, data, None)
+        except ObjectConflictError:
+            return False
+        return True
 
     def read_range(self, uri: str, offset: int, length: int, etag: str | None = None) -> bytes:
         """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""

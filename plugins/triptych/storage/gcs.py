@@ -125,14 +125,6 @@ class GcsStore(Store):
         with map_errors(uri), _conflicts(uri):
             return self._put(uri, data, _generation(replaces))
 
-    def put_if_absent(self, uri: str, data: bytes) -> bool:
-        """A put on the condition that there is no generation."""
-        try:
-            self.put_replacing(uri, data, None)
-        except ObjectConflictError:
-            return False
-        return True
-
     def delete(self, uri: str) -> None:
         """One request, which may find nothing."""
         from google.cloud.storage.retry import DEFAULT_RETRY

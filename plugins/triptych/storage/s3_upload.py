@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from triptych.storage.base import StagedObject, TransferLimits
+from triptych.storage.parallel import PartSender
 
 MOST_PARTS = 10_000
 _MD5 = re.compile("[0-9a-f]{32}")
@@ -25,9 +26,7 @@ class Upload:
         self._buffer = bytearray()
         self._size = 0
         self._upload_id: str | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: list[Future[str]] = []
-        self._etags: list[str] = []
+        self._parts: PartSender[str] = PartSender(limits.parallelism)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are a part; a full part is sent, and waited for when too many are under way."""
@@ -61,17 +60,16 @@ class Upload:
         Any process can complete the upload with these.
         """
         upload_id = self._begun()
-        if self._buffer or not self._pending:
+        if self._buffer or not self._parts.count:
             self._send(Body=bytes(self._buffer))
             self._buffer.clear()
-        self._etags += [future.result() for future in self._pending]
-        self._pending.clear()
-        self._close()
-        return self._size, upload_id, _whole_etag(self._etags), tuple(self._etags)
+        etags = self._parts.all_sent()
+        self._parts.close()
+        return self._size, upload_id, _whole_etag(etags), tuple(etags)
 
     def abort(self) -> None:
         """Drop what was sent; nothing of it is visible, nor billed."""
-        self._close()
+        self._parts.close()
         if self._upload_id is not None:
             self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)
 
@@ -83,22 +81,13 @@ class Upload:
 
     def _send(self, **part: Any) -> None:
         part["UploadId"] = self._begun()
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._limits.parallelism)
-        if len(self._pending) >= self._limits.parallelism:
-            self._etags.append(self._pending.pop(0).result())
-        number = len(self._etags) + len(self._pending) + 1
-        self._pending.append(self._pool.submit(self._send_part, number, part))
+        self._parts.send(partial(self._send_part, self._parts.count + 1, part))
 
     def _send_part(self, number: int, part: Mapping[str, Any]) -> str:
         ask = self._client.upload_part_copy if "CopySource" in part else self._client.upload_part
         answer = ask(**self._bucket_key, PartNumber=number, **part)
         etag: str = answer.get("CopyPartResult", answer)["ETag"]
         return etag
-
-    def _close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _whole_etag(parts: list[str]) -> str | None:
