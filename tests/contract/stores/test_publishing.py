@@ -2,123 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import json
 import os
-import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from unittest import mock
-from urllib.parse import unquote
 
 import pytest
 
-from tests.support.google_rules import GoogleRules
-from tests.support.losing_proxy import Loss, losing_proxy
 from tests.support.mortal import Killed, mortal
-from tests.support.outputs import newest_listing
-from tests.support.places import BUCKET, GCS_BUCKET, MIB, PART_MIB, Place
-from tests.support.servers import Server, s3_connection
-from triptych.engines import Output
+from tests.support.places import MIB, Place
+from tests.support.published import FILES, LARGE, MORE, USED, Run, assert_whole, own, put, seen, stage
 from triptych.errors import DestinationError, EngineError, StorageError
 from triptych.jobs.locations import Location
 from triptych.jobs.sources import resolve_sources
-from triptych.settings import read_settings
-from triptych.stages.publishing import Existing, Publisher, Records, Target, Used
+from triptych.stages.publishing import Existing, Records, Used
 from triptych.stages.publishing.records import Making
-from triptych.storage import ObjectInfo, StagedObject, Store, Stores
+from triptych.storage import Stores
 from triptych.storage.files import FileStore
-
-LARGE = random.Random(7).randbytes(6 * MIB)
-FILES = {"a.txt": b"small", "deep/er/b c.bin": LARGE, "empty": b"", "ü.txt": b"also small"}
-USED = Used(0, {"0-3": [0, 2]})
-MORE = Used(0, {"0-3": [0, 3]})
-
-Files = Mapping[str, bytes]
-
-
-@dataclass
-class Run:
-    """One run of a template, whose attempts all make these files below `out/` of a place."""
-
-    place: Place
-    name: str = "manual__2026-11-26T04:00:00+00:00"
-    dag_id: str = "upper"
-    existing: Existing = Existing.ADD
-    root: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.root = f"{self.place.root}work/{self.dag_id}/{self.name[:6]}"
-
-    @property
-    def records(self) -> Records:
-        return Records(self.place.store, self.root)
-
-    def publisher(self, used: Used = USED) -> Publisher:
-        target = Target(self.place.store, f"{self.place.root}out/", self.dag_id, self.name, self.existing)
-        return Publisher(self.records, target, used)
-
-    def attempt(self, files: Files = FILES, used: Used = USED, before_end: Callable[[], None] = lambda: None) -> str:
-        """What `assemble` does; whether the output was "made" or "kept"."""
-        publisher = self.publisher(used)
-        if publisher.settled() is not None:
-            return "kept"
-        with publisher.staging() as output:
-            stage(output, files)
-            before_end()
-            publisher.publish(output, {"name": self.name})
-        return "made"
-
-    def listed(self) -> Files:
-        """Names and digests by the list in the workspace."""
-        listing = newest_listing(self.records)
-        assert listing is not None
-        return {file["name"]: bytes.fromhex(file["sha256"]) for file in listing["files"]}
-
-
-def stage(output: Output, files: Files) -> None:
-    for name, data in files.items():
-        with output.open(name) as out:
-            out.write(data[: 4 * MIB])
-            out.write(data[4 * MIB :])
 
 
 @pytest.fixture
 def run(place: Place) -> Run:
     return Run(place)
-
-
-def seen(place: Place) -> dict[str, bytes]:
-    """What lies in the destination, but for our own folder."""
-    root = unquote(place.root) + "out/"
-    uris = [info.uri for info in place.store.list(place.root + "out/")]
-    names = {uri: unquote(uri).removeprefix(root) for uri in uris}
-    return {name: place.store.read(uri) for uri, name in names.items() if not name.startswith("_triptych/")}
-
-
-def own(place: Place) -> list[str]:
-    return place.names("out/_triptych/")
-
-
-def assert_whole(run: Run, files: Files = FILES) -> None:
-    """These files are there and listed, and nothing is left of any attempt."""
-    assert seen(run.place) == files
-    assert run.listed() == {name: hashlib.sha256(data).digest() for name, data in files.items()}
-    assert run.place.names(f"work/{run.dag_id}/{run.name[:6]}/staging/") == []
-    (there,) = own(run.place)
-    assert json.loads(run.place.store.read(run.place.root + there)) == newest_listing(run.records)
-    for name in files:
-        assert run.place.left(f"{run.place.root}out/{name.replace(' ', '%20')}") == []
-
-
-def put(place: Place, name: str, data: bytes) -> ObjectInfo:
-    place.store.put(f"{place.root}out/{name}", data)
-    return place.store.stat(f"{place.root}out/{name}")
 
 
 def test_an_output_is_seen_when_it_is_whole(run: Run) -> None:
@@ -381,105 +290,6 @@ def test_an_output_whose_staged_bytes_are_gone_is_made_again(run: Run) -> None:
     assert run.attempt() == "made"
     assert_whole(run)
     assert [making.number for making in run.records.makings()] == [0, 1]
-
-
-@pytest.fixture
-def s3_run(s3_seaweed: str, tmp_path: Path) -> Run:
-    store = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, s3_seaweed)
-    return Run(Place(store, f"{BUCKET}/{tmp_path.name}/"))
-
-
-def test_uploads_of_dead_attempts_are_aborted_and_no_others(s3_run: Run) -> None:
-    """Four of them stayed for ever, once."""
-    place = s3_run.place
-    uri = f"{place.root}out/deep/er/b%20c.bin"
-    theirs = [_begun(place, uri), _begun(place, f"{uri}.more")]
-    for _ in range(4):
-        with mortal(type(place.store), -1) as life, suppress(Killed):
-            s3_run.attempt(before_end=lambda: setattr(life, "is_over", True))
-    assert len(place.store.waiting(uri)) == 5
-    s3_run.attempt()
-    assert [each.handle for each in place.store.waiting(uri)] == [theirs[0].handle]
-    assert [each.handle for each in place.store.waiting(f"{uri}.more")] == [theirs[1].handle]
-    assert place.names("work/upper/manual/staging/") == []
-    for each in theirs:
-        place.store.discard(each)
-
-
-def _begun(place: Place, uri: str) -> StagedObject:
-    with place.store.stage(uri, f"{place.root}aside") as out:
-        out.write(b"theirs")
-    return out.staged
-
-
-def test_a_clean_up_goes_on_after_an_error_and_decides_nothing(s3_run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    place = s3_run.place
-    files = {f"{number}.bin": LARGE for number in range(3)}
-    with mortal(type(place.store), -1) as life, suppress(Killed):
-        s3_run.attempt(files, before_end=lambda: setattr(life, "is_over", True))
-    refused = place.store.waiting(f"{place.root}out/0.bin")
-    discard = type(place.store).discard
-
-    def fail(self: Store, staged: StagedObject) -> None:
-        if staged.handle in {each.handle for each in refused}:
-            raise StorageError("503")
-        discard(self, staged)
-
-    with mock.patch.object(type(place.store), "discard", fail):
-        assert s3_run.attempt(files) == "made"
-    assert seen(place) == files
-    assert "could not be removed: 503" in caplog.text
-    assert place.store.waiting(f"{place.root}out/0.bin") == refused
-    assert [place.store.waiting(f"{place.root}out/{number}.bin") for number in (1, 2)] == [[], []]
-    assert s3_run.attempt(files) == "kept"  # The record has stayed, so that the next one knows.
-    assert_whole(s3_run, files)
-
-
-@pytest.mark.parametrize("loss", ["reset", "500"])
-def test_every_answer_may_be_lost_once(
-    s3_seaweed: str, store: Server, loss: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The client asks again by itself, and meets what it has done."""
-
-    def loses(asked: str) -> bool:
-        return asked.startswith(("PUT", "POST", "DELETE"))
-
-    with losing_proxy(store.endpoint, loses, loss) as proxy:
-        monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_ALL_LOST", s3_connection(proxy.endpoint, attempts=3))
-        losing = Stores(read_settings({"part_mib": str(PART_MIB)})).open(BUCKET, "triptych_all_lost")
-        run = Run(Place(losing, f"{BUCKET}/{tmp_path.name}/"))
-        assert run.attempt() == "made"
-        assert run.attempt({**FILES, "new": LARGE[::-1], "a.txt": b"more"}, MORE) == "made"
-    assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
-    assert [asked for asked in proxy.lost if "POST" in asked and "uploadId=" in asked]
-    there = Stores(read_settings({})).open(BUCKET, s3_seaweed)
-    assert_whole(
-        dataclasses.replace(run, place=Place(there, run.place.root)), {**FILES, "new": LARGE[::-1], "a.txt": b"more"}
-    )
-
-
-@pytest.mark.parametrize("loss", ["reset", "500"])
-def test_every_answer_of_googles_may_be_lost_once(
-    gcs: str, gcs_rules: GoogleRules, loss: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The client asks again, and goes on in a session from what is kept."""
-
-    def loses(asked: str) -> bool:
-        return asked.startswith(("PUT", "POST", "DELETE"))
-
-    there = Stores(read_settings({})).open(GCS_BUCKET, gcs)
-    with losing_proxy(gcs_rules.endpoint, loses, loss) as proxy:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
-        losing = Stores(read_settings({"part_mib": str(PART_MIB)})).open(GCS_BUCKET, gcs)
-        run = Run(Place(losing, f"{GCS_BUCKET}/{tmp_path.name}/"))
-        assert run.attempt() == "made"
-        assert run.attempt({**FILES, "new": LARGE[::-1], "a.txt": b"more"}, MORE) == "made"
-    assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
-    assert [asked for asked in proxy.lost if "/rewriteTo/" in asked]
-    assert [asked for asked in proxy.lost if "upload_id=" in asked]
-    assert_whole(
-        dataclasses.replace(run, place=Place(there, run.place.root)), {**FILES, "new": LARGE[::-1], "a.txt": b"more"}
-    )
 
 
 def test_a_folder_as_a_source_is_without_what_is_ours(place: Place) -> None:
