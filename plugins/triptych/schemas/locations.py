@@ -28,6 +28,8 @@ _CREDENTIAL_QUERY = re.compile(
 _AZURE = ("abfs", "abfss", "wasb", "wasbs", "azure")
 """Their URIs name `container@account`."""
 _CONN_TYPES = {
+    "abfs": "wasb",
+    "azure": "wasb",
     "s3": "aws",
     "gs": "google_cloud_platform",
     "gcs": "google_cloud_platform",
