@@ -278,8 +278,8 @@ def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
 
 
 def test_an_unknown_scheme_says_which_there_are() -> None:
-    for uri in ("abfs://container/a", "ftp://host/a", "relative/path"):
-        with pytest.raises(StorageAccessError, match=r"file://.*gs://.*s3://"):
+    for uri in ("abfss://container/a", "ftp://host/a", "relative/path"):
+        with pytest.raises(StorageAccessError, match=r"abfs://.*azure://.*file://.*gs://.*s3://"):
             Stores(read_settings({})).open(uri)
 
 
