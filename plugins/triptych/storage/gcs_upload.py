@@ -10,13 +10,13 @@ import base64
 import re
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from triptych.errors import StorageError
 from triptych.storage.base import StagedObject, TransferLimits
 from triptych.storage.gcs_requests import map_errors
+from triptych.storage.parallel import PartSender
 
 STEP_BYTES = 256 * 1024
 """Every part but the last is a multiple of this, as Google wants it."""
@@ -34,8 +34,7 @@ class Upload:
         self._blocks: deque[memoryview] = deque()
         self._held = self.size = 0
         self._resumable: _Session | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: Future[Mapping[str, Any] | None] | None = None
+        self._parts: PartSender[Mapping[str, Any] | None] = PartSender(1)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are more than a part; a part is sent when the one before it is stored."""
@@ -54,14 +53,14 @@ class Upload:
             if self._resumable is None:
                 self._blob.upload_from_string(self._taken(self._held), "application/octet-stream")
                 return
-            self._wait()
+            self._parts.all_sent()
             made = self._resumable.send(self._taken(self._held), is_last=True)
-            self._close()
+            self._parts.close()
             self._check(made or {})
 
     def abort(self) -> None:
         """End the session; nothing of it was visible."""
-        self._close()
+        self._parts.close()
         if self._resumable is not None:
             with map_errors(self._uri):
                 self._resumable.cancel()
@@ -81,19 +80,7 @@ class Upload:
     def _send(self, part: bytes) -> None:
         if self._resumable is None:
             self._resumable = _Session(self._session, self._blob.create_resumable_upload_session(), self._uri)
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1)
-        self._wait()
-        self._pending = self._pool.submit(self._resumable.send, part)
-
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
-
-    def _close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._parts.send(partial(self._resumable.send, part))
 
     def _check(self, made: Mapping[str, Any]) -> None:
         """Compare what the store has with what was written; Google does so itself, by the header of the last part."""
