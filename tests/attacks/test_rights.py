@@ -72,7 +72,7 @@ def test_a_setuid_shell_is_out_of_reach_and_does_not_stay(worker: Worker) -> Non
     """Made by root, or by the worker's user: another user of the machine cannot run it, now or later."""
     manifest = {"platform_config": {"container": ROOT_ALLOWED}}
     if not worker.has_mounts:  # Caches are the engine's volumes; results are written by us.
-        attacked = worker.attack(SETUID_SHELLS, name="attack-setuid", manifest=manifest)
+        attacked = worker.attack(SETUID_SHELLS, manifest=manifest)
         assert list(attacked.files) == ["in/shell"], attacked.ended.text
         assert [path for path in worker.home.rglob("*") if path.lstat().st_mode & 0o6000] == []
         return

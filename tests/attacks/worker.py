@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,7 @@ class Worker:
         self.command = command
         self.cache = home / "cache"
         self.scratch = home / "scratch"
+        self.apps = set[str]()
 
     @property
     def has_mounts(self) -> bool:
@@ -98,7 +99,8 @@ class Worker:
 
         One chunk per line, all in one pack, unless the template has another partitioner. The workspace is kept.
         """
-        name = name or f"attack-{secrets.token_hex(4)}"
+        name = name or f"attack-{secrets.token_hex(4)}"  # No other session's: volumes are the engine's.
+        self.apps.add(name)
         asked = {"partitioner": "rows", "params": {"partitioner": {"items_per_chunk": 1}}, **(template or {})}
         write_app(self.home / "include", script, name=name, entrypoint=entrypoint, manifest=manifest, template=asked)
         text, output = self.home / f"{name}.txt", self.home / "out" / name
@@ -131,18 +133,21 @@ def attacked_worker(mode: str, env: Mapping[str, str]) -> Iterator[Worker]:
             "TRIPTYCH_INCLUDE": f"{home / 'include'}:{PROJECT / 'include'}",
         }
         with command_line({**settings, **env}, home, _as_user(uid) if is_another else ()) as command:
-            yield Worker(mode, home, uid, command)
+            worker = Worker(mode, home, uid, command)
+            try:
+                yield worker
+            finally:
+                if not worker.has_mounts:
+                    _remove_caches(worker.apps)
     finally:
         shutil.rmtree(home)
-        if mode == "archive":
-            _remove_caches()
 
 
-def _remove_caches() -> None:
-    """The volumes that attacks had as their apps' caches."""
+def _remove_caches(apps: Iterable[str]) -> None:
+    """The volumes that these apps had as their caches."""
     with closing(docker.APIClient(version="auto")) as client:
-        for volume in client.volumes(filters={"name": "triptych-cache-attack-"})["Volumes"] or ():
-            client.remove_volume(volume["Name"], force=True)
+        for app in apps:
+            client.remove_volume(f"triptych-cache-{app}", force=True)
 
 
 def _as_user(uid: int) -> Sequence[str]:

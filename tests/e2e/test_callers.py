@@ -192,8 +192,12 @@ def test_each_caller_can_do_what_the_security_page_says(teams: Teams) -> None:
 
 
 def _retry(teams: Teams, who: str) -> subprocess.CompletedProcess[str]:
-    """`triptych job retry` as this caller types it beside the workspace, which an operator's machine can reach."""
+    """`triptych job retry` as this caller types it beside the workspace, which an operator's machine can reach.
+
+    The run has ended before, as one that is unfinished is not retried.
+    """
     airflow = teams.airflow
+    airflow.client.wait_for_run("count_team_a", teams.run_id)
     own = {"AIRFLOW__TRIPTYCH__INCLUDE": str(airflow.home / "include-team_a"), "MINE": teams.tokens[who] or ""}
     options = ["--airflow", airflow.url, "--token-env", "MINE", "--dag", "count_team_a", "--new-code", "keep"]
     done = subprocess.run(
