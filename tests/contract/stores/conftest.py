@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.azure_rules import AzureRules, azure_rules
-from tests.support.google_rules import GoogleRules, google_rules
+from tests.support.azure_rules import AzureRules
+from tests.support.google_rules import GoogleRules
 from tests.support.places import BUCKETS, PART_MIB, Place
-from tests.support.servers import (
-    AZURE_KEY,
-    GCS_CONNECTION,
-    Server,
-    azure_connection,
-    azurite,
-    azurite_program,
-    fake_gcs_server,
-    moto_server,
-)
+from tests.support.servers import GCS_CONNECTION, Server, azure_connection, moto_server
 from triptych.settings import read_settings
 from triptych.storage import Stores
 
@@ -44,36 +35,11 @@ def s3_seaweed(airflow_home: None, store: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def gcs_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoogleRules]:
-    with fake_gcs_server(tmp_path_factory.mktemp("gcs")) as server, google_rules(server.endpoint) as rules:
-        yield rules
-
-
-@pytest.fixture(scope="session")
 def gcs(airflow_home: None, gcs_rules: GoogleRules) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", gcs_rules.endpoint)
         patch.setenv("AIRFLOW_CONN_TRIPTYCH_GCS", GCS_CONNECTION)
         yield "triptych_gcs"
-
-
-@pytest.fixture(scope="session")
-def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Azurite, with a container `tests`."""
-    from azure.storage.blob import BlobServiceClient
-
-    if azurite_program() is None:
-        pytest.skip("no azurite: make azurite")
-    with azurite(tmp_path_factory.mktemp("azure")) as server:
-        with BlobServiceClient(server.endpoint, credential=AZURE_KEY) as client:
-            client.create_container("tests")
-        yield server
-
-
-@pytest.fixture(scope="session")
-def azure_proxy(azure_server: Server) -> Iterator[AzureRules]:
-    with azure_rules(azure_server.endpoint) as rules:
-        yield rules
 
 
 @pytest.fixture(scope="session")
