@@ -61,8 +61,8 @@ OPTIONS = (
     Option(
         "allowed_connections",
         "",
-        "Airflow connections, separated by commas, that any caller may name in sources and destinations, beside the "
-        "template's; `@environment`: the worker's own credentials, for stores that are named without a connection.",
+        "Airflow connections, separated by commas, that any caller may name in sources, inputs and destinations, "
+        "beside the template's; `@environment`: the worker's own credentials, for stores that are named without one.",
     ),
     Option("root_images", "", "Repositories of images, separated by commas, whose containers may run as root."),
     Option(

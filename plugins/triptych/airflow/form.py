@@ -14,6 +14,8 @@ from triptych.jobs.spec import config_schema
 from triptych.schemas.diagnostics import Json
 from triptych.schemas.properties import properties
 
+_SOURCE = ["null", "string", "array", "object"]
+"""What a source may be written as."""
 _FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
 
 
@@ -21,12 +23,14 @@ def form_params(template: Template) -> dict[str, Param]:
     """Airflow params by name, in the order and sections that the form shows."""
     return {
         "name": Param(None, type=["null", "string"], title="Job name", section="Data"),
-        "dataSource": _location("Source", template.data_source, ["null", "string", "array", "object"]),
+        "dataSource": _location("Source", template.data_source, _SOURCE),
         "dataDestination": _location("Destination", template.data_destination, ["null", "string", "object"]),
+        **{f"inputs.{name}": _location(f"Input: {name}", each, _SOURCE) for name, each in template.inputs.items()},
         **_role_fields(template, Role.APP, "App"),
         **_role_fields(template, Role.PARTITIONER, "Partitioner"),
         **_role_fields(template, Role.ASSEMBLER, "Assembler"),
         **_config_fields(template),
+        "inputs": _nested_inputs(template),
         "params": Param(None, _FOR_REST, schema={**_nested(template), "section": "REST", "title": "Parameters (REST)"}),
         "config": Param(
             None,
@@ -38,6 +42,16 @@ def form_params(template: Template) -> dict[str, Param]:
             },
         ),
     }
+
+
+def _nested_inputs(template: Template) -> Param:
+    """All side inputs as one object; where the template names none, the form's only field for them."""
+    if template.inputs:
+        about, section = _FOR_REST, {"section": "REST", "title": "Inputs (REST)"}
+    else:
+        about = 'What every chunk reads beside its own bytes, by name: `{"reference": "s3://bucket/genome.fa"}`.'
+        section = {"section": "Data", "title": "Side inputs"}
+    return Param(None, about, schema={"type": ["object", "null"], **section})
 
 
 def _location(title: str, default: Json, types: list[str]) -> Param:

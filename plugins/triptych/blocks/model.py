@@ -105,6 +105,8 @@ class Template:
     path: Path
     connections: tuple[str, ...] = ()
     """Those that callers may name, beside those of its own locations and the operator's."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Default sources of its side inputs by name; None for one that each job must name itself. It has no others."""
 
     @property
     def app(self) -> Block:

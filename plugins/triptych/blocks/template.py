@@ -42,6 +42,7 @@ def read_template(
         schedule=data.get("schedule"),
         path=path,
         connections=tuple(data.get("connections") or ()),
+        inputs=data.get("inputs") or {},
     )
     return template, document.errors, document.warnings
 
@@ -51,7 +52,11 @@ def _check_own_text(document: Document) -> None:
     for key in ("data_source", "data_destination"):
         for path, text in location_errors(document.data.get(key)):
             document.error(text, key, *path)
-    for key in ("data_source", "data_destination", "params"):
+    inputs = document.data.get("inputs")
+    for name, source in inputs.items() if isinstance(inputs, dict) else ():
+        for path, text in location_errors(source):
+            document.error(text, "inputs", name, *path)
+    for key in ("data_source", "data_destination", "inputs", "params"):
         for path, text in name_errors(document.data.get(key)):
             document.error(text, key, *path)
 

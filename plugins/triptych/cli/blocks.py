@@ -303,6 +303,7 @@ def _template_data(template: Template) -> dict[str, Any]:
         "schedule": template.schedule,
         "dataSource": template.data_source,
         "dataDestination": template.data_destination,
+        "inputs": template.inputs,
         "file": str(template.path),
     }
 

@@ -25,10 +25,11 @@ def conf_from_options(
     params: Path | None,
     given: Sequence[str],
     sources: Sequence[str],
+    inputs: Sequence[str],
     destination: str | None,
     conn_id: str | None,
 ) -> dict[str, Any]:
-    """`--job` < `--params` < `-p`, `--source`, `--destination`. Raises JobSpecError for what cannot be read."""
+    """`--job` < `--params` < `-p`, `--source`, `--input`, `--destination`. JobSpecError for what cannot be read."""
     conf = _read(job, "--job") if job else {}
     if params:
         conf["params"] = {**(conf.get("params") or {}), **_read(params, "--params")}
@@ -36,6 +37,8 @@ def conf_from_options(
         _set(conf, text, template)
     if sources:
         conf["dataSource"] = [location(local_uri(source), conn_id) for source in sources]
+    if inputs:
+        conf["inputs"] = {**(conf.get("inputs") or {}), **_inputs(inputs, conn_id)}
     if destination:
         conf["dataDestination"] = location(local_uri(destination, is_folder=True), conn_id)
     return conf
@@ -72,11 +75,23 @@ def _read(path: Path, option: str) -> dict[str, Any]:
     data, errors = read_object(path)
     if errors:
         raise JobSpecError("\n".join(f"{option} {error}" for error in errors))
-    for key in ("params", "config"):
+    for key in ("params", "config", "inputs"):
         if not isinstance(data.get(key, {}), dict | None):
             msg = f"{option} {path}: {key} must be an object {{...}}."
             raise JobSpecError(msg)
     return {key: value for key, value in data.items() if key != "$schema" and value is not None}
+
+
+def _inputs(given: Sequence[str], conn_id: str | None) -> dict[str, Any]:
+    """`reference=genome.fa` by name; a name that is given twice has both sources."""
+    named: dict[str, list[Any]] = {}
+    for text in given:
+        name, equals, uri = text.partition("=")
+        if not (name and equals and uri):
+            msg = f"--input {text}: write it as NAME=URI; a path, a folder or a glob will do."
+            raise JobSpecError(msg)
+        named.setdefault(name, []).append(location(local_uri(uri), conn_id))
+    return {name: sources[0] if len(sources) == 1 else sources for name, sources in named.items()}
 
 
 def _set(conf: dict[str, Any], text: str, template: Template) -> None:

@@ -41,6 +41,10 @@ def run(
     source: Annotated[
         list[str] | None, typer.Option("--source", "-s", help="URI, path, folder or glob; may be repeated.")
     ] = None,
+    input_: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="NAME=URI of a side input: path, folder or glob; may be repeated."),
+    ] = None,
     destination: Annotated[
         str | None, typer.Option("--destination", "-d", help="Folder or URI. Default: triptych-output/<run>/ here.")
     ] = None,
@@ -52,7 +56,9 @@ def run(
     job: Annotated[
         Path | None, typer.Option(help="JSON file with a whole job spec; other options override it.")
     ] = None,
-    connection: Annotated[str | None, typer.Option(help="Airflow connection for source and destination.")] = None,
+    connection: Annotated[
+        str | None, typer.Option(help="Airflow connection for source, inputs and destination.")
+    ] = None,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: one per core.")] = None,
     retries: Annotated[int | None, typer.Option(min=0, help="Of a chunk that failed, this time.")] = None,
@@ -70,7 +76,7 @@ def run(
 ) -> None:
     """Run a job on this machine, in Docker, with no Airflow."""
     asked = Asked(template, resume, new_code, plan, destination, connection, retries)
-    asked.check({"--source": source, "--param": param, "--params": params, "--job": job})
+    asked.check({"--source": source, "--input": input_, "--param": param, "--params": params, "--job": job})
     settings = local_settings(include, runner)
     at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
@@ -81,7 +87,9 @@ def run(
                 template_id, summary = planned.dag_id, run_planned(planned, at_once, watch)
             else:
                 chosen = sound_template(settings, template)
-                conf = conf_from_options(chosen, job, params, param or [], source or [], destination, connection)
+                conf = conf_from_options(
+                    chosen, job, params, param or [], source or [], input_ or [], destination, connection
+                )
                 conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
                 spec = build_job_spec(chosen, with_retries(conf, retries), allowed_connections=None)
                 template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)

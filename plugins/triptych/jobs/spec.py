@@ -22,11 +22,16 @@ MOST_PARAMS_BYTES = 128 * 1024 - 64
 """Linux takes 128 KiB for one variable of a process (MAX_ARG_STRLEN, execve(2)), with its name and its end."""
 FIELD_PREFIXES = tuple(f"{name}." for name in (*Role, "config"))
 """What the form's flat fields begin with: `app.`, `config.` ..."""
+_INPUT = "inputs."
+"""What the keys of side inputs begin with, as flat fields and in messages."""
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A validated job: `params` has one full object per role, `config` every key."""
+    """A validated job: `params` has one full object per role, `config` every key.
+
+    `inputs` are the side inputs by name, each as `sources` are.
+    """
 
     template: str
     name: str
@@ -34,6 +39,7 @@ class JobSpec:
     destination: Location | None
     params: Mapping[Role, Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[Location, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As `job.json` holds it; `from_json` reads it back."""
@@ -46,11 +52,17 @@ class JobSpec:
         return cls(
             template=data["template"],
             name=data["name"],
-            sources=tuple(Location(**source) for source in data["sources"]),
+            sources=_read_locations(data["sources"]),
             destination=Location(**destination) if destination else None,
             params={Role(role): params for role, params in data["params"].items()},
             config=data["config"],
+            inputs={name: _read_locations(source) for name, source in data.get("inputs", {}).items()},
         )
+
+    @property
+    def reads(self) -> Mapping[str, tuple[Location, ...]]:
+        """All that the job reads, by the key of the job spec that names it: `dataSource`, `inputs.<name>`."""
+        return {"dataSource": self.sources, **{f"{_INPUT}{name}": source for name, source in self.inputs.items()}}
 
 
 def build_job_spec(
@@ -72,12 +84,16 @@ def build_job_spec(
     for role, block in template.blocks.items():
         errors += schema_errors(params[role], block.schema, f"params.{role}")
         errors += _size_errors(params[role], block)
-    places = {
-        "dataSource": _place(conf.get("dataSource"), template.data_source, dates),
-        "dataDestination": _place(conf.get("dataDestination"), template.data_destination, dates),
-    }
-    source, destination = places.values()
-    errors += _shape_errors({"config": config}, places) or _location_errors(template, conf, places, allowed_connections)
+    own, given = _own_places(template), _given_places(conf)
+    unset = {key for key in given if key.startswith(_INPUT) and given[key] in (None, [])}
+    places = {key: _place(given.get(key), own.get(key), dates) for key in {**own, **given} if key not in unset}
+    source, destination = places["dataSource"], places["dataDestination"]
+    inputs = {key.removeprefix(_INPUT): value for key, value in places.items() if key.startswith(_INPUT)}
+    errors += _input_errors(template, inputs)
+    whole = {"dataSource": source, "dataDestination": destination, "inputs": inputs}
+    errors += _shape_errors({"config": config}, whole) or _location_errors(
+        template, own, given, places, allowed_connections
+    )
     if source is None and template.blocks[Role.PARTITIONER].needs_source and config.get("allowEmpty") is not True:
         errors.append(_no_source(template))
     if errors:
@@ -89,6 +105,7 @@ def build_job_spec(
         destination=read_location(destination) if destination else None,
         params=params,
         config=config,
+        inputs={name: tuple(read_location(item) for item in listed(each)) for name, each in inputs.items()},
     )
 
 
@@ -130,6 +147,31 @@ def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = Mappin
     return [f"{dotted('', path)}: {text}" for path, text in found]
 
 
+def _own_places(template: Template) -> dict[str, Any]:
+    """The template's locations by their keys: `dataSource`, `inputs.reference` ..."""
+    inputs = {f"{_INPUT}{name}": source for name, source in template.inputs.items()}
+    return {"dataSource": template.data_source, "dataDestination": template.data_destination, **inputs}
+
+
+def _given_places(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's, likewise. An emptied field of the form is none; null in `inputs` says that none is wanted."""
+    flat = {key: source for key, source in conf.items() if key.startswith(_INPUT) and source}
+    nested = {f"{_INPUT}{name}": source for name, source in _object(conf.get("inputs")).items()}
+    return {"dataSource": conf.get("dataSource"), "dataDestination": conf.get("dataDestination"), **flat, **nested}
+
+
+def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:
+    """Names that the template's scripts do not read, and those that nobody named a source for."""
+    unknown = [name for name in inputs if name not in template.inputs] if template.inputs else []
+    errors = [f"{_INPUT}{name}: is unknown.{nearest_or_all(name, template.inputs)}" for name in unknown]
+    return errors + [
+        f"{_INPUT}{name}: is missing: {template.id} has no default for it. Name a source (`--input {name}=URI`), or "
+        "null, where its scripts do without."
+        for name, source in inputs.items()
+        if name in template.inputs and not source
+    ]
+
+
 def _place(given: Any, own: Any, dates: Mapping[str, str]) -> Any:
     """The caller's location as it is, or the template's own with the run's dates in it.
 
@@ -140,19 +182,22 @@ def _place(given: Any, own: Any, dates: Mapping[str, str]) -> Any:
 
 
 def _location_errors(
-    template: Template, conf: Mapping[str, Any], places: Mapping[str, Any], allowed: Collection[str] | None
+    template: Template,
+    own: Mapping[str, Any],
+    given: Mapping[str, Any],
+    places: Mapping[str, Any],
+    allowed: Collection[str] | None,
 ) -> list[str]:
     """What is wrong with locations of the right shape; with connections that the caller may not name."""
     found = [f"{dotted(key, path)}: {text}" for key, value in places.items() for path, text in location_errors(value)]
     if found or allowed is None:
         return found
-    own = {"dataSource": template.data_source, "dataDestination": template.data_destination}
     known = {connection_of(item) for value in own.values() for item in listed(value)}
     known |= {*template.connections, *allowed, None}
     return [
         _not_listed(template, key if len(listed(value)) == 1 else f"{key}.{index}", name, known)
         for key, value in places.items()
-        if _first(conf.get(key)) is not None and conf[key] != own[key]
+        if _first(given.get(key)) is not None and given[key] != own.get(key)
         for index, item in enumerate(listed(value))
         if (name := connection_of(item)) not in known
     ]
@@ -218,6 +263,11 @@ def _no_source(template: Template) -> str:
         f"dataSource: is missing. The partitioner {template.blocks[Role.PARTITIONER].tag} cuts a source: name one "
         "(`--source` on the command line), or set config.allowEmpty where a job without work is right."
     )
+
+
+def _read_locations(data: Any) -> tuple[Location, ...]:
+    """What `asdict` made of locations."""
+    return tuple(Location(**location) for location in data)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -23,14 +23,18 @@ SOME_RUN = {
 
 
 def check_locations(template: Template) -> Iterator[Diagnostic]:
-    """What is wrong with the default source and destination, whatever the run."""
-    sources = [(f"$.dataSource.{index}", each) for index, each in enumerate(listed(template.data_source))]
-    if not isinstance(template.data_source, list):
-        sources = [("$.dataSource", each) for _, each in sources]
-    given: list[tuple[str, Any]] = [*sources]
-    given += [("$.dataDestination", template.data_destination)] if template.data_destination else []
-    for location, each in given:
+    """What is wrong with the default source, destination and side inputs, whatever the run."""
+    own = {"$.dataSource": template.data_source, "$.dataDestination": template.data_destination}
+    own |= {f"$.inputs.{name}": source for name, source in template.inputs.items()}
+    for location, each in (placed for place, value in own.items() for placed in _placed(place, value)):
         try:
             read_location(fill(each, SOME_RUN))
         except JobSpecError as error:
             yield Diagnostic(template.path, location, str(error))
+
+
+def _placed(place: str, value: Any) -> list[tuple[str, Any]]:
+    """Each location of a value, and where it stands."""
+    if isinstance(value, list):
+        return [(f"{place}.{index}", each) for index, each in enumerate(value)]
+    return [(place, each) for each in listed(value)]

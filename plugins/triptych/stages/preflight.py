@@ -34,10 +34,10 @@ def preflight(
     """
     for block in blocks.values():
         network_of(block, settings)
-    for source in spec.sources:
-        with _named(f"dataSource {source.uri}: cannot be read."):
+    for key, source in ((key, source) for key, sources in spec.reads.items() for source in sources):
+        with _named(f"{key} {source.uri}: cannot be read."):
             stores.open(source.uri, source.conn_id)
-    check_destination(spec.sources, spec.destination)
+    check_destination(spec.reads, spec.destination)
     # With many machines, the app's engine is another one: the first pack that finds it too small ends the job there.
     here = tuple(Role) if settings.one_machine else (Role.PARTITIONER,)
     images = checked_images(blocks, settings, here)

@@ -121,6 +121,8 @@ def test_an_interrupt_leaves_nothing(home: Path, runner: str, number: signal.Sig
         (["run", "wordcount", "--source", "missing.txt"], 5, "missing.txt"),
         (["run", "wordcount", "-p", "app.case=upper"], 4, "params.app.case"),
         (["run", "wordcount", "-p", "case=upper"], 4, "app.NAME=VALUE"),
+        (["run", "wordcount", "--input", "stopwords"], 4, "--input stopwords: write it as NAME=URI"),
+        (["run", "wordcount", "--input", "a b=words.txt"], 4, "inputs: a name must be 1 to 64 letters"),
         (["run", "wordcount", "--params", "missing.json"], 4, "missing.json"),
         (["run", "wordcount", "--source", "ftp://host/a"], 6, "ftp"),
         (["run", "wordcount", "--include", "missing"], 2, "no such folder"),

@@ -85,3 +85,23 @@ def test_what_every_job_needs_comes_first(template: Template) -> None:
         "Run",
         "REST",
     ]
+
+
+def test_each_side_input_of_the_template_is_a_field(tmp_path: Path) -> None:
+    named = {"inputs": {"genome.fa": "s3://ref/genome.fa", "model": None}}
+    params = form_params(write_app(tmp_path, "", template={**PARTS, **named}))
+    fields = [(name, param.value, _schema(param)["section"]) for name, param in params.items() if "inputs" in name]
+    assert fields == [
+        ("inputs.genome.fa", "s3://ref/genome.fa", "Data"),
+        ("inputs.model", None, "Data"),
+        ("inputs", None, "REST"),
+    ]
+
+
+def test_a_template_without_side_inputs_has_one_field_for_them(template: Template) -> None:
+    params = form_params(template)
+    assert [name for name in params if "inputs" in name] == ["inputs"]
+    assert _schema(params["inputs"])["section"] == "Data"
+    assert params["inputs"].resolve() is None
+    with pytest.raises(ParamValidationError):
+        Param("genome.fa", schema=_schema(params["inputs"])).resolve()

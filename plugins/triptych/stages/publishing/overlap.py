@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from triptych.errors import JobSpecError
 from triptych.jobs.locations import Location
 from triptych.storage.places import place_of, relation
 
 
-def check_destination(sources: Sequence[Location], destination: Location | None) -> None:
-    """JobSpecError when the destination is a source, lies inside one, or has one inside it.
+def check_destination(reads: Mapping[str, Sequence[Location]], destination: Location | None) -> None:
+    """JobSpecError when the destination is what the job reads, lies inside it, or holds it; by the job spec's keys.
 
     A glob counts for the objects that it could match. Local links are followed. Connections are not compared: two of
     them may well lead to one bucket.
@@ -18,11 +18,11 @@ def check_destination(sources: Sequence[Location], destination: Location | None)
     if destination is None:
         return
     folder = place_of(destination.uri)
-    for source in sources:
+    for key, source in ((key, source) for key, sources in reads.items() for source in sources):
         lies = relation(place_of(source.uri), folder, is_folder=source.uri.endswith("/"))
         if lies:
             msg = (
-                f"dataDestination {destination.uri} {lies} dataSource {source.uri}: the job would write among what "
+                f"dataDestination {destination.uri} {lies} {key} {source.uri}: the job would write among what "
                 "it reads. Name a folder that holds no source and lies in none."
             )
             raise JobSpecError(msg)

@@ -33,7 +33,9 @@ from triptych.stages.publishing import check_destination
 )
 def test_overlapping_locations_are_refused(source: str, destination: str, relation: str) -> None:
     with pytest.raises(JobSpecError, match=f" {relation} dataSource"):
-        check_destination([Location("s3://elsewhere/"), Location(source)], Location(destination, "other"))
+        check_destination(
+            {"dataSource": [Location("s3://elsewhere/"), Location(source)]}, Location(destination, "other")
+        )
 
 
 @pytest.mark.parametrize(
@@ -51,15 +53,23 @@ def test_overlapping_locations_are_refused(source: str, destination: str, relati
     ],
 )
 def test_others_are_taken(source: str, destination: str) -> None:
-    check_destination([Location(source)], Location(destination))
+    check_destination({"dataSource": [Location(source)]}, Location(destination))
 
 
 def test_a_link_to_the_source_is_the_source(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "in")
     with pytest.raises(JobSpecError, match="is dataSource"):
-        check_destination([Location(f"{(tmp_path / 'in').as_uri()}/")], Location((tmp_path / "link").as_uri()))
+        check_destination(
+            {"dataSource": [Location(f"{(tmp_path / 'in').as_uri()}/")]}, Location((tmp_path / "link").as_uri())
+        )
 
 
 def test_no_destination_is_in_no_way() -> None:
-    check_destination([Location("s3://b/in/")], None)
+    check_destination({"dataSource": [Location("s3://b/in/")]}, None)
+
+
+def test_a_side_input_is_told_by_its_key() -> None:
+    reads = {"dataSource": [Location("s3://b/in/")], "inputs.index": [Location("s3://b/ref/")]}
+    with pytest.raises(JobSpecError, match=r"dataDestination s3://b/ref/out/ lies inside inputs\.index s3://b/ref/"):
+        check_destination(reads, Location("s3://b/ref/out/"))
