@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from triptych.storage import StagedObject, Store
+from triptych.storage import Store, WaitingUpload
 
 MIB = 1 << 20
 PART_MIB = 5
@@ -28,7 +28,7 @@ class Place:
     store: Store
     root: str
 
-    def left(self, uri: str) -> list[StagedObject]:
+    def left(self, uri: str) -> list[WaitingUpload]:
         """Uploads to this URI that a clean-up forgot; none where the store alone removes them."""
         return list(self.store.waiting(uri)) if self.store.discards else []
 

@@ -4,7 +4,17 @@ A store per scheme implements `base.Store`, in terms of whole URIs; `schemes` kn
 stores and local files, each counted and hashed.
 """
 
-from triptych.storage.base import BLOCK_BYTES, FileEntry, ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.base import (
+    BLOCK_BYTES,
+    FileEntry,
+    ObjectInfo,
+    Stage,
+    StagedObject,
+    Store,
+    TransferLimits,
+    WaitingUpload,
+    Writer,
+)
 from triptych.storage.schemes import Stores
 
 __all__ = [
@@ -16,5 +26,6 @@ __all__ = [
     "Store",
     "Stores",
     "TransferLimits",
+    "WaitingUpload",
     "Writer",
 ]

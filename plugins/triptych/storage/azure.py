@@ -18,7 +18,16 @@ from triptych.errors import (
 )
 from triptych.storage.azure_requests import Address, address, beginning, code, map_errors, status, translated
 from triptych.storage.azure_upload import Upload, commit, handle_of
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.base import (
+    BLOCK_BYTES,
+    ObjectInfo,
+    Stage,
+    StagedObject,
+    Store,
+    TransferLimits,
+    WaitingUpload,
+    Writer,
+)
 from triptych.storage.parallel import read_parts
 
 if TYPE_CHECKING:
@@ -68,7 +77,8 @@ class AzureStore(Store):
             container = self._client.get_container_client(where.container)
             for item in container.list_blobs(name_starts_with=where.blob or None, include=["metadata"]):
                 if not _is_folder(item):
-                    yield ObjectInfo(f"{root}/{quote(item.name)}", item.size, item.etag.strip('"'))
+                    uri, modified = f"{root}/{quote(item.name)}", item.last_modified.timestamp()
+                    yield ObjectInfo(uri, item.size, item.etag.strip('"'), modified)
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """Parts of `TransferLimits.part_bytes`, some in flight at once, all of one version of the blob."""
@@ -137,7 +147,7 @@ class AzureStore(Store):
     def discard(self, staged: StagedObject) -> None:
         """Nothing: no request drops blocks. Azure does, when the name is written to next, or in a week."""
 
-    def waiting(self, uri: str) -> Sequence[StagedObject]:
+    def waiting(self, uri: str) -> Sequence[WaitingUpload]:
         """One request for a blob; for a folder, one for each page of names, and one for each blob that is blocks only.
 
         Blocks of other programs are not ours to tell of.
@@ -151,14 +161,14 @@ class AzureStore(Store):
             names = [item.name for item in items if not item.size and not item.etag]
         return [upload for name in names for upload in self._uploads(f"{root}/{quote(name)}")]
 
-    def _uploads(self, uri: str) -> Sequence[StagedObject]:
+    def _uploads(self, uri: str) -> Sequence[WaitingUpload]:
         try:
             with map_errors(uri):
                 _, waiting = self._blob(uri).get_block_list("uncommitted")
         except ObjectNotFoundError:
             return []
         handles = dict.fromkeys(handle for block in waiting if (handle := handle_of(block.id)))
-        return [StagedObject(uri, 0, handle) for handle in handles]
+        return [WaitingUpload(uri, 0, handle) for handle in handles]
 
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the name as it should be."""

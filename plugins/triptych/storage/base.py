@@ -6,7 +6,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from triptych.errors import ObjectConflictError
@@ -34,11 +34,15 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One object: `size` in bytes; `etag` changes whenever the content does."""
+    """One object: `size` in bytes; `etag` changes whenever the content does.
+
+    `modified` is when that was last, in seconds since the epoch by the store's clock; None where nobody asked.
+    """
 
     uri: str
     size: int
     etag: str
+    modified: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class StagedObject:
     handle: str
     etag: str | None = None
     parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WaitingUpload(StagedObject):
+    """An upload that was not completed, and when it was begun, by the store's clock; None where the store forgets."""
+
+    begun: float | None = None
 
 
 class Writer(Protocol):
@@ -91,7 +102,7 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object whose URI starts with `prefix` (recursive); nothing when there is none.
+        """Every object whose URI starts with `prefix` (recursive), and when it was written; nothing when there is none.
 
         In the store's order: not every S3 server lists by key.
         """
@@ -142,7 +153,7 @@ class Store(ABC):
         """Drop what waits and take its room back, if the store can (`discards`); no error when it is gone."""
 
     @abstractmethod
-    def waiting(self, uri: str) -> Sequence[StagedObject]:
+    def waiting(self, uri: str) -> Sequence[WaitingUpload]:
         """Uploads to exactly this URI that were not completed, whoever began them; sizes are 0, parts unknown.
 
         Of a URI that ends in `/`: uploads to all that lies below it.

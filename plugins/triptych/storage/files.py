@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, SourceError, StorageAccessError, StorageError
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, Writer
+from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, WaitingUpload, Writer
 from triptych.storage.paths import file_path, file_uri, identity
 from triptych.storage.walls import refusal
 
@@ -166,7 +166,7 @@ class FileStore(Store):
         with suppress(OSError):
             self._path(staged.handle).parent.rmdir()
 
-    def waiting(self, uri: str) -> Sequence[StagedObject]:
+    def waiting(self, uri: str) -> Sequence[WaitingUpload]:
         """None ever: what waits lies aside."""
         return ()
 
@@ -336,7 +336,8 @@ def copy_in_kernel(source: BinaryIO, target: BinaryIO) -> None:
 
 
 def _info(path: Path, stat: os.stat_result) -> ObjectInfo:
-    return ObjectInfo(file_uri(path), stat.st_size, f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}")
+    etag = f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+    return ObjectInfo(file_uri(path), stat.st_size, etag, stat.st_mtime)
 
 
 def _part_beside(path: Path) -> Path:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from triptych.connections import gcs_client
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
-from triptych.storage.base import ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.base import ObjectInfo, Stage, StagedObject, Store, TransferLimits, WaitingUpload, Writer
 from triptych.storage.gcs_download import blocks
 from triptych.storage.gcs_requests import blob_of, bucket_and_name, etag_of, map_errors, media_url, session
 from triptych.storage.gcs_upload import Upload
@@ -21,7 +21,7 @@ def connect(conn_id: str | None, limits: TransferLimits) -> Store:
     return GcsStore(gcs_client(conn_id), limits)
 
 
-LISTED = "items(name,size,generation),nextPageToken"
+LISTED = "items(name,size,generation,updated),nextPageToken"
 NO_GENERATION = 1
 """No object's: Google's are microseconds since 1970."""
 
@@ -54,7 +54,9 @@ class GcsStore(Store):
         bucket, name = bucket_and_name(prefix)
         with map_errors(prefix):
             for blob in self._client.list_blobs(bucket, prefix=name, fields=LISTED):
-                yield ObjectInfo(f"gs://{bucket}/{quote(blob.name)}", blob.size, etag_of(blob))
+                yield ObjectInfo(
+                    f"gs://{bucket}/{quote(blob.name)}", blob.size, etag_of(blob), blob.updated.timestamp()
+                )
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """One GET for the whole range; what breaks off inside it is gone on with, from the same version."""
@@ -116,7 +118,7 @@ class GcsStore(Store):
         """Remove the object aside."""
         self.delete(staged.handle)
 
-    def waiting(self, uri: str) -> Sequence[StagedObject]:
+    def waiting(self, uri: str) -> Sequence[WaitingUpload]:
         """None ever: what waits lies aside, and nobody can list the sessions of uploads, which end after a week."""
         return ()
 

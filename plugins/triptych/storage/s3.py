@@ -12,7 +12,16 @@ from urllib.parse import quote
 
 from triptych.connections import s3_client
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
-from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, TransferLimits, Writer
+from triptych.storage.base import (
+    BLOCK_BYTES,
+    ObjectInfo,
+    Stage,
+    StagedObject,
+    Store,
+    TransferLimits,
+    WaitingUpload,
+    Writer,
+)
 from triptych.storage.s3_answers import refuse_cut_answers
 from triptych.storage.s3_requests import bucket_key, map_errors, status
 from triptych.storage.s3_upload import Upload
@@ -63,7 +72,7 @@ class S3Store(Store):
             for page in pages:
                 for item in page.get("Contents", ()):
                     uri = f"s3://{bucket}/{quote(item['Key'])}"
-                    yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'))
+                    yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'), item["LastModified"].timestamp())
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """One GET for the whole range; what breaks off inside it is StorageError, and nothing is asked again here."""
@@ -139,14 +148,19 @@ class S3Store(Store):
         with suppress(ObjectNotFoundError), map_errors(staged.uri):
             self._client.abort_multipart_upload(**bucket_key(staged.uri), UploadId=staged.handle)
 
-    def waiting(self, uri: str) -> Sequence[StagedObject]:
+    def waiting(self, uri: str) -> Sequence[WaitingUpload]:
         """One request for each page of uploads whose key begins as this one does."""
         bucket, key = bucket_key(uri).values()
         with map_errors(uri):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
             found = [item for page in pages for item in page.get("Uploads", ())]
         found = [item for item in found if item["Key"] == key or key.endswith("/")]
-        return [StagedObject(f"s3://{bucket}/{quote(item['Key'])}", 0, item["UploadId"]) for item in found]
+        return [
+            WaitingUpload(
+                f"s3://{bucket}/{quote(item['Key'])}", 0, item["UploadId"], begun=item["Initiated"].timestamp()
+            )
+            for item in found
+        ]
 
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the key as it should be."""

@@ -7,6 +7,7 @@ import errno
 import io
 import random
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -78,6 +79,17 @@ def test_what_is_discarded_is_gone(place: Place) -> None:
     assert left.handle == staged.handle
     place.store.release(_staged(place, "a", bytes(6 * MIB)), None)
     assert list(place.store.waiting(staged.uri)) == []
+
+
+def test_an_upload_that_waits_says_when_it_was_begun(place: Place) -> None:
+    before = time.time()
+    staged = _staged(place, "a", bytes(6 * MIB))
+    found = place.left(place.root)
+    assert len(found) == (place.store.uploads_wait and place.store.discards)
+    for waiting in found:
+        assert waiting.begun is not None
+        assert before - 1 <= waiting.begun <= time.time() + 1
+    place.store.discard(staged)
 
 
 def test_an_upload_that_waits_is_found_by_its_name_alone(place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -44,6 +45,15 @@ def test_an_object_comes_back_as_it_was_written(place: Place) -> None:
     info = place.store.stat(uri)
     assert (info.uri, info.size) == (uri, len(data))
     assert [info] == list(place.store.list(place.root))
+
+
+def test_a_listing_says_when_each_object_was_written(place: Place) -> None:
+    before = time.time()
+    place.store.put(place.root + "a", b"1")
+    (listed,) = place.store.list(place.root)
+    # Stores cut to whole seconds.
+    assert listed.modified is not None
+    assert before - 1 <= listed.modified <= time.time() + 1
 
 
 def test_writing_again_replaces(place: Place) -> None:
