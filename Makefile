@@ -38,7 +38,7 @@ test: $(STAMP) ## All tests
 faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
 	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults
 
-fuzz: $(STAMP) ## The whole of the fuzz tests: takes some hours
+fuzz: $(STAMP) ## The long run of the fuzz tests: at most FUZZ_MINUTES (50)
 	FUZZ=whole $(BIN)/python -m pytest tests/fuzz
 
 azurite: $(STAMP) ## Microsoft's emulator of Blob Storage, for the tests of abfs:// (needs npm)

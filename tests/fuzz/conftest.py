@@ -1,4 +1,7 @@
-"""The seed, the number of examples, and the table at the end. `FUZZ=whole` is the long run, `FUZZ_SEED` repeats one."""
+"""The seed, the number of examples, and the table at the end.
+
+`FUZZ=whole` is the long run, of FUZZ_MINUTES (50) at most; `FUZZ_SEED` repeats one.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fuzz.budget import Budget
 from tests.fuzz.tally import Tally
 from tests.fuzz.worker import Worker
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 SEED = int(os.environ.get("FUZZ_SEED") or random.randrange(10**6))
 IS_WHOLE = os.environ.get("FUZZ") == "whole"
+MINUTES = float(os.environ.get("FUZZ_MINUTES") or 50)
 TALLY = Tally()
 
 
@@ -33,9 +38,9 @@ def fuzz_seed() -> int:
 
 
 @pytest.fixture(scope="session")
-def is_whole() -> bool:
-    """Whether this is the long run."""
-    return IS_WHOLE
+def budget() -> Budget | None:
+    """Of the long run, from its first call on; None for the short one, which its number of examples bounds."""
+    return Budget(60 * MINUTES) if IS_WHOLE else None
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +54,5 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     """The figures."""
     if TALLY.counts:
         terminalreporter.section(f"fuzz, FUZZ_SEED={SEED}{' FUZZ=whole' if IS_WHOLE else ''}")
-        for line in TALLY.table():
+        for line in (*TALLY.table(), TALLY.summary()):
             terminalreporter.write_line(line)

@@ -58,7 +58,16 @@ class Tally:
         columns = list(Kind)
         lines = [f"| surface | calls | {' | '.join(columns)} |", "| --- | ---: |" + " ---: |" * len(columns)]
         lines += [_row(surface, counts) for surface, counts in self.counts.items()]
-        return [*lines, _row("**all**", sum(self.counts.values(), Counter()))]
+        return [*lines, _row("**all**", self._all())]
+
+    def summary(self) -> str:
+        """Of all surfaces, in a line."""
+        counts = self._all()
+        ends = ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in Kind)
+        return f"{sum(counts.values()):,} calls: {ends}"
+
+    def _all(self) -> Counter[Kind]:
+        return sum(self.counts.values(), Counter())
 
 
 def _row(name: str, counts: Mapping[Kind, int]) -> str:
