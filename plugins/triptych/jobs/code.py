@@ -21,7 +21,9 @@ from triptych.blocks.manifest import read_block
 from triptych.errors import IntegrityError, ManifestError
 
 MOST_BYTES = 512 * 1024 * 1024
-"""The largest tar: every pack fetches and unpacks it before its first chunk."""
+"""The largest code: every pack fetches and unpacks it before its first chunk."""
+MOST_TAR_BYTES = MOST_BYTES + (1 << 20)
+"""With the end of the tar."""
 _BESIDE = ("manifest.json", "schema.json")
 _LEFT_OUT = "__pycache__"
 _PERMISSIONS, _OF_FOLDERS, _OF_FILES = 0o777, 0o700, 0o400

@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from triptych.errors import EngineError
 from triptych.jobs.plan import FORMAT, Plan, PlannedPack
 from triptych.jobs.records import read_record
 from triptych.jobs.workspace import Workspace, to_json
+from triptych.storage import SMALL_BYTES
 
 _NUMBER = re.compile("[0-9]{1,18}")
 READERS = 16
@@ -177,7 +179,15 @@ class PackLog:
             **state.to_json(),
         }
         name = entry_name(self._plan.generation, self._pack, number)
-        return self._workspace.store.put_if_absent(self._workspace.uri(name), to_json(data))
+        entry = to_json(data)
+        if len(entry) > SMALL_BYTES:
+            msg = (
+                f"The log of chunks {self._pack.first} to {self._pack.first + self._pack.count - 1} would be "
+                f"{len(entry) >> 20} MiB, and is read up to {SMALL_BYTES >> 20}. Let each chunk write fewer files, or "
+                "launch with fewer chunks in a task (config.chunksPerTask)."
+            )
+            raise EngineError(msg)
+        return self._workspace.store.put_if_absent(self._workspace.uri(name), entry)
 
 
 States = Mapping[PlannedPack, tuple[Position, PackState]]

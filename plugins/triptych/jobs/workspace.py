@@ -61,6 +61,10 @@ class ChunkEntry:
             raise IntegrityError(msg) from error
 
 
+MOST_LINE_BYTES = 64 << 20
+"""Of the chunk list: a chunk's prefix, such as the header of its table, stands in it."""
+_AT_A_LINES_END = 1 << 10
+"""What a line may grow by when its source's number of parts is known."""
 OUTPUTS = "outputs"
 """The folder beside those of the DAGs."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
@@ -167,14 +171,14 @@ class Workspace:
         IntegrityError at the end when it is not what the entry says.
         """
         uri = self.uri(chunk_list.name)
-        for line in _lines(checked(self.store.stream(uri), chunk_list.size, chunk_list.sha256, uri)):
+        for line in _lines(checked(self.store.stream(uri), chunk_list.size, chunk_list.sha256, uri), uri):
             yield ChunkEntry.from_line(line)
 
     def chunks_of(self, lines: FileEntry, offset: int) -> list[ChunkEntry]:
         """Those in a part of the chunk list `lines.name`, from `offset`; IntegrityError when it is another's."""
         uri = self.uri(lines.name)
         data = self.store.stream(uri, offset, lines.size)
-        return [ChunkEntry.from_line(line) for line in _lines(checked(data, lines.size, lines.sha256, uri))]
+        return [ChunkEntry.from_line(line) for line in _lines(checked(data, lines.size, lines.sha256, uri), uri)]
 
 
 def to_json(data: Mapping[str, Any]) -> bytes:
@@ -182,12 +186,21 @@ def to_json(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _lines(blocks: Iterable[bytes]) -> Generator[bytes, None, None]:
-    """The whole lines of a stream, without their ends."""
-    tail = b""
+def _lines(blocks: Iterable[bytes], label: str) -> Generator[bytes, None, None]:
+    """The whole lines of a stream, without their ends; IntegrityError, with the label, where there is none."""
+    begun: list[bytes] = []
+    length = 0
     for block in blocks:
-        *lines, tail = (tail + block).split(b"\n")
-        yield from lines
-    if tail:
-        msg = "A chunk list ends in the middle of a line."
+        first, *more = block.split(b"\n")
+        begun.append(first)
+        length += len(first)
+        if length > MOST_LINE_BYTES + _AT_A_LINES_END:
+            msg = f"{label}: has a line of more than {MOST_LINE_BYTES >> 20} MiB. Launch the job anew."
+            raise IntegrityError(msg)
+        if more:
+            yield b"".join(begun)
+            yield from more[:-1]
+            begun, length = [more[-1]], len(more[-1])
+    if length:
+        msg = f"{label}: ends in the middle of a line. Launch the job anew."
         raise IntegrityError(msg)

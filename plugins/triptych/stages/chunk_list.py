@@ -19,7 +19,7 @@ from triptych.errors import EngineError
 from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlannedPack
 from triptych.jobs.sources import SourceEntry
-from triptych.jobs.workspace import ByteRange, ChunkEntry, Workspace
+from triptych.jobs.workspace import MOST_LINE_BYTES, ByteRange, ChunkEntry, Workspace
 from triptych.storage import FileEntry
 from triptych.storage.copying import HashingWriter, copy_stream, file_blocks
 
@@ -166,12 +166,19 @@ def _odd_description(chunk: Chunk) -> str:
 
 
 def _line(entry: ChunkEntry) -> bytes:
-    """The entry's line; EngineError where the engine described the chunk by what no JSON holds."""
+    """The entry's line; EngineError where no JSON holds what the engine says of the chunk, or it is too long."""
     try:
-        return entry.to_line()
+        line = entry.to_line()
     except (TypeError, ValueError, RecursionError) as error:
         msg = f"Chunk {entry.number}: its name and metadata must be JSON in UTF-8, and are not: {error}."
         raise EngineError(msg) from error
+    if len(line) > MOST_LINE_BYTES:
+        msg = (
+            f"Chunk {entry.number}: its prefix, ranges and metadata take {len(line) >> 20} MiB of the chunk list, and "
+            f"{MOST_LINE_BYTES >> 20} MiB are the most. Yield it as data or as a file."
+        )
+        raise EngineError(msg)
+    return line
 
 
 def chunk_name(number: int, chunk: Chunk) -> str:

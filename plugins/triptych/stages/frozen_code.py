@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from triptych.blocks import Block
-from triptych.jobs.code import freeze_code, thaw_code
+from triptych.jobs.code import MOST_TAR_BYTES, freeze_code, thaw_code
 from triptych.jobs.plan import FrozenBlock, code_name
 from triptych.jobs.workspace import Workspace
+from triptych.storage.base import bounded
 from triptych.storage.copying import checked, copy_stream, file_blocks, save
 
 
@@ -24,7 +25,8 @@ def open_code(workspace: Workspace, frozen: FrozenBlock, work: Path) -> Block:
     """The block as it was frozen, in a folder of its own below `work`; IntegrityError when its archive is another."""
     archive = work / f"{frozen.sha256}.tar"
     uri = workspace.uri(frozen.code)
-    save(checked(workspace.store.stream(uri), None, frozen.sha256, uri), archive)
+    stored = bounded(workspace.store.stream(uri), MOST_TAR_BYTES, uri)
+    save(checked(stored, None, frozen.sha256, uri), archive)
     block = thaw_code(archive, work / "code" / frozen.sha256)
     archive.unlink()
     return block

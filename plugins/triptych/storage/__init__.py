@@ -6,6 +6,7 @@ stores and local files, each counted and hashed.
 
 from triptych.storage.base import (
     BLOCK_BYTES,
+    SMALL_BYTES,
     FileEntry,
     ObjectInfo,
     Stage,
@@ -19,6 +20,7 @@ from triptych.storage.schemes import Stores
 
 __all__ = [
     "BLOCK_BYTES",
+    "SMALL_BYTES",
     "FileEntry",
     "ObjectInfo",
     "Stage",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from triptych.errors import ObjectConflictError
+from triptych.errors import IntegrityError, ObjectConflictError
 
 BLOCK_BYTES = 1024 * 1024
 """What is read and written at once."""
+SMALL_BYTES = 64 << 20
+"""Most of an object that is read whole: the log of a pack of 300,000 files. Who can write to a store may put anything
+where one of ours belongs."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +192,9 @@ class Store(ABC):
         """`length` bytes from `offset` in memory, fewer where the object ends; else as `stream`."""
         return b"".join(self.stream(uri, offset, length, etag))
 
-    def read(self, uri: str) -> bytes:
-        """A small object whole, in memory."""
-        return b"".join(self.stream(uri))
+    def read(self, uri: str, most_bytes: int = SMALL_BYTES) -> bytes:
+        """A small object whole, in memory; IntegrityError, with no more in memory, when it has more bytes than that."""
+        return b"".join(bounded(self.stream(uri), most_bytes, uri))
 
     def put(self, uri: str, data: bytes) -> None:
         """Write (or replace) a small object that is in memory."""
@@ -201,6 +204,17 @@ class Store(ABC):
     def open(self, info: ObjectInfo) -> io.BufferedReader:
         """A seekable reader that asks the store for ranges only."""
         return io.BufferedReader(RangeReader(self, info), BLOCK_BYTES)
+
+
+def bounded(blocks: Iterable[bytes], most_bytes: int, label: str) -> Iterator[bytes]:
+    """Pass the blocks on as long as they are no more than so many bytes together; IntegrityError beyond."""
+    seen = 0
+    for block in blocks:
+        seen += len(block)
+        if seen > most_bytes:
+            msg = f"{label}: has more than {most_bytes >> 20} MiB, which nothing has that Triptych writes there."
+            raise IntegrityError(msg)
+        yield block
 
 
 class RangeReader(io.RawIOBase):

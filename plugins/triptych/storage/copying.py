@@ -31,10 +31,15 @@ class HashingWriter:
 
 
 def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label: str) -> Iterator[bytes]:
-    """Pass the blocks on; IntegrityError after the last unless all have this size and digest, where these are given."""
+    """Pass the blocks on; IntegrityError after the last unless all have this size and digest, where these are given.
+
+    What goes on beyond its size is not read to its end.
+    """
     digest, seen = hashlib.sha256(), 0
     for block in blocks:
         seen += len(block)
+        if size is not None and seen > size:
+            break
         if sha256 is not None:
             digest.update(block)
         yield block

@@ -10,18 +10,29 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote, unquote
 
-from triptych.errors import DestinationError, EngineError, ObjectNotFoundError
+from triptych.errors import DestinationError, EngineError, IntegrityError, ObjectNotFoundError
 from triptych.harmless import harmless_logger
 from triptych.jobs.locations import OWN_FOLDER
 from triptych.jobs.workspace import folder_name
 from triptych.stages.publishing.cleaning import clean_up, tried
 from triptych.stages.publishing.finishing import StagedNoMoreError, known_files, roll_forward
 from triptych.stages.publishing.names import Existing, KnownFile, Names, allowed_name
-from triptych.stages.publishing.records import Listing, MadeFile, Making, OldFile, Records, Used
+from triptych.stages.publishing.records import LIST_BYTES, Listing, MadeFile, Making, OldFile, Records, Used
 from triptych.stages.publishing.staging import StagedOutput
 from triptych.storage import Store
 
 _log = harmless_logger(__name__)
+_NO_LIST = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    EngineError,
+    IntegrityError,
+    ObjectNotFoundError,
+)
+"""What reading says of an object that is no list of ours."""
 
 
 @dataclass(frozen=True)
@@ -216,8 +227,8 @@ class EarlierOutput:
         """Of a list that is none of ours, nothing."""
         files: dict[str, KnownFile] = {}
         try:
-            for file in json.loads(store.read(uri))["files"]:
+            for file in json.loads(store.read(uri, LIST_BYTES))["files"]:
                 files[allowed_name(file["name"])] = KnownFile(int(file["size"]), str(file["sha256"]), str(file["etag"]))
-        except (ValueError, KeyError, TypeError, AttributeError, EngineError, ObjectNotFoundError) as error:
+        except _NO_LIST as error:
             _log.warning("%s: not the list of an output: %s", uri, error)
         return cls(uri, files)

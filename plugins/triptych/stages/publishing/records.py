@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from triptych.errors import ObjectNotFoundError
+from triptych.errors import EngineError, ObjectNotFoundError
 from triptych.jobs.records import read_record
 from triptych.storage import FileEntry, StagedObject, Store
 
+LIST_BYTES = 256 << 20
+"""Most of a record that names every file of an output."""
 _RECORD = re.compile(r"([0-9]{1,18})\.json")
 Listing = Mapping[str, Any]
 """The list of an output: `name`, `uri`, `chunks`, `failed`, and `files`, each with `name`, `size`, `sha256`, `etag`."""
@@ -151,14 +153,21 @@ class Records:
 
     def decide(self, making: Making) -> Making:
         """Write the record of this number, unless one is there: the one that counts."""
-        uri = self._publish_uri(making.number)
-        if self.store.put_if_absent(uri, making.to_json()):
+        uri, text = self._publish_uri(making.number), making.to_json()
+        # Half: the output's list is spaced, for people.
+        if len(text) > LIST_BYTES // 2:
+            msg = (
+                f"The output has {len(making.files):,} files, whose list would be {len(text) >> 20} MiB, and "
+                f"{LIST_BYTES >> 21} MiB are the most. Use an assembler that joins them."
+            )
+            raise EngineError(msg)
+        if self.store.put_if_absent(uri, text):
             return making
         # It may be ours: a client whose answer was lost puts again, and is refused by its own object.
         return self._making(uri)
 
     def _making(self, uri: str) -> Making:
-        return Making.from_json(self.store.read(uri), uri)
+        return Making.from_json(self.store.read(uri, LIST_BYTES), uri)
 
     def finish(self, number: int, listing: Listing) -> Listing:
         """Say that all files of this making are in place; the list that counts is of who says so first."""
@@ -169,7 +178,7 @@ class Records:
     def listing(self, number: int) -> Listing | None:
         """The output's list; None while this making is not finished."""
         try:
-            found = self.store.read(self._output_uri(number))
+            found = self.store.read(self._output_uri(number), LIST_BYTES)
         except ObjectNotFoundError:
             return None
         return read_record(found, self._output_uri(number), _as_listing)
