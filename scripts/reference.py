@@ -26,9 +26,11 @@ from triptych.blocks.manifest import read_block
 from triptych.cli import app
 from triptych.jobs.spec import config_schema
 from triptych.local.preview import preview
+from triptych.schemas.descriptors import DESCRIPTORS, Descriptor
 from triptych.schemas.files import Kind, own_schema
-from triptych.schemas.locations import DESCRIPTORS, ENVIRONMENT
+from triptych.schemas.locations import ENVIRONMENT
 from triptych.schemas.properties import properties, type_text
+from triptych.schemas.services import where
 from triptych.settings import OPTIONS, PROJECT, read_settings
 
 REFERENCE = PROJECT / "docs" / "reference"
@@ -114,7 +116,7 @@ def _job_spec() -> str:
         "before the template's. Unknown keys are errors. `job.schema.json` is its JSON Schema; parameters are judged "
         "by the schemas of their blocks, too.\n\n"
         'A source is a URI, an object `{"uri": ..., "conn_id": ...}`, a descriptor '
-        '`{"dataSourceDescriptor": "s3", "params": {"bucket": ..., "key": ...}}`, or a list of these. A URI names '
+        '`{"dataSourceDescriptor": "s3", "params": {"bucketName": ..., "name": ...}}`, or a list of these. A URI names '
         "one object, a folder when it ends in `/`, or a glob whose `*` stays inside one folder."
     )
     config = ["", "## config", "", *_key_table(config_schema())]
@@ -122,19 +124,34 @@ def _job_spec() -> str:
 
 
 def _descriptors() -> list[str]:
-    rows = [
-        f"| `{name}` | {', '.join(f'`{key}`' for key in each.needs)}"
-        f"{f'; `{each.one_of[0]}` or `{each.one_of[1]}`' if each.one_of else ''}; `conn_id` |"
-        for name, each in DESCRIPTORS.items()
-    ]
+    rows = [_descriptor_row(name, each) for name, each in DESCRIPTORS.items()]
     about = (
-        "`params` hold these keys and no others. A `prefix` ends in `/`; an empty one is the whole bucket. Credentials "
-        "have no place in a location, whether as keys or as `user:password@` in a URI: they are refused, not shown. A "
-        "caller of Airflow names only listed connections: the template's own and its `connections`, and the setting "
-        f"`allowed_connections`. For a store that is named without one, `{ENVIRONMENT}` must be listed. A caller's "
-        "text is data: `{{ ds }}` is filled in where a template's own text has it, and nowhere else."
+        'A descriptor is `{"dataSourceDescriptor": "s3", "params": {...}}`, in any capitals. Its keys may be spelled '
+        "in `camelCase` or in `snake_case`; one whose value is empty counts as left out; others are errors. `@type`, "
+        "as protobuf's JSON has it (`type.googleapis.com/bytenite.data_source.S3DataSource`), may be there. `null` and "
+        "`[]` in place of a source or destination mean none, whatever the template says.\n\n"
+        "Credentials have no place in a location, whether as keys or as `user:password@` in a URI: they are refused, "
+        "not shown, with the command that makes the Airflow connection to name instead, by its id. A caller of Airflow "
+        "names only listed connections: the template's own and its `connections`, and the setting "
+        f"`allowed_connections`. For a store that is named without one, `{ENVIRONMENT}` must be listed. An endpoint "
+        "that a connection names goes before that of the table. A caller's text is data: `{{ ds }}` is filled in where "
+        "a template's own text has it, and nowhere else."
     )
-    return ["", "## Descriptors", "", about, "", "| descriptor | keys of `params` |", "| --- | --- |", *rows]
+    head = ["| descriptor | in | keys of `params` | what it means | connection |", "| --- | --- | --- | --- | --- |"]
+    keys = {each.name: each for about in DESCRIPTORS.values() for each in about.params}
+    lines = [f"| `{name}` | {each.about} |" for name, each in keys.items()]
+    return ["", "## Descriptors", "", about, "", *head, *rows, "", "| key | meaning |", "| --- | --- |", *lines]
+
+
+def _descriptor_row(name: str, about: Descriptor) -> str:
+    keys = [f"`{key}`" for key in about.needs]
+    keys += [" or ".join(f"`{key}`" for key in about.one_of)] if about.one_of else []
+    rest = [each.name for each in about.params if each.name not in (*about.needs, *about.one_of)]
+    keys += [f"[`{key}`]" for key in rest]
+    meaning = f"{about.about}; `{where(about.service)}`" if about.service and where(about.service) else about.about
+    sides = ", ".join(f"`{side}`" for side in about.sides)
+    conn_type = f"`{about.conn_type}`" if "secret_id" in rest else ""
+    return f"| `{name}` | {sides} | {', '.join(keys)} | {meaning} | {conn_type} |"
 
 
 def _cli() -> str:

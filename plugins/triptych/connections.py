@@ -14,6 +14,7 @@ from triptych.blocks import Block
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
 from triptych.harmless import harmless_logger
 from triptych.masking import HANDED_OUT, SHORTEST
+from triptych.schemas.services import Service
 
 if TYPE_CHECKING:
     import requests
@@ -24,6 +25,9 @@ _log = harmless_logger(__name__)
 STORE_CONNECTIONS = 32
 """So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
 and botocore throws away, with a warning, what is beyond its own 10."""
+
+
+_CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
 
 def secret_environment(block: Block) -> dict[str, str]:
@@ -66,11 +70,12 @@ def registry_login(block: Block) -> dict[str, str] | None:
     return {"username": login, "password": password}
 
 
-def s3_client(conn_id: str | None) -> Any:
+def s3_client(conn_id: str | None, service: Service | None = None) -> Any:
     """botocore's client by Airflow's own hook, over this connection, or the environment's credentials when it is None.
 
-    StorageAccessError when the connection is missing: the hook would take the worker's own credentials then.
-    ModuleNotFoundError without Amazon's provider.
+    A connection's own endpoint, and its region with it, go before those of `service`. StorageAccessError when the
+    connection is missing: the hook would take the worker's own credentials then. ModuleNotFoundError without Amazon's
+    provider.
     """
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from botocore.config import Config
@@ -78,9 +83,17 @@ def s3_client(conn_id: str | None) -> Any:
     if conn_id is not None:
         _connection(conn_id, f"The connection {conn_id!r} of a store", "--conn-type aws ...", StorageAccessError)
     hook = S3Hook(aws_conn_id=conn_id)
-    # As the hook's own `get_conn`, but for the configuration: what the connection says of it comes last.
-    config = Config(max_pool_connections=STORE_CONNECTIONS).merge(hook.config)
-    return hook.get_client_type(region_name=hook.region_name, config=config)
+    endpoint, region = hook.conn_config.get_service_endpoint_url("s3"), hook.region_name
+    config = Config(max_pool_connections=STORE_CONNECTIONS)
+    if service and not endpoint:
+        endpoint, region = service.endpoint, service.signing_region or region
+        if endpoint:
+            # Not every one of them takes the checksums that Amazon's client sends of its own accord since 2025.
+            config = config.merge(Config(**dict.fromkeys(_CHECKSUMS, "when_required")))
+    # As the hook's own `get_conn`, but for its user agent, for which it looks through the stack for 0.4 s. What the
+    # connection says of the configuration comes last.
+    session = hook.get_session(region_name=region)
+    return session.client("s3", endpoint_url=endpoint, config=config.merge(hook.config), verify=hook.verify)
 
 
 def gcs_client(conn_id: str | None) -> Any:

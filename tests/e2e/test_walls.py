@@ -28,8 +28,8 @@ LINES = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_u
         ),
         ({"dataSource": "s3://jobs/in/"}, "a caller may not use the worker's own credentials"),
         (
-            {"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "jobs", "key": "a", "secret_id": "b"}}},
-            "dataSource.params.secret_id: is unknown. Did you mean 'conn_id'?",
+            {"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "jobs", "key": "a", "secretid": "b"}}},
+            "dataSource.params.secretid: is unknown. Did you mean 'secret_id'?",
         ),
         ({"dataSource": "file://{home}/{{{{ 'x' * 3000000000 }}}}"}, "3000000000 }}: the glob holds no file"),
     ],

@@ -14,6 +14,7 @@ import pytest
 from triptych.blocks import Block, Role
 from triptych.connections import gcs_client, registry_login, s3_client, secret_environment
 from triptych.errors import ManifestError, StorageAccessError, TriptychError
+from triptych.schemas.services import Service
 
 BLOCK = Block(Role.APP, "captions", "1.0", Path("/apps/captions"), secrets=("missing",), docker_conn_id="missing")
 ASK: list[Any] = [
@@ -85,6 +86,38 @@ def test_a_password_that_is_too_short_to_mask_is_told(
 def test_a_block_without_either_asks_nobody() -> None:
     block = Block(Role.APP, "plain", "1.0", Path("/apps/plain"))
     assert (secret_environment(block), registry_login(block)) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("extra", "service", "endpoint", "region"),
+    [
+        ({}, Service("wasabi", "eu-central-1"), "https://s3.eu-central-1.wasabisys.com", "eu-central-1"),
+        ({"region_name": "eu-west-1"}, Service("storj", "global"), "https://gateway.storjshare.io", "us-east-1"),
+        ({"region_name": "eu-west-1"}, Service("s3", "us-east-2"), "https://s3.us-east-2.amazonaws.com", "us-east-2"),
+        ({"region_name": "eu-west-1"}, None, "https://s3.eu-west-1.amazonaws.com", "eu-west-1"),
+        (
+            {"region_name": "eu-west-1", "endpoint_url": "http://127.0.0.1:9"},
+            Service("wasabi", "eu-central-1"),
+            "http://127.0.0.1:9",
+            "eu-west-1",
+        ),
+        (
+            {"region_name": "eu-west-1", "service_config": {"s3": {"endpoint_url": "http://127.0.0.1:8"}}},
+            Service("gcp"),
+            "http://127.0.0.1:8",
+            "eu-west-1",
+        ),
+    ],
+)
+def test_a_connections_own_endpoint_goes_before_the_services(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], service: Service | None, endpoint: str, region: str
+) -> None:
+    about = {"conn_type": "aws", "login": "a", "password": "b", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SERVED", json.dumps(about))
+    client = s3_client("served", service)
+    assert (client.meta.endpoint_url, client.meta.region_name) == (endpoint, region)
+    own = "endpoint_url" in json.dumps(extra) or not service or service.name == "s3"
+    assert client.meta.config.request_checksum_calculation == ("when_supported" if own else "when_required")
 
 
 @pytest.mark.parametrize(("said", "expected"), [({}, 32), ({"retries": {"total_max_attempts": 7}}, 32), (None, 5)])

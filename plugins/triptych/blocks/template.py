@@ -9,6 +9,7 @@ from triptych.blocks.document import Document, read_document
 from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
+from triptych.schemas.descriptors import Side
 from triptych.schemas.files import Kind
 from triptych.schemas.locations import location_errors
 
@@ -49,12 +50,12 @@ def read_template(
 
 def _check_own_text(document: Document) -> None:
     """Its locations, and the names of dates in them and in its parameters."""
-    for key in ("data_source", "data_destination"):
-        for path, text in location_errors(document.data.get(key)):
+    for key, side in (("data_source", Side.SOURCE), ("data_destination", Side.DESTINATION)):
+        for path, text in location_errors(document.data.get(key), side):
             document.error(text, key, *path)
     inputs = document.data.get("inputs")
     for name, source in inputs.items() if isinstance(inputs, dict) else ():
-        for path, text in location_errors(source):
+        for path, text in location_errors(source, Side.INPUT):
             document.error(text, "inputs", name, *path)
     for key in ("data_source", "data_destination", "inputs", "params"):
         for path, text in name_errors(document.data.get(key)):

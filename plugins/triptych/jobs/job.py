@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from triptych.blocks import Block, Role, Template
 from triptych.errors import TimeLimitError
@@ -44,14 +44,14 @@ class Job:
         """Where the output goes, ending in `/`; beside the jobs of the workspace when the job names none."""
         if self.spec.destination is None:
             return Location(output_root(self.settings, self.dag_id, self.run_id), self.settings.workspace_conn_id)
-        return Location(self.spec.destination.uri.rstrip("/") + "/", self.spec.destination.conn_id)
+        return replace(self.spec.destination, uri=self.spec.destination.uri.rstrip("/") + "/")
 
     @property
     def destination_store(self) -> Store:
         """The store of the destination: what a job did not name lies in the workspace, where none may name anything."""
         if self.spec.destination is None:
             return self.stores.workspace()
-        return self.stores.open(self.destination.uri, self.destination.conn_id)
+        return self.stores.open(self.destination.uri, self.destination.conn_id, self.destination.service)
 
 
 @dataclass(frozen=True)

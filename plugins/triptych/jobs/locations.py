@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from triptych.errors import JobSpecError
-from triptych.schemas.locations import uri_and_connection
+from triptych.schemas.locations import meaning_of
+from triptych.schemas.services import Service
 
 OWN_FOLDER = "_triptych"
 """The folder in a destination where what is staged waits, and the lists of outputs lie: no part of any source."""
@@ -19,6 +21,18 @@ class Location:
 
     uri: str
     conn_id: str | None = None
+    service: Service | None = None
+    """Which serves it where the connection names no endpoint."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Location:
+        """What `asdict` made of one."""
+        return cls(data["uri"], data["conn_id"], read_service(data.get("service")))
+
+
+def read_service(data: Mapping[str, str | None] | None) -> Service | None:
+    """What `asdict` made of one, or of none."""
+    return Service(str(data["name"]), data["region"]) if data else None
 
 
 def listed(value: Any) -> list[Any]:
@@ -29,12 +43,17 @@ def listed(value: Any) -> list[Any]:
 
 
 def read_location(value: Any) -> Location:
-    """A URI, an object with `uri`, or a descriptor: one that `location_errors` finds nothing wrong with.
+    """A URI, an object with `uri`, or a descriptor that means one: `location_errors` finds nothing wrong with it.
 
     Raises JobSpecError for what is no URI.
     """
-    uri, conn_id = uri_and_connection(value)
-    return Location(_checked(uri), conn_id)
+    means = meaning_of(value)
+    return Location(_checked(means.uri), means.conn_id, means.service)
+
+
+def read_sources(value: Any) -> tuple[Location, ...]:
+    """Those of a sound `dataSource`; `bypass` has none. As `read_location`."""
+    return tuple(read_location(item) for item in listed(value) if meaning_of(item).place is None)
 
 
 def _checked(uri: str) -> str:

@@ -252,5 +252,5 @@ def read_job(workspace: Workspace, plan: Plan) -> FrozenJob:
 
 
 def _frozen_job(data: Mapping[str, Any]) -> FrozenJob:
-    sources = tuple(SourceEntry(**entry) for entry in data["sources"])
+    sources = tuple(SourceEntry.from_json(entry) for entry in data["sources"])
     return FrozenJob(JobSpec.from_json(data["spec"]), data["started"], sources)

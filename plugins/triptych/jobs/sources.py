@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from triptych.errors import ObjectNotFoundError, SourceError
-from triptych.jobs.locations import OWN_FOLDER, Location
+from triptych.jobs.locations import OWN_FOLDER, Location, read_service
+from triptych.schemas.services import Service
 from triptych.storage import ObjectInfo, Store, Stores
 from triptych.storage.places import glob_matches
 
@@ -20,6 +22,12 @@ class SourceEntry:
     conn_id: str | None
     size: int
     etag: str
+    service: Service | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SourceEntry:
+        """What `asdict` made of one."""
+        return cls(**{**data, "service": read_service(data.get("service"))})
 
 
 def resolve_sources(locations: Sequence[Location], stores: Stores) -> list[SourceEntry]:
@@ -31,10 +39,10 @@ def resolve_sources(locations: Sequence[Location], stores: Stores) -> list[Sourc
 
 
 def _resolve(location: Location, stores: Stores) -> list[SourceEntry]:
-    infos = _infos(location.uri, stores.open(location.uri, location.conn_id))
+    infos = _infos(location.uri, stores.open(location.uri, location.conn_id, location.service))
     start = location.uri.rpartition("/")[0]
     found = [
-        SourceEntry(info.uri, location.conn_id, info.size, info.etag)
+        SourceEntry(info.uri, location.conn_id, info.size, info.etag, location.service)
         for info in infos
         # What another job keeps beside its output is no data, unless it is asked for by name.
         if OWN_FOLDER in start or f"/{OWN_FOLDER}/" not in info.uri

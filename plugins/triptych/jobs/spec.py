@@ -12,10 +12,11 @@ from triptych.blocks import Block, Platform, Role, Template
 from triptych.blocks.date_names import fill
 from triptych.blocks.json_file import value_errors
 from triptych.errors import JobSpecError
-from triptych.jobs.locations import Location, listed, read_location
+from triptych.jobs.locations import Location, listed, read_location, read_sources
+from triptych.schemas.descriptors import Place, Side
 from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, renamed, schema_errors
 from triptych.schemas.files import Kind, own_schema, own_validator
-from triptych.schemas.locations import ENVIRONMENT, connection_of, location_errors
+from triptych.schemas.locations import ENVIRONMENT, connection_of, is_nothing, location_errors, meaning_of
 from triptych.schemas.properties import defaults, properties
 
 MOST_PARAMS_BYTES = 128 * 1024 - 64
@@ -40,6 +41,8 @@ class JobSpec:
     params: Mapping[Role, Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, tuple[Location, ...]] = field(default_factory=dict)
+    temporary: bool = False
+    """Without a destination: whether the output goes to temporary storage, and not to what is kept."""
 
     def to_json(self) -> dict[str, Any]:
         """As `job.json` holds it; `from_json` reads it back."""
@@ -53,10 +56,11 @@ class JobSpec:
             template=data["template"],
             name=data["name"],
             sources=_read_locations(data["sources"]),
-            destination=Location(**destination) if destination else None,
+            destination=Location.from_json(destination) if destination else None,
             params={Role(role): params for role, params in data["params"].items()},
             config=data["config"],
             inputs={name: _read_locations(source) for name, source in data.get("inputs", {}).items()},
+            temporary=data.get("temporary", False),
         )
 
     @property
@@ -78,7 +82,8 @@ def build_job_spec(
     """
     _refuse_unkept(conf, "conf")
     dates = dates or {}
-    errors = [*_shape_errors(conf), *_unknown_fields(template, conf)]
+    conf, errors = _respelled(conf)
+    errors += [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _merge_config(template, conf)
     for role, block in template.blocks.items():
@@ -86,8 +91,9 @@ def build_job_spec(
         errors += _size_errors(params[role], block)
     own, given = _own_places(template), _given_places(conf)
     unset = {key for key in given if key.startswith(_INPUT) and given[key] in (None, [])}
-    places = {key: _place(given.get(key), own.get(key), dates) for key in {**own, **given} if key not in unset}
-    source, destination = places["dataSource"], places["dataDestination"]
+    chosen = {key: value for key, value in {**own, **given}.items() if key not in unset}
+    places = {key: _place(value, own.get(key), dates) for key, value in chosen.items()}
+    source, destination = places[Side.SOURCE], places[Side.DESTINATION]
     inputs = {key.removeprefix(_INPUT): value for key, value in places.items() if key.startswith(_INPUT)}
     errors += _input_errors(template, inputs)
     whole = {"dataSource": source, "dataDestination": destination, "inputs": inputs}
@@ -98,14 +104,16 @@ def build_job_spec(
         errors.append(_no_source(template))
     if errors:
         raise JobSpecError("\n".join(dict.fromkeys(errors)))
+    place = meaning_of(destination).place if destination else Place.NONE
     return JobSpec(
         template=template.id,
         name=str(conf.get("name") or template.id),
-        sources=tuple(read_location(item) for item in listed(source)),
-        destination=read_location(destination) if destination else None,
+        sources=read_sources(source),
+        destination=None if place else read_location(destination),
         params=params,
         config=config,
-        inputs={name: tuple(read_location(item) for item in listed(each)) for name, each in inputs.items()},
+        inputs={name: read_sources(each) for name, each in inputs.items()},
+        temporary=place is Place.TEMPORARY,
     )
 
 
@@ -122,10 +130,10 @@ def source_locations(value: Any) -> tuple[Location, ...]:
     """The locations of a `dataSource` alone, any connection allowed; JobSpecError as a job spec would raise."""
     _refuse_unkept(value, "dataSource")
     errors = _shape_errors({}, {"dataSource": value})
-    errors = errors or [f"{dotted('dataSource', path)}: {text}" for path, text in location_errors(value)]
+    errors = errors or [f"{dotted('dataSource', path)}: {text}" for path, text in location_errors(value, Side.SOURCE)]
     if errors:
         raise JobSpecError("\n".join(errors))
-    return tuple(read_location(item) for item in listed(value))
+    return read_sources(value)
 
 
 def config_schema() -> Mapping[str, Any]:
@@ -141,8 +149,8 @@ def _refuse_unkept(value: Any, root: str) -> None:
 
 
 def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = MappingProxyType({})) -> list[str]:
-    """What job.schema.json says of it; an empty location of the caller's means the template's: it comes merged."""
-    given = {key: value for key, value in conf.items() if key not in ("dataSource", "dataDestination")}
+    """What job.schema.json says of it; of `locations`, as they are after merging."""
+    given = {key: value for key, value in conf.items() if key not in (Side.SOURCE, Side.DESTINATION)}
     found = located_errors({**given, **locations}, own_validator(Kind.JOB))
     return [f"{dotted('', path)}: {text}" for path, text in found]
 
@@ -150,14 +158,18 @@ def _shape_errors(conf: Mapping[str, Any], locations: Mapping[str, Any] = Mappin
 def _own_places(template: Template) -> dict[str, Any]:
     """The template's locations by their keys: `dataSource`, `inputs.reference` ..."""
     inputs = {f"{_INPUT}{name}": source for name, source in template.inputs.items()}
-    return {"dataSource": template.data_source, "dataDestination": template.data_destination, **inputs}
+    return {Side.SOURCE.value: template.data_source, Side.DESTINATION.value: template.data_destination, **inputs}
 
 
 def _given_places(conf: Mapping[str, Any]) -> dict[str, Any]:
-    """The caller's, likewise. An emptied field of the form is none; null in `inputs` says that none is wanted."""
+    """The caller's, likewise, of those that are given.
+
+    An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted.
+    """
+    given = {key: conf[key] for key in (Side.SOURCE.value, Side.DESTINATION.value) if key in conf}
     flat = {key: source for key, source in conf.items() if key.startswith(_INPUT) and source}
     nested = {f"{_INPUT}{name}": source for name, source in _object(conf.get("inputs")).items()}
-    return {"dataSource": conf.get("dataSource"), "dataDestination": conf.get("dataDestination"), **flat, **nested}
+    return {**given, **flat, **nested}
 
 
 def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:
@@ -172,12 +184,24 @@ def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _place(given: Any, own: Any, dates: Mapping[str, str]) -> Any:
-    """The caller's location as it is, or the template's own with the run's dates in it.
+def _respelled(conf: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The conf with `data_source` and `data_destination` under our names for them; what is there twice."""
+    made, errors = dict(conf), []
+    for side, other in ((Side.SOURCE, "data_source"), (Side.DESTINATION, "data_destination")):
+        if other in made:
+            if side in made:
+                errors.append(f"{other}: is the same as {side}: give one of them.")
+            made[side.value] = made.pop(other)
+    return made, errors
 
-    The form gives the template's own back, too.
+
+def _place(chosen: Any, own: Any, dates: Mapping[str, str]) -> Any:
+    """The caller's location as it is, or the template's own with the run's dates in it; None for none.
+
+    A caller who gives an empty one wants none, whatever the template says. The form gives the template's own back.
     """
-    chosen = _first(given, own)
+    if is_nothing(chosen):
+        return None
     return fill(chosen, dates) if chosen == own else chosen
 
 
@@ -189,7 +213,11 @@ def _location_errors(
     allowed: Collection[str] | None,
 ) -> list[str]:
     """What is wrong with locations of the right shape; with connections that the caller may not name."""
-    found = [f"{dotted(key, path)}: {text}" for key, value in places.items() for path, text in location_errors(value)]
+    found = [
+        f"{dotted(key, path)}: {text}"
+        for key, value in places.items()
+        for path, text in location_errors(value, _side(key))
+    ]
     if found or allowed is None:
         return found
     known = {connection_of(item) for value in own.values() for item in listed(value)}
@@ -197,10 +225,14 @@ def _location_errors(
     return [
         _not_listed(template, key if len(listed(value)) == 1 else f"{key}.{index}", name, known)
         for key, value in places.items()
-        if _first(given.get(key)) is not None and given[key] != own.get(key)
+        if key in given and given[key] != own.get(key)
         for index, item in enumerate(listed(value))
         if (name := connection_of(item)) not in known
     ]
+
+
+def _side(key: str) -> Side:
+    return Side.INPUT if key.startswith(_INPUT) else Side(key)
 
 
 def _not_listed(template: Template, place: str, name: str | None, known: Collection[str | None]) -> str:
@@ -267,7 +299,7 @@ def _no_source(template: Template) -> str:
 
 def _read_locations(data: Any) -> tuple[Location, ...]:
     """What `asdict` made of locations."""
-    return tuple(Location(**location) for location in data)
+    return tuple(map(Location.from_json, data))
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -278,7 +310,3 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _flat(conf: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     start = f"{prefix}."
     return {key.removeprefix(start): value for key, value in conf.items() if key.startswith(start)}
-
-
-def _first(*values: Any) -> Any:
-    return next((value for value in values if value not in (None, "", [])), None)

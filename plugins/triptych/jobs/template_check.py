@@ -8,7 +8,7 @@ from typing import Any
 from triptych.blocks import Diagnostic, Template
 from triptych.blocks.date_names import fill
 from triptych.errors import JobSpecError
-from triptych.jobs.locations import listed, read_location
+from triptych.jobs.locations import listed, read_sources
 
 SOME_RUN = {
     "ds": "2026-01-02",
@@ -28,7 +28,7 @@ def check_locations(template: Template) -> Iterator[Diagnostic]:
     own |= {f"$.inputs.{name}": source for name, source in template.inputs.items()}
     for location, each in (placed for place, value in own.items() for placed in _placed(place, value)):
         try:
-            read_location(fill(each, SOME_RUN))
+            read_sources(fill(each, SOME_RUN))
         except JobSpecError as error:
             yield Diagnostic(template.path, location, str(error))
 

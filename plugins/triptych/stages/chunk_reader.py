@@ -71,7 +71,7 @@ class ChunkReader:
 
     def _run(self, run: ByteRange) -> Iterator[bytes]:
         source = self._sources[run.source]
-        store = self._stores.open(source.uri, source.conn_id)
+        store = self._stores.open(source.uri, source.conn_id, source.service)
         length = self._extents.get(run, run.length)
         if not self._window.holds(run) and length > run.length:
             data = store.read_range(source.uri, run.offset, length, source.etag)

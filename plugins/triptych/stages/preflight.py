@@ -36,7 +36,7 @@ def preflight(
         network_of(block, settings)
     for key, source in ((key, source) for key, sources in spec.reads.items() for source in sources):
         with _named(f"{key} {source.uri}: cannot be read."):
-            stores.open(source.uri, source.conn_id)
+            stores.open(source.uri, source.conn_id, source.service)
     check_destination(spec.reads, spec.destination)
     # With many machines, the app's engine is another one: the first pack that finds it too small ends the job there.
     here = tuple(Role) if settings.one_machine else (Role.PARTITIONER,)
@@ -45,7 +45,7 @@ def preflight(
     if spec.destination is not None:
         uri = spec.destination.uri.rstrip("/") + "/"
         with _named(f"dataDestination {uri}: cannot be written to."):
-            store = stores.open(uri, spec.destination.conn_id)
+            store = stores.open(uri, spec.destination.conn_id, spec.destination.service)
             store.check_writable(uri)
         if spec.config["existing"] == Existing.FAIL:
             Names(store, uri, {}).check_nothing_else()

@@ -92,7 +92,7 @@ def engine_sources(entries: Sequence[SourceEntry], stores: Stores, scratch: Path
         return [NoInput(scratch)]
     paths = distinct_paths([entry.uri for entry in entries])
     return [
-        SourceObject(entry, stores.open(entry.uri, entry.conn_id), index, path, folder)
+        SourceObject(entry, stores.open(entry.uri, entry.conn_id, entry.service), index, path, folder)
         for index, (entry, path) in enumerate(zip(entries, paths, strict=True))
     ]
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from triptych.connections import s3_client
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
+from triptych.schemas.services import Service
 from triptych.storage.base import (
     BLOCK_BYTES,
     ObjectInfo,
@@ -27,9 +28,9 @@ from triptych.storage.s3_requests import bucket_key, map_errors, status
 from triptych.storage.s3_upload import Upload
 
 
-def connect(conn_id: str | None, limits: TransferLimits) -> Store:
+def connect(conn_id: str | None, limits: TransferLimits, service: Service | None = None) -> Store:
     """A store over this Airflow connection, or over the environment's own credentials when it is None."""
-    return S3Store(s3_client(conn_id), limits)
+    return S3Store(s3_client(conn_id, service), limits)
 
 
 PUT_TRIES = 5

@@ -7,34 +7,35 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from triptych.errors import StorageAccessError
+from triptych.schemas.services import Service
 from triptych.settings import Settings
 from triptych.storage.base import Store, TransferLimits
 from triptych.storage.places import split_uri
 from triptych.storage.walls import Walls, own_folders, workspace_folder
 
-StoreFactory = Callable[[str | None, Settings], Store]
+StoreFactory = Callable[[str | None, Settings, Service | None], Store]
 """Makes a store of its scheme for a connection's id, or for the environment's own credentials."""
 
 
-def _file_store(conn_id: str | None, settings: Settings) -> Store:
+def _file_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.files import FileStore
 
     return FileStore(settings.allowed_roots, () if settings.is_own_machine else own_folders(settings))
 
 
-def _s3_store(conn_id: str | None, settings: Settings) -> Store:
+def _s3_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.s3 import connect
 
-    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism), service)
 
 
-def _gcs_store(conn_id: str | None, settings: Settings) -> Store:
+def _gcs_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.gcs import connect
 
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
 
 
-def _azure_store(conn_id: str | None, settings: Settings) -> Store:
+def _azure_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.azure import connect
 
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
@@ -57,18 +58,18 @@ class Stores:
     def __init__(self, settings: Settings, factories: Mapping[str, StoreFactory] = FACTORIES) -> None:
         self._settings = settings
         self._factories = factories
-        self._open: dict[tuple[str, str | None], Store] = {}
+        self._open: dict[tuple[str, str | None, Service | None], Store] = {}
         self._walls = None if settings.is_own_machine else Walls(settings)
         self._passed: set[str] = set()
         self._lock = threading.Lock()
 
-    def open(self, uri: str, conn_id: str | None = None) -> Store:
-        """The one store of this URI's scheme and this connection, of which it can copy without our reading.
+    def open(self, uri: str, conn_id: str | None = None, service: Service | None = None) -> Store:
+        """The one store of this URI's scheme, this connection and this service, of which it can copy by itself.
 
         StorageAccessError for a URI, a prefix or a glob that reaches into what is Triptych's own or holds it, an
         unknown scheme, a missing connection, and a scheme whose library is not installed.
         """
-        store = self._store(uri, conn_id)
+        store = self._store(uri, conn_id, service)
         if self._walls is not None and uri not in self._passed:
             self._walls.check(uri)
             self._passed.add(uri)
@@ -83,9 +84,9 @@ class Stores:
         with self._lock:
             from triptych.storage.files import FileStore
 
-            return self._open.setdefault(("workspace", None), FileStore(folders))
+            return self._open.setdefault(("workspace", None, None), FileStore(folders))
 
-    def _store(self, uri: str, conn_id: str | None) -> Store:
+    def _store(self, uri: str, conn_id: str | None, service: Service | None = None) -> Store:
         scheme = split_uri(uri).scheme
         if scheme == "file":
             self._check_shared(uri)
@@ -94,7 +95,7 @@ class Stores:
             msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."
             raise StorageAccessError(msg)
         # Every local file is of one store, whatever connection a caller names; two words are of Azure's.
-        key = "abfs" if scheme == "azure" else scheme, None if scheme == "file" else conn_id or None
+        key = "abfs" if scheme == "azure" else scheme, None if scheme == "file" else conn_id or None, service
         with self._lock:
             if key not in self._open:
                 self._open[key] = self._made(uri, *key)
@@ -108,9 +109,9 @@ class Stores:
             )
             raise StorageAccessError(msg)
 
-    def _made(self, uri: str, scheme: str, conn_id: str | None) -> Store:
+    def _made(self, uri: str, scheme: str, conn_id: str | None, service: Service | None) -> Store:
         try:
-            return self._factories[scheme](conn_id, self._settings)
+            return self._factories[scheme](conn_id, self._settings, service)
         except ModuleNotFoundError as error:
             install = f"'triptych[{EXTRAS[scheme]}]'" if scheme in EXTRAS else error.name
             msg = f"{uri}: {scheme}:// needs {error.name!r}, which is not installed: pip install {install}."

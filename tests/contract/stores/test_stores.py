@@ -370,7 +370,7 @@ def test_folders_that_workers_do_not_share_are_refused(tmp_path: Path) -> None:
 
 def test_a_scheme_of_ones_own_is_served(tmp_path: Path) -> None:
     mine = FileStore([tmp_path])
-    stores = Stores(read_settings({}), {**FACTORIES, "mine": lambda conn_id, settings: mine})
+    stores = Stores(read_settings({}), {**FACTORIES, "mine": lambda conn_id, settings, service: mine})
     assert stores.open("mine://a") is mine
 
 

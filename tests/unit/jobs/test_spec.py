@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from tests.support.include_folders import write_app
 from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
+from triptych.jobs.locations import Location
 from triptych.jobs.packs import packs
 from triptych.jobs.spec import JobSpec, build_job_spec
+from triptych.schemas.services import Service
 
 ROWS = {"partitioner": "rows", "assembler": "concat", "params": {"partitioner": {"items_per_chunk": 10}}}
 
@@ -56,7 +59,7 @@ def test_the_logical_date_fills_the_source(template: Template) -> None:
         ({"config": {"taskTimeout": "soon"}}, "config.taskTimeout"),
         ({"config": {"sample": 0}}, "config.sample: must be at least 1, and is 0"),
         ({"config": {"existing": "keep"}}, "config.existing: must be one of"),
-        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "dataSource.params.bucket: is missing"),
+        ({"dataSource": {"dataSourceDescriptor": "s3", "params": {}}}, "dataSource.params.bucketName: is missing"),
         ({"dataSource": "s3://[a/b"}, "is no URI: Invalid IPv6 URL"),
         ({"dataDestination": "s3://a\u2100/"}, "is no URI: netloc"),
         ({"dataSource": ["s3://a/b", {"uri": "s3://a/b\tc"}]}, r"holds no '\\t'"),
@@ -76,12 +79,47 @@ def test_what_is_wrong_is_named(template: Template, conf: dict[str, object], mes
         build_job_spec(template, {"dataSource": "file:///a", **conf})
 
 
-@pytest.mark.parametrize("conf", [{}, {"dataSource": None}, {"dataSource": []}, {"dataSource": ""}])
+EMPTY: list[object] = [None, [], ""]
+
+
+@pytest.mark.parametrize("conf", [{}, *({key: none} for key in ("dataSource", "data_source") for none in EMPTY)])
 def test_a_partitioner_that_cuts_a_source_wants_one(tmp_path: Path, conf: dict[str, object]) -> None:
     template = write_app(tmp_path, "", template=ROWS)
     with pytest.raises(JobSpecError, match=r"dataSource: is missing\. The partitioner rows@1\.0 cuts a source"):
         build_job_spec(template, conf)
     assert build_job_spec(template, {**conf, "config": {"allowEmpty": True}}).sources == ()
+
+
+@pytest.mark.parametrize("none", EMPTY)
+def test_none_means_none_whatever_the_template_says(tmp_path: Path, none: object) -> None:
+    own = {"partitioner": "replicate", "dataSource": "s3://bucket/a", "dataDestination": {"uri": "s3://bucket/out/"}}
+    template = write_app(tmp_path, "", template=own)
+    spec = build_job_spec(template, {"dataSource": none, "dataDestination": none})
+    assert (spec.sources, spec.destination, spec.temporary) == ((), None, False)
+    given = build_job_spec(template, {"name": "n"})
+    assert ([source.uri for source in given.sources], given.destination) == (
+        ["s3://bucket/a"],
+        Location("s3://bucket/out/"),
+    )
+
+
+BYPASS: dict[str, object] = {"dataSourceDescriptor": "bypass", "params": {}}
+BUCKET: dict[str, object] = {"dataSourceDescriptor": "bucket"}
+
+
+@pytest.mark.parametrize("template", [{}, {"dataSource": BYPASS, "dataDestination": BUCKET}], ids=["job", "template"])
+def test_bypass_is_a_source_and_bucket_a_destination(tmp_path: Path, template: dict[str, object]) -> None:
+    """Of a partitioner that wants one, too."""
+    found = write_app(tmp_path, "", template={**ROWS, **template})
+    spec = build_job_spec(found, {} if template else {"data_source": BYPASS, "data_destination": BUCKET})
+    assert (spec.sources, spec.destination, spec.temporary) == ((), None, True)
+    assert JobSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert not build_job_spec(found, {"dataSource": BYPASS, "dataDestination": BYPASS}).temporary
+
+
+def test_a_location_that_is_given_twice_is_refused(template: Template) -> None:
+    with pytest.raises(JobSpecError, match="data_source: is the same as dataSource: give one of them"):
+        build_job_spec(template, {"dataSource": "file:///a", "data_source": "file:///a"})
 
 
 def test_a_partitioner_that_makes_its_own_chunks_wants_no_source(tmp_path: Path) -> None:
@@ -95,8 +133,11 @@ def test_an_emptied_field_of_the_form_means_the_default(template: Template) -> N
 
 
 def test_json_and_back_is_the_same(template: Template) -> None:
-    spec = build_job_spec(template, {"dataSource": "file:///a", "dataDestination": "s3://b/c"})
-    assert JobSpec.from_json(spec.to_json()) == spec
+    wasabi = {"bucketName": "b", "name": "/c", "cloudRegion": "eu-central-1"}
+    destination = {"dataSourceDescriptor": "wasabi", "params": wasabi}
+    spec = build_job_spec(template, {"dataSource": "file:///a", "dataDestination": destination}, None, None)
+    assert spec.destination == Location("s3://b/c", None, Service("wasabi", "eu-central-1"))
+    assert JobSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 16, 17, 200, 5000])
