@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,57 @@ def azure_client(conn_id: str | None, part_bytes: int) -> Any:
     # As the hook makes it, extra and all, but for what cannot be changed later.
     given = {**ours, **(connection.extra_dejson or {}), "transport": RequestsTransport(session=session)}
     return BlobServiceClient(client.url, credential=client.credential, **given)
+
+
+@dataclass(frozen=True)
+class HttpAccess:
+    """How a web server is asked: by a `requests` session with login, headers, trust and proxies of a connection.
+
+    `base_url` is the server that it is for, empty where that is all of them; then the session holds no secret.
+    `timeout` is in seconds, None where the connection says none.
+    """
+
+    session: requests.Session
+    base_url: str = ""
+    timeout: float | None = None
+    follows_redirects: bool = True
+
+
+def http_access(conn_id: str | None) -> HttpAccess:
+    """The session of Airflow's own HttpHook over this connection, or one without any login when it is None.
+
+    StorageAccessError when the connection is missing, and when it holds what any host could ask for.
+    ModuleNotFoundError without Airflow's provider for HTTP, where a connection is named.
+    """
+    import requests
+
+    if conn_id is None:
+        return HttpAccess(requests.Session())
+    from airflow.providers.http.hooks.http import HttpHook
+
+    label = f"The connection {conn_id!r} of a web server"
+    make = "--conn-type http --conn-host https://HOST --conn-login USER --conn-password ..."
+    connection = _connection(conn_id, label, make, StorageAccessError)
+    extra = connection.extra_dejson
+    if extra.get("srv_lookup"):
+        msg = f"{label} asks for srv_lookup, which sources do not do: name the host itself."
+        raise StorageAccessError(msg)
+    hook = HttpHook(http_conn_id=conn_id, tcp_keep_alive=False)
+    plain = len(requests.Session().headers)
+    session = hook.get_conn()
+    login, password = _login(connection)
+    if login:
+        # The hook's are Latin-1, in which not every password can be written (RFC 7617 has UTF-8).
+        session.auth = (login.encode(), password.encode())
+    if not connection.host and (login or session.cert or len(session.headers) > plain):
+        msg = f"{label} holds a login, a certificate or headers, and names no host: give it the one that they are for."
+        raise StorageAccessError(msg)
+    return HttpAccess(
+        session,
+        hook.base_url if connection.host else "",
+        hook.merged_extra.get("timeout"),
+        bool(hook.merged_extra.get("allow_redirects", True)),
+    )
 
 
 def keep_connections(session: requests.Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import dataclasses
+import ipaddress
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from triptych.errors import ConfigError
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -63,6 +65,17 @@ OPTIONS = (
         "",
         "Airflow connections, separated by commas, that any caller may name in sources, inputs and destinations, "
         "beside the template's; `@environment`: the worker's own credentials, for stores that are named without one.",
+    ),
+    Option(
+        "allowed_addresses",
+        "",
+        "Networks (`10.1.0.0/16`), addresses and hosts, separated by commas, that `http://` and `https://` sources may "
+        "reach beside public addresses.",
+    ),
+    Option(
+        "http_spool_gib",
+        "50",
+        "Most that a worker keeps in `scratch` of sources whose web server knows no ranges, or not their size, GiB.",
     ),
     Option("root_images", "", "Repositories of images, separated by commas, whose containers may run as root."),
     Option(
@@ -120,6 +133,8 @@ class Settings:
     network: str
     allowed_networks: tuple[str, ...]
     allowed_connections: tuple[str, ...]
+    allowed_addresses: tuple[str, ...]
+    http_spool_bytes: int
     root_images: tuple[str, ...]
     pids_limit: int
     pool: str
@@ -175,6 +190,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         network=_network("network", text["network"]),
         allowed_networks=tuple(_network("allowed_networks", name) for name in _names(text["allowed_networks"])),
         allowed_connections=_names(text["allowed_connections"]),
+        allowed_addresses=tuple(map(_address, _names(text["allowed_addresses"]))),
+        http_spool_bytes=_positive(text, "http_spool_gib") << 30,
         root_images=_names(text["root_images"]),
         shared_folders=shared != "no",
         pids_limit=_positive(text, "pids_limit"),
@@ -249,6 +266,20 @@ def _network(key: str, name: str) -> str:
         msg = f"[triptych] {key} = {name!r}: name a network of the engine, never the host's own or a container's."
         raise ConfigError(msg)
     return name
+
+
+def _address(text: str) -> str:
+    """A network whose bits beyond its mask are zero, an address, or a host's name, without scheme, port and path."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        if not _HOST.fullmatch(text) or re.fullmatch(r"[\d.]*", text):
+            msg = (
+                f"[triptych] allowed_addresses = {text!r}: name a network (10.1.0.0/16), an address, or a host without "
+                "scheme, port and path."
+            )
+            raise ConfigError(msg) from None
+    return text
 
 
 def _positive(text: Mapping[str, str], key: str, least: int = 1) -> int:

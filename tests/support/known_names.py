@@ -57,6 +57,17 @@ WORDS = {
     "google_cloud_platform": "a type of Airflow's connections",
     "quota_project_id": "what a connection of that type may say",
     "STORAGE_EMULATOR_HOST": "a variable of Google's client",
+    "http": "a type of Airflow's connections",
+    "verify": "what a connection of that type may say",
+    "cert": "what a connection of that type may say",
+    "proxies": "what a connection of that type may say",
+    "timeout": "what a connection of that type may say",
+    "max_redirects": "what a connection of that type may say",
+    "allow_redirects": "what a connection of that type may say",
+    "trust_env": "what a connection of that type may say",
+    "HTTPS_PROXY": "a variable of every HTTP client",
+    "NO_PROXY": "a variable of every HTTP client",
+    "REQUESTS_CA_BUNDLE": "a variable of requests",
 }
 """Words in backticks that no rule finds, each with what it is."""
 OPTIONS_OF_OTHERS = {"--decrypt": "qpdf's", "--force-reinstall": "pip's"}

@@ -1,10 +1,11 @@
-"""What is read of Airflow's own configuration beside our section."""
+"""What is read of Airflow's own configuration beside our section, and which texts of our own are refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from triptych.settings import get_settings
+from triptych.errors import ConfigError
+from triptych.settings import get_settings, read_settings
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,13 @@ def test_only_the_local_executor_keeps_every_task_here(
         get_settings.cache_clear()
         assert get_settings().shared_folders is (said == "yes")
     get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.1/8", "http://host", "host:80", "host/path", "10.300.1.1", "*", "a b", "1.2.3"]
+)
+def test_what_is_no_network_or_host_is_refused(text: str) -> None:
+    sound = "10.0.0.0/8, fd00::/8, ::1, a-b.example.com"
+    assert ", ".join(read_settings({"allowed_addresses": sound}).allowed_addresses) == sound
+    with pytest.raises(ConfigError, match="allowed_addresses"):
+        read_settings({"allowed_addresses": f"{sound}, {text}"})

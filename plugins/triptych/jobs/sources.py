@@ -59,10 +59,10 @@ def _decoded(entry: SourceEntry) -> bytes:
 
 
 def _infos(uri: str, store: Store) -> Iterator[ObjectInfo]:
-    if _is_glob(uri):
+    if store.lists and _is_glob(uri):
         prefix = uri[: min(uri.find(c) for c in "*?[" if c in uri)]
         yield from (info for info in store.list(prefix) if glob_matches(uri, info.uri))
-    elif uri.endswith("/"):
+    elif store.lists and uri.endswith("/"):
         yield from (info for info in store.list(uri) if not info.uri.endswith("/"))
     else:
         try:

@@ -93,6 +93,8 @@ class Store(ABC):
     """Whether what is staged waits as an upload to its final URI; else it lies aside, where the caller says."""
     discards: ClassVar[bool] = True
     """Whether `discard` takes room back at once; else the store does it by itself, in time."""
+    lists: ClassVar[bool] = True
+    """Whether it knows prefixes and globs; else each URI is one object, whatever characters it holds."""
 
     @property
     @abstractmethod

@@ -41,12 +41,28 @@ def _azure_store(conn_id: str | None, settings: Settings, service: Service | Non
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
 
 
-EXTRAS = {"abfs": "azure", "azure": "azure", "gs": "gcs", "s3": "s3"}
+def _http_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
+    from triptych.storage.http import connect
+
+    return connect(conn_id, settings)
+
+
+EXTRAS = {"abfs": "azure", "azure": "azure", "gs": "gcs", "https": "http", "s3": "s3"}
 """Which of our extras installs what a scheme needs."""
 FACTORIES: Mapping[str, StoreFactory] = MappingProxyType(
-    {"abfs": _azure_store, "azure": _azure_store, "file": _file_store, "gs": _gcs_store, "s3": _s3_store}
+    {
+        "abfs": _azure_store,
+        "azure": _azure_store,
+        "file": _file_store,
+        "gs": _gcs_store,
+        "http": _http_store,
+        "https": _http_store,
+        "s3": _s3_store,
+    }
 )
 """The schemes that URIs may have."""
+_ONE_STORE = {"azure": "abfs", "http": "https"}
+"""Words for the stores of another scheme."""
 
 
 class Stores:
@@ -94,8 +110,8 @@ class Stores:
             known = ", ".join(f"{name}://" for name in sorted(self._factories))
             msg = f"{uri}: the scheme {scheme!r} is not supported. Supported: {known}."
             raise StorageAccessError(msg)
-        # Every local file is of one store, whatever connection a caller names; two words are of Azure's.
-        key = "abfs" if scheme == "azure" else scheme, None if scheme == "file" else conn_id or None, service
+        # Every local file is of one store, whatever connection a caller names.
+        key = _ONE_STORE.get(scheme, scheme), None if scheme == "file" else conn_id or None, service
         with self._lock:
             if key not in self._open:
                 self._open[key] = self._made(uri, *key)

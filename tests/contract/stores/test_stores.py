@@ -289,7 +289,7 @@ def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
 
 def test_an_unknown_scheme_says_which_there_are() -> None:
     for uri in ("abfss://container/a", "ftp://host/a", "relative/path"):
-        with pytest.raises(StorageAccessError, match=r"abfs://.*azure://.*file://.*gs://.*s3://"):
+        with pytest.raises(StorageAccessError, match=r"abfs://.*azure://.*file://.*gs://.*http://.*https://.*s3://"):
             Stores(read_settings({})).open(uri)
 
 
