@@ -4,6 +4,7 @@
 - Resumable uploads: a part that is sent again is not stored twice, a session can be asked how much it keeps, the hash
   of the last part is compared, and a session that was cancelled stays so.
 - A rewrite of a large object takes more than one request.
+- Signed URLs: their signatures and times are looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import google_crc32c
 
+from tests.support import google_links
 from tests.support.forwarding import Answer, Forwarding, serving
 
 LARGE_BYTES = 5 << 20
@@ -88,6 +90,9 @@ class _Handler(Forwarding):
 
     def _answered(self, body: bytes) -> Answer:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        if "X-Goog-Signature" in query:
+            refused = google_links.refusal(self.command, self.path, dict(self.headers))
+            return _error(403, refused) if refused else self._request(self.command, self.path, body)
         if "upload_id" in query:
             session = self.state.sessions.get(query["upload_id"])
             return self._in_session(session, body) if session else _error(410, "Not Found")

@@ -66,7 +66,13 @@ MOST_LINE_BYTES = 64 << 20
 _AT_A_LINES_END = 1 << 10
 """What a line may grow by when its source's number of parts is known."""
 OUTPUTS = "outputs"
-"""The folder beside those of the DAGs."""
+"""Where outputs of jobs without a destination lie."""
+TEMPORARY = "_temporary"
+"""Where what is to go after a while lies: see `triptych.jobs.temporary`."""
+CACHE = "_cache"
+"""Where results that other jobs may take lie."""
+_BESIDE = (OUTPUTS, TEMPORARY, CACHE)
+"""The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""
 _SHOWN_LETTERS = 60
@@ -85,18 +91,23 @@ def folder_name(identity: str) -> str:
     return f"{plain}={hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
-def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
-    """The URI below which all objects of one job lie; ConfigError when no workspace is configured."""
+def workspace_uri(settings: Settings) -> str:
+    """The URI of the whole workspace, without `/` at its end; ConfigError when none is configured."""
     if not settings.workspace:
         msg = (
             "No workspace is configured. Set AIRFLOW__TRIPTYCH__WORKSPACE to a URI that every worker can reach, "
             "e.g. s3://bucket/triptych or file:///shared/triptych."
         )
         raise ConfigError(msg)
-    if dag_id == OUTPUTS:
-        msg = f"A template cannot have the id {OUTPUTS!r}: outputs of jobs without a destination lie there."
+    return settings.workspace
+
+
+def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
+    """The URI below which all objects of one job lie; ConfigError when no workspace is configured."""
+    if dag_id in _BESIDE:
+        msg = f"A template cannot have the id {dag_id!r}: a folder of that name lies in the workspace beside the jobs'."
         raise ConfigError(msg)
-    return f"{settings.workspace}/{_folders(dag_id, run_id)}"
+    return f"{workspace_uri(settings)}/{_folders(dag_id, run_id)}"
 
 
 def output_root(settings: Settings, dag_id: str, run_id: str) -> str:

@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
-from triptych.errors import IntegrityError, ObjectConflictError
+from triptych.errors import IntegrityError, ObjectConflictError, UnsupportedError
 
 BLOCK_BYTES = 1024 * 1024
 """What is read and written at once."""
 SMALL_BYTES = 64 << 20
 """Most of an object that is read whole: the log of a pack of 300,000 files. Who can write to a store may put anything
 where one of ours belongs."""
+LinkMethod = Literal["GET", "PUT"]
+"""What a link is for: to read an object, or to write it."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,15 @@ class Store(ABC):
 
         No right is wanted but that to write, and no more than one request is made.
         """
+
+    def signed_url(self, uri: str, method: LinkMethod, expires_s: int) -> str:
+        """A URL by which anybody reads (`GET`) or writes (`PUT`) this one object, without a header, for `expires_s`.
+
+        Nobody looks whether the object is there. Who writes on Azure sends `x-ms-blob-type: BlockBlob`. Whoever has
+        the URL has the right: it belongs into no log. UnsupportedError where nothing signs it, or not for so long.
+        """
+        msg = f"{uri}: no link can be made to it, for {method} or else: only s3://, gs:// and abfs:// have such."
+        raise UnsupportedError(msg)
 
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         """Create the object atomically; False when it exists already. Of many racers exactly one gets True.

@@ -15,6 +15,7 @@ from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageErr
 from triptych.schemas.services import Service
 from triptych.storage.base import (
     BLOCK_BYTES,
+    LinkMethod,
     ObjectInfo,
     Stage,
     StagedObject,
@@ -23,6 +24,7 @@ from triptych.storage.base import (
     WaitingUpload,
     Writer,
 )
+from triptych.storage.links.s3 import prefer_version_4, signed_url
 from triptych.storage.s3_answers import refuse_cut_answers
 from triptych.storage.s3_requests import bucket_key, map_errors, status
 from triptych.storage.s3_upload import Upload
@@ -51,6 +53,7 @@ class S3Store(Store):
         """`client` is boto3's; objects above `copy_bytes` are copied in parts of that size."""
         self._client = client
         refuse_cut_answers(client)
+        prefer_version_4(client)
         self._limits = limits
         self._copy_bytes = copy_bytes
 
@@ -206,6 +209,10 @@ class S3Store(Store):
         """One request, which the server answers alike whether the object was there or not."""
         with map_errors(uri):
             self._client.delete_object(**bucket_key(uri))
+
+    def signed_url(self, uri: str, method: LinkMethod, expires_s: int) -> str:
+        """For a week at most, and never for longer than the session of the credentials that sign."""
+        return signed_url(self._client, uri, method, expires_s)
 
     def check_writable(self, prefix: str) -> None:
         """A put whose MD5 is that of another content: the server judges the rights, then refuses the bytes."""
