@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -301,6 +302,16 @@ Path(os.environ["TASK_RESULTS_DIR"], "r.txt").write_text(f"{seen.read_text()} {s
     # Only a container can keep a script from writing.
     shared = "written" if runner.runner is Runner.PROCESS else "refused"
     assert [path.read_text() for path in sorted(folder.glob("*.txt"))] == [f"{'x' * n} {shared}" for n in (1, 2, 3)]
+
+
+def test_a_result_too_large_to_be_packed_reaches_a_folder(settings: Settings, tmp_path: Path) -> None:
+    """The file system copies it out of a workspace that is closed to the destination by name."""
+    template = write_app(tmp_path, 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/r"', entrypoint="main.sh")
+    data = random.Random(5).randbytes(settings.part_bytes + 1)
+    (tmp_path / "large").write_bytes(data)
+    places = {"dataSource": (tmp_path / "large").as_uri(), "dataDestination": (tmp_path / "out").as_uri()}
+    _run(settings, template, places)
+    assert (tmp_path / "out" / "r").read_bytes() == data
 
 
 @pytest.mark.docker

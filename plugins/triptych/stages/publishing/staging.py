@@ -74,7 +74,7 @@ class StagedOutput:
             return
         with self._claimed(name) as check:
             check.result()
-            size = self._store.stat(result.uri).size
+            size = result.store.stat(result.uri).size  # The workspace is closed to the destination's own store.
             if size != result.size:
                 msg = f"{result.uri}: {result.label} has {size} bytes here and not {result.size}."
                 raise IntegrityError(msg)
