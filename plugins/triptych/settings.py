@@ -113,6 +113,12 @@ OPTIONS = (
         "workspace's connection: a .tar, .tar.gz or .zip, or a folder that ends in `/`, whose digits are what "
         "`cd FOLDER && LC_ALL=C sha256sum * | sha256sum` says; default: the model of `triptych[languages]`.",
     ),
+    Option(
+        "temporary_seconds",
+        "172800",
+        "Seconds that temporary storage is kept at least: outputs of the descriptor `bucket`, to whose files links are "
+        "valid for so long. 48 hours; Amazon and Google sign links for a week at most.",
+    ),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
 )
 
@@ -149,6 +155,7 @@ class Settings:
     max_result_files: int
     max_result_bytes: int
     whisper_model: str
+    temporary_s: int
     max_tasks: int
     is_own_machine: bool = False
     """Whether whoever launches jobs may name any folder and connection that this process can open: the command's user,
@@ -207,6 +214,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
         whisper_model=text["whisper_model"],
+        temporary_s=_positive(text, "temporary_seconds"),
         max_tasks=_positive(text, "max_tasks"),
     )
 

@@ -205,6 +205,7 @@ def _known_words() -> frozenset[str]:
     known |= {choice.value for kind in (Language, NewCode, Runner, Stage) for choice in kind}
     known |= {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     known |= literals_alone("triptych.settings") | literals_alone("triptych.schemas.locations")
+    known |= literals_alone("triptych.stages.publishing.linking")
     known |= literals_alone("triptych.schemas.descriptors") | literals_alone("triptych.schemas.services") | set(_ROOMS)
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}

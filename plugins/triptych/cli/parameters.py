@@ -12,11 +12,12 @@ from urllib.parse import quote
 from triptych.blocks import Role, Template
 from triptych.blocks.json_file import read_object
 from triptych.errors import JobSpecError
-from triptych.jobs.spec import config_schema
+from triptych.jobs.spec import OTHER_NAMES, config_schema, respelled
 from triptych.schemas.diagnostics import SHOWN_CHARACTERS
 from triptych.schemas.properties import properties
 
 PREFIXES = (*Role, "config")
+_PLACES = (*OTHER_NAMES, *OTHER_NAMES.values())
 
 
 def conf_from_options(
@@ -30,7 +31,9 @@ def conf_from_options(
     conn_id: str | None,
 ) -> dict[str, Any]:
     """`--job` < `--params` < `-p`, `--source`, `--input`, `--destination`. JobSpecError for what cannot be read."""
-    conf = _read(job, "--job") if job else {}
+    conf, errors = respelled(_read(job, "--job") if job else {})
+    if errors:
+        raise JobSpecError("\n".join(f"--job {job}: {error}" for error in errors))
     if params:
         conf["params"] = {**(conf.get("params") or {}), **_read(params, "--params")}
     for text in given:
@@ -79,7 +82,8 @@ def _read(path: Path, option: str) -> dict[str, Any]:
         if not isinstance(data.get(key, {}), dict | None):
             msg = f"{option} {path}: {key} must be an object {{...}}."
             raise JobSpecError(msg)
-    return {key: value for key, value in data.items() if key != "$schema" and value is not None}
+    # Of a location null says something: that there is none.
+    return {key: value for key, value in data.items() if key != "$schema" and (value is not None or key in _PLACES)}
 
 
 def _inputs(given: Sequence[str], conn_id: str | None) -> dict[str, Any]:

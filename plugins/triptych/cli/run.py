@@ -20,6 +20,7 @@ from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import workspace_root
 from triptych.local.finished import remove_data, remove_old
 from triptych.local.runner import Summary, new_run_id, run_job, run_planned
+from triptych.schemas.locations import is_nothing
 from triptych.settings import Runner, Settings
 from triptych.stages.repair import NewCode
 from triptych.storage.paths import file_path
@@ -46,7 +47,10 @@ def run(
         typer.Option("--input", help="NAME=URI of a side input: path, folder or glob; may be repeated."),
     ] = None,
     destination: Annotated[
-        str | None, typer.Option("--destination", "-d", help="Folder or URI. Default: triptych-output/<run>/ here.")
+        str | None,
+        typer.Option(
+            "--destination", "-d", help="Folder or URI. Default: the template's, else triptych-output/<run>/."
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
@@ -90,7 +94,8 @@ def run(
                 conf = conf_from_options(
                     chosen, job, params, param or [], source or [], input_ or [], destination, connection
                 )
-                conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
+                if is_nothing(chosen.data_destination):
+                    conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
                 spec = build_job_spec(chosen, with_retries(conf, retries), allowed_connections=None)
                 template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
         except TriptychError as error:
@@ -133,3 +138,7 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
         echo(f"To make the output again with them: --resume {run_id} (see `triptych run --help`).")
     where = outcome.uri
     print_line(str(file_path(where)) if where.startswith("file://") else where)
+    if outcome.links_expire:
+        echo(f"Until {outcome.links_expire} whoever has a link can fetch its file:")
+        for link in outcome.links.values():
+            print_line(link)

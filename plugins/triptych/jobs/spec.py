@@ -21,6 +21,8 @@ from triptych.schemas.properties import defaults, properties
 
 MOST_PARAMS_BYTES = 128 * 1024 - 64
 """Linux takes 128 KiB for one variable of a process (MAX_ARG_STRLEN, execve(2)), with its name and its end."""
+OTHER_NAMES: Mapping[str, str] = {"dataSource": "data_source", "dataDestination": "data_destination"}
+"""Keys of a job spec by which callers of other services know ours."""
 FIELD_PREFIXES = tuple(f"{name}." for name in (*Role, "config"))
 """What the form's flat fields begin with: `app.`, `config.` ..."""
 _INPUT = "inputs."
@@ -82,7 +84,7 @@ def build_job_spec(
     """
     _refuse_unkept(conf, "conf")
     dates = dates or {}
-    conf, errors = _respelled(conf)
+    conf, errors = respelled(conf)
     errors += [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _merge_config(template, conf)
@@ -184,14 +186,14 @@ def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _respelled(conf: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def respelled(conf: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The conf with `data_source` and `data_destination` under our names for them; what is there twice."""
     made, errors = dict(conf), []
-    for side, other in ((Side.SOURCE, "data_source"), (Side.DESTINATION, "data_destination")):
+    for side, other in OTHER_NAMES.items():
         if other in made:
             if side in made:
                 errors.append(f"{other}: is the same as {side}: give one of them.")
-            made[side.value] = made.pop(other)
+            made[side] = made.pop(other)
     return made, errors
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from triptych.stages.publishing import Existing, Listing, Publisher, Records, Ta
 from triptych.stages.publishing.cleaning import end_uploads
 from triptych.stages.results import ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
+from triptych.stages.temporary_output import output_area
 from triptych.storage.copying import save
 
 SHOWN_FAILURES, SHOWN_REASONS = 20, 5
@@ -40,6 +41,9 @@ class Outcome:
     bytes: int
     chunks: int
     failed: list[int]
+    links: Mapping[str, str] = field(default_factory=dict)
+    """By name of its file, of an output in temporary storage: each is a right, which no log and no XCom may hold."""
+    links_expire: str | None = None
 
 
 def assemble(job: PlannedJob) -> Outcome:
@@ -54,10 +58,11 @@ def assemble(job: PlannedJob) -> Outcome:
 def _assembled(job: PlannedJob) -> Outcome:
     states = read_states(job.workspace, job.plan)
     used = Used(job.plan.generation, _positions(states))
-    publisher = Publisher(Records(job.workspace.store, job.workspace.root), _target(job), used)
+    target = _target(job)
+    publisher = Publisher(Records(job.workspace.store, job.workspace.root), target, used)
     listing = publisher.settled()
     if listing is None:
-        listing = _made(job, states, publisher)
+        listing = _made(job, states, publisher, target.uri)
     else:
         _log.info("The output is there already and is kept.")
     outcome = _outcome(listing)
@@ -67,15 +72,15 @@ def _assembled(job: PlannedJob) -> Outcome:
     return outcome
 
 
-def _made(job: PlannedJob, states: States, publisher: Publisher) -> Listing:
-    """The list of the output that this attempt makes, or that another one made meanwhile."""
+def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Listing:
+    """The list of the output that this attempt makes below the URI, or that another one made meanwhile."""
     chunks = list(job.workspace.chunks(job.plan.chunk_list))
     done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
     failed = _failures(chunks, [state for _, state in states.values()], done)
     _judge(len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
     summary = {
         "name": job.spec.name,
-        "uri": job.destination.uri,
+        "uri": uri,
         "chunks": len(chunks),
         "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
     }
@@ -98,8 +103,11 @@ def _made(job: PlannedJob, states: States, publisher: Publisher) -> Listing:
 
 
 def _target(job: PlannedJob) -> Target:
-    where = job.destination
-    return Target(job.destination_store, where.uri, job.dag_id, job.run_id, Existing(job.spec.config["existing"]))
+    existing = Existing(job.spec.config["existing"])
+    if job.spec.temporary:
+        uri, store, links_s = output_area(job).uri, job.workspace.store, job.settings.temporary_s
+        return Target(store, uri, job.dag_id, job.run_id, existing, links_s)
+    return Target(job.destination_store, job.destination.uri, job.dag_id, job.run_id, existing)
 
 
 def _positions(states: States) -> dict[str, list[int]]:
@@ -159,6 +167,8 @@ def _outcome(listing: Mapping[str, Any]) -> Outcome:
             bytes=sum(file["size"] for file in files),
             chunks=int(listing["chunks"]),
             failed=[int(item["chunk"]) for item in listing["failed"]],
+            links={file["name"]: str(file["link"]) for file in files if "link" in file},
+            links_expire=listing.get("links_expire"),
         )
     except (LookupError, TypeError, ValueError) as error:
         msg = f"The list of this job's output is no record as Triptych writes it ({type(error).__name__}: {error})."

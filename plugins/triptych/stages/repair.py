@@ -143,7 +143,12 @@ def _spec(spec: JobSpec, change: Change) -> JobSpec:
             except JobSpecError as error:
                 msg = f"{change.blocks[role].tag}, as it is now, does not take the job's parameters. {error}"
                 raise JobSpecError(msg) from error
-    return replace(spec, params=params, destination=change.destination or spec.destination)
+    return replace(
+        spec,
+        params=params,
+        destination=change.destination or spec.destination,
+        temporary=spec.temporary and change.destination is None,
+    )
 
 
 def _kept(states: States) -> dict[int, dict[str, int]]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from triptych.errors import DestinationError, ObjectConflictError, ObjectNotFoundError, StorageError
 from triptych.harmless import harmless_logger
+from triptych.stages.publishing.linking import linked
 from triptych.stages.publishing.names import KnownFile, Names, holds
 from triptych.stages.publishing.records import Listing, MadeFile, Making, Records, listing_text
 from triptych.storage import ObjectInfo
@@ -20,17 +21,17 @@ class StagedNoMoreError(StorageError):
     """What was staged of a file is gone, and the file is not in place: the output has to be made again."""
 
 
-def roll_forward(making: Making, names: Names, records: Records, list_uri: str) -> Listing:
+def roll_forward(making: Making, names: Names, records: Records, list_uri: str, links_s: int | None = None) -> Listing:
     """Put every file of the making in place, remove what it replaces, write its lists; the list that counts.
 
     `names` knows as ours the files of the earlier makings. What is in place already is left as it is. Raises
-    DestinationError where somebody else's file came between, and StagedNoMoreError.
+    DestinationError where somebody else's file came between, and StagedNoMoreError. With `links_s` the list has links.
     """
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
         etags = list(pool.map(lambda file: _put_in_place(file, names, records), making.files))
         list(pool.map(lambda old: _remove(names, old.name, old.etag), making.removes))
     files = [{**asdict(made.file), "etag": etag} for made, etag in zip(making.files, etags, strict=True)]
-    listing = {**making.summary, "files": files}
+    listing = {**making.summary, **({"files": files} if links_s is None else linked(files, names, links_s))}
     names.store.put(list_uri, listing_text(listing))
     for uri in making.old_lists:
         _remove_list(names, uri)

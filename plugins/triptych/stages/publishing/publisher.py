@@ -44,6 +44,8 @@ class Target:
     dag_id: str
     run_id: str
     existing: Existing
+    links_s: int | None = None
+    """How long links to its files last, where it is to have any."""
 
     @property
     def lists_uri(self) -> str:
@@ -79,9 +81,9 @@ class Publisher:
         """
         self._at_start = self._records.staging_names()
         self._read()
-        if not self._makings:
+        if not self._ours():
             return None
-        newest = self._makings[-1]
+        newest = self._ours()[-1]
         listing = self._finished_unless_gone(newest)
         if listing is None or self.used.is_newer(newest.used):
             return None
@@ -121,7 +123,7 @@ class Publisher:
             decided = self._records.decide(mine)
             self._may_be_decided = decided.token == self.token
             self._makings.append(decided)
-            listing = self._finished_unless_gone(decided)
+            listing = self._finished_unless_gone(decided) if decided.uri == self._target.uri else None
             if listing is not None and (self._may_be_decided or not self.used.is_newer(decided.used)):
                 break
             _log.info("Output %d was of another attempt, and is made again.", decided.number)
@@ -134,8 +136,12 @@ class Publisher:
         found = ((making.number, self._records.listing(making.number)) for making in self._makings)
         self._listings = {number: listing for number, listing in found if listing is not None}
 
+    def _ours(self) -> list[Making]:
+        """Those here: temporary storage is another place once its time is over."""
+        return [making for making in self._makings if making.uri == self._target.uri]
+
     def _names(self) -> Names:
-        ours = known_files(self._makings, self._listings)
+        ours = known_files(self._ours(), self._listings)
         for each in self._earlier:
             for name, known in each.files.items():
                 ours.setdefault(name, []).append(known)
@@ -145,7 +151,9 @@ class Publisher:
         """The list of a making that is finished, or is then."""
         if making.number not in self._listings:
             try:
-                listing = roll_forward(making, self._names(), self._records, self._target.list_uri)
+                listing = roll_forward(
+                    making, self._names(), self._records, self._target.list_uri, self._target.links_s
+                )
             except (DestinationError, StagedNoMoreError):
                 # Another attempt may have finished it meanwhile, and a later making gone on from there.
                 finished = self._records.listing(making.number)
