@@ -27,6 +27,9 @@ STORE_CONNECTIONS = 32
 """So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
 and botocore throws away, with a warning, what is beyond its own 10."""
 
+_AZURE_TRANSPORT = {"connection_timeout": 20, "read_timeout": 60, "connection_data_block_size": 256 << 10}
+"""As azure.storage.blob has them for a transport of its own making; azure.core reads 4 KiB at once, with 300 s."""
+
 
 _CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")
 
@@ -140,9 +143,10 @@ def azure_client(conn_id: str | None, part_bytes: int) -> Any:
     client = WasbHook(wasb_conn_id=conn_id).get_conn()
     session = requests.Session()
     keep_connections(session)
-    ours = {"max_single_get_size": part_bytes, "max_chunk_get_size": part_bytes}
+    ours = {"max_single_get_size": part_bytes, "max_chunk_get_size": part_bytes, **_AZURE_TRANSPORT}
     # As the hook makes it, extra and all, but for what cannot be changed later.
-    given = {**ours, **(connection.extra_dejson or {}), "transport": RequestsTransport(session=session)}
+    given = {**ours, **(connection.extra_dejson or {})}
+    given["transport"] = RequestsTransport(session=session, **given)
     return BlobServiceClient(client.url, credential=client.credential, **given)
 
 

@@ -89,7 +89,12 @@ OPTIONS = (
     Option("retries", "2", "Tries after the first for failures that a retry can help."),
     Option("retry_delay", "30", "Seconds before a task is tried again."),
     Option("part_mib", "8", "Size of one part of a transfer, MiB."),
-    Option("transfer_parallelism", "4", "Parts or files in flight at once, per task."),
+    Option(
+        "transfer_memory_mib",
+        "64",
+        "What all transfers of a process keep of large objects in memory, MiB: half of it for parts that are read "
+        "ahead, half for those that are sent. Each object that is being written holds one part more.",
+    ),
     Option("engine_memory_mib", "512", "What a partitioner or an assembler may keep in memory at once, MiB."),
     Option(
         "max_expansion_ratio",
@@ -147,7 +152,7 @@ class Settings:
     retries: int
     retry_delay_s: int
     part_bytes: int
-    transfer_parallelism: int
+    transfer_memory_bytes: int
     engine_memory_bytes: int
     max_expansion_ratio: int
     max_expanded_bytes: int
@@ -206,7 +211,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         retries=_positive(text, "retries", least=0),
         retry_delay_s=_positive(text, "retry_delay", least=0),
         part_bytes=_positive(text, "part_mib", least=5) << 20,
-        transfer_parallelism=_positive(text, "transfer_parallelism"),
+        transfer_memory_bytes=_positive(text, "transfer_memory_mib", least=10) << 20,
         engine_memory_bytes=_positive(text, "engine_memory_mib", least=64) << 20,
         max_expansion_ratio=_positive(text, "max_expansion_ratio"),
         max_expanded_bytes=_positive(text, "max_expanded_gib") << 30,

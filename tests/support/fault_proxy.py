@@ -57,6 +57,8 @@ class Fault(StrEnum):
 
 DONE_FIRST = frozenset({Fault.SLOW, Fault.TRUNCATED, Fault.RESET_AFTER, Fault.ERROR_500_AFTER})
 """Faults of the answer: the store has done what it was asked."""
+_OF_A_BODY = ("etag", "content-range")
+"""Headers that come whole before a body that is cut short."""
 STATUS = {
     Fault.ERROR_500: (500, "InternalError"),
     Fault.ERROR_503: (503, "SlowDown"),
@@ -209,17 +211,20 @@ class _Spoiling(Forwarding):
         elif fault is Fault.ERROR_500_AFTER:
             self.answer(_error(500, "InternalError"))
         elif fault is Fault.TRUNCATED:
-            self._cut_short(answer.status, answer.data)
+            self._cut_short(answer)
         else:
             if fault is Fault.SLOW:
                 self.of.closing.wait(SLOW_S)
             self.answer(answer)
 
-    def _cut_short(self, status: int, data: bytes) -> None:
+    def _cut_short(self, answer: Answer) -> None:
         """Half of the body, of which the whole length was said; or half of the headers where there is no body."""
-        head = f"HTTP/1.1 {status} cut short\r\nContent-Type: application/octet-stream\r\n".encode()
-        if data and self.command != "HEAD":
-            self.wfile.write(head + f"Content-Length: {len(data)}\r\n\r\n".encode() + data[: len(data) // 2])
+        head = f"HTTP/1.1 {answer.status} cut short\r\nContent-Type: application/octet-stream\r\n".encode()
+        if answer.data and self.command != "HEAD":
+            kept = {name: value for name, value in answer.headers.items() if name.lower() in _OF_A_BODY}
+            kept["Content-Length"] = str(len(answer.data))
+            lines = "".join(f"{name}: {value}\r\n" for name, value in kept.items())
+            self.wfile.write(head + f"{lines}\r\n".encode() + answer.data[: len(answer.data) // 2])
         else:
             self.wfile.write(head[: len(head) // 2])
         self.close_connection = True

@@ -40,7 +40,7 @@ from triptych.stages.preflight import preflight
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.stages.sources import NoInput, SourceObject, engine_sources
-from triptych.storage import Stores
+from triptych.storage import OBJECTS_AT_ONCE, Stores
 from triptych.storage.copying import save
 
 MEMORY_SHARE = 4
@@ -84,7 +84,7 @@ def _planned(job: NewJob) -> Plan:
     sources = tuple(resolve_sources(job.spec.sources, job.stores))
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")
     runner = replace(BlockRunner.of(job), images=images)
-    limits = UploadLimits(job.settings.transfer_parallelism, job.settings.engine_memory_bytes // MEMORY_SHARE)
+    limits = UploadLimits(OBJECTS_AT_ONCE, job.settings.engine_memory_bytes // MEMORY_SHARE)
     share = partial(_shares, job.spec.config, job.blocks[Role.APP], job.settings)
     with workbench(job.settings) as work:
         blocks = {role: store_code(workspace, block, images[role], work) for role, block in job.blocks.items()}

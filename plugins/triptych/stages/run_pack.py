@@ -36,6 +36,7 @@ from triptych.stages.chunk_reader import ChunkReader
 from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
+from triptych.storage import OBJECTS_AT_ONCE
 from triptych.storage.copying import save
 
 SHOWN_FAILURES = 20
@@ -87,7 +88,7 @@ def run_pack(
         app = open_code(job.workspace, job.plan.blocks[Role.APP], work)
         token = secrets.token_hex(8)
         name = f"{job.plan.generation}/{pack.key}/{token}"
-        limits = JournalLimits(job.settings.part_bytes, job.settings.transfer_parallelism)
+        limits = JournalLimits(job.settings.part_bytes, OBJECTS_AT_ONCE)
         with (
             Journal(job.workspace, log, name, work, limits, is_careful=is_careful) as journal,
             BlockRunner.of(job).session(app, work, first, ending) as session,

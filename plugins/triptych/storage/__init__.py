@@ -16,10 +16,12 @@ from triptych.storage.base import (
     WaitingUpload,
     Writer,
 )
+from triptych.storage.parallel import OBJECTS_AT_ONCE
 from triptych.storage.schemes import Stores
 
 __all__ = [
     "BLOCK_BYTES",
+    "OBJECTS_AT_ONCE",
     "SMALL_BYTES",
     "FileEntry",
     "ObjectInfo",

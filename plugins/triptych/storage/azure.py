@@ -19,7 +19,6 @@ from triptych.errors import (
 from triptych.storage.azure_requests import Address, address, beginning, code, map_errors, status, translated
 from triptych.storage.azure_upload import Upload, commit, handle_of
 from triptych.storage.base import (
-    BLOCK_BYTES,
     LinkMethod,
     ObjectInfo,
     Stage,
@@ -30,7 +29,7 @@ from triptych.storage.base import (
     Writer,
 )
 from triptych.storage.links.azure import signed_url
-from triptych.storage.parallel import read_parts
+from triptych.storage.parallel import in_blocks, read_ahead
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
@@ -92,18 +91,21 @@ class AzureStore(Store):
             if first is None:
                 return
             properties, data = first
-            yield from _blocks(data)
             # The size among the properties is the range's.
             size = int(str(properties.content_range).rpartition("/")[2])
             end = size if length is None else min(size, offset + length)
             version = properties.etag.strip('"')
 
-            def read(start: int, size: int) -> bytes:
+            def read(start: int, size: int) -> Iterator[bytes]:
                 found = _download(blob, start, size, version)
-                return b"" if found is None else found[1]
+                return in_blocks(b"" if found is None else found[1])
 
-            for more in read_parts(read, offset + len(data), end, self._limits):
-                yield from _blocks(more)
+            def whole() -> Iterator[bytes]:
+                yield from in_blocks(data)
+                for start in range(offset + len(data), end, part):
+                    yield from read(start, min(part, end - start))
+
+            yield from read_ahead(whole(), offset, end, read, self._limits)
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
@@ -268,11 +270,6 @@ def _download(blob: BlobClient, offset: int, length: int, etag: str | None) -> t
         if status(error) == 416:
             return None
         raise
-
-
-def _blocks(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), BLOCK_BYTES):
-        yield data[start : start + BLOCK_BYTES]
 
 
 def _is_folder(properties: BlobProperties) -> bool:

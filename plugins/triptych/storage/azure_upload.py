@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from triptych.storage.base import StagedObject, TransferLimits
-from triptych.storage.parallel import PartSender
+from triptych.storage.parallel import PartBuffer, PartSender, growing_part_bytes
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -27,18 +27,16 @@ class Upload:
         """`blob` is the client's BlobClient."""
         self.handle = secrets.token_hex(8)
         self._blob, self._limits = blob, limits
-        self._buffer = bytearray()
+        self._buffer = PartBuffer()
         self._size = 0
-        self._blocks: PartSender[str] = PartSender(limits.parallelism)
+        self._blocks: PartSender[str] = PartSender(limits)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are a block; a full one is sent, and waited for when too many are under way."""
-        self._buffer += data
+        self._buffer.add(data)
         self._size += len(data)
-        while len(self._buffer) >= self._block_bytes:
-            block = bytes(self._buffer[: self._block_bytes])
-            del self._buffer[: self._block_bytes]
-            self._send(partial(self._stage, block))
+        while self._buffer.held >= self._block_bytes:
+            self._send_block(self._block_bytes)
         return len(data)
 
     def copy(self, url: str, size: int, part_bytes: int, authorization: str | None) -> None:
@@ -46,22 +44,21 @@ class Upload:
         part_bytes = max(part_bytes, -(-size // MOST_BLOCKS))
         for start in range(0, size, part_bytes):
             length = min(part_bytes, size - start)
-            self._send(partial(self._stage_from, url, start, length, authorization))
+            self._send(partial(self._stage_from, url, start, length, authorization), 0)
         self._size += size
 
     def finish(self) -> None:
         """Send the rest and make the blob visible; a small one is one put."""
         if not self._blocks.count:
-            self._blob.upload_blob(bytes(self._buffer), overwrite=True)
+            self._blob.upload_blob(self._buffer.take(self._buffer.held), overwrite=True)
             return
         staged = self.pause("")
         commit(self._blob, staged.parts, {})
 
     def pause(self, uri: str) -> StagedObject:
         """Send the rest and wait for all blocks; any process can commit them."""
-        if self._buffer:
-            self._send(partial(self._stage, bytes(self._buffer)))
-            self._buffer.clear()
+        if self._buffer.held:
+            self._send_block(self._buffer.held)
         ids = tuple(self._blocks.all_sent())
         self.close()
         return StagedObject(uri, self._size, self.handle, None, ids)
@@ -72,8 +69,7 @@ class Upload:
 
     @property
     def _block_bytes(self) -> int:
-        """Twice as large after each fifth of the blocks that a blob may have: 2.4 TiB from 8 MiB on."""
-        return self._limits.part_bytes << (self._blocks.count * 5 // MOST_BLOCKS)
+        return growing_part_bytes(self._limits.part_bytes, self._blocks.count, MOST_BLOCKS)
 
     def _stage(self, block: bytes, name: str) -> str:
         self._blob.stage_block(name, block, len(block))
@@ -83,8 +79,12 @@ class Upload:
         self._blob.stage_block_from_url(name, url, start, length, source_authorization=authorization)
         return name
 
-    def _send(self, stage: Callable[[str], str]) -> None:
-        self._blocks.send(partial(stage, f"triptych-{self.handle}-{self._blocks.count:06d}"))
+    def _send_block(self, size: int) -> None:
+        self._send(partial(self._stage, self._buffer.take(size)), size)
+
+    def _send(self, stage: Callable[[str], str], size: int) -> None:
+        """`size` is that of what is in memory."""
+        self._blocks.send(partial(stage, f"triptych-{self.handle}-{self._blocks.count:06d}"), size)
 
 
 def commit(blob: BlobClient, ids: Sequence[str], condition: dict[str, Any]) -> str:

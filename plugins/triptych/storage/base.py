@@ -22,10 +22,13 @@ LinkMethod = Literal["GET", "PUT"]
 
 @dataclass(frozen=True)
 class TransferLimits:
-    """How a store sends large objects: parts of so many bytes, of which so many are in flight at once."""
+    """How stores move large objects: in parts of so many bytes, several at once within so much memory.
+
+    That memory is one for all transfers of a process that name the same amount.
+    """
 
     part_bytes: int
-    parallelism: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True)

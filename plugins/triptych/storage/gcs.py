@@ -69,12 +69,12 @@ class GcsStore(Store):
                 )
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """One GET for the whole range; what breaks off inside it is gone on with, from the same version."""
+        """One GET, and beyond its first part ranges at once; what breaks off is gone on with, from the same version."""
         if length == 0:
             return
         url = media_url(self._client, blob_of(self._client, uri), etag)
         with map_errors(uri):
-            yield from blocks(self._session, url, uri, offset, length, etag)
+            yield from blocks(self._session, url, uri, offset, length, etag, self._limits)
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:

@@ -8,84 +8,129 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from triptych.errors import SourceError, StorageError
-from triptych.storage.base import BLOCK_BYTES
+from triptych.storage.base import BLOCK_BYTES, TransferLimits
+from triptych.storage.parallel import read_ahead
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _CRC32C = re.compile(r"crc32c=([\w+/]+=*)")
 
 
-def blocks(session: Any, url: str, uri: str, offset: int, length: int | None, etag: str | None) -> Iterator[bytes]:
-    """The bytes from `offset`, `length` of them or to the end, by one GET; nothing where the object ends before.
+def blocks(
+    session: Any, url: str, uri: str, offset: int, length: int | None, etag: str | None, limits: TransferLimits
+) -> Iterator[bytes]:
+    """The bytes from `offset`, `length` of them or to the end, all of one version; nothing where it ends before.
 
-    What breaks off is gone on with, from the same version, as long as each answer brings some. StorageError where one
-    brings none, or not what it announced, and for all of an object with another CRC32C. SourceError where the object
-    is not the version `etag`.
+    What breaks off is gone on with, as long as each answer brings some; of a large object several parts come at once.
+    StorageError where an answer brings none, or not what it announced, and for all of an object with another CRC32C.
+    SourceError where the object is not the version `etag`.
     """
-    from urllib3.exceptions import HTTPError
-
-    whole = _Whole(uri)
-    position, end = offset, None if length is None else offset + length
-    while True:
-        begin = position
-        try:
-            for block in _answered(session, url, position, end, etag, whole):
-                position += len(block)
-                yield block
-        except HTTPError:
-            if position == begin:
-                raise
-            etag = etag or whole.generation
-            continue
-        whole.check()
+    version = _Version(session, url, uri, etag)
+    first = version.ask(offset, None if length is None else offset + length)
+    if first is None:
         return
+    whole = _Whole(uri, first)
+    for block in read_ahead(version.gone_on(first), offset, first.end, version.part, limits):
+        whole.update(block)
+        yield block
+    whole.check()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer whose body has the bytes from `begin` to `end` of the object; `is_range`: no others were asked for."""
+
+    response: Any
+    begin: int
+    end: int
+    is_range: bool
 
 
 class _Whole:
     """What the first answer says of all of an object, where it has all of it; compared when all has come."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, first: _Answer) -> None:
         import google_crc32c
 
-        self.uri = uri
-        self.crc32c = google_crc32c.Checksum()
-        self.expected: str | None = None
-        self.generation: str | None = None
-        self.is_begun = False
+        self._uri = uri
+        self._crc32c = google_crc32c.Checksum()
+        self._expected = _crc32c_of_whole(first)
 
-    def begin(self, response: Any, offset: int | None) -> None:
-        """Keep what this answer says, if it is the first."""
-        if not self.is_begun:
-            self.is_begun = True
-            self.expected = _crc32c_of_whole(response, offset)
-            self.generation = response.headers.get("X-Goog-Generation")
+    def update(self, block: bytes) -> None:
+        """Count these bytes, which come next."""
+        if self._expected is not None:
+            self._crc32c.update(block)
 
     def check(self) -> None:
         """StorageError where other bytes came than the store has."""
-        if self.expected is not None and base64.b64encode(self.crc32c.digest()).decode() != self.expected:
-            msg = f"{self.uri}: other bytes came than are stored: their CRC32C is not {self.expected}."
+        if self._expected is not None and base64.b64encode(self._crc32c.digest()).decode() != self._expected:
+            msg = f"{self._uri}: other bytes came than are stored: their CRC32C is not {self._expected}."
             raise StorageError(msg)
 
 
-def _answered(
-    session: Any, url: str, position: int, end: int | None, etag: str | None, whole: _Whole
-) -> Iterator[bytes]:
-    """What one GET brings, of which the first has all that there is to bring."""
-    # As stored: Google would unpack an object of `Content-Encoding: gzip` for who takes no gzip, whatever its size.
-    headers = {"Accept-Encoding": "gzip"}
-    is_range = position > 0 or end is not None
-    if is_range:
-        headers["Range"] = f"bytes={position}-{'' if end is None else end - 1}"
-    response = _opened(session, url, headers)
-    with response:
-        if response.status_code == 416:  # The object ends before `position`, or is empty.
-            return
-        if etag is not None and response.headers.get("X-Goog-Generation", etag) != etag:
-            msg = f"{whole.uri}: the object changed after the job started. Launch the job again."
-            raise SourceError(msg)
-        yield from _checked(response, position if is_range else None, end, whole)
+class _Version:
+    """One version of an object: the first answer's, unless an etag was given."""
+
+    def __init__(self, session: Any, url: str, uri: str, etag: str | None) -> None:
+        self._session, self._url, self._uri, self._etag = session, url, uri, etag
+
+    def ask(self, begin: int, end: int | None) -> _Answer | None:
+        """An answer with the bytes from `begin` to `end`, or to the last one; None where the object ends before."""
+        # As stored: Google would unpack an object of `Content-Encoding: gzip` for who takes no gzip, whatever its size.
+        headers = {"Accept-Encoding": "gzip"}
+        is_range = begin > 0 or end is not None
+        if is_range:
+            headers["Range"] = f"bytes={begin}-{'' if end is None else end - 1}"
+        response = _opened(self._session, self._url, headers)
+        try:
+            if response.status_code == 416:
+                response.close()
+                return None
+            generation = response.headers.get("X-Goog-Generation", self._etag)
+            if self._etag not in (None, generation):
+                msg = f"{self._uri}: the object changed after the job started. Launch the job again."
+                raise SourceError(msg)
+            self._etag = generation
+            length = _announced(response, self._uri, begin if is_range else None, end)
+        except StorageError:
+            response.close()
+            raise
+        return _Answer(response, begin, begin + length, is_range)
+
+    def gone_on(self, answer: _Answer) -> Iterator[bytes]:
+        """All that an answer has, by more of them where it breaks off, as long as each brings some."""
+        from urllib3.exceptions import HTTPError
+
+        position = answer.begin
+        while True:
+            try:
+                with answer.response:
+                    for block in answer.response.raw.stream(BLOCK_BYTES, decode_content=False):
+                        position += len(block)
+                        yield block
+            except HTTPError:
+                if position == answer.begin:
+                    raise
+            else:
+                break
+            rest = self.ask(position, answer.end) if position < answer.end else None
+            if rest is None:
+                break
+            answer = rest
+        if position != answer.end:
+            msg = f"{self._uri}: the answer was cut short: it ended at byte {position} of {answer.end}."
+            raise StorageError(msg)
+
+    def part(self, offset: int, length: int) -> Iterator[bytes]:
+        """So many bytes from `offset`; StorageError where they are not there."""
+        answer = self.ask(offset, offset + length)
+        if answer is None or answer.end != offset + length:
+            msg = f"{self._uri}: ends before byte {offset + length}, unlike it said."
+            raise StorageError(msg)
+        return self.gone_on(answer)
 
 
 def _opened(session: Any, url: str, headers: Mapping[str, str]) -> Any:
@@ -101,20 +146,6 @@ def _opened(session: Any, url: str, headers: Mapping[str, str]) -> Any:
             raise from_http_response(response)
 
     return DEFAULT_RETRY(ask)()
-
-
-def _checked(response: Any, offset: int | None, end: int | None, whole: _Whole) -> Iterator[bytes]:
-    expected = _announced(response, whole.uri, offset, end)
-    whole.begin(response, offset)
-    seen = 0
-    for block in response.raw.stream(BLOCK_BYTES, decode_content=False):
-        seen += len(block)
-        if whole.expected is not None:
-            whole.crc32c.update(block)
-        yield block
-    if seen != expected:
-        msg = f"{whole.uri}: the answer was cut short: {seen} of {expected} bytes came."
-        raise StorageError(msg)
 
 
 def _announced(response: Any, uri: str, offset: int | None, end: int | None) -> int:
@@ -134,11 +165,10 @@ def _announced(response: Any, uri: str, offset: int | None, end: int | None) -> 
     return int(found[2]) - int(found[1]) + 1
 
 
-def _crc32c_of_whole(response: Any, offset: int | None) -> str | None:
+def _crc32c_of_whole(answer: _Answer) -> str | None:
     """What the store says that all of the object has, in base64; None for a part of it, and where it says none."""
-    if offset is not None:
-        found = _RANGE.fullmatch(response.headers["Content-Range"])
-        if found is None or (int(found[1]), str(int(found[2]) + 1)) != (0, found[3]):
-            return None
-    said = _CRC32C.search(response.headers.get("X-Goog-Hash", ""))
+    headers = answer.response.headers
+    if answer.is_range and headers["Content-Range"] != f"bytes 0-{answer.end - 1}/{answer.end}":
+        return None
+    said = _CRC32C.search(headers.get("X-Goog-Hash", ""))
     return said[1] if said else None

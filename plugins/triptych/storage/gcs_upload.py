@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from triptych.errors import StorageError
 from triptych.storage.base import StagedObject, TransferLimits
 from triptych.storage.gcs_requests import map_errors
-from triptych.storage.parallel import PartSender
+from triptych.storage.parallel import PartBuffer, PartSender
 
 STEP_BYTES = 256 * 1024
 """Every part but the last is a multiple of this, as Google wants it."""
@@ -31,30 +30,29 @@ class Upload:
     def __init__(self, session: Any, blob: Any, uri: str, limits: TransferLimits) -> None:
         self._session, self._blob, self._uri = session, blob, uri
         self._part_bytes = max(limits.part_bytes // STEP_BYTES, 1) * STEP_BYTES
-        self._blocks: deque[memoryview] = deque()
-        self._held = self.size = 0
+        self._buffer = PartBuffer()
+        self.size = 0
         self._resumable: _Session | None = None
-        self._parts: PartSender[Mapping[str, Any] | None] = PartSender(1)
+        self._parts: PartSender[Mapping[str, Any] | None] = PartSender(limits, 1)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are more than a part; a part is sent when the one before it is stored."""
-        self._blocks.append(memoryview(bytes(data)))
-        self._held += len(data)
+        self._buffer.add(data)
         self.size += len(data)
         # The last part is never empty: it ends the upload.
-        while self._held > self._part_bytes:
+        while self._buffer.held > self._part_bytes:
             with map_errors(self._uri):
-                self._send(self._taken(self._part_bytes))
+                self._send(self._buffer.take(self._part_bytes))
         return len(data)
 
     def finish(self) -> None:
         """Send the rest, and make the object visible."""
         with map_errors(self._uri):
             if self._resumable is None:
-                self._blob.upload_from_string(self._taken(self._held), "application/octet-stream")
+                self._blob.upload_from_string(self._buffer.take(self._buffer.held), "application/octet-stream")
                 return
             self._parts.all_sent()
-            made = self._resumable.send(self._taken(self._held), is_last=True)
+            made = self._resumable.send(self._buffer.take(self._buffer.held), is_last=True)
             self._parts.close()
             self._check(made or {})
 
@@ -65,22 +63,10 @@ class Upload:
             with map_errors(self._uri):
                 self._resumable.cancel()
 
-    def _taken(self, count: int) -> bytes:
-        """The first `count` bytes of what is held, copied once."""
-        taken: list[memoryview] = []
-        self._held -= count
-        while count > 0:
-            block = self._blocks.popleft()
-            if len(block) > count:
-                self._blocks.appendleft(block[count:])
-            taken.append(block[:count])
-            count -= len(taken[-1])
-        return b"".join(taken)
-
     def _send(self, part: bytes) -> None:
         if self._resumable is None:
             self._resumable = _Session(self._session, self._blob.create_resumable_upload_session(), self._uri)
-        self._parts.send(partial(self._resumable.send, part))
+        self._parts.send(partial(self._resumable.send, part), len(part))
 
     def _check(self, made: Mapping[str, Any]) -> None:
         """Compare what the store has with what was written; Google does so itself, by the header of the last part."""

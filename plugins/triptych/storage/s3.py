@@ -14,7 +14,6 @@ from triptych.connections import s3_client
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, StorageError
 from triptych.schemas.services import Service
 from triptych.storage.base import (
-    BLOCK_BYTES,
     LinkMethod,
     ObjectInfo,
     Stage,
@@ -26,6 +25,7 @@ from triptych.storage.base import (
 )
 from triptych.storage.links.s3 import prefer_version_4, signed_url
 from triptych.storage.s3_answers import refuse_cut_answers
+from triptych.storage.s3_download import blocks
 from triptych.storage.s3_requests import bucket_key, map_errors, status
 from triptych.storage.s3_upload import Upload
 
@@ -79,31 +79,12 @@ class S3Store(Store):
                     yield ObjectInfo(uri, item["Size"], item["ETag"].strip('"'), item["LastModified"].timestamp())
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """One GET for the whole range; what breaks off inside it is StorageError, and nothing is asked again here."""
-        from botocore.exceptions import ClientError
-
-        if length == 0:
-            return
-        wanted: dict[str, str] = bucket_key(uri)
-        if offset or length is not None:
-            wanted["Range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
-        if etag is not None:
-            wanted["IfMatch"] = f'"{etag}"'
-        with map_errors(uri):
-            try:
-                body = self._client.get_object(**wanted)["Body"]
-            except ClientError as error:
-                if status(error) == 416:  # The object ends before `offset`, or is empty.
-                    return
-                raise
-            try:
-                yield from body.iter_chunks(BLOCK_BYTES)
-            finally:
-                body.close()
+        """One GET, and beyond its first part ranges at once; what breaks off is gone on with, from the same version."""
+        return iter(()) if length == 0 else blocks(self._client, uri, offset, length, etag, self._limits)
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
-        """Parts of `TransferLimits.part_bytes`, some in flight at once; they are dropped when the context raises."""
+        """Parts of `TransferLimits.part_bytes`, at first; they are dropped when the context raises."""
         with self._uploading(uri) as upload:
             yield upload
             upload.finish()

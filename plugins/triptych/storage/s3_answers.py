@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
+    "GetObject": ("ContentLength", "ETag"),
     "HeadObject": ("ContentLength", "ETag"),
     "PutObject": ("ETag",),
     "CreateMultipartUpload": ("UploadId",),

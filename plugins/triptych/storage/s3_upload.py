@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from triptych.storage.base import StagedObject, TransferLimits
-from triptych.storage.parallel import PartSender
+from triptych.storage.parallel import PartBuffer, PartSender, growing_part_bytes
 
 MOST_PARTS = 10_000
 _MD5 = re.compile("[0-9a-f]{32}")
@@ -23,18 +23,17 @@ class Upload:
     def __init__(self, client: Any, bucket_key: Mapping[str, str], limits: TransferLimits) -> None:
         self._client, self._bucket_key = client, bucket_key
         self._limits = limits
-        self._buffer = bytearray()
+        self._buffer = PartBuffer()
         self._size = 0
         self._upload_id: str | None = None
-        self._parts: PartSender[str] = PartSender(limits.parallelism)
+        self._parts: PartSender[str] = PartSender(limits)
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are a part; a full part is sent, and waited for when too many are under way."""
-        self._buffer += data
+        self._buffer.add(data)
         self._size += len(data)
-        while len(self._buffer) >= self._limits.part_bytes:
-            self._send(Body=bytes(self._buffer[: self._limits.part_bytes]))
-            del self._buffer[: self._limits.part_bytes]
+        while self._buffer.held >= self._part_bytes:
+            self._send(Body=self._buffer.take(self._part_bytes))
         return len(data)
 
     def copy(self, source: Mapping[str, str], size: int, part_bytes: int) -> None:
@@ -48,7 +47,7 @@ class Upload:
     def finish(self) -> None:
         """Send the rest, wait for all parts, and make the object visible; a small one is one put."""
         if self._upload_id is None:
-            self._client.put_object(**self._bucket_key, Body=bytes(self._buffer))
+            self._client.put_object(**self._bucket_key, Body=self._buffer.take(self._buffer.held))
             return
         _, upload_id, _, etags = self.pause()
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
@@ -60,9 +59,8 @@ class Upload:
         Any process can complete the upload with these.
         """
         upload_id = self._begun()
-        if self._buffer or not self._parts.count:
-            self._send(Body=bytes(self._buffer))
-            self._buffer.clear()
+        if self._buffer.held or not self._parts.count:
+            self._send(Body=self._buffer.take(self._buffer.held))
         etags = self._parts.all_sent()
         self._parts.close()
         return self._size, upload_id, _whole_etag(etags), tuple(etags)
@@ -73,6 +71,10 @@ class Upload:
         if self._upload_id is not None:
             self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)
 
+    @property
+    def _part_bytes(self) -> int:
+        return growing_part_bytes(self._limits.part_bytes, self._parts.count, MOST_PARTS)
+
     def _begun(self) -> str:
         if self._upload_id is None:
             begun: str = self._client.create_multipart_upload(**self._bucket_key)["UploadId"]
@@ -81,7 +83,7 @@ class Upload:
 
     def _send(self, **part: Any) -> None:
         part["UploadId"] = self._begun()
-        self._parts.send(partial(self._send_part, self._parts.count + 1, part))
+        self._parts.send(partial(self._send_part, self._parts.count + 1, part), len(part.get("Body", b"")))
 
     def _send_part(self, number: int, part: Mapping[str, Any]) -> str:
         ask = self._client.upload_part_copy if "CopySource" in part else self._client.upload_part

@@ -26,19 +26,19 @@ def _file_store(conn_id: str | None, settings: Settings, service: Service | None
 def _s3_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.s3 import connect
 
-    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism), service)
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_memory_bytes), service)
 
 
 def _gcs_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.gcs import connect
 
-    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_memory_bytes))
 
 
 def _azure_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
     from triptych.storage.azure import connect
 
-    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_parallelism))
+    return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_memory_bytes))
 
 
 def _http_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:

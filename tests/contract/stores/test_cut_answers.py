@@ -46,4 +46,4 @@ def _store(proxy: FaultProxy) -> Store:
     client = boto3.client("s3", endpoint_url=proxy.endpoint, **keys)
     client.create_bucket(Bucket="cut")
     client.put_object(Bucket="cut", Key="object", Body=b"old")
-    return S3Store(client, TransferLimits(PART, 2))
+    return S3Store(client, TransferLimits(PART, 4 * PART))

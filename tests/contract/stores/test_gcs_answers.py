@@ -26,6 +26,7 @@ from triptych.storage import Store, Stores
 
 DATA = random.Random(14).randbytes(12 * MIB)
 SETTINGS = read_settings({"part_mib": str(PART_MIB)})
+IN_ONE_PART = read_settings({"part_mib": "16"})
 
 
 @dataclass
@@ -107,7 +108,7 @@ def _saying_data(generations: Sequence[int], spoiled: int = 0) -> list[bytes]:
 def test_what_breaks_off_is_gone_on_with(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with _saying(*_saying_data([7, 7, 7])) as (endpoint, said):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
-        assert Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a") == DATA
+        assert Stores(IN_ONE_PART).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a") == DATA
         assert len(said.asked) == 3
 
 
@@ -115,14 +116,14 @@ def test_what_breaks_off_is_not_gone_on_with_in_another_object(gcs: str, monkeyp
     with _saying(*_saying_data([7, 8])) as (endpoint, _):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
         with pytest.raises(SourceError, match="changed"):
-            Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
+            Stores(IN_ONE_PART).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
 
 
 def test_what_was_gone_on_with_is_compared_as_a_whole(gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with _saying(*_saying_data([7, 7], spoiled=1)) as (endpoint, _):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", endpoint)
         with pytest.raises(StorageError, match="other bytes came"):
-            Stores(SETTINGS).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
+            Stores(IN_ONE_PART).open(GCS_BUCKET, gcs).read(f"{GCS_BUCKET}/a")
 
 
 @pytest.mark.parametrize(

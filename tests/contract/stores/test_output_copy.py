@@ -66,7 +66,7 @@ def test_objects_are_copied_by_the_server(request: pytest.FixtureRequest, s3: st
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     client = S3Hook(aws_conn_id=request.getfixturevalue(s3)).get_conn()
-    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2))
+    store = S3Store(client, TransferLimits(PART_MIB * MIB, 20 * MIB))
     store.put(f"{BUCKET}/w/r.bin", DATA)
     calls: list[str] = []
     with _published(Records(store, f"{BUCKET}/w-{s3}"), store, f"{BUCKET}/out-{s3}/") as output:

@@ -68,7 +68,7 @@ def test_one_request_is_enough(s3_seaweed: str) -> None:
     client = s3_client(s3_seaweed)
     asked: list[str] = []
     client.meta.events.register("before-send.s3", lambda request, **_: asked.append(request.method))
-    S3Store(client, TransferLimits(8 << 20, 1)).check_writable("s3://tests/out/")
+    S3Store(client, TransferLimits(8 << 20, 16 << 20)).check_writable("s3://tests/out/")
     assert asked == ["PUT"]
 
 
@@ -85,7 +85,7 @@ def hooked(s3_seaweed: str) -> Callable[[str, Callable[..., Any]], S3Store]:
     def make(event: str, hook: Callable[..., Any]) -> S3Store:
         client = s3_client(s3_seaweed)
         client.meta.events.register(event, hook)
-        return S3Store(client, TransferLimits(8 << 20, 1))
+        return S3Store(client, TransferLimits(8 << 20, 16 << 20))
 
     return make
 

@@ -204,7 +204,7 @@ def test_a_large_object_is_copied_in_parts(request: pytest.FixtureRequest, s3: s
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     client = S3Hook(aws_conn_id=request.getfixturevalue(s3)).get_conn()
-    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2), copy_bytes=PART_MIB * MIB)
+    store = S3Store(client, TransferLimits(PART_MIB * MIB, 20 * MIB), copy_bytes=PART_MIB * MIB)
     data = random.Random(12).randbytes(12 * MIB)
     store.put(f"{BUCKET}/copies/from-{s3}", data)
     asked: list[str] = []
@@ -273,7 +273,7 @@ def test_a_server_without_conditions_is_written_to_all_the_same(s3_moto: str) ->
     from botocore.awsrequest import AWSResponse
 
     client = S3Hook(aws_conn_id=s3_moto).get_conn()
-    store = S3Store(client, TransferLimits(PART_MIB * MIB, 2))
+    store = S3Store(client, TransferLimits(PART_MIB * MIB, 20 * MIB))
     refused: list[str] = []
 
     def refuse(request: AWSPreparedRequest, **_: str) -> AWSResponse | None:

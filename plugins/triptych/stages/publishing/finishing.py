@@ -11,9 +11,8 @@ from triptych.harmless import harmless_logger
 from triptych.stages.publishing.linking import linked
 from triptych.stages.publishing.names import KnownFile, Names, holds
 from triptych.stages.publishing.records import Listing, MadeFile, Making, Records, listing_text
-from triptych.storage import ObjectInfo
+from triptych.storage import OBJECTS_AT_ONCE, ObjectInfo
 
-FILES_AT_ONCE = 4
 _log = harmless_logger(__name__)
 
 
@@ -27,7 +26,7 @@ def roll_forward(making: Making, names: Names, records: Records, list_uri: str, 
     `names` knows as ours the files of the earlier makings. What is in place already is left as it is. Raises
     DestinationError where somebody else's file came between, and StagedNoMoreError. With `links_s` the list has links.
     """
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         etags = list(pool.map(lambda file: _put_in_place(file, names, records), making.files))
         list(pool.map(lambda old: _remove(names, old.name, old.etag), making.removes))
     files = [{**asdict(made.file), "etag": etag} for made, etag in zip(making.files, etags, strict=True)]
