@@ -5,21 +5,24 @@
   of the last part is compared, and a session that was cancelled stays so.
 - A rewrite of a large object takes more than one request.
 - Signed URLs: their signatures and times are looked at.
+- Multipart uploads of the XML API, whose parts are compared with their hash and are of 5 MiB at least.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.etree import ElementTree
 
 import google_crc32c
 
@@ -28,6 +31,8 @@ from tests.support.forwarding import Answer, Forwarding, serving
 
 LARGE_BYTES = 5 << 20
 """What is larger is rewritten by two requests."""
+LEAST_PART_BYTES = 5 << 20
+_SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/?]+)(?:/rewriteTo/b/([^/]+)/o/([^/?]+))?")
 
@@ -44,16 +49,30 @@ class Session:
 
 
 @dataclass
+class Multipart:
+    """One upload of the XML API: its parts by number, and whether it still waits."""
+
+    bucket: str
+    name: str
+    parts: dict[int, bytes] = field(default_factory=dict)
+    is_open: bool = True
+
+
+@dataclass
 class GoogleRules:
-    """`asked` has every request ("POST /path?query"), `sessions` every upload that was begun, in order.
+    """`asked` has every request ("POST /path?query"), `sessions` and `uploads` every upload that was begun, in order.
 
     `keeps` is how many bytes a session takes of one request, all unless a test says less: Google promises none.
     `spoils` is whether a byte of each upload changes on its way, and `compares` whether its hash is looked at.
+    `has_parts` is whether the XML API has multipart uploads. `stored` is called before each part is answered.
     """
 
     endpoint: str = ""
     asked: list[str] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
+    uploads: dict[str, Multipart] = field(default_factory=dict)
+    has_parts: bool = True
+    stored: Callable[[], object] = lambda: None
     keeps: int | None = None
     spoils: bool = False
     compares: bool = True
@@ -89,10 +108,13 @@ class _Handler(Forwarding):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = forward
 
     def _answered(self, body: bytes) -> Answer:
-        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        asked = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        query = {name: values[0] for name, values in asked.items()}
         if "X-Goog-Signature" in query:
             refused = google_links.refusal(self.command, self.path, dict(self.headers))
             return _error(403, refused) if refused else self._request(self.command, self.path, body)
+        if {"uploads", "uploadId"} & set(query) and self.state.has_parts:
+            return self._on_parts(query, body)
         if "upload_id" in query:
             session = self.state.sessions.get(query["upload_id"])
             return self._in_session(session, body) if session else _error(410, "Not Found")
@@ -167,6 +189,62 @@ class _Handler(Forwarding):
         path = f"/upload/storage/v1/b/{quote(session.bucket)}/o?uploadType=media&name={name}"
         return self._request("POST", path, bytes(session.kept))
 
+    def _on_parts(self, query: dict[str, str], body: bytes) -> Answer:
+        bucket, _, name = unquote(urlsplit(self.path).path).removeprefix("/").partition("/")
+        if self.command == "GET":
+            return self._listed(bucket, query.get("prefix", ""))
+        if "uploads" in query:
+            if self._resource(f"/storage/v1/b/{quote(bucket)}") is None:
+                return _xml(404, "Error", Code="NoSuchBucket")
+            upload_id = uuid.uuid4().hex
+            self.state.uploads[upload_id] = Multipart(bucket, name)
+            return _xml(200, "InitiateMultipartUploadResult", Bucket=bucket, Key=name, UploadId=upload_id)
+        upload = self.state.uploads.get(query["uploadId"])
+        if upload is None or not upload.is_open or (upload.bucket, upload.name) != (bucket, name):
+            return _xml(404, "Error", Code="NoSuchUpload")
+        if self.command == "PUT":
+            return self._part(upload, int(query["partNumber"]), bytearray(body))
+        if self.command == "DELETE":
+            upload.is_open = False
+            return Answer(204, {}, b"")
+        return self._completed(upload, body)
+
+    def _part(self, upload: Multipart, number: int, body: bytearray) -> Answer:
+        assert 1 <= number <= 10_000, "Google takes 10,000 parts."
+        body[0] ^= self.state.spoils
+        said = self.headers.get("X-Goog-Hash", crc32c(body))
+        if self.state.compares and said != crc32c(body):
+            return _xml(400, "Error", Code="BadDigest", Message=f"Provided {said}, calculated {crc32c(body)}.")
+        upload.parts[number] = bytes(body)
+        self.state.stored()
+        return Answer(200, {"ETag": _etag(body), "X-Goog-Hash": crc32c(body)}, b"")
+
+    def _completed(self, upload: Multipart, body: bytes) -> Answer:
+        asked = [(int(part[0].text or ""), part[1].text) for part in ElementTree.fromstring(body)]
+        if asked != [(number, _etag(upload.parts.get(number, b""))) for number in sorted(upload.parts)]:
+            return _xml(400, "Error", Code="InvalidPart")
+        *before, _ = (upload.parts[number] for number, _ in asked)
+        if any(len(part) < LEAST_PART_BYTES for part in before):
+            return _xml(400, "Error", Code="EntityTooSmall")
+        data = b"".join(upload.parts[number] for number, _ in asked)
+        path = f"/upload/storage/v1/b/{quote(upload.bucket)}/o?uploadType=media&name={quote(upload.name, '')}"
+        made = json.loads(self._request("POST", path, data).data)
+        upload.is_open = False
+        said = {"X-Goog-Hash": crc32c(data), "X-Goog-Generation": made["generation"]}
+        answer = _xml(200, "CompleteMultipartUploadResult", Bucket=upload.bucket, Key=upload.name)
+        return Answer(200, {**answer.headers, **said}, answer.data)
+
+    def _listed(self, bucket: str, prefix: str) -> Answer:
+        found = [
+            _element("Upload", Key=each.name, UploadId=upload_id, Initiated="2026-11-26T12:00:00.000Z")
+            for upload_id, each in self.state.uploads.items()
+            if each.is_open and each.bucket == bucket and each.name.startswith(prefix)
+        ]
+        answer = _xml(200, "ListMultipartUploadsResult", Bucket=bucket, IsTruncated="false")
+        root = ElementTree.fromstring(answer.data)
+        root.extend(found)
+        return Answer(200, answer.headers, ElementTree.tostring(root))
+
     def _resource(self, path: str) -> dict[str, str] | None:
         answer = self._request("GET", path)
         found: dict[str, str] = json.loads(answer.data) if answer.status == 200 else {}
@@ -185,6 +263,21 @@ class _Handler(Forwarding):
 def crc32c(data: bytes | bytearray) -> str:
     """As Google's headers have it."""
     return f"crc32c={base64.b64encode(google_crc32c.Checksum(bytes(data)).digest()).decode()}"
+
+
+def _etag(data: bytes | bytearray) -> str:
+    return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+
+
+def _element(tag: str, **said: str) -> ElementTree.Element:
+    made = ElementTree.Element(_SPACE + tag)
+    for name, value in said.items():
+        ElementTree.SubElement(made, _SPACE + name).text = value
+    return made
+
+
+def _xml(status: int, tag: str, **said: str) -> Answer:
+    return Answer(status, {"Content-Type": "application/xml"}, ElementTree.tostring(_element(tag, **said)))
 
 
 def _json(status: int, said: object) -> Answer:

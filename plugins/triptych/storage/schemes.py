@@ -30,7 +30,7 @@ def _s3_store(conn_id: str | None, settings: Settings, service: Service | None) 
 
 
 def _gcs_store(conn_id: str | None, settings: Settings, service: Service | None) -> Store:
-    from triptych.storage.gcs import connect
+    from triptych.storage.gcs.store import connect
 
     return connect(conn_id, TransferLimits(settings.part_bytes, settings.transfer_memory_bytes))
 

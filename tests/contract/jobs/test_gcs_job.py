@@ -54,4 +54,5 @@ def test_bytes_go_from_google_to_google(tmp_path: Path) -> None:
     (listing,) = set(names) - set(FILES)
     assert listing.startswith("_triptych/")
     assert rules.open_sessions == []
+    assert not any(upload.is_open for upload in rules.uploads.values())
     assert [each for each in rules.asked if "/rewriteTo/" in each], "The store copies what is large by itself."

@@ -27,7 +27,7 @@ from triptych.errors import UnsupportedError
 from triptych.settings import read_settings
 from triptych.storage import Store, Stores, TransferLimits
 from triptych.storage.azure import AzureStore
-from triptych.storage.gcs import GcsStore
+from triptych.storage.gcs.store import GcsStore
 from triptych.storage.s3 import S3Store
 
 LIMITS = TransferLimits(8 << 20, 1)

@@ -9,7 +9,7 @@ from google.cloud.storage.blob import Blob
 
 from triptych.connections import STORE_CONNECTIONS
 from triptych.errors import ObjectNotFoundError
-from triptych.storage.gcs_requests import blob_of, bucket_and_name, media_url, session
+from triptych.storage.gcs.requests import blob_of, bucket_and_name, host, media_url, session
 
 
 @pytest.fixture
@@ -34,6 +34,12 @@ def test_the_bytes_of_an_object_have_a_url(client: Client) -> None:
     where = "http://127.0.0.1:9/download/storage/v1/b/tests/o/a%20b%2F%23%C3%BC?alt=media"
     assert media_url(client, blob, None) == where
     assert media_url(client, blob, "17") == f"{where}&ifGenerationMatch=17"
+
+
+def test_the_xml_api_is_where_the_client_asks(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert host(client) == "http://127.0.0.1:9"
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    assert host(Client(project="tests", credentials=AnonymousCredentials())) == "https://storage.googleapis.com"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from triptych.errors import UnsupportedError
 from triptych.storage.base import LinkMethod
-from triptych.storage.gcs_requests import blob_of, map_errors
+from triptych.storage.gcs.requests import blob_of, map_errors
 from triptych.storage.links.limits import WEEK_S, check_lifetime
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What every request to Google Cloud Storage shares: how a URI is a bucket and a name, and the client's errors as ours.
 
-`session` and `media_url` touch private parts of google-cloud-storage 3, which has no stream that is pulled, and cancels
-no upload; `tests/unit/storage` fails when they change.
+`session`, `media_url` and `host` touch private parts of google-cloud-storage 3, which has no stream that is pulled, and
+cancels no upload; `tests/unit/storage` fails when they change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from triptych.connections import keep_connections
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 
-_UPLOAD_ID = re.compile(r"upload_id=[^&\s'\"]+")
+_UPLOAD_ID = re.compile(r"(upload_id|uploadId)=[^&\s'\"]+")
 
 
 def bucket_and_name(uri: str) -> tuple[str, str]:
@@ -64,6 +64,12 @@ def media_url(client: Any, blob: Any, etag: str | None) -> str:
     return url
 
 
+def host(client: Any) -> str:
+    """Where the XML API is, without a `/` at the end."""
+    found: str = client._connection.get_api_base_url_for_mtls()
+    return found.rstrip("/")
+
+
 @contextmanager
 def map_errors(uri: str) -> Iterator[None]:
     """The client's errors as ours, with the URI."""
@@ -105,7 +111,7 @@ def _translated(uri: str, error: Any) -> Exception:
 
 def _text(error: object) -> str:
     """What an error says, without the id of an upload: who has its URL can write there."""
-    return _UPLOAD_ID.sub("upload_id=***", str(error))
+    return _UPLOAD_ID.sub(r"\1=***", str(error))
 
 
 def _of_credentials(uri: str, error: Any) -> StorageError:

@@ -20,9 +20,10 @@ from triptych.storage.base import (
     WaitingUpload,
     Writer,
 )
-from triptych.storage.gcs_download import blocks
-from triptych.storage.gcs_requests import blob_of, bucket_and_name, etag_of, map_errors, media_url, session
-from triptych.storage.gcs_upload import Upload
+from triptych.storage.gcs import parts
+from triptych.storage.gcs.download import blocks
+from triptych.storage.gcs.requests import blob_of, bucket_and_name, etag_of, map_errors, media_url, session
+from triptych.storage.gcs.upload import Upload
 from triptych.storage.links.gcs import signed_url
 
 
@@ -78,7 +79,7 @@ class GcsStore(Store):
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
-        """A resumable upload by parts of `TransferLimits.part_bytes`, cancelled when the context raises."""
+        """Parts of `TransferLimits.part_bytes`, at first; they are dropped when the context raises."""
         with self._uploading(uri) as upload:
             yield upload
             upload.finish()
@@ -93,14 +94,14 @@ class GcsStore(Store):
 
     @contextmanager
     def _uploading(self, uri: str) -> Iterator[Upload]:
-        upload = Upload(self._session, blob_of(self._client, uri), uri, self._limits)
+        upload = Upload(self._client, self._session, uri, self._limits)
         try:
             yield upload
         except BaseException as error:
             try:
                 upload.abort()
             except Exception as second:
-                error.add_note(f"{uri}: the upload could not be cancelled; Google drops it after a week: {second}")
+                error.add_note(f"{uri}: the upload could not be cancelled: {second}")
             raise
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
@@ -125,12 +126,17 @@ class GcsStore(Store):
         return etag
 
     def discard(self, staged: StagedObject) -> None:
-        """Remove the object aside."""
-        self.delete(staged.handle)
+        """Remove the object aside, or end an upload of parts that waits."""
+        if staged.handle.startswith("gs://"):
+            self.delete(staged.handle)
+            return
+        with map_errors(staged.uri):
+            parts.MultipartUpload(self._client, self._session, staged.uri, staged.handle).cancel()
 
     def waiting(self, uri: str) -> Sequence[WaitingUpload]:
-        """None ever: what waits lies aside, and nobody can list the sessions of uploads, which end after a week."""
-        return ()
+        """Those of parts; nobody can list the sessions of resumable uploads, which end after a week."""
+        with map_errors(uri):
+            return parts.waiting(self._client, self._session, uri)
 
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the generation as it should be."""

@@ -9,18 +9,27 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from triptych.errors import SourceError, StorageError
 from triptych.storage.base import BLOCK_BYTES, TransferLimits
 from triptych.storage.parallel import read_ahead
+
+if TYPE_CHECKING:
+    import requests
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _CRC32C = re.compile(r"crc32c=([\w+/]+=*)")
 
 
 def blocks(
-    session: Any, url: str, uri: str, offset: int, length: int | None, etag: str | None, limits: TransferLimits
+    session: requests.Session,
+    url: str,
+    uri: str,
+    offset: int,
+    length: int | None,
+    etag: str | None,
+    limits: TransferLimits,
 ) -> Iterator[bytes]:
     """The bytes from `offset`, `length` of them or to the end, all of one version; nothing where it ends before.
 
@@ -43,7 +52,7 @@ def blocks(
 class _Answer:
     """An answer whose body has the bytes from `begin` to `end` of the object; `is_range`: no others were asked for."""
 
-    response: Any
+    response: requests.Response
     begin: int
     end: int
     is_range: bool
@@ -74,7 +83,7 @@ class _Whole:
 class _Version:
     """One version of an object: the first answer's, unless an etag was given."""
 
-    def __init__(self, session: Any, url: str, uri: str, etag: str | None) -> None:
+    def __init__(self, session: requests.Session, url: str, uri: str, etag: str | None) -> None:
         self._session, self._url, self._uri, self._etag = session, url, uri, etag
 
     def ask(self, begin: int, end: int | None) -> _Answer | None:
@@ -133,22 +142,23 @@ class _Version:
         return self.gone_on(answer)
 
 
-def _opened(session: Any, url: str, headers: Mapping[str, str]) -> Any:
+def _opened(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
     """The answer, whose body is not read yet; asked again as Google's own client does."""
     from google.api_core.exceptions import from_http_response
     from google.cloud.storage.retry import DEFAULT_RETRY
 
-    def ask() -> Any:
+    def ask() -> requests.Response:
         response = session.get(url, headers=headers, stream=True)
         if response.status_code < 400 or response.status_code == 416:
             return response
         with response:
             raise from_http_response(response)
 
-    return DEFAULT_RETRY(ask)()
+    answer: requests.Response = DEFAULT_RETRY(ask)()
+    return answer
 
 
-def _announced(response: Any, uri: str, offset: int | None, end: int | None) -> int:
+def _announced(response: requests.Response, uri: str, offset: int | None, end: int | None) -> int:
     """How many bytes the answer says that it has; StorageError where it does not, or has others than were asked for."""
     if offset is None:
         size = response.headers.get("Content-Length")

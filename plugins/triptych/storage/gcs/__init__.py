@@ -1,0 +1,3 @@
+"""`gs://`: Google Cloud Storage. `store` is the store; it uploads by `upload` (by `parts`, or by a session) and reads
+by `download`; `requests` has what each request shares, and what we touch of google-cloud-storage that is private.
+"""
