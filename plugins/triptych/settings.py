@@ -109,6 +109,12 @@ OPTIONS = (
         "64",
         "Longest line or record that engines take, MiB; of less memory an eighth. The longest read of DNA has 4.",
     ),
+    Option(
+        "scratch_reserve_mib",
+        "256",
+        "What must stay free on the file system of `scratch`, MiB: an input, a result or what an engine unpacks that "
+        "would leave less is refused.",
+    ),
     Option("max_result_files", "10000", "Most files one chunk may write."),
     Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
     Option(
@@ -157,6 +163,7 @@ class Settings:
     max_expansion_ratio: int
     max_expanded_bytes: int
     max_line_bytes: int
+    scratch_reserve_bytes: int
     max_result_files: int
     max_result_bytes: int
     whisper_model: str
@@ -216,6 +223,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         max_expansion_ratio=_positive(text, "max_expansion_ratio"),
         max_expanded_bytes=_positive(text, "max_expanded_gib") << 30,
         max_line_bytes=_positive(text, "max_line_mib") << 20,
+        scratch_reserve_bytes=_positive(text, "scratch_reserve_mib", least=0) << 20,
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
         whisper_model=text["whisper_model"],

@@ -76,6 +76,7 @@ def test_a_disk(disk: Disk, tmp_path: Path, ledger: Ledger, place: str, how: str
     env = {
         "AIRFLOW__TRIPTYCH__WORKSPACE": folders["workspace"].as_uri(),
         "AIRFLOW__TRIPTYCH__SCRATCH": str(folders["scratch"]),
+        "AIRFLOW__TRIPTYCH__SCRATCH_RESERVE_MIB": "0",  # These disks are smaller.
         "AIRFLOW__TRIPTYCH__CACHE": str(folders["cache"]),
         "TRIPTYCH_INCLUDE": f"{tmp_path / 'include'}:{PROJECT / 'include'}",
     }

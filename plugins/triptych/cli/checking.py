@@ -14,8 +14,10 @@ from pathlib import Path
 
 from triptych.blocks import Catalog, Diagnostic
 from triptych.blocks.check import check_blocks, check_pairs
+from triptych.blocks.networks import unlisted_networks
 from triptych.blocks.script_check import check_script
 from triptych.jobs.template_check import check_locations
+from triptych.settings import get_settings
 
 _NOT_CHECKED = "whether a schedule is one, the form, and whether Airflow can store the DAGs"
 _MOST_S = 300
@@ -39,7 +41,12 @@ def findings(catalog: Catalog, include: Sequence[Path], asks_airflow: bool = Tru
         *(each.diagnostic for each in scripts if each.is_certain),
         *(each for template in catalog.templates for each in check_locations(template)),
     ]
-    odd = [*catalog.warnings, *check_pairs(catalog), *(each.diagnostic for each in scripts if not each.is_certain)]
+    odd = [
+        *catalog.warnings,
+        *check_pairs(catalog),
+        *unlisted_networks(catalog.blocks, get_settings()),
+        *(each.diagnostic for each in scripts if not each.is_certain),
+    ]
     said, not_checked = _of_airflow(include) if asks_airflow else ([], f"Not checked: {_NOT_CHECKED}.")
     return Findings(list(dict.fromkeys([*errors, *said])), odd, not_checked)
 

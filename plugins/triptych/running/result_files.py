@@ -29,11 +29,13 @@ class ResultLimits:
 
     files: int
     bytes: int
+    reserve_bytes: int = 0
+    """What must stay free where they are written to."""
 
     @classmethod
     def of(cls, settings: Settings) -> ResultLimits:
-        """Those that are configured as `max_result_files` and `max_result_gib`."""
-        return cls(settings.max_result_files, settings.max_result_bytes)
+        """Those that are configured as `max_result_files`, `max_result_gib` and `scratch_reserve_mib`."""
+        return cls(settings.max_result_files, settings.max_result_bytes, settings.scratch_reserve_bytes)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
 from triptych.storage import OBJECTS_AT_ONCE
 from triptych.storage.copying import save
+from triptych.storage.free_space import Reserve
 
 SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""
@@ -180,6 +181,7 @@ class _Attempt:
         self._reader = reader
         self._session = session
         self._limits = ResultLimits.of(job.settings)
+        self._reserve = Reserve(work, job.settings.scratch_reserve_bytes)
         self._serial = 0
 
     def run(self, entry: ChunkEntry) -> _Tried:
@@ -224,6 +226,7 @@ class _Attempt:
         try:
             usage = self._script(entry, folder)
             found = result_files(folder / "out", self._limits)
+            self._reserve.check(sum(file.size for file in found), "the results have", is_written=True)
         except (ChunkError, SourceError, IntegrityError, ObjectNotFoundError, StorageAccessError) as failure:
             raise _Failed(failure) from failure
         try:
@@ -233,6 +236,7 @@ class _Attempt:
         return _measured(replace(tried, exit_code=0, files=files), usage)
 
     def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
+        self._reserve.check(entry.size, "the input has")
         save(self._reader.blocks(entry), folder / "in" / "data.bin")
         variables = _chunk_variables(entry, self._job.plan.chunks, self._job.run_id)
         unit = Unit(Role.APP, folder, self._job.spec.params[Role.APP], variables, self.journal.log)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.bad_blocks import BAD, SOUND, write_bad, write_healthy, write_sound
 from tests.support.command import call
+from triptych.settings import get_settings
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_all_that_airflow_would_refuse_is_told_with_its_file(home: Path) -> None:
@@ -35,3 +40,17 @@ def test_an_error_in_a_script_belongs_to_its_app(home: Path) -> None:
         write_healthy(home / "include", name)
     (home / "include" / "apps" / "one" / "app" / "main.py").write_text("def f(:\n")
     assert [call("app", "validate", name).exit_code for name in ("one", "two")] == [3, 0]
+
+
+def test_a_network_that_no_setting_lists_here_is_a_warning(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_healthy(home / "include", "near")
+    path = home / "include" / "apps" / "near" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["platform_config"] = {**manifest.get("platform_config", {}), "network": "apps"}
+    path.write_text(json.dumps(manifest))
+    told = json.loads(call("validate", "--no-airflow", "--json").stdout)
+    assert [(each["file"], each["location"]) for each in told["warnings"]] == [(str(path), "$.platform_config.network")]
+    assert "the network 'apps' is none that apps may have here (none)" in told["warnings"][0]["message"]
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__ALLOWED_NETWORKS", "apps")
+    get_settings.cache_clear()
+    assert json.loads(call("validate", "--no-airflow", "--json").stdout)["warnings"] == []

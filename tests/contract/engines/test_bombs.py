@@ -10,6 +10,7 @@ import bz2
 import gzip
 import lzma
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,13 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pyvips
 
 from tests.support import bombs
 from tests.support.bombs import LETTERS, MIB, PACKERS
 from tests.support.engine_harness import Results, join, left_behind, split, split_cost
+from triptych.engines.images.strips import strips
+from triptych.engines.runtime.resources import Resources, using
 from triptych.engines.streams import unpacking
 from triptych.errors import EngineError, SourceError
 from triptych.settings import OPTIONS, Settings
+from triptych.stages.sources import NoInput
 
 FULL_MIB = 200
 """What an engine's process takes with 64 MiB of its own, pyarrow and DuckDB included."""
@@ -214,6 +219,31 @@ def test_an_image_that_cannot_be_held_is_refused(settings: Settings, tmp_path: P
     few = replace(settings, engine_memory_bytes=64 * MIB)
     with pytest.raises(SourceError, match=rf"{name}: the image{inside} is longer than 16 MiB\. Raise"):
         split(few, "image_batches", [path], {})
+
+
+@pytest.mark.parametrize(("name", "interlaced"), [("a.png", True), ("a.jpg", True), ("a.webp", False)])
+def test_an_image_that_is_decoded_whole_fits_into_memory(
+    settings: Settings, tmp_path: Path, name: str, interlaced: bool
+) -> None:
+    """35 MiB of pixels with 64 MiB of memory; libvips has no row of them before the last."""
+    path, options = tmp_path / name, {"interlace": True} if interlaced else {}
+    pyvips.Image.black(3500, 3500, bands=3).write_to_file(str(path), **options)
+    assert path.stat().st_size < MIB
+    few = replace(settings, engine_memory_bytes=64 * MIB)
+    with pytest.raises(SourceError, match=rf"{name}: the image of 3500 x 3500 pixels, .* is longer than 32 MiB\. Save"):
+        split(few, "image_tiles", [path], {})
+
+
+def test_rows_of_any_width_are_read_within_the_memory(tmp_path: Path) -> None:
+    """64 rows of 300,000 bytes with 8 MiB: what is read at once is not the rows, but a share of the memory."""
+    image = pyvips.Image.black(300_000, 64)
+    with using(Resources(tmp_path, 8 * MIB)):
+        tracemalloc.start()
+        shapes = [strip.shape for strip in strips(image, [(0, 64)], NoInput(tmp_path))]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert shapes == [(64, 300_000, 1)]
+    assert peak < 4 * MIB
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from triptych.errors import ChunkError, ContainerError
 from triptych.running.result_files import ResultLimits
 from triptych.running.sharing.archive import get_folder, put_folders
+from triptych.storage.free_space import free_bytes
 
 PLENTY = ResultLimits(files=100, bytes=1 << 30)
 OUT = PurePosixPath("/triptych/work/0/out")
@@ -156,3 +158,10 @@ def test_depth_and_length_of_names_are_limited_while_they_are_read(inside: Path)
             _get(_tar((name, b"")), inside)
     with pytest.raises(ChunkError, match="more than 0 folders"):
         _get(_tar(name="out/f", type=tarfile.DIRTYPE), inside, ResultLimits(0, 0))
+
+
+def test_a_result_that_would_fill_the_disk_is_not_written(inside: Path) -> None:
+    reserved = replace(PLENTY, bytes=1 << 40, reserve_bytes=free_bytes(inside.parent) - (1 << 30))
+    with pytest.raises(ChunkError, match=r"the result 'large' has 2048\.0 MiB, and .* stay free"):
+        _get(_tar(name="out/large", size=2 << 30), inside, reserved)
+    assert _files(inside) == {}

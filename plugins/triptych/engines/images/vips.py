@@ -31,6 +31,10 @@ Pixels = npt.NDArray[Any]
 FAIL_ON = "error"
 """At `truncated`, libvips gives the rows that a TIFF has not as grey."""
 PROFILE = "icc-profile-data"
+WHOLE_LOADERS = ("webpload", "gifload")
+INTERLACED = "interlaced"
+"""What libvips notes of such a PNG, and of a progressive JPEG."""
+WHOLE_SHARE = 1 / 2
 CACHE_SHARE = 1 / 4
 CACHED_FILES = 64
 
@@ -57,13 +61,25 @@ def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
         source = pyvips.SourceCustom()
         source.on_read(data.read)
         source.on_seek(data.seek)
-        return pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
+        image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
+    _check_whole(item, image)
+    return image
 
 
 def read_image(item: Input, data: bytes) -> pyvips.Image:
     """The first page of an image in memory, to be decoded once from the top down; raises the item's error."""
     with image_errors(item):
-        return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
+        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
+    _check_whole(item, image)
+    return image
+
+
+def _check_whole(item: Input, image: pyvips.Image) -> None:
+    """Raises the item's error where libvips must hold all pixels before it has the first row, and they are too many."""
+    if str(image.get("vips-loader")).startswith(WHOLE_LOADERS) or INTERLACED in image.get_fields():
+        size = image.width * image.height * ImageHeader.of(image).pixel_bytes
+        what = f"the image of {image.width} x {image.height} pixels, which its format gives only whole,"
+        resources().share(WHOLE_SHARE, what).check(size, item, "Save it as TIFF, or as PNG without interlacing.")
 
 
 @dataclass(frozen=True)

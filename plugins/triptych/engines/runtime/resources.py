@@ -13,6 +13,7 @@ from pathlib import Path
 from triptych.engines.api import Input
 from triptych.errors import TriptychError
 from triptych.settings import Settings, get_settings
+from triptych.storage.free_space import Reserve
 
 MIB = 1 << 20
 LINE_SHARE = 1 / 8
@@ -75,6 +76,12 @@ class Resources:
         """Of one line or record: LINE_SHARE of the memory, or `max_line_mib` of the settings where that is less."""
         share, most = self.share(LINE_SHARE, what), self.settings.max_line_bytes
         return share if share.bytes <= most else Share(most, what, "max_line_mib")
+
+    def check_room(self, owner: Input, size: int = 0) -> None:
+        """Raises the owner's error where `size` bytes more in `scratch` leave less free than the settings want."""
+        if shortage := Reserve(self.scratch, self.settings.scratch_reserve_bytes).shortage(size):
+            msg = f"what it unpacks to fills the disk: {shortage}"
+            raise owner.error(msg)
 
     def new_folder(self) -> Path:
         """An empty folder in `scratch`."""

@@ -57,6 +57,10 @@ def packing_of(head: bytes) -> Packing | None:
     return next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), None)
 
 
+ROOM_BYTES = 16 << 20
+"""Whether the disk has room is asked after so many bytes."""
+
+
 class Expansion:
     """What one reading of a source has been unpacked to; `add` refuses more than the settings allow."""
 
@@ -71,6 +75,8 @@ class Expansion:
     def add(self, size: int, member: str = "") -> None:
         """So many bytes more, of this file in the source; raises its error beyond the ratio, or the stage's total."""
         self._bytes += size
+        if self._bytes // ROOM_BYTES != (self._bytes - size) // ROOM_BYTES:
+            resources().check_room(self._item)
         before = f"{member!r} in it: " if member else ""
         if self._bytes > self._most:
             text = (

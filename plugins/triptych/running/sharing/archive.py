@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from triptych.errors import ChunkError, ContainerError
 from triptych.running.result_files import Admission, ResultLimits
+from triptych.storage.free_space import Reserve
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -64,17 +65,19 @@ def unpack(blocks: Iterable[bytes], folder: Path, limits: ResultLimits) -> None:
 
     ChunkError for what is refused; ContainerError for a stream that is no whole archive.
     """
-    admission = Admission(limits)
+    admission, reserve = Admission(limits), Reserve(folder, limits.reserve_bytes)
     try:
         with tarfile.open(fileobj=_Stream(blocks), mode="r|") as tar:
             for member in tar:
-                _unpack_member(tar, member, folder, admission)
+                _unpack_member(tar, member, folder, admission, reserve)
     except tarfile.TarError as error:
         msg = f"the engine's answer with the results is no whole archive: {error}."
         raise ContainerError(msg) from error
 
 
-def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, admission: Admission) -> None:
+def _unpack_member(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, admission: Admission, reserve: Reserve
+) -> None:
     name = PurePosixPath(*PurePosixPath(member.name).parts[1:])
     if member.isdir():
         if name.parts:
@@ -83,6 +86,7 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, 
         return
     is_link = member.issym() or member.islnk()
     admission.admit(str(name), member.size, is_regular=member.isreg(), is_link=is_link)
+    reserve.check(member.size, f"the result {str(name)!r} has")
     data = tar.extractfile(member)
     if data is not None:  # None is for folders and special files, which are gone by here.
         _save(data, folder / _safe(name))

@@ -9,7 +9,7 @@ import pytest
 
 from triptych.engines.runtime.resources import Resources, resources, using
 from triptych.errors import SourceError, TriptychError
-from triptych.settings import OPTIONS
+from triptych.settings import OPTIONS, read_settings
 
 MIB = 1 << 20
 
@@ -66,3 +66,11 @@ def test_the_stages_resources_are_the_engines_while_it_runs(tmp_path: Path) -> N
 
 def test_the_setting_that_a_refusal_names_exists() -> None:
     assert "engine_memory_mib" in {option.key for option in OPTIONS}
+
+
+def test_a_disk_without_room_is_told_as_the_owners(tmp_path: Path) -> None:
+    plenty = read_settings({"scratch_reserve_mib": "0"})
+    Resources(tmp_path, MIB, plenty).check_room(TEXT)
+    scarce = read_settings({"scratch_reserve_mib": str(1 << 40)})
+    with pytest.raises(SourceError, match=r"what it unpacks to fills the disk: .* scratch_reserve_mib = "):
+        Resources(tmp_path, MIB, scarce).check_room(TEXT)

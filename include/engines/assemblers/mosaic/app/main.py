@@ -145,7 +145,7 @@ def _pixels(shape: Shape, tiles: Sequence[Tile]) -> TileRow:
     """Those of a row of tiles, each with as much room as the largest needs."""
     sizes = [shape.size_of(tile.place) for tile in tiles]
     width, height = max(width for width, _ in sizes), max(height for _, height in sizes)
-    row = empty((len(tiles), height, width, shape.header.bands), shape.header.dtype)
+    row = empty((len(tiles), height, width, shape.header.bands), shape.header.dtype, tiles[0].result)
     tile_bytes = height * width * shape.header.pixel_bytes
     for number, pixels in enumerate(map_ordered(partial(_decoded, shape), tiles, 2 * tile_bytes)):
         row[number, : pixels.shape[0], : pixels.shape[1]] = pixels
