@@ -13,6 +13,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import zstandard
 
 MIB = 1 << 20
@@ -149,6 +151,20 @@ def flac(path: Path, samples: int) -> Path:
     info = struct.pack(">HH", 4096, 4096) + bytes(6)
     info += ((44100 << 44) | (1 << 41) | (15 << 36) | samples).to_bytes(8, "big") + bytes(16)
     path.write_bytes(b"fLaC" + b"\x80" + len(info).to_bytes(3, "big") + info)
+    return path
+
+
+def parquet(path: Path, rows: int) -> Path:
+    """One number in one column, in a file that states so many rows of it."""
+    pq.write_table(pa.table({"a": [1]}), path, compression="none", use_dictionary=False)
+    data = path.read_bytes()
+    size = int.from_bytes(data[-8:-4], "little")
+    # Thrift's compact protocol: an i64 (6) that is the next field (1 << 4), zigzag: 1 is 0x02. All of these are counts.
+    stated, number = b"\x16", rows << 1
+    while number > 0x7F:
+        stated, number = stated + bytes([number & 0x7F | 0x80]), number >> 7
+    footer = data[-8 - size : -8].replace(b"\x16\x02", stated + bytes([number]))
+    path.write_bytes(data[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
     return path
 
 

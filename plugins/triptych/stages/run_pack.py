@@ -23,6 +23,7 @@ from triptych.errors import (
     TriptychError,
     VerdictError,
 )
+from triptych.free_space import Reserve
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob, check_time
 from triptych.jobs.pack_log import Attempted, PackLog
@@ -38,7 +39,6 @@ from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
 from triptych.storage import OBJECTS_AT_ONCE
 from triptych.storage.copying import save
-from triptych.storage.free_space import Reserve
 
 SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""

@@ -234,6 +234,15 @@ def test_an_image_that_is_decoded_whole_fits_into_memory(
         split(few, "image_tiles", [path], {})
 
 
+@pytest.mark.parametrize(("engine", "params"), [("rows", {"items_per_chunk": 10}), ("keys", {"columns": ["a"]})])
+def test_a_parquet_file_that_states_rows_that_it_has_not_is_refused(
+    settings: Settings, tmp_path: Path, engine: str, params: Mapping[str, Any]
+) -> None:
+    path = bombs.parquet(tmp_path / "a.parquet", 2**40)
+    with pytest.raises(SourceError, match=r"a\.parquet: .*row group 0 states 1,099,511,627,776 rows"):
+        split(settings, engine, [path], params)
+
+
 def test_rows_of_any_width_are_read_within_the_memory(tmp_path: Path) -> None:
     """64 rows of 300,000 bytes with 8 MiB: what is read at once is not the rows, but a share of the memory."""
     image = pyvips.Image.black(300_000, 64)

@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.include_folders import write_app
 from triptych.errors import ChunkError, StorageError
+from triptych.free_space import Reserve, free_bytes
 from triptych.settings import PROJECT
-from triptych.storage.free_space import Reserve, free_bytes
 
 MIB = 1 << 20
 SCRIPT = """

@@ -13,7 +13,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"", "masking"}),
     frozenset({"harmless"}),
     frozenset({"errors"}),
-    frozenset({"schemas", "settings"}),
+    frozenset({"free_space", "schemas", "settings"}),
     frozenset({"blocks"}),
     frozenset({"connections", "scaffold"}),
     frozenset({"storage"}),

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from triptych.errors import ChunkError, ContainerError
+from triptych.free_space import free_bytes
 from triptych.running.result_files import ResultLimits
 from triptych.running.sharing.archive import get_folder, put_folders
-from triptych.storage.free_space import free_bytes
 
 PLENTY = ResultLimits(files=100, bytes=1 << 30)
 OUT = PurePosixPath("/triptych/work/0/out")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from triptych.engines.api import Input
 from triptych.errors import TriptychError
+from triptych.free_space import Reserve
 from triptych.settings import Settings, get_settings
-from triptych.storage.free_space import Reserve
 
 MIB = 1 << 20
 LINE_SHARE = 1 / 8

@@ -16,6 +16,9 @@ from triptych.engines.tables.places import RowPlace
 from triptych.engines.tables.record_ends import Limit
 
 BATCH_ROWS = 10_000
+MOST_VALUES_OF_A_PAGE = 2**31 - 1
+LEAST_BYTES_OF_A_PAGE = 16
+"""Its header alone; `num_values` in it is an i32 (parquet.thrift)."""
 
 
 def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
@@ -36,10 +39,25 @@ def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
 def open_parquet(data: BinaryIO, item: Input) -> pq.ParquetFile:
     """`data` is the item, opened; raises the item's error for anything but Parquet."""
     try:
-        return pq.ParquetFile(data)
+        file = pq.ParquetFile(data)
     except pa.ArrowException as error:
         msg = f"cannot be read as Parquet: {error}."
         raise item.error(msg) from error
+    _check_rows(file.metadata, item)
+    return file
+
+
+def _check_rows(about: pq.FileMetaData, item: Input) -> None:
+    """Raises the item's error where a row group states more rows than its bytes can hold: pyarrow looks for them."""
+    for number in range(about.num_row_groups if about.num_columns else 0):
+        group = about.row_group(number)
+        size = group.column(0).total_compressed_size
+        if group.num_rows > (size // LEAST_BYTES_OF_A_PAGE + 1) * MOST_VALUES_OF_A_PAGE:
+            msg = (
+                f"cannot be read as Parquet: row group {number} states {group.num_rows:,} rows, and its first column "
+                f"has {size:,} bytes. Write the file anew."
+            )
+            raise item.error(msg)
 
 
 def _most_rows(file: pq.ParquetFile, source: Source, limit: Limit) -> int | None:

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from triptych.errors import ChunkError, ContainerError
+from triptych.free_space import Reserve
 from triptych.running.result_files import Admission, ResultLimits
-from triptych.storage.free_space import Reserve
 
 if TYPE_CHECKING:
     from docker import APIClient
