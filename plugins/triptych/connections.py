@@ -6,8 +6,9 @@ A connection that is missing, and Airflow itself where it is not installed, are 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from triptych.schemas.services import Service
 if TYPE_CHECKING:
     import requests
     from airflow.sdk import Connection
+    from botocore.client import BaseClient
+    from botocore.model import OperationModel
 
 _log = harmless_logger(__name__)
 
@@ -27,6 +30,8 @@ STORE_CONNECTIONS = 32
 """So many a client keeps open, unless its Airflow connection says another number: `assemble` reads 16 objects at once,
 and botocore throws away, with a warning, what is beyond its own 10."""
 
+_S3_CALLS = ("PutObject", "CreateMultipartUpload", "CopyObject", "GetObject")
+"""Requests that have between them all that can be said of an object."""
 _AZURE_TRANSPORT = {"connection_timeout": 20, "read_timeout": 60, "connection_data_block_size": 256 << 10}
 """As azure.storage.blob has them for a transport of its own making; azure.core reads 4 KiB at once, with 300 s."""
 
@@ -97,7 +102,37 @@ def s3_client(conn_id: str | None, service: Service | None = None) -> Any:
     # As the hook's own `get_conn`, but for its user agent, for which it looks through the stack for 0.4 s. What the
     # connection says of the configuration comes last.
     session = hook.get_session(region_name=region)
-    return session.client("s3", endpoint_url=endpoint, config=config.merge(hook.config), verify=hook.verify)
+    client = session.client("s3", endpoint_url=endpoint, config=config.merge(hook.config), verify=hook.verify)
+    _send_always(client, hook.service_config.get("extra_args") or {}, conn_id)
+    return client
+
+
+def _send_always(client: BaseClient, said: Mapping[str, str], conn_id: str | None) -> None:
+    """Send what a connection's extra says in `service_config.s3.extra_args` with each request that takes it.
+
+    The words are boto3's ExtraArgs: ServerSideEncryption, SSEKMSKeyId, ACL, RequestPayer, StorageClass ... A link for
+    others has RequestPayer only: what else is signed they would have to send.
+    """
+    known = {name for call in _S3_CALLS for name in client.meta.service_model.operation_model(call).input_shape.members}
+    if unknown := sorted(set(said) - known):
+        msg = (
+            f"The connection {conn_id!r} of a store: its extra says {', '.join(unknown)} in "
+            f"service_config.s3.extra_args, which no request to S3 has. {_did_you_mean(unknown[0], known)}"
+        )
+        raise StorageAccessError(msg)
+
+    def add(params: dict[str, object], model: OperationModel, context: Mapping[str, object], **_: object) -> None:
+        for name, value in said.items():
+            is_sent = name == "RequestPayer" or not context.get("is_presign_request")
+            if is_sent and name in model.input_shape.members:
+                params.setdefault(name, value)
+
+    client.meta.events.register("provide-client-params.s3", add)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, list(known), 1)
+    return f"Did you mean {near[0]}?" if near else "They are boto3's ExtraArgs."
 
 
 def gcs_client(conn_id: str | None) -> Any:
