@@ -1,4 +1,4 @@
-"""The only DAG file: one DAG per template, made by the factory. (Airflow looks for the words `airflow` and `dag`.)"""
+"""The DAGs of jobs: one per template, made by the factory. (Airflow looks for the words `airflow` and `dag`.)"""
 
 from triptych.airflow.factory import build_dags
 

@@ -131,6 +131,30 @@ OPTIONS = (
         "valid for so long. 48 hours; Amazon and Google sign links for a week at most.",
     ),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
+    Option(
+        "maintenance_schedule",
+        "",
+        "When the DAG `triptych_maintenance` removes what is beyond its age: cron, or a preset such as `@daily`; "
+        "empty: there is no such DAG.",
+    ),
+    Option(
+        "keep_success_days",
+        "7",
+        "Days after its last change for which the workspace of a run with an output is kept, unless its template says "
+        "otherwise.",
+    ),
+    Option("keep_failure_days", "30", "The same of a run without one: for so long it can be repaired."),
+    Option(
+        "keep_outputs_days",
+        "",
+        "Days for which outputs of jobs without a destination are kept, below `outputs/` of the workspace; "
+        "empty: for ever.",
+    ),
+    Option(
+        "keep_uploads_days",
+        "7",
+        "Days after which an upload into the workspace that nobody completed is ended; longer than any job runs.",
+    ),
 )
 
 
@@ -169,6 +193,11 @@ class Settings:
     whisper_model: str
     temporary_s: int
     max_tasks: int
+    maintenance_schedule: str
+    keep_success_days: int
+    keep_failure_days: int
+    keep_outputs_days: int | None
+    keep_uploads_days: int
     is_own_machine: bool = False
     """Whether whoever launches jobs may name any folder and connection that this process can open: the command's user,
     whose machine it is. Callers of Airflow may not."""
@@ -229,6 +258,11 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         whisper_model=text["whisper_model"],
         temporary_s=_positive(text, "temporary_seconds"),
         max_tasks=_positive(text, "max_tasks"),
+        maintenance_schedule=text["maintenance_schedule"],
+        keep_success_days=_positive(text, "keep_success_days"),
+        keep_failure_days=_positive(text, "keep_failure_days"),
+        keep_outputs_days=_positive(text, "keep_outputs_days") if text["keep_outputs_days"] else None,
+        keep_uploads_days=_positive(text, "keep_uploads_days"),
     )
 
 

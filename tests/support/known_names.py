@@ -207,6 +207,7 @@ def _known_words() -> frozenset[str]:
     known |= literals_alone("triptych.settings") | literals_alone("triptych.schemas.locations")
     known |= literals_alone("triptych.stages.publishing.linking")
     known |= literals_alone("triptych.schemas.descriptors") | literals_alone("triptych.schemas.services") | set(_ROOMS)
+    known |= literals_alone("triptych.airflow.maintenance")
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
     known |= {field for kind in (api.Chunk,) for field in inspect.signature(kind).parameters}

@@ -49,7 +49,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> list[Pack]:
         """The packs, by XCom: the mapped list of the next task. What cannot succeed is not tried again."""
-        return _guarded(lambda: self._partition(context))
+        return guarded(lambda: self._partition(context))
 
     def _partition(self, context: Context) -> list[Pack]:
         settings, template = get_settings(), self.find(self.template_id)
@@ -78,7 +78,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
     def execute(self, context: Context) -> None:
         """Run what of the pack has no result yet; the error of a chunk that failed comes when all have been tried."""
-        _guarded(lambda: self._run(context))
+        guarded(lambda: self._run(context))
 
     def _run(self, context: Context) -> None:
         # Every clear of an instance that has ended raises `max_tries`: its chunks have all their tries again.
@@ -92,7 +92,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""
-        return _guarded(lambda: self._assemble(context))
+        return guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
         try:
@@ -136,8 +136,8 @@ def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]
     return {key: params.get(key, value) for key, value in conf.items()}
 
 
-def _guarded(work: Callable[[], T]) -> T:
-    """Our permanent errors end the task without a retry."""
+def guarded(work: Callable[[], T]) -> T:
+    """What the work gives; permanent errors of ours end the task without a retry."""
     try:
         return work()
     except TriptychError as error:

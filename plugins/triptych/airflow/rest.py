@@ -97,9 +97,9 @@ class AirflowClient:
         """Pause a DAG, so that its schedule starts nothing; or let it go on."""
         self.call("PATCH", _dag(dag_id), {"is_paused": paused})
 
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Every run of the DAG, oldest first, as Airflow lists them."""
-        return self._pages(f"{_dag(dag_id)}/dagRuns", "dag_runs", {"dag_run_id": str})
+    def runs(self, dag_id: str, states: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Every run of the DAG, or those in one of these states, oldest first, as Airflow lists them."""
+        return self._pages(f"{_dag(dag_id)}/dagRuns", "dag_runs", {"dag_run_id": str}, state=list(states))
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
         """Mark one task instance; a running one is killed."""
@@ -187,7 +187,7 @@ class AirflowClient:
             raise AirflowError(msg)
         return self.run_state(dag_id, run_id)
 
-    def _pages(self, path: str, key: str, wanted: Fields, **query: str) -> list[dict[str, Any]]:
+    def _pages(self, path: str, key: str, wanted: Fields, **query: str | list[str]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for _ in range(self._limits.pages):
             page = self.get(path, limit=PAGE, offset=len(rows), **query)

@@ -103,6 +103,9 @@ class Template:
     config: Mapping[str, Any]
     schedule: Any
     path: Path
+    keep_success_days: int | None = None
+    keep_failure_days: int | None = None
+    """For how long retention keeps its runs' workspaces; None: as the settings say."""
     connections: tuple[str, ...] = ()
     """Those that callers may name, beside those of its own locations and the operator's."""
     inputs: Mapping[str, Any] = field(default_factory=dict)

@@ -42,6 +42,8 @@ def read_template(
         config=data.get("config", {}),
         schedule=data.get("schedule"),
         path=path,
+        keep_success_days=data.get("keep_success_days"),
+        keep_failure_days=data.get("keep_failure_days"),
         connections=tuple(data.get("connections") or ()),
         inputs=data.get("inputs") or {},
     )

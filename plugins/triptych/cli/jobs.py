@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.console import echo, print_json, print_line, print_stream, print_table
+from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_client
 from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, include_folders, local_settings, sound_template
 from triptych.errors import ConfigError
+from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
@@ -48,6 +49,7 @@ def show(
     workspace = _workspace(local_settings(include, None), run, template)
     report = read_report(workspace)
     if report is None:
+        check_not_removed(workspace)
         msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end."
         raise ConfigError(msg)
     if log is not None:
@@ -75,14 +77,14 @@ def retry(
     new_code: Annotated[NewCode, typer.Option(help="Keep what is done, or rerun all, with the code as it is now.")],
     dag: Annotated[str | None, typer.Option(help="Its DAG, where several have a run of this id.")] = None,
     stop: Annotated[bool, typer.Option("--stop", help="End the run first, if it still runs.")] = False,
-    user: Annotated[str | None, typer.Option(help="Who you are to Airflow.")] = None,
-    password_env: Annotated[str, typer.Option(help="The variable that holds the password.")] = "AIRFLOW_PASSWORD",
-    token_env: Annotated[str, typer.Option(help="Without --user: the variable that holds a token.")] = "AIRFLOW_TOKEN",
+    user: User = None,
+    password_env: PasswordEnv = "AIRFLOW_PASSWORD",
+    token_env: TokenEnv = "AIRFLOW_TOKEN",
     include: Include = None,
     json_: AsJson = False,
 ) -> None:
     """Go on with one of Airflow's runs with new code. Without new code clear its failed tasks and `assemble`."""
-    client = _client(airflow, user, password_env, token_env)
+    client = airflow_client(airflow, user, password_env, token_env)
     from triptych.airflow.retry import retry as retry_run
 
     # Its engine is another one, whatever this machine's can run.
@@ -98,23 +100,6 @@ def retry(
         f"Plan {repaired.ref.generation}, SHA-256 {repaired.ref.sha256}: {repaired.kept} of {repaired.plan.chunks} "
         f"chunk(s) have a result. {len(done.cleared)} task(s) of {dag_id} were cleared and run again."
     )
-
-
-def _client(url: str, user: str | None, password_env: str, token_env: str) -> AirflowClient:
-    """ConfigError without a login, or without the library that speaks to Airflow."""
-    name = password_env if user else token_env
-    secret = os.environ.get(name)
-    if not secret:
-        msg = (
-            f"{name} is not set: give --user and its password in a variable (--password-env), or a token (--token-env)."
-        )
-        raise ConfigError(msg)
-    try:
-        from triptych.airflow.rest import AirflowClient
-    except ModuleNotFoundError as error:
-        msg = f"To speak to Airflow needs {error.name!r}, which is not installed: pip install 'triptych[airflow]'."
-        raise ConfigError(msg) from error
-    return AirflowClient(url, user, secret) if user else AirflowClient(url, token=secret)
 
 
 def _dag_of(client: AirflowClient, run: str) -> str:

@@ -13,13 +13,14 @@ import typer
 from triptych.cli.console import echo, echo_error, print_json, print_line
 from triptych.cli.parameters import conf_from_options, with_retries
 from triptych.cli.progress import Progress
-from triptych.cli.resume import Asked, how_to_go_on, resume_job
+from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
 from triptych.errors import TriptychError, VerdictError
 from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import workspace_root
 from triptych.local.finished import remove_data, remove_old
 from triptych.local.runner import Summary, new_run_id, run_job, run_planned
+from triptych.retention.run_lock import held_run
 from triptych.schemas.locations import is_nothing
 from triptych.settings import Runner, Settings
 from triptych.stages.repair import NewCode
@@ -87,8 +88,9 @@ def run(
     with Progress(quiet=quiet, verbose=verbose) as watch:
         try:
             if resume:
-                planned = resume_job(settings, asked)
-                template_id, summary = planned.dag_id, run_planned(planned, at_once, watch)
+                with held_run(settings, template_id(settings, template), resume):
+                    planned = resume_job(settings, asked)
+                    dag_id, summary = planned.dag_id, run_planned(planned, at_once, watch)
             else:
                 chosen = sound_template(settings, template)
                 conf = conf_from_options(
@@ -97,7 +99,7 @@ def run(
                 if is_nothing(chosen.data_destination):
                     conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
                 spec = build_job_spec(chosen, with_retries(conf, retries), allowed_connections=None)
-                template_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
+                dag_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
         except TriptychError as error:
             # Each failed chunk was told as it failed, unless nothing is.
             echo_error(error.verdict if isinstance(error, VerdictError) and not quiet else str(error))
@@ -109,7 +111,7 @@ def run(
                 echo(how_to_go_on(template, run_id, include or [], runner))
             raise
     if not keep:
-        _forget(settings, template_id, run_id, summary)
+        _forget(settings, dag_id, run_id, summary)
     _show(summary, run_id, json_)
 
 

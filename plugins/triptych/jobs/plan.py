@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from triptych import __version__
 from triptych.blocks import Role
-from triptych.errors import IntegrityError, VersionError
+from triptych.errors import IntegrityError, ObjectNotFoundError, VersionError
 from triptych.jobs.packs import Pack
 from triptych.jobs.records import read_record
+from triptych.jobs.removed import check_not_removed
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import ChunkEntry, Workspace, to_json
@@ -190,7 +191,11 @@ def read_plan(workspace: Workspace, ref: PlanRef) -> Plan:
     IntegrityError when its object has another digest, or is another run's: a store that does not tell upper from lower
     case gives `A` and `a` one folder, and the job of one would go on with the data of the other.
     """
-    data = workspace.store.read(workspace.uri(ref.name))
+    try:
+        data = workspace.store.read(workspace.uri(ref.name))
+    except ObjectNotFoundError:
+        check_not_removed(workspace)
+        raise
     found = hashlib.sha256(data).hexdigest()
     if found != ref.sha256:
         msg = (
@@ -217,7 +222,8 @@ def newest_plan(workspace: Workspace) -> PlanRef | None:
 
 
 def planned(workspace: Workspace) -> PlanRef:
-    """The newest plan; IntegrityError when there is none."""
+    """The newest plan; IntegrityError when there is none, or retention took the run."""
+    check_not_removed(workspace)
     ref = newest_plan(workspace)
     if ref is None:
         msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end. Launch anew."

@@ -42,6 +42,9 @@ class JobSpec:
     destination: Location | None
     params: Mapping[Role, Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
+    keep_success_days: int | None = None
+    keep_failure_days: int | None = None
+    """Of its template; None: as the settings say."""
     inputs: Mapping[str, tuple[Location, ...]] = field(default_factory=dict)
     temporary: bool = False
     """Without a destination: whether the output goes to temporary storage, and not to what is kept."""
@@ -61,6 +64,8 @@ class JobSpec:
             destination=Location.from_json(destination) if destination else None,
             params={Role(role): params for role, params in data["params"].items()},
             config=data["config"],
+            keep_success_days=data.get("keep_success_days"),
+            keep_failure_days=data.get("keep_failure_days"),
             inputs={name: _read_locations(source) for name, source in data.get("inputs", {}).items()},
             temporary=data.get("temporary", False),
         )
@@ -114,6 +119,8 @@ def build_job_spec(
         destination=None if place else read_location(destination),
         params=params,
         config=config,
+        keep_success_days=template.keep_success_days,
+        keep_failure_days=template.keep_failure_days,
         inputs={name: read_sources(each) for name, each in inputs.items()},
         temporary=place is Place.TEMPORARY,
     )

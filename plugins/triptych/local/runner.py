@@ -17,6 +17,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, code_name, planned, read_plan
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.retention.run_lock import held_run
 from triptych.running import Stop
 from triptych.settings import Settings
 from triptych.stages.assemble import Outcome, assemble
@@ -64,8 +65,9 @@ def run_job(
     """From source to output; KeyboardInterrupt leaves no process, container or scratch folder behind."""
     started = time.time()
     job = new_job(settings, template, spec, template.id, run_id, started)
-    done = partition(job)
-    return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
+    with held_run(settings, template.id, run_id):
+        done = partition(job)
+        return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,23 @@ def remove_dead(root: Path) -> None:
             os.close(held)
 
 
+def dead_attempts(root: Path) -> list[Path]:
+    """The folders that `remove_dead` would remove; nothing is touched."""
+    return [lock.with_suffix("") for lock in root.glob(f"{_ATTEMPT}*{_LOCK}") if _is_free(lock)]
+
+
+def _is_free(lock: Path) -> bool:
+    """Whether nobody holds it; false of another user's, and of one that is gone."""
+    try:
+        held = os.open(lock, _FLAGS)
+    except OSError:
+        return False
+    try:
+        return _is_locked(held)
+    finally:
+        os.close(held)
+
+
 def _new_lock(root: Path) -> tuple[Path, int]:
     """A lock that nobody has ever seen without its holder: it is taken under another name."""
     while True:

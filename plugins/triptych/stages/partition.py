@@ -29,6 +29,7 @@ from triptych.jobs.plan import (
     read_plan,
     save_job,
 )
+from triptych.jobs.removed import check_not_removed
 from triptych.jobs.sources import SourceEntry, resolve_sources
 from triptych.running.names import shortened
 from triptych.running.result_files import FoundFile
@@ -68,6 +69,7 @@ def partition(job: NewJob) -> Partitioned:
     if ref:
         _log.info("The plan is there already and is kept.")
     else:
+        check_not_removed(job.workspace)
         with within_time(job):
             planned = _planned(job)
         ref = put_plan(job.workspace, planned)

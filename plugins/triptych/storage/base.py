@@ -193,6 +193,10 @@ class Store(ABC):
         msg = f"{uri}: no link can be made to it, for {method} or else: only s3://, gs:// and abfs:// have such."
         raise UnsupportedError(msg)
 
+    def prune(self, prefix: str) -> None:
+        """Remove folders below the prefix, which ends in `/`, in which nothing lies: most stores have none."""
+        return
+
     def put_if_absent(self, uri: str, data: bytes) -> bool:
         """Create the object atomically; False when it exists already. Of many racers exactly one gets True.
 

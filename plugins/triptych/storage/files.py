@@ -111,6 +111,12 @@ class FileStore(Store):
         with _map_errors(uri):
             self._path(uri).unlink(missing_ok=True)
 
+    def prune(self, prefix: str) -> None:
+        """From the leaves up, with its own; a folder that something lies in by now stays."""
+        for parent, _, _ in os.walk(self._path(prefix), topdown=False):
+            with suppress(OSError):
+                Path(parent).rmdir()
+
     @contextmanager
     def stage(self, uri: str, aside: str) -> Iterator[Stage]:
         """The bytes lie aside, in one file system with `uri` where it can be: the release is a rename then."""

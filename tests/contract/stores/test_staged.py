@@ -81,6 +81,7 @@ def test_what_is_discarded_is_gone(place: Place) -> None:
     assert list(place.store.waiting(staged.uri)) == []
 
 
+@STRICT  # moto began all of them in 2010.
 def test_an_upload_that_waits_says_when_it_was_begun(place: Place) -> None:
     before = time.time()
     staged = _staged(place, "a", bytes(6 * MIB))

@@ -19,6 +19,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"storage"}),
     frozenset({"engines", "jobs", "running"}),
     frozenset({"stages"}),
+    frozenset({"retention"}),
     frozenset({"airflow", "local"}),
     frozenset({"cli", "demo"}),
     frozenset({"__main__"}),

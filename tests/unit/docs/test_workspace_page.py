@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.include_folders import write_app
 from triptych.jobs.job import load_job, new_job
+from triptych.jobs.locations import Location
+from triptych.jobs.removed import Removed, put_removed
 from triptych.jobs.spec import build_job_spec
 from triptych.settings import PROJECT, Settings, read_settings
 from triptych.stages.assemble import assemble
@@ -49,6 +51,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for pack in done.plan.packs:
         run_pack(job, pack.first, Launch("1"))
     assemble(job)
+    put_removed(job.workspace, Removed(1.0, "as retention would", Location("s3://out/")))
     return Path(job.workspace.root.removeprefix("file://"))
 
 
