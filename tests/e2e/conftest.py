@@ -97,6 +97,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator
         "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
         "AIRFLOW_CONN_STORE": store.connection,
         "AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS": "store",
+        "AIRFLOW__TRIPTYCH__MAINTENANCE_SCHEDULE": "0 3 1 1 *",
     }
     airflow = EmbeddedAirflow(home, PROJECT, env)
     _write_apps(airflow)
