@@ -46,9 +46,12 @@ OPTIONS = (
     Option(
         "cache",
         "",
-        "Local folder of the worker's own, mode 0700: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR; "
+        "Local folder of the worker's own, mode 0700: `shared/` is SHARED_CACHE_DIR, `apps/<name>/` USER_CACHE_DIR, "
+        "`inputs/` has side inputs; "
         "default: beside `scratch`.",
     ),
+    Option("input_cache_gib", "50", "Side inputs are kept in `cache`, up to so many GiB beside those in use."),
+    Option("input_cache_days", "30", "Days after its last use for which a side input is kept."),
     Option("allowed_roots", "", "Local folders that `file://` may read and write, separated by `:`."),
     Option(
         "shared_folders",
@@ -167,6 +170,8 @@ class Settings:
     include: tuple[Path, ...]
     scratch: Path
     cache: Path
+    input_cache_bytes: int
+    input_cache_s: int
     allowed_roots: tuple[Path, ...]
     runner: Runner
     docker_url: str
@@ -231,6 +236,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         include=_folders(text["include"]) or (default_include(),),
         scratch=scratch,
         cache=Path(text["cache"] or f"{scratch}-cache").absolute(),
+        input_cache_bytes=_positive(text, "input_cache_gib") << 30,
+        input_cache_s=_positive(text, "input_cache_days") * 86400,
         allowed_roots=_folders(text["allowed_roots"]),
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",

@@ -17,6 +17,7 @@ from triptych.errors import IntegrityError, ObjectNotFoundError, VersionError
 from triptych.jobs.packs import Pack
 from triptych.jobs.records import read_record
 from triptych.jobs.removed import check_not_removed
+from triptych.jobs.side_inputs import SideInput
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import ChunkEntry, Workspace, to_json
@@ -103,6 +104,8 @@ class Plan:
     """Of an older plan, and each pack's key, the number of the log entry up to which its results count here, too."""
     run: str = ""
     """Whose it is, as `Workspace.run`; empty in plans of before that was noted."""
+    inputs: tuple[SideInput, ...] = ()
+    """The side inputs, with version and content of each file."""
 
     def pack_at(self, first: int) -> PlannedPack:
         """The pack that begins with this chunk; IntegrityError when none does."""
@@ -150,6 +153,7 @@ class Plan:
                 "chunk_list": FileEntry(**held["chunk_list"]),
                 "blocks": {Role(role): FrozenBlock(**block) for role, block in held["blocks"].items()},
                 "packs": tuple(PlannedPack(**pack) for pack in held["packs"]),
+                "inputs": tuple(SideInput.from_json(each) for each in held.get("inputs", ())),
                 "kept": {int(generation): packs for generation, packs in held["kept"].items()},
             }
         )

@@ -30,16 +30,16 @@ class SourceEntry:
         return cls(**{**data, "service": read_service(data.get("service"))})
 
 
-def resolve_sources(locations: Sequence[Location], stores: Stores) -> list[SourceEntry]:
+def resolve_sources(locations: Sequence[Location], stores: Stores, key: str = "dataSource") -> list[SourceEntry]:
     """Every object that the locations name, in order given, each prefix or glob in order of decoded URI.
 
-    Raises SourceError when a location names nothing.
+    Raises SourceError, with the `key` of the job spec, when a location names nothing.
     """
-    return [entry for location in locations for entry in sorted(_resolve(location, stores), key=_decoded)]
+    return [entry for location in locations for entry in sorted(_resolve(location, stores, key), key=_decoded)]
 
 
-def _resolve(location: Location, stores: Stores) -> list[SourceEntry]:
-    infos = _infos(location.uri, stores.open(location.uri, location.conn_id, location.service))
+def _resolve(location: Location, stores: Stores, key: str) -> list[SourceEntry]:
+    infos = _infos(location.uri, stores.open(location.uri, location.conn_id, location.service), key)
     start = location.uri.rpartition("/")[0]
     found = [
         SourceEntry(info.uri, location.conn_id, info.size, info.etag, location.service)
@@ -49,7 +49,7 @@ def _resolve(location: Location, stores: Stores) -> list[SourceEntry]:
     ]
     if not found:
         shape = "glob" if _is_glob(location.uri) else "folder"
-        msg = f"dataSource {location.uri}: the {shape} holds no file. Check the URI and its connection."
+        msg = f"{key} {location.uri}: the {shape} holds no file. Check the URI and its connection."
         raise SourceError(msg)
     return found
 
@@ -58,7 +58,7 @@ def _decoded(entry: SourceEntry) -> bytes:
     return unquote_to_bytes(entry.uri)
 
 
-def _infos(uri: str, store: Store) -> Iterator[ObjectInfo]:
+def _infos(uri: str, store: Store, key: str) -> Iterator[ObjectInfo]:
     if store.lists and _is_glob(uri):
         prefix = uri[: min(uri.find(c) for c in "*?[" if c in uri)]
         yield from (info for info in store.list(prefix) if glob_matches(uri, info.uri))
@@ -68,10 +68,7 @@ def _infos(uri: str, store: Store) -> Iterator[ObjectInfo]:
         try:
             yield store.stat(uri)
         except ObjectNotFoundError:
-            msg = (
-                f"dataSource {uri}: there is no such object. "
-                "A folder must end in '/'; check the name and the connection."
-            )
+            msg = f"{key} {uri}: there is no such object. A folder must end in '/'; check the name and the connection."
             raise SourceError(msg) from None
 
 

@@ -10,13 +10,24 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from triptych.blocks import Block, Platform, Role
-from triptych.running.spec import Cache, ContainerEndedError, RunSpec, Session, Unit, UnitError, Usage, unit_folder
+from triptych.running.spec import (
+    Cache,
+    ContainerEndedError,
+    MountedInput,
+    RunSpec,
+    Session,
+    Unit,
+    UnitError,
+    Usage,
+    unit_folder,
+)
 from triptych.running.stop import Stop
 from triptych.settings import Runner, Settings
 
 __all__ = [
     "Cache",
     "ContainerEndedError",
+    "MountedInput",
     "RunSpec",
     "Session",
     "Stop",

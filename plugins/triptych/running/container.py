@@ -15,7 +15,7 @@ from triptych.blocks import Block
 from triptych.harmless import harmless_logger
 from triptych.running import compat
 from triptych.running.reaper import expiry_label
-from triptych.running.sharing import HOME, OWN_CACHE, SHARED_CACHE
+from triptych.running.sharing import HOME, INPUTS, OWN_CACHE, SHARED_CACHE
 from triptych.running.spec import RunSpec, thread_variables
 from triptych.settings import Settings
 
@@ -118,13 +118,13 @@ def create_container(
 
     It has an input that ends with our attachment, and a label that says when anybody may remove it.
     """
-    cache = spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE))
+    ours = {**spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE)), **spec.input_variables(INPUTS)}
     created = client.create_container(
         image=image,
         entrypoint=list(command),
         command=[],
         user=user,
-        environment={**_threads(client, image, spec.block), "HOME": str(HOME), "PYTHONUNBUFFERED": "1", **cache},
+        environment={**_threads(client, image, spec.block), "HOME": str(HOME), "PYTHONUNBUFFERED": "1", **ours},
         stdin_open=True,
         labels={**spec.labels, **expiry_label(client, spec.longest_s)},
         host_config=client.create_host_config(

@@ -1,9 +1,13 @@
-"""Which kind of file system a folder is on: locks hold, and die with their process, only on a local one."""
+"""Which kind of file system a folder is on, and locks on files there, which die with the process that holds them.
+
+Locks are the kernel's (flock): each open description of a file has its own, so that threads exclude each other, too.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +21,7 @@ _REMOTE: Mapping[int, str] = {
     0x65735546: "FUSE",
 }
 """`f_type` of statfs(2), from linux/magic.h."""
+LOCK_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _STATFS_BYTES = 256
 """More than any platform's `struct statfs`, which begins with `f_type`, a long."""
 
@@ -30,6 +35,28 @@ def remote_file_system(folder: Path) -> str | None:
         if kind is not None:
             return _REMOTE.get(kind)
     return None
+
+
+def open_lock(path: Path) -> int:
+    """A new open description of a lock's file, which is made when it is missing."""
+    return os.open(path, LOCK_FLAGS | os.O_CREAT, 0o600)
+
+
+def is_locked(descriptor: int, *, is_shared: bool = False) -> bool:
+    """Whether the lock is ours now; nobody waits for one. Several can share it, and then none has it alone."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_still(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one at this path: a remover may have been here before we had its lock."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _kind(folder: Path) -> int | None:

@@ -59,11 +59,14 @@ class ProcessSession:
 
     def _environment(self, unit: Unit) -> dict[str, str]:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        cache = self._spec.cache.variables(str(self._spec.cache.shared), str(self._spec.cache.own))
+        ours = self._spec.cache.variables(str(self._spec.cache.shared), str(self._spec.cache.own))
+        if self._spec.inputs:
+            folder = self._spec.link_inputs({each.key: each.path for each in self._spec.inputs})
+            ours |= self._spec.input_variables(folder)
         threads = thread_variables(self._spec.block)
         for name, value in self._spec.secrets.items():
             check_variable(name, value)
-        return {**threads, **inherited, **cache, **self._spec.secrets, **unit.variables(unit.folder)}
+        return {**threads, **inherited, **ours, **self._spec.secrets, **unit.variables(unit.folder)}
 
 
 def _follow(process: subprocess.Popen[bytes], output: LineLog) -> tuple[int, float]:

@@ -6,7 +6,6 @@ can be taken is a dead attempt's. No process is asked for by name: pids and host
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import stat
@@ -16,12 +15,11 @@ from pathlib import Path
 
 from triptych.errors import ConfigError, StorageError
 from triptych.harmless import harmless_logger
-from triptych.running.file_system import remote_file_system
+from triptych.running.file_system import LOCK_FLAGS, is_locked, is_still, remote_file_system
 from triptych.running.removal import remove_folder
 
 _NEW, _ATTEMPT, _LOCK = ".new-", "attempt-", ".lock"
 _ROOT = 0
-_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _log = harmless_logger(__name__)
 
 
@@ -75,12 +73,12 @@ def remove_dead(root: Path) -> None:
     """Remove the folders below `root` whose attempts have ended; those that cannot be removed are left."""
     for lock in (*root.glob(f"{_ATTEMPT}*{_LOCK}"), *root.glob(f"{_NEW}*{_LOCK}")):
         try:
-            held = os.open(lock, _FLAGS)
+            held = os.open(lock, LOCK_FLAGS)
         except OSError:
             continue  # Gone by now, or another user's.
         try:
             # An open description of its own: even our own process's other attempts exclude us.
-            if _is_locked(held) and _is_still(lock, held):
+            if is_locked(held) and is_still(lock, held):
                 _remove(lock)
         except OSError as error:
             _log.warning("%s is left for a later attempt to remove: %s", lock, error)
@@ -96,11 +94,11 @@ def dead_attempts(root: Path) -> list[Path]:
 def _is_free(lock: Path) -> bool:
     """Whether nobody holds it; false of another user's, and of one that is gone."""
     try:
-        held = os.open(lock, _FLAGS)
+        held = os.open(lock, LOCK_FLAGS)
     except OSError:
         return False
     try:
-        return _is_locked(held)
+        return is_locked(held)
     finally:
         os.close(held)
 
@@ -110,32 +108,15 @@ def _new_lock(root: Path) -> tuple[Path, int]:
     while True:
         token = secrets.token_hex(8)
         new, lock = root / f"{_NEW}{token}{_LOCK}", root / f"{_ATTEMPT}{token}{_LOCK}"
-        held = os.open(new, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        held = os.open(new, LOCK_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            if _is_locked(held) and _is_still(new, held):
+            if is_locked(held) and is_still(new, held):
                 new.rename(lock)
                 return lock, held
         except BaseException:
             os.close(held)
             raise
         os.close(held)  # Somebody took it for a dead attempt's, in the moment before it was ours.
-
-
-def _is_locked(descriptor: int) -> bool:
-    """Whether the lock is ours now; nobody waits for one."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether the open file is the one at this path: a remover may have been here before we had its lock."""
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _remove(lock: Path) -> None:

@@ -70,12 +70,25 @@ class Cache:
 
 
 @dataclass(frozen=True)
+class MountedInput:
+    """A side input as a session gives it to its script: `path` is a file or a folder, which stays as it is meanwhile.
+
+    `key` is the same for the same content; `size` is in bytes.
+    """
+
+    name: str
+    key: str
+    size: int
+    path: Path
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """A block to run several times, with `work` as the attempt's own folder.
 
     `secrets` are environment variables that nobody is shown; `timeout_s` is per unit; `network` is the container's.
     Containers are made from `image_digest`, where there is one, else from what the block's image is now. After
-    `seconds_left` nobody waits for the units any more.
+    `seconds_left` nobody waits for the units any more. Scripts find the `inputs` by name below INPUTS_DIR.
     """
 
     block: Block
@@ -88,11 +101,26 @@ class RunSpec:
     image_digest: str | None = None
     stop: Stop = field(default_factory=Stop)
     seconds_left: float | None = None
+    inputs: tuple[MountedInput, ...] = ()
 
     @property
     def longest_s(self) -> float:
         """How long a container of this may be there; longer than that it is nobody's."""
         return self.seconds_left if self.seconds_left is not None else max(self.timeout_s or 0, LONGEST_S)
+
+    def input_variables(self, folder: PurePath) -> dict[str, str]:
+        """What tells a script where it sees the side inputs, if the job has any."""
+        return {"INPUTS_DIR": str(folder)} if self.inputs else {}
+
+    def link_inputs(self, targets: Mapping[str, PurePath]) -> Path:
+        """A folder of the attempt's own with a link by each side input's name; `targets` are by their keys."""
+        folder = self.work / "inputs"
+        folder.mkdir(exist_ok=True)
+        for each in self.inputs:
+            link = folder / each.name
+            if not link.is_symlink():
+                link.symlink_to(targets[each.key])
+        return folder
 
     @property
     def units(self) -> Path:

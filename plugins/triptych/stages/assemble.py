@@ -23,6 +23,7 @@ from triptych.stages.publishing import Existing, Listing, Publisher, Records, Ta
 from triptych.stages.publishing.cleaning import end_uploads
 from triptych.stages.results import ResultObject, read_results
 from triptych.stages.sessions import BlockRunner, workbench
+from triptych.stages.side_inputs import held_inputs
 from triptych.stages.temporary_output import output_area
 from triptych.storage.copying import save
 
@@ -87,12 +88,13 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
     try:
         with (
             publisher.staging() as output,
-            workbench(job.settings) as work,
+            held_inputs(job.plan.inputs, job.stores, job.settings) as inputs,
+            workbench(job.settings, inputs) as work,
             read_results(job.workspace, chunks, done, work) as results,
         ):
             _log.info("%d result file(s) of %d chunk(s).", len(results), len(done))
             engine = open_code(job.workspace, job.plan.blocks[Role.ASSEMBLER], work)
-            _join(engine, job.spec.params[Role.ASSEMBLER], results, output, BlockRunner.of(job), work)
+            _join(engine, job.spec.params[Role.ASSEMBLER], results, output, BlockRunner.of(job, inputs.mounted), work)
             return publisher.publish(output, summary)
     except StorageError:
         # An attempt that finishes cleans up after those that began before it, which may be alive all the same.

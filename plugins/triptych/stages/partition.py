@@ -40,6 +40,7 @@ from triptych.stages.frozen_code import open_code, store_code
 from triptych.stages.preflight import preflight
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
+from triptych.stages.side_inputs import freeze_inputs, held_inputs
 from triptych.stages.sources import NoInput, SourceObject, engine_sources
 from triptych.storage import OBJECTS_AT_ONCE, Stores
 from triptych.storage.copying import save
@@ -85,10 +86,11 @@ def _planned(job: NewJob) -> Plan:
     images = preflight(job.settings, job.spec, job.blocks, workspace, job.stores)
     sources = tuple(resolve_sources(job.spec.sources, job.stores))
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")
-    runner = replace(BlockRunner.of(job), images=images)
+    inputs = freeze_inputs(job.spec.inputs, job.stores, job.settings)
     limits = UploadLimits(OBJECTS_AT_ONCE, job.settings.engine_memory_bytes // MEMORY_SHARE)
     share = partial(_shares, job.spec.config, job.blocks[Role.APP], job.settings)
-    with workbench(job.settings) as work:
+    with held_inputs(inputs, job.stores, job.settings) as held, workbench(job.settings, held) as work:
+        runner = replace(BlockRunner.of(job, held.mounted), images=images)
         blocks = {role: store_code(workspace, block, images[role], work) for role, block in job.blocks.items()}
         saved = save_job(workspace, token, FrozenJob(job.spec, time.time(), sources))
         engine = open_code(workspace, blocks[Role.PARTITIONER], work)
@@ -110,6 +112,7 @@ def _planned(job: NewJob) -> Plan:
         blocks=blocks,
         packs=listed.packs,
         run=workspace.run,
+        inputs=inputs,
     )
 
 

@@ -37,6 +37,7 @@ from triptych.stages.chunk_reader import ChunkReader
 from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
+from triptych.stages.side_inputs import held_inputs
 from triptych.storage import OBJECTS_AT_ONCE
 from triptych.storage.copying import save
 
@@ -92,7 +93,8 @@ def run_pack(
         limits = JournalLimits(job.settings.part_bytes, OBJECTS_AT_ONCE)
         with (
             Journal(job.workspace, log, name, work, limits, is_careful=is_careful) as journal,
-            BlockRunner.of(job).session(app, work, first, ending) as session,
+            held_inputs(job.plan.inputs, job.stores, job.settings, ending) as inputs,
+            BlockRunner.of(job, inputs.mounted).session(app, work, first, ending) as session,
         ):
             reader = ChunkReader(job.workspace, job.sources, job.stores, todo)
             attempt = _Attempt(job, launch.round, token, work, reader, session, journal)

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from triptych.blocks import Block, Role
 from triptych.blocks.networks import network_of
 from triptych.connections import secret_environment
+from triptych.engines import Source
 from triptych.engines.runtime.allocator import keep_freed_memory
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import ChunkError, ContainerError, EngineError
 from triptych.jobs.job import Job, PlannedJob
-from triptych.running import Cache, ContainerEndedError, RunSpec, Session, Stop, Unit, open_session, unit_folder
+from triptych.running import (
+    Cache,
+    ContainerEndedError,
+    MountedInput,
+    RunSpec,
+    Session,
+    Stop,
+    Unit,
+    open_session,
+    unit_folder,
+)
 from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
 from triptych.settings import Settings
@@ -34,14 +46,17 @@ class BlockRunner:
     images: Mapping[Role, str | None] = field(default_factory=dict)
     deadline: float | None = None
     """When the job's time is over, and with it that of its containers; seconds since 1970."""
+    inputs: Callable[[], tuple[MountedInput, ...]] = tuple
+    """Asked for when a script is to be run: they are fetched then, unless this worker has them."""
 
     @classmethod
-    def of(cls, job: Job) -> BlockRunner:
+    def of(cls, job: Job, inputs: Callable[[], tuple[MountedInput, ...]] = tuple) -> BlockRunner:
         """With all that this job says of how its blocks are run; by the images of its plan, when it has one."""
         images = {}
         if isinstance(job, PlannedJob):
             images = {role: block.digest for role, block in job.plan.blocks.items()}
-        return cls(job.settings, job.run_id, job.labels, job.spec.config["taskTimeout"], images, job.deadline)
+        timeout_s = job.spec.config["taskTimeout"]
+        return cls(job.settings, job.run_id, job.labels, timeout_s, images, job.deadline, inputs)
 
     @contextmanager
     def session(self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None) -> Iterator[Session]:
@@ -57,6 +72,7 @@ class BlockRunner:
             self.images.get(block.role),
             stop or Stop(),
             None if self.deadline is None else max(0.0, self.deadline - time.time()),
+            self.inputs(),
         )
         with open_session(spec, self.settings) as session:
             yield session
@@ -89,8 +105,11 @@ class BlockRunner:
 
 
 @contextmanager
-def workbench(settings: Settings) -> Iterator[Path]:
-    """A scratch folder and the memory that the engine may use which runs meanwhile, in this process."""
+def workbench(settings: Settings, inputs: Mapping[str, Sequence[Source]] = MappingProxyType({})) -> Iterator[Path]:
+    """A scratch folder, the memory and side inputs that the engine may use which runs meanwhile, in this process."""
     keep_freed_memory()
-    with scratch_folder(settings.scratch) as work, using(Resources(work, settings.engine_memory_bytes, settings)):
+    with (
+        scratch_folder(settings.scratch) as work,
+        using(Resources(work, settings.engine_memory_bytes, settings, inputs=inputs)),
+    ):
         yield work

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triptych.engines.api import Input
-from triptych.errors import TriptychError
+from triptych.engines.api import Input, Source
+from triptych.errors import EngineError, TriptychError
 from triptych.free_space import Reserve
 from triptych.settings import Settings, get_settings
 
@@ -67,6 +67,17 @@ class Resources:
     settings: Settings = field(default_factory=get_settings)
     unpacked: Tally = field(default_factory=Tally)
     """How many bytes the stage has unpacked."""
+    inputs: Mapping[str, Sequence[Source]] = field(default_factory=dict)
+    """The job's side inputs by name: the files of each by `path`, fetched when one is first read."""
+
+    def side_input(self, name: str) -> Sequence[Source]:
+        """The files of a side input that the engine cannot do without; EngineError where the job has none such."""
+        if name not in self.inputs:
+            msg = (
+                f"The job has no side input {name!r}: name it in `inputs` of the template, or by `--input {name}=URI`."
+            )
+            raise EngineError(msg)
+        return self.inputs[name]
 
     def share(self, fraction: float, what: str = "") -> Share:
         """So much of `memory_bytes` for `what` ("the record at byte 7"), and the error for what needs more."""

@@ -6,6 +6,16 @@
 from __future__ import annotations
 
 from triptych.running.sharing.choice import create_sharing
-from triptych.running.sharing.interface import CODE, HOME, OURS, OWN_CACHE, PLACES, SHARED_CACHE, WORK, Sharing
+from triptych.running.sharing.interface import (
+    CODE,
+    HOME,
+    INPUTS,
+    OURS,
+    OWN_CACHE,
+    PLACES,
+    SHARED_CACHE,
+    WORK,
+    Sharing,
+)
 
-__all__ = ["CODE", "HOME", "OURS", "OWN_CACHE", "PLACES", "SHARED_CACHE", "WORK", "Sharing", "create_sharing"]
+__all__ = ["CODE", "HOME", "INPUTS", "OURS", "OWN_CACHE", "PLACES", "SHARED_CACHE", "WORK", "Sharing", "create_sharing"]

@@ -15,6 +15,7 @@ from triptych.running.removal import empty_folder, remove_folder
 from triptych.running.sharing.interface import (
     CODE,
     HOME,
+    INPUTS,
     MEMORY,
     OURS,
     OWN_CACHE,
@@ -56,6 +57,7 @@ class Binds:
             _bind(OURS, block / "launcher", read_only=True),
             _bind(SHARED_CACHE, spec.cache.shared, read_only=True),
             _bind(OWN_CACHE, spec.cache.own),
+            *(_bind(INPUTS / each.name, each.path, read_only=True) for each in spec.inputs),
         ]
 
     def fill(self, container: str) -> None:

@@ -13,6 +13,7 @@ from triptych.running.rights.users import needs_copies
 from triptych.running.sharing.archives import Archives
 from triptych.running.sharing.binds import Binds
 from triptych.running.sharing.interface import Sharing
+from triptych.running.sharing.volumes import VolumeLimits
 from triptych.running.spec import RunSpec
 from triptych.settings import Settings
 
@@ -37,7 +38,7 @@ def create_sharing(
 
     The attempt's folder has a random name: when the engine can mount it, it is ours. Raises the engine's APIError.
     """
-    archives = Archives(client, spec, ResultLimits.of(settings))
+    archives = Archives(client, spec, ResultLimits.of(settings), VolumeLimits.of(settings))
     if settings.docker_files == "archive" or settings.docker_url in _archives_only or needs_copies(client, settings):
         return create(archives.mounts(), False), archives
     binds = Binds(spec)

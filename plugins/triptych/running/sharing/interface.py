@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 INSIDE = PurePosixPath("/triptych")
 WORK, CODE, OURS = INSIDE / "work", INSIDE / "app", INSIDE / "launcher"
 SHARED_CACHE, OWN_CACHE = INSIDE / "shared", INSIDE / "cache"
+INPUTS, STORED = INSIDE / "inputs", INSIDE / "stored"
 HOME = INSIDE / "home"
 TEMPORARY = (PurePosixPath("/tmp"), PurePosixPath("/var/tmp"))
 MEMORY = PurePosixPath("/dev/shm")
