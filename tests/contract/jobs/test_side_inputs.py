@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,14 @@ from typing import Any
 import docker
 import pytest
 
+from tests.support.command_line import command_line
 from tests.support.include_folders import write_app
+from tests.support.web_pages import Page, web_pages
 from triptych.blocks import Template
+from triptych.errors import EngineError, SourceError
 from triptych.jobs.job import load_job, new_job
 from triptych.jobs.spec import build_job_spec
-from triptych.settings import Runner, Settings
+from triptych.settings import PROJECT, Runner, Settings
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import Partitioned, partition
 from triptych.stages.run_pack import Launch, run_pack
@@ -99,3 +105,90 @@ def test_a_script_finds_each_by_its_name_and_cannot_write(
     done = _planned(runner, template, inputs)
     seen = [json.loads(path.read_text()) for path in _finished(runner, template, done)]
     assert seen == [{"words.txt": "the of", **{f"index/{name}": text for name, text in FILES.items()}}] * 2
+
+
+WORDY = """
+from triptych.engines import Chunk, resources
+
+def partition(sources, params):
+    (words,) = resources().side_input("words.txt")
+    assert (words.name, words.path, words.size, words.index) == ("stop words.txt", "words.txt", 6, 0)
+    assert [file.path for file in resources().inputs["index"]] == ["a.idx", "deep/empty", "deep/er/b ü #1.idx"]
+    with words.open() as data:
+        assert data.read() == b"".join(words.stream()) == words.local_path().read_bytes()
+    for word in words.local_path().read_text().split():
+        yield Chunk.of_bytes(word.encode(), name=word)
+"""
+ECHO = 'cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/$CHUNK_NAME"'
+
+
+def _wordy(include: Path) -> Template:
+    folder = include / "engines" / "wordy"
+    (folder / "app").mkdir(parents=True)
+    (folder / "app" / "main.py").write_text(WORDY)
+    about = {"name": "wordy", "version": "1.0", "type": "partitioner", "platform": "python"}
+    (folder / "manifest.json").write_text(json.dumps(about))
+    return write_app(include, ECHO, entrypoint="main.sh", template={"partitioner": "wordy"})
+
+
+def test_a_python_engine_gets_sources(settings: Settings, tmp_path: Path, inputs: dict[str, Any]) -> None:
+    template = _wordy(tmp_path / "include")
+    done = _planned(settings, template, inputs)
+    assert [path.name for path in _finished(settings, template, done)] == ["of", "the"]
+    with pytest.raises(EngineError, match=r"has no side input 'words\.txt': name it in `inputs` of"):
+        _planned(settings, template, {"index": inputs["index"]}, "without")
+
+
+def test_the_plan_says_what_was_read(settings: Settings, tmp_path: Path, inputs: dict[str, Any]) -> None:
+    done = _planned(settings, _wordy(tmp_path / "include"), inputs)
+    index, words = sorted(done.plan.inputs, key=lambda side: side.name)
+    assert words.digest == hashlib.sha256(b"the of").hexdigest()
+    files = [(file.path, file.source.size, file.sha256) for file in index.files]
+    assert files == sorted((name, len(text), hashlib.sha256(text.encode()).hexdigest()) for name, text in FILES.items())
+    listed = subprocess.run(
+        "LC_ALL=C sha256sum " + " ".join(shlex.quote(path) for path, _, _ in files) + " | sha256sum",
+        shell=True,
+        cwd=tmp_path / "index",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert index.digest == listed.stdout.split()[0]
+
+
+def test_a_source_that_changed_meanwhile_fails_the_job_that_must_fetch_it(
+    settings: Settings, tmp_path: Path, inputs: dict[str, Any]
+) -> None:
+    template = write_app(tmp_path / "include", ECHO, entrypoint="main.sh", template=REPLICAS)
+    done = _planned(settings, template, inputs)
+    (tmp_path / "stop words.txt").write_text("a an")
+    elsewhere = dataclasses.replace(settings, cache=tmp_path / "other-worker")
+    with pytest.raises(SourceError, match="changed"):
+        _finished(elsewhere, template, done)
+    assert [path.name for path in _finished(settings, template, done)] == ["replica_0", "replica_1"]
+
+
+def test_a_large_reference_is_fetched_once_for_all_chunks(tmp_path: Path) -> None:
+    """And not at all for the next job: it is known, by what its server says of it."""
+    take = 'tail -c 9 "$INPUTS_DIR/reference" | cat - "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/out"'
+    template = {"partitioner": "rows", "assembler": "concat", "inputs": {"reference": None}}
+    write_app(tmp_path / "include", take, entrypoint="main.sh", template=template)
+    lines = [f"line {number:03d}\n" for number in range(200)]
+    (tmp_path / "lines.txt").write_text("".join(lines))
+    env = {
+        "AIRFLOW__TRIPTYCH__SCRATCH": str(tmp_path / "scratch"),
+        "XDG_CACHE_HOME": str(tmp_path / "jobs"),
+        "TRIPTYCH_INCLUDE": f"{tmp_path / 'include'}:{PROJECT / 'include'}",
+    }
+    with web_pages() as web, command_line(env, tmp_path) as triptych:
+        web.pages["/reference.bin"] = Page(bytes(300_000_000 - 9) + b"telomere\n")
+        launch = ["run", "tried", "--quiet", "--runner", "process", "--workers", "2", "--source", "lines.txt"]
+        launch += ["--input", f"reference={web.url}/reference.bin"]
+        launch += ["-p", "partitioner.items_per_chunk=1", "-p", "config.chunksPerTask=10"]
+        for out, chunks, more in (("first", 200, []), ("second", 1, ["-p", "config.sample=1"])):
+            ended = triptych(*launch, "--destination", out, *more)
+            assert ended.code == 0, ended.text
+            (made,) = [path for path in (tmp_path / out).iterdir() if path.is_file()]
+            assert made.read_text() == "".join(f"telomere\n{line}" for line in lines[:chunks])
+            whole = [asked for asked in web.ranges() if asked != "bytes=0-0"]
+            assert len(whole) == (1 if out == "first" else 0)
