@@ -13,6 +13,7 @@ from pathlib import Path
 
 from triptych.errors import StorageError, UnfinishedRunError
 from triptych.jobs.workspace import LOCKS, folder_name
+from triptych.running.rights.private_folders import make_private
 from triptych.settings import Settings
 from triptych.storage.walls import workspace_folder
 
@@ -27,6 +28,8 @@ def held_run(settings: Settings, dag_id: str, run_id: str) -> Iterator[None]:
     """
     lock = lock_path(settings, folder_name(dag_id), folder_name(run_id))
     try:
+        if lock.is_relative_to(settings.cache):
+            make_private(settings.cache)  # The modes of parents are nobody's choice.
         lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(lock, _FLAGS | os.O_CREAT, 0o600)
     except OSError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from triptych.errors import ConfigError
 from triptych.harmless import harmless_logger
 
-_CACHES = frozenset({"shared", "apps", "inputs", "models", "storable.json"})
+_CACHES = frozenset({"shared", "apps", "inputs", "models", "storable.json", "_runs"})
 """What lies in the cache folder."""
 _SPECIAL = stat.S_ISUID | stat.S_ISGID
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
