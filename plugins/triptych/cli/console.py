@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
 
 from rich.console import Console
 from rich.table import Table
@@ -58,6 +59,13 @@ def print_table(columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     output.print(table)
+
+
+@contextmanager
+def results_only() -> Iterator[None]:
+    """What libraries print meanwhile goes to standard error: Airflow logs to standard output when it is imported."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def encode_anything() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from triptych.cli.console import echo, echo_error, print_json, print_line
+from triptych.cli.console import echo, echo_error, print_json, print_line, results_only
 from triptych.cli.parameters import conf_from_options, with_retries
 from triptych.cli.progress import Progress
 from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
@@ -85,7 +85,7 @@ def run(
     settings = local_settings(include, runner)
     at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
-    with Progress(quiet=quiet, verbose=verbose) as watch:
+    with results_only(), Progress(quiet=quiet, verbose=verbose) as watch:
         try:
             if resume:
                 with held_run(settings, template_id(settings, template), resume):

@@ -12,6 +12,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, PlanRef, check_package, planned, read_job, read_plan
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.spec import JobSpec
+from triptych.jobs.uploads import with_uploads
 from triptych.jobs.workspace import Workspace, make_workspace, open_workspace, output_root
 from triptych.settings import Settings
 from triptych.storage import Store, Stores
@@ -96,8 +97,10 @@ def new_job(
 ) -> NewJob:
     """The job of this run before its first stage, whose workspace is there now.
 
-    ConfigError when none is configured, StorageAccessError when its folder cannot be made.
+    ConfigError when none is configured, StorageAccessError when its folder cannot be made, JobSpecError for an upload
+    that is gone.
     """
+    spec = with_uploads(spec, settings)
     stores = Stores(settings)
     make_workspace(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)

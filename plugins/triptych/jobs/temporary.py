@@ -6,17 +6,16 @@ token finds it by no name.
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from triptych.errors import JobSpecError
-from triptych.jobs.workspace import TEMPORARY, workspace_uri
+from triptych.jobs.workspace import workspace_uri
 from triptych.settings import Settings
+from triptych.storage.walls import AREA, TEMPORARY
 
 _STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def area_named(settings: Settings, name: str) -> TemporaryArea:
     """The area of this name, whether or not it is there; JobSpecError for what is no name of one."""
     expires = expiry_of(name)
     if expires is None:
-        msg = f"{name}: is no name of a temporary area of the workspace."
+        msg = f"{name}: is no name of an upload, as `triptych upload` prints it."
         raise JobSpecError(msg)
     return TemporaryArea(name, f"{areas_uri(settings)}{name}/", expires)
 
@@ -50,7 +49,7 @@ def areas_uri(settings: Settings) -> str:
 
 def expiry_of(name: str) -> datetime | None:
     """When the area of this name expires; None for a name that is none of an area's."""
-    found = _NAME.fullmatch(name)
+    found = AREA.fullmatch(name)
     try:
         return datetime.strptime(found[1], _STAMP).replace(tzinfo=UTC) if found else None
     except ValueError:

@@ -14,7 +14,7 @@ from triptych.errors import ConfigError, IntegrityError, StorageAccessError
 from triptych.settings import Settings
 from triptych.storage import FileEntry, Store, Stores
 from triptych.storage.copying import checked
-from triptych.storage.walls import workspace_folder
+from triptych.storage.walls import TEMPORARY, workspace_folder
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,6 @@ _AT_A_LINES_END = 1 << 10
 """What a line may grow by when its source's number of parts is known."""
 OUTPUTS = "outputs"
 """Where outputs of jobs without a destination lie."""
-TEMPORARY = "_temporary"
-"""Where what is to go after a while lies: see `triptych.jobs.temporary`."""
 CACHE = "_cache"
 """Where results that other jobs may take lie."""
 LOCKS = "_runs"

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 from triptych.jobs.removed import REMOVED
 from triptych.jobs.temporary import expiry_of
-from triptych.jobs.workspace import CACHE, LOCKS, OUTPUTS, TEMPORARY
+from triptych.jobs.workspace import CACHE, LOCKS, OUTPUTS
 from triptych.storage import Store
+from triptych.storage.walls import TEMPORARY
 
 _LAYOUT = re.compile(
     r"plans/(?P<plan>\d+)\.json|publish/(?P<publish>\d+)\.json|output/(?P<output>\d+)\.json|(?P<code>code/.+)|"

@@ -21,7 +21,7 @@ from triptych.schemas.diagnostics import Json, Path
 
 ENVIRONMENT = "@environment"
 """In lists of connections: the worker's own credentials, for stores that are named without one. No id may be so."""
-ANONYMOUS = ("file", "http", "https")
+ANONYMOUS = ("file", "http", "https", "upload")
 """Schemes that take no credentials where no connection is named."""
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 """As Airflow has them."""

@@ -11,7 +11,7 @@ from triptych.schemas.services import Service
 from triptych.settings import Settings
 from triptych.storage.base import Store, TransferLimits
 from triptych.storage.places import split_uri
-from triptych.storage.walls import Walls, own_folders, workspace_folder
+from triptych.storage.walls import Walls, is_temporary, own_folders, workspace_folder
 
 StoreFactory = Callable[[str | None, Settings, Service | None], Store]
 """Makes a store of its scheme for a connection's id, or for the environment's own credentials."""
@@ -83,8 +83,11 @@ class Stores:
         """The one store of this URI's scheme, this connection and this service, of which it can copy by itself.
 
         StorageAccessError for a URI, a prefix or a glob that reaches into what is Triptych's own or holds it, an
-        unknown scheme, a missing connection, and a scheme whose library is not installed.
+        unknown scheme, a missing connection, and a scheme whose library is not installed. A temporary area is open to
+        those who know its name, by the workspace's own connection.
         """
+        if is_temporary(uri, self._settings.workspace):
+            return self.workspace()
         store = self._store(uri, conn_id, service)
         if self._walls is not None and uri not in self._passed:
             self._walls.check(uri)

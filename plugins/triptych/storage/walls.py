@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,6 +13,11 @@ from triptych.storage.places import place_of, relation, split_uri
 
 _ALIASES = ("-s3alias", "--ol-s3")
 """How names end by which Amazon knows a bucket's access points."""
+
+TEMPORARY = "_temporary"
+"""The folder of the workspace where what is to go after a while lies, in an area for each of its makers."""
+AREA = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{32}")
+"""The name of an area: when it expires, and a token that lets those in who know it."""
 
 
 class Walls:
@@ -54,6 +60,14 @@ class Walls:
         own = set(filter(None, map(identity, self._folders)))
         if any(identity(place) in own for place in (path, *path.parents)):
             raise refusal(uri, "lies inside")
+
+
+def is_temporary(uri: str, workspace: str) -> bool:
+    """Whether a URI, a prefix or a glob means something inside one area of the workspace, whose name it says."""
+    start = f"{workspace}/{TEMPORARY}/"
+    name, slash, path = uri.removeprefix(start).partition("/")
+    steps = {".", ".."} & set(unquote(path).split("/"))
+    return bool(workspace and uri.startswith(start) and AREA.fullmatch(name) and slash and not steps)
 
 
 def own_folders(settings: Settings) -> list[Path]:

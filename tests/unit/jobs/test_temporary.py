@@ -45,7 +45,7 @@ def test_an_expiry_is_in_utc() -> None:
 )
 def test_what_is_no_name_is_none(name: str) -> None:
     assert expiry_of(name) is None
-    with pytest.raises(JobSpecError, match="no name of a temporary area"):
+    with pytest.raises(JobSpecError, match="no name of an upload"):
         area_named(SETTINGS, name)
 
 
