@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import blocks, clean, jobs, run, upload
+from triptych.cli import blocks, clean, jobs, run, upload, verify
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
@@ -63,6 +63,7 @@ app.add_typer(jobs.job_commands, name="job")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.command("upload", epilog=upload.EPILOG)(upload.upload_files)
+app.command("verify", epilog=verify.EPILOG)(verify.verify_output)
 app.command("validate")(blocks.validate_all)
 
 

@@ -19,6 +19,7 @@ from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
+from triptych.stages.publishing import Listing, Records
 from triptych.stages.repair import NewCode
 from triptych.storage import Stores
 from triptych.storage.paths import file_path
@@ -57,12 +58,15 @@ def show(
         return
     chunks = report.chunks if all_ else report.first(SHOWN)
     if json_:
-        print_json({**_about(workspace, report, run), "chunks": [_row_json(chunk) for chunk in chunks]})
+        output = _output(workspace)
+        print_json(
+            {**_about(workspace, report, run), "output": output, "chunks": [_row_json(chunk) for chunk in chunks]}
+        )
         return
     print_table(COLUMNS, [_row(chunk) for chunk in chunks])
     if len(chunks) < len(report.chunks):
         echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
-    for line in _summary(workspace, report):
+    for line in (*_summary(workspace, report), *_made_of(_output(workspace))):
         print_line(line)
 
 
@@ -193,6 +197,30 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
         f"{sums.bytes_out:,} bytes out.",
         f"Plan {report.ref.generation}, SHA-256 {report.ref.sha256}, in {_place(workspace)}",
     ]
+
+
+def _output(workspace: Workspace) -> Listing | None:
+    """The list of the newest output that is in place."""
+    records = Records(workspace.store, workspace.root)
+    found = (records.listing(making.number) for making in reversed(records.makings()))
+    return next((listing for listing in found if listing is not None), None)
+
+
+def _made_of(listing: Listing | None) -> Sequence[str]:
+    """A line for each of the first files of an output: which chunks, and which bytes of which sources, it is of."""
+    if listing is None:
+        return []
+    files, told = listing["files"], listing.get("provenance", {})
+    sources = [each["uri"].rpartition("/")[2] for each in listing.get("sources", ())]
+    lines = [f"Output: {len(files)} file(s) in {listing['uri']}"]
+    for file in files[:SHOWN]:
+        made = told.get(file["name"], {"chunks": [], "ranges": []})
+        chunks = ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in made["chunks"])
+        ranges = [f"{sources[source]} {offset}-{offset + length - 1}" for source, offset, length in made["ranges"][:3]]
+        more = " ..." if len(made["ranges"]) > len(ranges) else ""
+        spans = f", from {', '.join(ranges)}{more}" if ranges else ""
+        lines.append(f"  {file['name']}: {file['size']:,} bytes, of chunks {chunks or 'unknown'}{spans}")
+    return lines
 
 
 def _place(workspace: Workspace) -> str:

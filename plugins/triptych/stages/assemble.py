@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code
+from triptych.stages.lineage import TracedOutput, provenance
 from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
 from triptych.stages.publishing.cleaning import end_uploads
 from triptych.stages.results import ResultObject, read_results
@@ -79,11 +80,13 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
     done = {number: tried for _, state in states.values() for number, tried in state.done.items()}
     failed = _failures(chunks, [state for _, state in states.values()], done)
     _judge(len(chunks), failed, job.spec.config["toleratedFailurePercentage"])
-    summary = {
+    summary: dict[str, Any] = {
         "name": job.spec.name,
         "uri": uri,
         "chunks": len(chunks),
         "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
+        "sources": [{"uri": each.uri, "size": each.size, "etag": each.etag} for each in job.sources],
+        "blocks": {role: asdict(block) for role, block in job.plan.blocks.items()},
     }
     try:
         with (
@@ -94,7 +97,11 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
         ):
             _log.info("%d result file(s) of %d chunk(s).", len(results), len(done))
             engine = open_code(job.workspace, job.plan.blocks[Role.ASSEMBLER], work)
-            _join(engine, job.spec.params[Role.ASSEMBLER], results, output, BlockRunner.of(job, inputs.mounted), work)
+            traced = TracedOutput(output)
+            for result in results:
+                result.on_read = traced.on_read
+            _join(engine, job.spec.params[Role.ASSEMBLER], results, traced, BlockRunner.of(job, inputs.mounted), work)
+            summary["provenance"] = provenance(traced.chunks, chunks)
             return publisher.publish(output, summary)
     except StorageError:
         # An attempt that finishes cleans up after those that began before it, which may be alive all the same.

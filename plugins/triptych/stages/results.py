@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -43,6 +43,8 @@ class ResultObject:
         self.label = f"chunk {chunk.number}, {file.name!r}"
         self.flat_name = flat_name
         self.size = file.size
+        self.on_read: Callable[[int], None] = lambda chunk: None
+        """Hears the chunk's number whenever the result is about to be read."""
         self.sha256 = file.sha256
         self._file = file
         self._packed = packed
@@ -54,12 +56,14 @@ class ResultObject:
 
     def open(self) -> BinaryIO:
         """As `Input.open`."""
+        self.on_read(self.chunk)
         if self.is_object or not self.size:
             return self.store.open(ObjectInfo(self.uri, self.size, self.store.stat(self.uri).etag))
         return FileSlice(*self._packed.locate(self._file), self.size).buffered()
 
     def stream(self) -> Iterator[bytes]:
         """As `Input.stream`, checked against what its log says."""
+        self.on_read(self.chunk)
         if not self.size:
             return iter(())
         if self.is_object:
@@ -69,6 +73,7 @@ class ResultObject:
 
     def local_path(self) -> Path:
         """As `Input.local_path`."""
+        self.on_read(self.chunk)
         path = self._scratch / self.flat_name
         if not path.exists():
             save(self.stream(), path)

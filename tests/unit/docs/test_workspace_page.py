@@ -22,7 +22,7 @@ from triptych.stages.run_pack import Launch, run_pack
 
 PAGE = PROJECT / "docs" / "explanation" / "workspace.md"
 EXAMPLE = re.compile(r"^```json (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FREE = {"params", "config", "metadata", "kept", "positions"}
+FREE = {"params", "config", "metadata", "kept", "positions", "provenance"}
 """What has a user's keys, or numbers, in it."""
 SCRIPT = """
 import os

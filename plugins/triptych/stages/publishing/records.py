@@ -17,7 +17,10 @@ LIST_BYTES = 256 << 20
 """Most of a record that names every file of an output."""
 _RECORD = re.compile(r"([0-9]{1,18})\.json")
 Listing = Mapping[str, Any]
-"""The list of an output: `name`, `uri`, `chunks`, `failed`, and `files`, each with `name`, `size`, `sha256`, `etag`."""
+"""The list of an output: `name`, `uri`, `chunks`, `failed`, and `files`, each with `name`, `size`, `sha256`, `etag`.
+
+`sources`, `blocks` and `provenance` tell what they were made of.
+"""
 
 
 @dataclass(frozen=True)
@@ -178,10 +181,9 @@ class Records:
     def listing(self, number: int) -> Listing | None:
         """The output's list; None while this making is not finished."""
         try:
-            found = self.store.read(self._output_uri(number), LIST_BYTES)
+            return read_listing(self.store, self._output_uri(number))
         except ObjectNotFoundError:
             return None
-        return read_record(found, self._output_uri(number), _as_listing)
 
     def staging_uri(self, name: str) -> str:
         """An object that is of use until a making is finished; its name begins with the attempt's token."""
@@ -201,6 +203,11 @@ class Records:
 
     def _output_uri(self, number: int) -> str:
         return f"{self.root}/output/{number}.json"
+
+
+def read_listing(store: Store, uri: str) -> Listing:
+    """The list of an output at this URI; IntegrityError for anything else that lies there."""
+    return read_record(store.read(uri, LIST_BYTES), uri, _as_listing)
 
 
 def _as_listing(data: Mapping[str, Any]) -> Listing:
