@@ -116,7 +116,8 @@ def _job_spec() -> str:
         "before the template's. Unknown keys are errors. `job.schema.json` is its JSON Schema; parameters are judged "
         "by the schemas of their blocks, too.\n\n"
         'A source is a URI, an object `{"uri": ..., "conn_id": ...}`, a descriptor '
-        '`{"dataSourceDescriptor": "s3", "params": {"bucketName": ..., "name": ...}}`, or a list of these. A URI names '
+        '`{"dataSourceDescriptor": "s3", "params": {"bucketName": ..., "name": ...}}`, a manifest that lists URIs, '
+        '`{"manifest": ..., "conn_id": ...}`, or a list of these. A URI names '
         "one object, a folder when it ends in `/`, or a glob whose `*` stays inside one folder."
     )
     config = ["", "## config", "", *_key_table(config_schema())]

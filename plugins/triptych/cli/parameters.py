@@ -26,11 +26,12 @@ def conf_from_options(
     params: Path | None,
     given: Sequence[str],
     sources: Sequence[str],
+    manifests: Sequence[str],
     inputs: Sequence[str],
     destination: str | None,
     conn_id: str | None,
 ) -> dict[str, Any]:
-    """`--job` < `--params` < `-p`, `--source`, `--input`, `--destination`. JobSpecError for what cannot be read."""
+    """`--job` < `--params` < `-p`, `--source` and its like, `--destination`. JobSpecError for what cannot be read."""
     conf, errors = respelled(_read(job, "--job") if job else {})
     if errors:
         raise JobSpecError("\n".join(f"--job {job}: {error}" for error in errors))
@@ -38,8 +39,9 @@ def conf_from_options(
         conf["params"] = {**(conf.get("params") or {}), **_read(params, "--params")}
     for text in given:
         _set(conf, text, template)
-    if sources:
-        conf["dataSource"] = [location(local_uri(source), conn_id) for source in sources]
+    if sources or manifests:
+        listed = [{"manifest": local_uri(each), "conn_id": conn_id} for each in manifests]
+        conf["dataSource"] = [*(location(local_uri(each), conn_id) for each in sources), *listed]
     if inputs:
         conf["inputs"] = {**(conf.get("inputs") or {}), **_inputs(inputs, conn_id)}
     if destination:

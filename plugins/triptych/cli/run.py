@@ -43,6 +43,9 @@ def run(
     source: Annotated[
         list[str] | None, typer.Option("--source", "-s", help="URI, path, folder or glob; may be repeated.")
     ] = None,
+    manifest: Annotated[
+        list[str] | None, typer.Option("--manifest", help="File or URI that lists sources, one URI a line.")
+    ] = None,
     input_: Annotated[
         list[str] | None,
         typer.Option("--input", help="NAME=URI of a side input: path, folder or glob; may be repeated."),
@@ -81,7 +84,16 @@ def run(
 ) -> None:
     """Run a job on this machine, in Docker, with no Airflow."""
     asked = Asked(template, resume, new_code, plan, destination, connection, retries)
-    asked.check({"--source": source, "--input": input_, "--param": param, "--params": params, "--job": job})
+    asked.check(
+        {
+            "--source": source,
+            "--manifest": manifest,
+            "--input": input_,
+            "--param": param,
+            "--params": params,
+            "--job": job,
+        }
+    )
     settings = local_settings(include, runner)
     at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
@@ -94,7 +106,15 @@ def run(
             else:
                 chosen = sound_template(settings, template)
                 conf = conf_from_options(
-                    chosen, job, params, param or [], source or [], input_ or [], destination, connection
+                    chosen,
+                    job,
+                    params,
+                    param or [],
+                    source or [],
+                    manifest or [],
+                    input_ or [],
+                    destination,
+                    connection,
                 )
                 if is_nothing(chosen.data_destination):
                     conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from triptych.errors import JobSpecError
-from triptych.schemas.locations import meaning_of
+from triptych.schemas.locations import MANIFEST, meaning_of
 from triptych.schemas.services import Service
 
 OWN_FOLDER = "_triptych"
@@ -23,11 +23,14 @@ class Location:
     conn_id: str | None = None
     service: Service | None = None
     """Which serves it where the connection names no endpoint."""
+    is_manifest: bool = False
+    """Whether it is a file that lists, line by line, what is meant."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Location:
         """What `asdict` made of one."""
-        return cls(data["uri"], data["conn_id"], read_service(data.get("service")))
+        is_manifest = bool(data.get("is_manifest"))
+        return cls(data["uri"], data["conn_id"], read_service(data.get("service")), is_manifest)
 
 
 def read_service(data: Mapping[str, str | None] | None) -> Service | None:
@@ -48,7 +51,8 @@ def read_location(value: Any) -> Location:
     Raises JobSpecError for what is no URI.
     """
     means = meaning_of(value)
-    return Location(_checked(means.uri), means.conn_id, means.service)
+    is_manifest = isinstance(value, Mapping) and MANIFEST in value
+    return Location(_checked(means.uri), means.conn_id, means.service, is_manifest)
 
 
 def read_sources(value: Any) -> tuple[Location, ...]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from triptych.errors import ObjectNotFoundError, SourceError
 from triptych.jobs.locations import OWN_FOLDER, Location, read_service
+from triptych.jobs.manifests import manifest_locations
 from triptych.schemas.services import Service
 from triptych.storage import ObjectInfo, Store, Stores
 from triptych.storage.places import glob_matches
+
+_AT_ONCE = 16
+"""So many locations are asked for at once."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,16 @@ class SourceEntry:
 def resolve_sources(locations: Sequence[Location], stores: Stores, key: str = "dataSource") -> list[SourceEntry]:
     """Every object that the locations name, in order given, each prefix or glob in order of decoded URI.
 
-    Raises SourceError, with the `key` of the job spec, when a location names nothing.
+    Raises SourceError, with the `key` of the job spec, when a location names nothing, and for a manifest that lists
+    what is no source.
     """
-    return [entry for location in locations for entry in sorted(_resolve(location, stores, key), key=_decoded)]
+    named = [each for location in locations for each in manifest_locations(location, stores, key)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            found = list(pool.map(partial(_resolve, stores=stores, key=key), named))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [entry for entries in found for entry in sorted(entries, key=_decoded)]
 
 
 def _resolve(location: Location, stores: Stores, key: str) -> list[SourceEntry]:

@@ -23,6 +23,9 @@ ENVIRONMENT = "@environment"
 """In lists of connections: the worker's own credentials, for stores that are named without one. No id may be so."""
 ANONYMOUS = ("file", "http", "https", "upload")
 """Schemes that take no credentials where no connection is named."""
+MANIFEST = "manifest"
+"""The key of an object whose URI is that of a file which lists sources."""
+URI_KEYS = frozenset({"uri", MANIFEST})
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 """As Airflow has them."""
 
@@ -47,11 +50,11 @@ def location_errors(value: Json, side: Side) -> Iterator[tuple[Path, str]]:
 
 def meaning_of(value: Json) -> Meaning:
     """What a sound location comes to; the scheme of its URI is in small letters."""
-    if isinstance(value, Mapping) and "uri" not in value:
+    if isinstance(value, Mapping) and not URI_KEYS & value.keys():
         found = meaning(value)
     elif isinstance(value, Mapping):
         about: Any = value
-        found = Meaning(about["uri"], about.get("conn_id"))
+        found = Meaning(about.get("uri") or about[MANIFEST], about.get("conn_id"))
     else:
         found = Meaning(str(value))
     scheme, colon, rest = found.uri.partition(":")
@@ -73,13 +76,16 @@ def _is_placeless(value: Mapping[str, Json]) -> bool:
 
 def _object_errors(value: Mapping[str, Json], side: Side) -> Iterator[tuple[Path, str]]:
     name = str(name_of(value)[1]).lower()
-    scheme = str(value.get("uri", "")).partition(":")[0].lower()
+    uri_key = MANIFEST if MANIFEST in value else "uri"
+    scheme = str(value.get(uri_key, "")).partition(":")[0].lower()
     conn_type = DESCRIPTORS[name].conn_type if name in DESCRIPTORS else credentials.conn_type(scheme)
     for key in value:
         if credentials.is_credential(key):
             yield (key,), credentials.refusal(conn_type)
-    if isinstance(uri := value.get("uri"), str):
-        yield from _uri_errors(uri, ("uri",))
+    if uri_key == MANIFEST and side is Side.DESTINATION:
+        yield (MANIFEST,), "lists sources; a destination is a folder: name it by `uri`."
+    if isinstance(uri := value.get(uri_key), str):
+        yield from _uri_errors(uri, (uri_key,))
         yield from _connection_errors(value.get("conn_id"), ("conn_id",))
     elif any(key in value for key in NAME_KEYS):
         wrong = list(descriptor_errors(value, side))

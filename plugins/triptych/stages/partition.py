@@ -17,6 +17,7 @@ from triptych.engines import Chunk
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import NewJob
+from triptych.jobs.locations import Location
 from triptych.jobs.packs import MOST_TASKS, Pack, packs
 from triptych.jobs.plan import (
     PACKAGE,
@@ -38,6 +39,7 @@ from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_lis
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code, store_code
 from triptych.stages.preflight import preflight
+from triptych.stages.publishing import check_destination
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
 from triptych.stages.side_inputs import freeze_inputs, held_inputs
@@ -85,6 +87,8 @@ def _planned(job: NewJob) -> Plan:
     workspace, token = job.workspace, secrets.token_hex(8)
     images = preflight(job.settings, job.spec, job.blocks, workspace, job.stores)
     sources = tuple(resolve_sources(job.spec.sources, job.stores))
+    if any(source.is_manifest for source in job.spec.sources):
+        check_destination({"dataSource": [Location(each.uri) for each in sources]}, job.spec.destination)
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")
     inputs = freeze_inputs(job.spec.inputs, job.stores, job.settings)
     limits = UploadLimits(OBJECTS_AT_ONCE, job.settings.engine_memory_bytes // MEMORY_SHARE)
