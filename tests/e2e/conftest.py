@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.include_folders import JOINED, WORDS, write_app, write_engine
-from tests.support.servers import Server
+from tests.support.servers import Server, http_connection
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
@@ -34,6 +34,8 @@ if os.environ["CHUNK_NUMBER"] == "1" and times < json.loads(os.environ["APP_PARA
         signal.pause()
 Path(os.environ["TASK_RESULTS_DIR"], "r").write_text(os.environ["CHUNK_NUMBER"])
 """
+WEB_HOST, WEB_PORT = "127.0.0.2", 28415
+"""This machine, too, at another address than that of everything else here, so that the port is free."""
 READY = "s3://jobs/ready"
 TEXT = PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt"
 FUNCTION = """
@@ -96,7 +98,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator
         "AIRFLOW__TRIPTYCH__INCLUDE": f"{PROJECT / 'include'}:{home / 'include'}",
         "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
         "AIRFLOW_CONN_STORE": store.connection,
-        "AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS": "store",
+        "AIRFLOW_CONN_WEB": http_connection(f"http://{WEB_HOST}:{WEB_PORT}"),
+        "AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS": "store, web",
+        "AIRFLOW__TRIPTYCH__ALLOWED_ADDRESSES": WEB_HOST,
         "AIRFLOW__TRIPTYCH__MAINTENANCE_SCHEDULE": "0 3 1 1 *",
     }
     airflow = EmbeddedAirflow(home, PROJECT, env)

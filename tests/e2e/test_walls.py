@@ -26,6 +26,7 @@ LINES = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_u
             {"dataSource": {"uri": "s3://jobs/in/", "conn_id": "team_b"}},
             "dataSource: the connection 'team_b' is none that a caller may name. The template's author can list",
         ),
+        ({"dataSource": "http://2130706433:8080/api/v2/connections"}, "is no public address"),
         ({"dataSource": "s3://jobs/in/"}, "a caller may not use the worker's own credentials"),
         (
             {"dataSource": {"dataSourceDescriptor": "s3", "params": {"bucket": "jobs", "key": "a", "secretid": "b"}}},

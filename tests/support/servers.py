@@ -132,6 +132,52 @@ def azure_connection(endpoint: str, key: str = AZURE_KEY, attempts: int = 1) -> 
     return json.dumps({"conn_type": "wasb", "host": endpoint, "login": AZURE_ACCOUNT, "password": key, "extra": extra})
 
 
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-errors.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/t1;
+    proxy_temp_path {folder}/t2;
+    fastcgi_temp_path {folder}/t3;
+    uwsgi_temp_path {folder}/t4;
+    scgi_temp_path {folder}/t5;
+    server {{
+        listen 127.0.0.1:{port};
+        root "{folder}/files";
+        location /closed/ {{
+            auth_basic tests;
+            auth_basic_user_file {folder}/passwords;
+        }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[Server]:
+    """A web server of `files` in this folder, those below `closed` for LOGIN and PASSWORD alone."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise FileNotFoundError("There is no `nginx` here: apt-get install nginx-light.")
+    (folder / "files" / "closed").mkdir(parents=True)
+    (folder / "passwords").write_text(f"{LOGIN}:{{PLAIN}}{PASSWORD}\n")
+    (port,) = _free_ports(1)
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, port=port))
+    with _running([program, "-e", str(folder / "nginx.log"), "-c", str(config)], port, folder / "nginx.log"):
+        endpoint = f"http://127.0.0.1:{port}"
+        yield Server(endpoint, http_connection(endpoint))
+
+
+def http_connection(endpoint: str, password: str = PASSWORD) -> str:
+    """An Airflow connection to a web server."""
+    return json.dumps({"conn_type": "http", "host": endpoint, "login": LOGIN, "password": password})
+
+
 @contextmanager
 def s3_client(server: Server, bucket: str) -> Iterator[Any]:
     """A client that is not ours, with this bucket made."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from tests.support.azure_rules import AzureRules
 from tests.support.google_rules import GoogleRules
 from tests.support.places import BUCKETS, PART_MIB, Place
-from tests.support.servers import GCS_CONNECTION, Server, azure_connection, moto_server
+from tests.support.servers import GCS_CONNECTION, Server, azure_connection, moto_server, nginx
 from triptych.settings import read_settings
 from triptych.storage import Stores
 
@@ -58,14 +60,48 @@ def _connection(conn_id: str, value: str) -> Iterator[str]:
         yield conn_id
 
 
-@pytest.fixture(params=["file", "s3_moto", "s3_seaweed", "gcs", "azure"])
+@pytest.fixture(scope="session")
+def nginx_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nginx")
+
+
+@pytest.fixture(scope="session")
+def web_server(airflow_home: None, nginx_folder: Path) -> Iterator[Server]:
+    """nginx, over `files` in `nginx_folder`."""
+    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("no nginx: apt-get install nginx-light")
+    with nginx(nginx_folder) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_TRIPTYCH_WEB", server.connection)
+        yield server
+
+
+WRITTEN = ["file", "s3_moto", "s3_seaweed", "gcs", "azure"]
+
+
+@pytest.fixture(params=WRITTEN)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return _place(request, tmp_path)
+
+
+@pytest.fixture(params=[*WRITTEN, "nginx"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Of stores that can be read, `Place.put` writes to each."""
+    return _place(request, tmp_path)
+
+
+def _place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     folder = tmp_path / "a place"
     folder.mkdir()
-    settings = read_settings({"allowed_roots": str(folder), "part_mib": str(PART_MIB)})
+    told = {"allowed_roots": str(folder), "part_mib": str(PART_MIB), "allowed_addresses": "127.0.0.1"}
+    settings = read_settings(told)
+    # The folder's path is of this test alone, so tests can share a bucket.
+    path = folder.as_uri().removeprefix("file://")
     if request.param == "file":
         return Place(Stores(settings).open("file:///any"), f"{folder.as_uri()}/")
+    if request.param == "nginx":
+        root = request.getfixturevalue("web_server").endpoint
+        beside = request.getfixturevalue("nginx_folder") / "files" / str(folder)[1:]
+        return Place(Stores(settings).open(root, "triptych_web"), f"{root}{path}/", beside)
     conn_id: str = request.getfixturevalue(request.param)
     bucket = BUCKETS[request.param]
-    # The folder's path is of this test alone, so tests can share a bucket.
-    return Place(Stores(settings).open(bucket, conn_id), f"{bucket}{folder.as_uri().removeprefix('file://')}/")
+    return Place(Stores(settings).open(bucket, conn_id), f"{bucket}{path}/")

@@ -13,8 +13,10 @@ from threading import Barrier
 import pytest
 
 from tests.support.places import BUCKET, MIB, PART_MIB, STRICT, Place
-from tests.support.servers import s3_connection
+from tests.support.servers import Server, http_connection, s3_connection
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError
+from triptych.jobs.locations import Location
+from triptych.jobs.sources import resolve_sources
 from triptych.settings import read_settings
 from triptych.storage import BLOCK_BYTES, Store, Stores
 from triptych.storage.copying import copy_stream, file_blocks
@@ -62,33 +64,34 @@ def test_writing_again_replaces(place: Place) -> None:
     assert place.store.read(place.root + "a") == b"second"
 
 
-def test_an_empty_object_is_an_object(place: Place) -> None:
-    uri = place.root + "empty"
-    place.store.put(uri, b"")
-    assert place.store.stat(uri).size == 0
-    assert place.store.read(uri) == b""
-    assert place.store.read_range(uri, 0, 10) == b""
-    assert place.names() == ["empty"]
+def test_an_empty_object_is_an_object(source: Place) -> None:
+    uri = source.put("empty", b"")
+    info = source.store.stat(uri)
+    assert info.size == 0
+    assert source.store.read(uri) == b""
+    assert source.store.read_range(uri, 0, 10) == b""
+    assert source.store.read_range(uri, 0, 10, info.etag) == b""
+    if source.store.lists:
+        assert source.names() == ["empty"]
 
 
 @pytest.mark.parametrize(
     ("offset", "length"), [(0, 1), (0, 256), (10, 20), (255, 1), (250, 100), (256, 1), (300, 5), (7, None), (3, 0)]
 )
-def test_ranges_are_slices(place: Place, offset: int, length: int | None) -> None:
+def test_ranges_are_slices(source: Place, offset: int, length: int | None) -> None:
     data = bytes(range(256))
-    place.store.put(place.root + "bytes", data)
+    uri = source.put("bytes", data)
     expected = data[offset:] if length is None else data[offset : offset + length]
-    assert b"".join(place.store.stream(place.root + "bytes", offset, length)) == expected
+    assert b"".join(source.store.stream(uri, offset, length)) == expected
 
 
-def test_an_open_object_seeks(place: Place) -> None:
+def test_an_open_object_seeks(source: Place) -> None:
     data = random.Random(2).randbytes(2 * BLOCK_BYTES + 5)
-    place.store.put(place.root + "bytes", data)
-    with place.store.open(place.store.stat(place.root + "bytes")) as source:
-        source.seek(-10, 2)
-        assert source.read() == data[-10:]
-        source.seek(BLOCK_BYTES - 3)
-        assert source.read(6) == data[BLOCK_BYTES - 3 : BLOCK_BYTES + 3]
+    with source.store.open(source.store.stat(source.put("bytes", data))) as reader:
+        reader.seek(-10, 2)
+        assert reader.read() == data[-10:]
+        reader.seek(BLOCK_BYTES - 3)
+        assert reader.read(6) == data[BLOCK_BYTES - 3 : BLOCK_BYTES + 3]
 
 
 @pytest.mark.parametrize(("encoded", "plain"), NAMES)
@@ -230,26 +233,42 @@ def test_a_failed_abort_does_not_hide_the_reason(s3_moto: str) -> None:
         fail_without_upload()
 
 
-def test_a_changed_source_is_noticed(place: Place) -> None:
-    uri = place.root + "source"
-    place.store.put(uri, b"as it was")
-    before = place.store.stat(uri)
-    assert place.store.read_range(uri, 0, 2, before.etag) == b"as"
-    place.store.put(uri, b"different")
+def test_a_changed_source_is_noticed(source: Place) -> None:
+    uri = source.put("source", b"as it was")
+    before = source.store.stat(uri)
+    assert source.store.read_range(uri, 0, 2, before.etag) == b"as"
+    source.put("source", b"different")
     with pytest.raises(SourceError, match="changed"):
-        place.store.read_range(uri, 0, 2, before.etag)
-    assert place.store.stat(uri).etag != before.etag
+        source.store.read_range(uri, 0, 2, before.etag)
+    assert source.store.stat(uri).etag != before.etag
 
 
-def test_a_missing_object_is_not_found(place: Place) -> None:
-    uri = place.root + "not%20here"
+def test_a_missing_object_is_not_found(source: Place) -> None:
+    uri = source.root + "not%20here"
     for ask in (
-        lambda: place.store.stat(uri),
-        lambda: place.store.read(uri),
+        lambda: source.store.stat(uri),
+        lambda: source.store.read(uri),
     ):
         with pytest.raises(ObjectNotFoundError, match="not%20here"):
             ask()
-    assert place.names() == []
+    if source.store.lists:
+        assert source.names() == []
+
+
+@pytest.mark.parametrize(("encoded", "plain"), NAMES)
+def test_names_are_read_as_uris_have_them(source: Place, encoded: str, plain: str) -> None:
+    uri = source.put(encoded, plain.encode())
+    assert source.store.read(source.store.stat(uri).uri) == plain.encode()
+
+
+def test_what_a_manifest_lists_is_the_source(source: Place) -> None:
+    uris = [source.put(name, name.encode()) for name in ("b", "a%20b/%C3%A9", "c")]
+    text = "\r\n".join(["\ufeff# Chosen by hand.", *uris[::-1], "", f" {uris[0]} "])
+    manifest = source.put("list.txt", text.encode())
+    stores = Stores(read_settings({}), dict.fromkeys(FACTORIES, lambda conn_id, settings, service: source.store))
+    found = resolve_sources([Location(manifest, is_manifest=True)], stores)
+    assert [entry.uri for entry in found] == [*uris[::-1], uris[0]]
+    assert [source.store.read(entry.uri) for entry in found[:2]] == [b"c", b"a%20b/%C3%A9"]
 
 
 def test_a_folder_is_no_object(place: Place) -> None:
@@ -279,6 +298,19 @@ def test_a_wrong_password_is_refused(s3_seaweed: str, monkeypatch: pytest.Monkey
     store = Stores(read_settings({})).open(BUCKET, "triptych_wrong")
     with pytest.raises(StorageAccessError, match="connection"):
         store.put(f"{BUCKET}/a", b"x")
+
+
+def test_a_wrong_password_of_a_web_server_is_refused(
+    web_server: Server, nginx_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nginx_folder / "files" / "closed" / "a").write_bytes(b"for some")
+    uri = f"{web_server.endpoint}/closed/a"
+    stores = Stores(read_settings({"allowed_addresses": "127.0.0.1"}))
+    assert stores.open(uri, "triptych_web").read(uri) == b"for some"
+    monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_WRONG_WEB", http_connection(web_server.endpoint, "not the password"))
+    for conn_id in ("triptych_wrong_web", None):
+        with pytest.raises(StorageAccessError, match="refuses these credentials, or wants some: 401"):
+            stores.open(uri, conn_id).read(uri)
 
 
 def test_a_missing_bucket_is_not_found(s3_moto: str) -> None:
