@@ -55,7 +55,10 @@ def _nested_inputs(template: Template) -> Param:
 
 
 def _location(title: str, default: Json, types: list[str]) -> Param:
-    about = "A URI (`s3://`, `gs://`, `abfs://`, `file://`): one object, a folder ending in `/`, or a glob."
+    about = (
+        "A URI (`s3://`, `gs://`, `abfs://`, `file://`; of a source also `https://`): one object, a folder ending in "
+        "`/`, or a glob."
+    )
     return Param(default, type=types, title=title, section="Data", description_md=about)
 
 

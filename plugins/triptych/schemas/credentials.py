@@ -47,8 +47,9 @@ def conn_type(scheme: str) -> str:
 
 def refusal(conn_type: str) -> str:
     """The sentence for a credential that stands where a connection of this type should be named."""
+    host = "--conn-host https://HOST " if conn_type == "http" else ""
     return (
         "holds credentials, which whoever sees the job would see. Change them, for they stood here, and make an "
-        f"Airflow connection: `airflow connections add my_store --conn-type {conn_type} --conn-login KEY "
+        f"Airflow connection: `airflow connections add my_store --conn-type {conn_type} {host}--conn-login KEY "
         "--conn-password SECRET`; then name it as conn_id."
     )

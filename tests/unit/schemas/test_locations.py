@@ -105,6 +105,12 @@ def test_credentials_are_refused_and_not_shown(value: Any) -> None:
     assert SECRET not in said
 
 
+def test_a_login_at_a_web_server_comes_with_its_host() -> None:
+    # One without a host would be sent to any server that a job names, and is refused.
+    assert "--conn-type http --conn-host https://HOST --conn-login" in _said("https://u:p@host/")
+    assert "--conn-host" not in _said("s3://u:p@host/")
+
+
 @pytest.mark.parametrize(
     ("value", "uri", "conn_id", "opened_by"),
     [
