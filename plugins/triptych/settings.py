@@ -121,6 +121,13 @@ OPTIONS = (
     Option("max_result_files", "10000", "Most files one chunk may write."),
     Option("max_result_gib", "10", "Most bytes one chunk may write, GiB."),
     Option(
+        "result_cache_gib",
+        "100",
+        "Most bytes of results of `cacheable` apps that the workspace keeps for later jobs, GiB; the oldest go first. "
+        "0: none are kept or used.",
+    ),
+    Option("result_cache_days", "30", "How long such a result is kept, days. 0: none are kept or used."),
+    Option(
         "whisper_model",
         "",
         "URI of the model that `audio_language` hears with, as `URI#sha256=DIGITS`, fetched once into `cache` by the "
@@ -195,6 +202,8 @@ class Settings:
     scratch_reserve_bytes: int
     max_result_files: int
     max_result_bytes: int
+    result_cache_bytes: int
+    result_cache_days: int
     whisper_model: str
     temporary_s: int
     max_tasks: int
@@ -262,6 +271,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         scratch_reserve_bytes=_positive(text, "scratch_reserve_mib", least=0) << 20,
         max_result_files=_positive(text, "max_result_files"),
         max_result_bytes=_positive(text, "max_result_gib") << 30,
+        result_cache_bytes=_positive(text, "result_cache_gib", least=0) << 30,
+        result_cache_days=_positive(text, "result_cache_days", least=0),
         whisper_model=text["whisper_model"],
         temporary_s=_positive(text, "temporary_seconds"),
         max_tasks=_positive(text, "max_tasks"),

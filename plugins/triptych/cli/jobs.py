@@ -19,6 +19,7 @@ from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
+from triptych.stages.cache_reasons import count_hits, misses
 from triptych.stages.publishing import Listing, Records
 from triptych.stages.repair import NewCode
 from triptych.storage import Stores
@@ -188,6 +189,8 @@ def _about(workspace: Workspace, report: JobReport, run: str) -> dict[str, Any]:
 
 def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
     sums = report.sums()
+    said = {chunk.entry.number: chunk.last.cache for chunk in report.chunks if chunk.last and chunk.last.cache}
+    cache = [f"{count_hits(said)} of {len(said)} chunk(s) had been run before.", *misses(said)] if said else []
     cpu = "" if sums.cpu_seconds is None else f", {sums.cpu_seconds:.1f} s of CPU"
     peak = "" if sums.peak_memory_bytes is None else f", at most {sums.peak_memory_bytes / MIB:.1f} MiB"
     return [
@@ -195,6 +198,7 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
         f"{len(report.chunks)} chunk(s): {sums.done} done, {sums.failed} failed, {sums.waiting} not yet.",
         f"{sums.tries} tries in {sums.seconds:.1f} s{cpu}{peak}; of what is done, {sums.bytes_in:,} bytes in, "
         f"{sums.bytes_out:,} bytes out.",
+        *cache,
         f"Plan {report.ref.generation}, SHA-256 {report.ref.sha256}, in {_place(workspace)}",
     ]
 

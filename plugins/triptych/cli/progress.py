@@ -42,6 +42,8 @@ class Progress:
         self._quiet = quiet
         self._log = _LogLines(logging.INFO if verbose else logging.CRITICAL if quiet else logging.WARNING)
         self.chunks = 0
+        self.cache: dict[int, str] = {}
+        """Of each chunk of a cacheable app, what `ChunkOutcome.cache` says."""
         self._done = 0
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         self._bar = Bar(
@@ -77,6 +79,8 @@ class Progress:
     def on_chunk(self, outcome: ChunkOutcome) -> None:
         """Count a chunk that has ended; the log says at once why one failed."""
         self._done += 1
+        if outcome.cache:
+            self.cache[outcome.number] = outcome.cache
         self._bar.update(self._task, completed=self._done)
 
     def on_assembling(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from triptych.cli.progress import Progress
 from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
 from triptych.errors import TriptychError, VerdictError
+from triptych.jobs.cache_eviction import evict
 from triptych.jobs.spec import build_job_spec
 from triptych.jobs.workspace import workspace_root
 from triptych.local.finished import remove_data, remove_old
@@ -23,7 +25,9 @@ from triptych.local.runner import Summary, new_run_id, run_job, run_planned
 from triptych.retention.run_lock import held_run
 from triptych.schemas.locations import is_nothing
 from triptych.settings import Runner, Settings
+from triptych.stages.cache_reasons import count_hits, misses, numbers_by_reason
 from triptych.stages.repair import NewCode
+from triptych.storage import Stores
 from triptych.storage.paths import file_path
 
 EPILOG = """Examples:
@@ -77,6 +81,9 @@ def run(
     ] = None,
     plan: Annotated[str | None, typer.Option(help="With --resume: the SHA-256 that its newest plan must have.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep all of the job's workspace once it is done.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of a cacheable app why chunks were run: what differs from before.")
+    ] = False,
     include: Include = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no logs.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the scripts print.")] = False,
@@ -132,7 +139,7 @@ def run(
             raise
     if not keep:
         _forget(settings, dag_id, run_id, summary)
-    _show(summary, run_id, json_)
+    _show(summary, run_id, watch.cache, as_json=json_, explain=explain)
 
 
 def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary) -> None:
@@ -142,19 +149,22 @@ def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary)
         job = file_path(root)
         remove_data(job)
         remove_old(job.parent)
+        evict(Stores(settings).workspace(), settings)
 
 
-def _show(summary: Summary, run_id: str, as_json: bool) -> None:
+def _show(summary: Summary, run_id: str, cache: Mapping[int, str], *, as_json: bool, explain: bool) -> None:
     outcome = summary.outcome
     if as_json:
         about: dict[str, Any] = {"run": run_id, **asdict(outcome), "seconds": round(summary.seconds, 3)}
-        print_json({**about, "bytes_in": summary.bytes_in, "sample": summary.sample})
+        print_json({**about, "bytes_in": summary.bytes_in, "sample": summary.sample, "cache": _cache_json(cache)})
         return
     sample = f" (a sample: config.sample is {summary.sample})" if summary.sample else ""
     echo(
         f"Done: {outcome.chunks} chunk(s){sample} in {summary.seconds:.1f} s, {summary.bytes_in:,} bytes in, "
         f"{outcome.bytes:,} bytes out in {outcome.files} file(s)."
     )
+    for line in _told_cache(cache, explain=explain):
+        echo(line)
     if outcome.failed:
         echo_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
         echo(f"To make the output again with them: --resume {run_id} (see `triptych run --help`).")
@@ -164,3 +174,21 @@ def _show(summary: Summary, run_id: str, as_json: bool) -> None:
         echo(f"Until {outcome.links_expire} whoever has a link can fetch its file:")
         for link in outcome.links.values():
             print_line(link)
+
+
+def _told_cache(cache: Mapping[int, str], *, explain: bool) -> list[str]:
+    """How many chunks had been run before, and of the others why they were run, where that was asked for."""
+    if cache:
+        hits = f"{count_hits(cache)} of {len(cache)} chunk(s) had been run before: their results came from the cache."
+        return [hits, *(misses(cache) if explain else ())]
+    if not explain:
+        return []
+    return [
+        "No result was looked for in the cache: the app's manifest does not say `cacheable`, the runner is `process`, "
+        "or a setting ([triptych] result_cache_gib, result_cache_days) is 0."
+    ]
+
+
+def _cache_json(cache: Mapping[int, str]) -> dict[str, Any] | None:
+    """`{"hits": 2, "ran": {"bytes": [1]}}`; None where nothing was looked up."""
+    return {"hits": count_hits(cache), "ran": numbers_by_reason(cache)} if cache else None

@@ -70,6 +70,8 @@ class Attempted:
     error: str | None = None
     files: tuple[ResultFile, ...] = ()
     log: LogPart | None = None
+    cache: str = ""
+    """Of a cacheable app: `hit` where the result is an earlier job's, else why there was none to take."""
 
     @property
     def key(self) -> tuple[str, int]:

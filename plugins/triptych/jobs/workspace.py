@@ -115,6 +115,11 @@ def output_root(settings: Settings, dag_id: str, run_id: str) -> str:
     return f"{settings.workspace}/{OUTPUTS}/{_folders(dag_id, run_id)}/"
 
 
+def cache_root(settings: Settings, dag_id: str) -> str:
+    """Where results of cacheable apps are kept for later jobs of the same DAG, and of no other."""
+    return f"{settings.workspace}/{CACHE}/{quote(folder_name(dag_id), safe='')}"
+
+
 def _folders(dag_id: str, run_id: str) -> str:
     """As a part of a URI."""
     return f"{quote(folder_name(dag_id), safe='')}/{quote(folder_name(run_id), safe='')}"

@@ -118,7 +118,8 @@ def create_container(
 
     It has an input that ends with our attachment, and a label that says when anybody may remove it.
     """
-    ours = {**spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE)), **spec.input_variables(INPUTS)}
+    caches = spec.cache.variables(str(SHARED_CACHE), str(OWN_CACHE)) if spec.cache else {}
+    ours = {**caches, **spec.input_variables(INPUTS)}
     created = client.create_container(
         image=image,
         entrypoint=list(command),

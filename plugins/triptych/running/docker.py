@@ -45,7 +45,8 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
             yield session
         finally:
             session.close()
-            strip_setuid(spec.cache.own)
+            if spec.cache:
+                strip_setuid(spec.cache.own)
 
 
 def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:

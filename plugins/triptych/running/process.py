@@ -59,7 +59,8 @@ class ProcessSession:
 
     def _environment(self, unit: Unit) -> dict[str, str]:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        ours = self._spec.cache.variables(str(self._spec.cache.shared), str(self._spec.cache.own))
+        cache = self._spec.cache
+        ours = cache.variables(str(cache.shared), str(cache.own)) if cache else {}
         if self._spec.inputs:
             folder = self._spec.link_inputs({each.key: each.path for each in self._spec.inputs})
             ours |= self._spec.input_variables(folder)

@@ -93,7 +93,8 @@ class RunSpec:
 
     block: Block
     work: Path
-    cache: Cache
+    cache: Cache | None
+    """None for a block that is to see nothing that outlives its job."""
     labels: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float | None = None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from triptych.jobs.pack_log import Attempted, LogPart, PackLog, PackState, ResultFile
 from triptych.jobs.workspace import Workspace
-from triptych.running.result_files import FoundFile
 from triptych.storage.copying import HashingWriter, copy_stream, file_blocks
 
 LONG_CHUNK_S = 1.0
@@ -21,6 +20,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 2.0, 60.0, 1.5
 """Short chunks are said together, after pauses that grow: what ran since the last entry runs again after a kill."""
 MOST_BYTES = 64 << 20
 """Of small results that wait for their entry, on the local disk."""
+
+
+class Keepable(Protocol):
+    """A file of a result, wherever it lies: what a script left (`FoundFile`), or what another job kept."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def blocks(self) -> Iterator[bytes]: ...
 
 
 class Spool:
@@ -71,10 +82,12 @@ class Journal:
         limits: JournalLimits,
         *,
         is_careful: bool,
+        on_said: Callable[[Sequence[Attempted]], None] | None = None,
     ) -> None:
         """`name` is the attempt's part of objects' names: `0/16-16/<token>`.
 
-        A careful one says each chunk at once: a chunk that kills its worker must not undo the pack for ever.
+        A careful one says each chunk at once: a chunk that kills its worker must not undo the pack for ever. `on_said`
+        gets the tries whose results count from now on; not those of an attempt that is ended by an error.
         """
         self._workspace = workspace
         self._log = log
@@ -82,6 +95,7 @@ class Journal:
         self._work = work
         self._limits = limits
         self._is_careful = is_careful
+        self._on_said = on_said
         self._waiting: list[Attempted] = []
         self._objects = 0
         self._large = 0
@@ -94,6 +108,8 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Say the rest; after an error, without hiding that."""
+        if error is not None:
+            self._on_said = None  # There is no time left for anybody else.
         try:
             self.say()
         except Exception as second:
@@ -114,7 +130,7 @@ class Journal:
         """Where the try that runs now prints to."""
         return self._logs
 
-    def keep(self, files: Sequence[FoundFile]) -> tuple[ResultFile, ...]:
+    def keep(self, files: Sequence[Keepable]) -> tuple[ResultFile, ...]:
         """Keep the files of a success, small ones together, large ones stored now: where each lies, or will.
 
         ChunkError where one is no longer what it was: the caller may then `add` a failure.
@@ -144,10 +160,13 @@ class Journal:
         self._results.store(self._workspace)
         self._logs.store(self._workspace)
         self._open_spools()
-        self._log.append(self._waiting)
+        done = self._log.append(self._waiting).done
+        won = [each for each in self._waiting if each.error is None and done[each.chunk].key == each.key]
         self._waiting.clear()
         self._pause_s = min(self._pause_s * GROWTH, LONGEST_PAUSE_S)
         self._said = time.monotonic()
+        if self._on_said and won:
+            self._on_said(won)
 
     def _open_spools(self) -> None:
         self._objects += 1
@@ -155,12 +174,12 @@ class Journal:
         self._results = Spool(self._work / f"results-{self._objects}", f"results/{name}")
         self._logs = Spool(self._work / f"logs-{self._objects}", f"logs/{name}")
 
-    def _alone(self, file: FoundFile, number: int) -> ResultFile:
+    def _alone(self, file: Keepable, number: int) -> ResultFile:
         name = f"{self._results.object_name}-{number}"
         sent = copy_stream(file.blocks(), self._workspace.store, self._workspace.uri(name))
         return ResultFile(file.name, sent.size, sent.sha256, name)
 
-    def _together(self, file: FoundFile) -> ResultFile:
+    def _together(self, file: Keepable) -> ResultFile:
         offset, hashing = self._results.size, HashingWriter(self._results)
         for block in file.blocks():
             hashing.write(block)

@@ -7,12 +7,13 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from triptych.blocks import Role
+from triptych.blocks import Block, Role
 from triptych.errors import (
     ChunkError,
     IntegrityError,
@@ -25,21 +26,23 @@ from triptych.errors import (
 )
 from triptych.free_space import Reserve
 from triptych.harmless import harmless_logger
+from triptych.jobs.cache_key import canonical
 from triptych.jobs.job import PlannedJob, check_time
-from triptych.jobs.pack_log import Attempted, PackLog
+from triptych.jobs.pack_log import Attempted, PackLog, ResultFile
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running import Session, Stop, Unit, UnitError, Usage, unit_folder
 from triptych.running.removal import remove_folder
 from triptych.running.result_files import ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
 from triptych.running.time_limit import time_limit
+from triptych.stages.caching import PackCache, opened_cache, when_needed
 from triptych.stages.chunk_reader import ChunkReader
 from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
 from triptych.stages.side_inputs import held_inputs
 from triptych.storage import OBJECTS_AT_ONCE
-from triptych.storage.copying import save
+from triptych.storage.copying import HashingWriter
 
 SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""
@@ -63,6 +66,8 @@ class ChunkOutcome:
     number: int
     seconds: float
     error: str | None = None
+    cache: str = ""
+    """As `Attempted.cache`."""
 
 
 def run_pack(
@@ -92,13 +97,17 @@ def run_pack(
         name = f"{job.plan.generation}/{pack.key}/{token}"
         limits = JournalLimits(job.settings.part_bytes, OBJECTS_AT_ONCE)
         with (
-            Journal(job.workspace, log, name, work, limits, is_careful=is_careful) as journal,
+            opened_cache(job, app, work, todo) as cache,
+            Journal(
+                job.workspace, log, name, work, limits, is_careful=is_careful, on_said=cache.keep if cache else None
+            ) as journal,
             held_inputs(job.plan.inputs, job.stores, job.settings, ending) as inputs,
-            BlockRunner.of(job, inputs.mounted).session(app, work, first, ending) as session,
         ):
-            reader = ChunkReader(job.workspace, job.sources, job.stores, todo)
-            attempt = _Attempt(job, launch.round, token, work, reader, session, journal)
-            failed = _run_all(todo, attempt, job.tries_of(app), on_chunk or _unheard, ending)
+            opening = BlockRunner.of(job, inputs.mounted).session(app, work, first, ending)
+            with when_needed(opening) if cache else opening as session:
+                reader = ChunkReader(job.workspace, job.sources, job.stores, todo)
+                attempt = _Attempt(job, app, launch.round, token, work, reader, session, journal, cache)
+                failed = _run_all(todo, attempt, job.tries_of(app), on_chunk or _unheard, ending)
     if failed:
         verdict = f"{len(failed)} of {len(todo)} chunk(s) failed."
         raise VerdictError(verdict, failed[:SHOWN_FAILURES])
@@ -139,7 +148,7 @@ def _run_all(
         if tried.error:
             _log.error("%s", tried.error)
             failed.append(tried.error)
-        on_chunk(ChunkOutcome(entry.number, tried.seconds, tried.error))
+        on_chunk(ChunkOutcome(entry.number, tried.seconds, tried.error, tried.cache))
     if lost:
         raise lost[0]
     return failed
@@ -152,6 +161,7 @@ class _Tried:
     seconds: float
     error: str | None = None
     is_worth_another: bool = True
+    cache: str = ""
 
 
 class _Failed(Exception):  # No error of the worker's: how a chunk's try ends.
@@ -168,16 +178,20 @@ class _Attempt:
     def __init__(
         self,
         job: PlannedJob,
+        app: Block,
         round_: str,
         token: str,
         work: Path,
         reader: ChunkReader,
         session: Session,
         journal: Journal,
+        cache: PackCache | None,
     ) -> None:
         self.journal = journal
         self.round = round_
         self._job = job
+        self._app = app
+        self._cache = cache
         self._token = token
         self._work = work
         self._reader = reader
@@ -188,7 +202,8 @@ class _Attempt:
 
     def run(self, entry: ChunkEntry) -> _Tried:
         """One try at one chunk, in a folder of its own that is gone afterwards; StorageError where we are to blame."""
-        folder = unit_folder(self._work, f"{entry.number}-{self._serial}")
+        # Where a script sees its folder tells a cacheable one nothing, either.
+        folder = unit_folder(self._work, "chunk" if self._app.cacheable else f"{entry.number}-{self._serial}")
         try:
             return self._run(entry, folder)
         except StorageError:
@@ -219,13 +234,17 @@ class _Attempt:
             failure = failed.failure
             tried = _failed(tried, failure, f"Chunk {entry.number} ({entry.name}): {failure}")
             is_worth_another = failure.retryable
-        tried = replace(tried, seconds=time.monotonic() - clock)
+        said = self._cache.said.get(entry.number, "") if self._cache else ""
+        tried = replace(tried, seconds=time.monotonic() - clock, cache=said)
         self.journal.add(tried, log_offset)
-        return _Tried(tried.seconds, tried.error, is_worth_another)
+        return _Tried(tried.seconds, tried.error, is_worth_another, said)
 
     def _succeeded(self, tried: Attempted, entry: ChunkEntry, folder: Path) -> Attempted:
         """The try with its results kept; _Failed where that is the chunk's failure, and no fault of the worker's."""
         try:
+            files = self._taken(entry, folder)
+            if files is not None:
+                return replace(tried, files=files)
             usage = self._script(entry, folder)
             found = result_files(folder / "out", self._limits)
             self._reserve.check(sum(file.size for file in found), "the results have", is_written=True)
@@ -235,13 +254,35 @@ class _Attempt:
             files = self.journal.keep(found)
         except ChunkError as failure:  # Only these: a workspace that refuses to keep them is the worker's affair.
             raise _Failed(failure) from failure
+        if self._cache:
+            self._cache.hold(entry.number, found, files)
         return _measured(replace(tried, exit_code=0, files=files), usage)
 
-    def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
+    def _taken(self, entry: ChunkEntry, folder: Path) -> tuple[ResultFile, ...] | None:
+        """The result that an earlier job left of these bytes; None where there is none to take."""
+        if self._cache is None:
+            return None
+        sha256 = entry.sha256 or self._bring(entry, folder)  # Only bytes that were copied have their digest already.
+        return self._cache.take(entry.number, sha256, self.journal.keep)
+
+    def _bring(self, entry: ChunkEntry, folder: Path) -> str:
+        """Have the chunk's bytes where its script finds them; their SHA-256."""
         self._reserve.check(entry.size, "the input has")
-        save(self._reader.blocks(entry), folder / "in" / "data.bin")
-        variables = _chunk_variables(entry, self._job.plan.chunks, self._job.run_id)
-        unit = Unit(Role.APP, folder, self._job.spec.params[Role.APP], variables, self.journal.log)
+        with (folder / "in" / "data.bin").open("wb") as out:
+            hashing = HashingWriter(out)
+            for block in self._reader.blocks(entry):
+                hashing.write(block)
+        return hashing.sha256
+
+    def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
+        if not (folder / "in" / "data.bin").exists():
+            self._bring(entry, folder)
+        params: Mapping[str, Any] = self._job.spec.params[Role.APP]
+        if self._app.cacheable:
+            unit = Unit(Role.APP, folder, json.loads(canonical(params)), {}, self.journal.log)
+        else:
+            variables = _chunk_variables(entry, self._job.plan.chunks, self._job.run_id)
+            unit = Unit(Role.APP, folder, params, variables, self.journal.log)
         return self._session.run(unit)
 
 

@@ -64,7 +64,7 @@ class BlockRunner:
         spec = RunSpec(
             block,
             work,
-            Cache.of(self.settings.cache, block),
+            None if block.cacheable else Cache.of(self.settings.cache, block),
             {**self.labels, "triptych.block": block.tag, "triptych.first_chunk": str(first_chunk)},
             secret_environment(block),
             self.timeout_s or block.task_timeout_s,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from tests.support.include_folders import write_app
 from triptych.blocks import Template
-from triptych.errors import IntegrityError
+from triptych.errors import ConfigError, IntegrityError
 from triptych.jobs.job import load_job, new_job
 from triptych.jobs.spec import build_job_spec
-from triptych.jobs.workspace import folder_name, open_workspace, output_root
+from triptych.jobs.workspace import folder_name, open_workspace, output_root, workspace_root
 from triptych.settings import Settings, read_settings
 from triptych.stages.partition import partition
 from triptych.storage import Stores
@@ -108,3 +108,9 @@ def test_a_plan_of_another_run_is_refused(tmp_path: Path, template: Template) ->
         partition(new_job(settings, template, spec, "tried", "night"))
     with pytest.raises(IntegrityError, match="tried/Night"):
         load_job(settings, "tried", "night")
+
+
+@pytest.mark.parametrize("dag_id", ["outputs", "_cache"])
+def test_a_template_has_no_folder_of_the_workspaces_own(dag_id: str, settings: Settings) -> None:
+    with pytest.raises(ConfigError, match=f"'{dag_id}'"):
+        workspace_root(settings, dag_id, "run")

@@ -45,20 +45,22 @@ class Archives:
         self._inputs = [InputVolume(each) for each in spec.inputs]
 
     def mounts(self) -> list[Mount]:
-        return [
-            *(Mount(str(inside), None, "volume") for inside in (INSIDE, *TEMPORARY)),
-            Mount(str(SHARED_CACHE), "triptych-cache-shared", "volume", read_only=True),
-            Mount(str(OWN_CACHE), f"triptych-cache-{self._spec.block.name}", "volume"),
-            *(volume.mount() for volume in self._inputs),
-        ]
+        own = [*(Mount(str(inside), None, "volume") for inside in (INSIDE, *TEMPORARY))]
+        if self._spec.cache:
+            own += [
+                Mount(str(SHARED_CACHE), "triptych-cache-shared", "volume", read_only=True),
+                Mount(str(OWN_CACHE), f"triptych-cache-{self._spec.block.name}", "volume"),
+            ]
+        return [*own, *(volume.mount() for volume in self._inputs)]
 
     def fill(self, container: str) -> None:
         with tempfile.TemporaryDirectory(dir=self._spec.work, ignore_cleanup_errors=True) as empty:
             # A new volume is root's, and so is what is in it.
-            folders = {CODE: self._spec.block.code, OURS: LAUNCHER, **dict.fromkeys((HOME, OWN_CACHE), Path(empty))}
+            writable = (HOME, OWN_CACHE) if self._spec.cache else (HOME,)
+            folders = {CODE: self._spec.block.code, OURS: LAUNCHER, **dict.fromkeys(writable, Path(empty))}
             if self._inputs:
                 folders[INPUTS] = self._spec.link_inputs({volume.key: volume.data for volume in self._inputs})
-            put_folders(self._client, container, INSIDE, folders, (HOME, OWN_CACHE), self._spec.work)
+            put_folders(self._client, container, INSIDE, folders, writable, self._spec.work)
         for volume in self._inputs:
             volume.fill(self._client, container, self._spec, self._keeping)
 

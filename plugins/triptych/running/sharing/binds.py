@@ -51,12 +51,14 @@ class Binds:
         for inside, mode in _MODES.items():
             self._place(inside).mkdir()
             self._place(inside).chmod(mode)
+        caches = []
+        if spec.cache:
+            caches = [_bind(SHARED_CACHE, spec.cache.shared, read_only=True), _bind(OWN_CACHE, spec.cache.own)]
         return [
             *(_bind(inside, self._place(inside)) for inside in _MODES),
             _bind(CODE, block / "app", read_only=True),
             _bind(OURS, block / "launcher", read_only=True),
-            _bind(SHARED_CACHE, spec.cache.shared, read_only=True),
-            _bind(OWN_CACHE, spec.cache.own),
+            *caches,
             *(_bind(INPUTS / each.name, each.path, read_only=True) for each in spec.inputs),
         ]
 
