@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -21,10 +22,11 @@ SCRIPT = 'read -r line < "$TASK_DIR/data.bin"; echo "$line" > "$TASK_RESULTS_DIR
 
 @dataclass(frozen=True)
 class Counted:
-    """The requests of one job, by kind."""
+    """The requests of one job, by kind; `keys` are the paths of those that name an object."""
 
     chunks: int
     by_kind: Mapping[Request, int]
+    keys: Sequence[tuple[Request, str]] = ()
 
     @property
     def per_chunk(self) -> float:
@@ -34,32 +36,51 @@ class Counted:
 
 def count_requests(store: Server, home: Path, chunks: int, per_task: int | None = None) -> Counted:
     """Run a job over as many lines, a chunk each, in processes; source, workspace and destination lie in the store."""
+    (counted,) = count_runs(store, home, chunks, per_task, 1, BUCKET, ["--runner", "process"], {})
+    return counted
+
+
+def count_runs(
+    store: Server,
+    home: Path,
+    chunks: int,
+    per_task: int | None,
+    times: int,
+    bucket: str,
+    options: Sequence[str],
+    manifest: Mapping[str, Any],
+) -> list[Counted]:
+    """The same job so many times, one after the other, in a bucket of its own."""
     template = {"partitioner": "rows", "assembler": "concat"}
-    write_app(home / "include", SCRIPT, name="trivial", entrypoint="main.sh", template=template)
+    write_app(home / "include", SCRIPT, name="trivial", entrypoint="main.sh", manifest=manifest, template=template)
     keys = {"aws_access_key_id": LOGIN, "aws_secret_access_key": PASSWORD, "region_name": "us-east-1"}
     client = boto3.client("s3", endpoint_url=store.endpoint, **keys)
-    client.create_bucket(Bucket=BUCKET)
+    client.create_bucket(Bucket=bucket)
     text = "".join(f"line {number}\n" for number in range(chunks)).encode()
-    client.put_object(Bucket=BUCKET, Key="in.txt", Body=text)
-    launch = ["run", "trivial", "--quiet", "--runner", "process", "--workers", "2", "--connection", "store"]
-    launch += ["--source", f"s3://{BUCKET}/in.txt", "--destination", f"s3://{BUCKET}/out/"]
-    launch += ["-p", "partitioner.items_per_chunk=1"]
+    client.put_object(Bucket=bucket, Key="in.txt", Body=text)
+    launch = ["run", "trivial", "--quiet", "--workers", "2", "--connection", "store", *options]
+    launch += ["--source", f"s3://{bucket}/in.txt", "-p", "partitioner.items_per_chunk=1"]
     launch += ["-p", f"config.chunksPerTask={per_task}"] if per_task else []
+    counted = []
     with fault_proxy(store.endpoint) as proxy:
         env = {
-            "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{BUCKET}/ws",
+            "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{bucket}/ws",
             "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
             "AIRFLOW__TRIPTYCH__SCRATCH": str(home / "scratch"),
             "AIRFLOW_CONN_STORE": s3_connection(proxy.endpoint),
             "TRIPTYCH_INCLUDE": f"{home / 'include'}:{PROJECT / 'include'}",
         }
         with command_line(env, home) as command:
-            ended = command(*launch)
-        counted = Counter(proxy.counted)
-    if ended.code:
-        raise RuntimeError(f"The job ended with {ended.code}: {ended.text}")
-    found = client.get_object(Bucket=BUCKET, Key="out/output.txt")["Body"].read()
+            for number in range(times):
+                proxy.counted.clear()
+                proxy.paths.clear()
+                ended = command(*launch, "--destination", f"s3://{bucket}/out-{number}/")
+                if ended.code:
+                    raise RuntimeError(f"The job ended with {ended.code}: {ended.text}")
+                counted.append(Counted(chunks, Counter(proxy.counted), tuple(proxy.paths)))
+    for number in range(times):
+        found = client.get_object(Bucket=bucket, Key=f"out-{number}/output.txt")["Body"].read()
+        if found != text:
+            raise RuntimeError(f"The job's output has {len(found):,} bytes and not the {len(text):,} of its source.")
     client.close()
-    if found != text:
-        raise RuntimeError(f"The job's output has {len(found):,} bytes and not the {len(text):,} of its source.")
-    return Counted(chunks, counted)
+    return counted

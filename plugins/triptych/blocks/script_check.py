@@ -1,4 +1,4 @@
-"""Whether a Python script can be read as Python: found out without running it, and by the Python that is here."""
+"""What is wrong with a script, found out without running it: no Python for the one here; names that it is not given."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from triptych.blocks.model import Block, Diagnostic, Platform
 MOST_BYTES = 4 << 20
 _HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 _IMAGE_OF_PYTHON = re.compile(r"(?:.*/)?python:(\d+)\.(\d+)(?:[.\-@].*)?")
+_UNTOLD = re.compile(rb"\b(?:CHUNK_(?:NUMBER|COUNT|NAME|METADATA)|JOB_ID|(?:SHARED|USER)_CACHE_DIR)\b")
 _SHEBANG_OF_PYTHON = re.compile(rb"#!.*\bpython[0-9.]*\b")
 
 
@@ -40,6 +41,22 @@ def check_script(block: Block) -> ScriptCheck | None:
     is_certain = block.platform is Platform.PYTHON or _is_read_as_here(block.image or "")
     doubt = "" if is_certain else f" A newer Python may read it: which one {block.image} has is not known here."
     return ScriptCheck(Diagnostic(path, location, f"is no Python {_HERE}: {reason}.{doubt}"), is_certain)
+
+
+def untold_names(block: Block) -> list[Diagnostic]:
+    """A warning for each variable that a cacheable app's script names, and does not get."""
+    path = block.code / block.entrypoint
+    if not block.cacheable:
+        return []
+    try:
+        source = read_regular(path, MOST_BYTES)
+    except OSError:
+        return []  # `check_script` says so.
+    message = (
+        "is not given to a cacheable app, whose result must not depend on it. Do without it, or without `cacheable`."
+    )
+    names = sorted({name.decode() for name in _UNTOLD.findall(source)})
+    return [Diagnostic(path, name, message) for name in names]
 
 
 def _syntax_error(source: bytes) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from triptych.blocks import Catalog, Diagnostic
 from triptych.blocks.check import check_blocks, check_pairs
 from triptych.blocks.networks import unlisted_networks
-from triptych.blocks.script_check import check_script
+from triptych.blocks.script_check import check_script, untold_names
 from triptych.jobs.template_check import check_locations
 from triptych.settings import get_settings
 
@@ -46,6 +46,7 @@ def findings(catalog: Catalog, include: Sequence[Path], asks_airflow: bool = Tru
         *check_pairs(catalog),
         *unlisted_networks(catalog.blocks, get_settings()),
         *(each.diagnostic for each in scripts if not each.is_certain),
+        *(each for block in catalog.blocks for each in untold_names(block)),
     ]
     said, not_checked = _of_airflow(include) if asks_airflow else ([], f"Not checked: {_NOT_CHECKED}.")
     return Findings(list(dict.fromkeys([*errors, *said])), odd, not_checked)

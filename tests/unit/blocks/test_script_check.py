@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.include_folders import write_app
 from triptych.blocks import Role, read_catalog
-from triptych.blocks.script_check import check_script
+from triptych.blocks.script_check import check_script, untold_names
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,12 @@ def test_the_script_of_an_engine_is_read_by_the_workers_python(tmp_path: Path) -
     found = check_script(read_catalog([tmp_path]).find(Role.PARTITIONER, "mine"))
     assert found
     assert found.is_certain
+
+
+def test_what_a_cacheable_app_does_not_get_is_told_where_its_script_names_it(tmp_path: Path) -> None:
+    script = 'echo "$CHUNK_NAME" "$MY_JOB_ID" > "$TASK_RESULTS_DIR/$CHUNK_NUMBER"'
+    about = {"cacheable": True}
+    cacheable = write_app(tmp_path, script, entrypoint="main.sh", manifest=about).app
+    assert [each.location for each in untold_names(cacheable)] == ["CHUNK_NAME", "CHUNK_NUMBER"]
+    plain = write_app(tmp_path, script, name="plain", entrypoint="main.sh").app
+    assert untold_names(plain) == []
