@@ -70,12 +70,12 @@ class Jobs:
     def cache(self) -> Path:
         return self.workspace / "_cache"
 
-    def start(self, *lines: str, template: str = "tried") -> PlannedJob:
+    def start(self, *lines: str, template: str = "tried", **conf: Any) -> PlannedJob:
         """A job that has run its pack."""
         self._number += 1
         self._source.write_text("".join(f"{line}\n" for line in lines))
         chosen = read_catalog([self.include]).template(template)
-        spec = build_job_spec(chosen, {"dataSource": self._source.as_uri()})
+        spec = build_job_spec(chosen, {"dataSource": self._source.as_uri(), **conf})
         run_id = f"run-{self._number}"
         done = partition(new_job(self.settings, chosen, spec, template, run_id))
         job = load_job(self.settings, template, run_id, done.ref)
@@ -211,6 +211,17 @@ def test_a_script_that_changes_its_input_keeps_nothing_under_those_bytes(jobs: J
     script.write_text('printf "other\\n" > "$TASK_DIR/data.bin"\n' + SCRIPT)
     jobs.start("mine")
     assert _said(jobs.start("mine", "other")) == {0: "hit", 1: "bytes"}
+
+
+def test_another_content_of_a_side_input_is_another_key(jobs: Jobs, tmp_path: Path) -> None:
+    table = tmp_path / "table"
+    table.write_text("one")
+    inputs = {"table": table.as_uri()}
+    jobs.start(*LINES, inputs=inputs)
+    assert set(_said(jobs.start(*LINES, inputs=inputs)).values()) == {"hit"}
+    table.write_text("another")
+    assert set(_said(jobs.start(*LINES, inputs=inputs)).values()) == {"inputs"}
+    assert set(_said(jobs.start(*LINES)).values()) == {"inputs"}
 
 
 def test_a_repair_keeps_what_is_still_valid(jobs: Jobs) -> None:
