@@ -19,6 +19,13 @@ REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3
 TOGETHER = {**REPLICAS, "config": {"chunksPerTask": 3}}
 GREEDY = "x = bytearray(400 * 2**20); print(len(x))"
 UPPER = 'tr a-z A-Z < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
+CHANCE = 'echo "$(cat "$TASK_DIR/data.bin") $(cat /proc/sys/kernel/random/uuid)" > "$TASK_RESULTS_DIR/output.txt"'
+BY_LINE = {
+    "partitioner": "rows",
+    "assembler": "concat",
+    "params": {"partitioner": {"items_per_chunk": 1}},
+    "config": {"chunksPerTask": 2},
+}
 FAILS_AT_1 = 'echo "about to fail"; test "$CHUNK_NUMBER" != 1 || exit 3; echo done > "$TASK_RESULTS_DIR/r"'
 HANGS_AT_1 = 'test "$CHUNK_NUMBER" != 1 || exec tail -f /dev/null; echo done > "$TASK_RESULTS_DIR/r"'
 STOPS = """
@@ -56,6 +63,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_app(include, FAILS_AT_1, **SHELL, name="mended", manifest=ONCE, template=REPLICAS)
     write_app(include, HANGS_AT_1, **SHELL, name="held", manifest=ONCE, template=REPLICAS)
     write_app(include, UPPER, **SHELL, name="upper")
+    write_app(include, CHANCE, **SHELL, name="kept", manifest={"cacheable": True}, template=BY_LINE)
     source = {"uri": "s3://jobs/daily/{{ ds }}/*.txt", "conn_id": "store"}
     daily = {"schedule": "* * * * *", "dataSource": source}
     write_app(include, UPPER, **SHELL, name="daily", template=daily)
