@@ -68,6 +68,13 @@ WORDS = {
     "HTTPS_PROXY": "a variable of every HTTP client",
     "NO_PROXY": "a variable of every HTTP client",
     "REQUESTS_CA_BUNDLE": "a variable of requests",
+    "seaweedfs": "a profile of our docker-compose.yaml, its service and its connection",
+    "objects": "a volume of our docker-compose.yaml",
+    "config_kwargs": "what a connection to S3 may say",
+    "aws_session_token": "what a connection to S3 may say",
+    "abort": "a right of Google's",
+    "listParts": "a right of Google's",
+    "AbortIncompleteMultipartUpload": "a rule of S3's",
 }
 """Words in backticks that no rule finds, each with what it is."""
 OPTIONS_OF_OTHERS = {"--decrypt": "qpdf's", "--force-reinstall": "pip's"}

@@ -9,15 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from triptych.errors import TriptychError
+from triptych.errors import ConfigError, TriptychError
+from triptych.jobs.cache_eviction import evict
 from triptych.jobs.plan import newest_plan, read_job, read_plan
 from triptych.jobs.temporary import expiry_of
-from triptych.jobs.workspace import Workspace, folder_name
+from triptych.jobs.workspace import CACHE, Workspace, folder_name
 from triptych.retention.inventory import RunFolder, take_inventory
 from triptych.retention.running_runs import AirflowRuns, held_back
 from triptych.running.scratch import dead_attempts
 from triptych.settings import Settings
 from triptych.stages.publishing.records import Records
+from triptych.stages.side_inputs.cache import INPUTS, InputCache
 from triptych.storage import StagedObject, Stores
 from triptych.storage.paths import file_uri
 
@@ -37,6 +39,8 @@ class What(StrEnum):
     TEMPORARY = "temporary area"
     UPLOAD = "upload"
     SCRATCH = "scratch"
+    RESULT_CACHE = "result cache"
+    INPUT_CACHE = "input cache"
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class _InWorkspace:
         if not self._only:
             yield from self._temporary()
             yield from self._uploads()
+            yield from self._kept_results()
 
     def _runs(self) -> Iterator[Finding]:
         old: dict[str, list[tuple[RunFolder, Finding]]] = defaultdict(list)
@@ -195,6 +200,12 @@ class _InWorkspace:
             else:
                 yield finding
 
+    def _kept_results(self) -> Iterator[Finding]:
+        evicted = evict(self._store, self._settings, dry_run=True, now=self._at)
+        if evicted.objects:
+            why = f"{len(evicted.objects)} objects of kept results are beyond `result_cache_days` or `result_cache_gib`"
+            yield Finding(What.RESULT_CACHE, f"{self._settings.workspace}/{CACHE}/", why, evicted.bytes)
+
     def _needed(self) -> Mapping[str, set[str]]:
         """By run, the uploads that its decided output waits for: whoever goes on with it completes them."""
         needed: dict[str, set[str]] = {}
@@ -218,6 +229,12 @@ def _on_this_machine(settings: Settings, at: float) -> Iterator[Finding]:
             size = sum(path.lstat().st_size for path in folder.rglob("*"))
             age_s = at - folder.stat().st_mtime
             yield Finding(What.SCRATCH, f"{file_uri(folder)}/", "its process has ended", size, age_s)
+    inputs = settings.cache / INPUTS
+    with suppress(ConfigError):  # Another user's cache, which is for that user to clean.
+        evicted = InputCache(settings).evict(is_dry_run=True) if inputs.exists() else None
+        if evicted and evicted.removed:
+            why = f"{evicted.removed} side input(s) are beyond `input_cache_days` or `input_cache_gib`"
+            yield Finding(What.INPUT_CACHE, f"{file_uri(inputs)}/", why, evicted.removed_bytes)
 
 
 def _because(finding: Finding, reason: str) -> Finding:

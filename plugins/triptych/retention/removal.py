@@ -14,6 +14,7 @@ from itertools import islice
 from urllib.parse import unquote
 
 from triptych.errors import StorageError, TriptychError
+from triptych.jobs.cache_eviction import evict
 from triptych.jobs.locations import Location
 from triptych.jobs.plan import newest_plan, read_job, read_plan
 from triptych.jobs.removed import REMOVED, Removed, put_removed, read_removed
@@ -25,6 +26,7 @@ from triptych.running.scratch import remove_dead
 from triptych.settings import Settings
 from triptych.stages.publishing.cleaning import clean_up
 from triptych.stages.publishing.records import Records
+from triptych.stages.side_inputs.cache import InputCache
 from triptych.storage import Store, Stores
 
 AT_ONCE = 16
@@ -73,7 +75,11 @@ class _Remover:
         if finding.what is What.SCRATCH:
             remove_dead(self._settings.scratch)
             return True
+        if finding.what is What.INPUT_CACHE:
+            return InputCache(self._settings).evict().removed > 0
         store = self._stores.workspace()
+        if finding.what is What.RESULT_CACHE:
+            return bool(evict(store, self._settings).objects)
         if finding.upload:
             store.discard(finding.upload)
             return True

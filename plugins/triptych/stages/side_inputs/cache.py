@@ -29,6 +29,8 @@ from triptych.settings import Settings
 from triptych.stages.side_inputs.fetching import is_untouched
 
 DATA = "data"
+INPUTS = "inputs"
+"""The folder, in the cache of a worker."""
 POLL_S = 0.1
 """A wait for a lock without end would not notice Ctrl-C."""
 _NEW, _OLD, _LOCK, _KNOWN = ".new-", ".old-", ".lock", ".json"
@@ -54,7 +56,7 @@ class InputCache:
     def __init__(self, settings: Settings, stop: Stop | None = None) -> None:
         """StorageError where the folder cannot be made; ConfigError where it is, or may be, another user's, too."""
         self._settings, self._stop = settings, stop or Stop()
-        self._root = settings.cache / "inputs"
+        self._root = settings.cache / INPUTS
         with self._telling():
             make_private(settings.cache)
             self._root.mkdir(mode=0o700, exist_ok=True)
