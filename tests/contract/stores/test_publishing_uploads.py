@@ -98,11 +98,12 @@ def test_every_answer_may_be_lost_once(
     assert [asked for asked in proxy.lost if "POST" in asked and "uploadId=" in asked]
 
 
-@pytest.mark.parametrize("loss", ["reset", "500"])
+@pytest.mark.parametrize(("loss", "has_parts"), [("reset", True), ("500", True), ("reset", False)])
 def test_every_answer_of_googles_may_be_lost_once(
-    gcs: str, gcs_rules: GoogleRules, loss: Loss, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    gcs: str, gcs_rules: GoogleRules, loss: Loss, has_parts: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The client asks again, and goes on in a session from what is kept."""
+    """The client asks again, for a part or for a session's next bytes, which go on from what is kept."""
+    monkeypatch.setattr(gcs_rules, "has_parts", has_parts)
     there = Stores(read_settings({})).open(GCS_BUCKET, gcs)
     with losing_proxy(gcs_rules.endpoint, _writes, loss) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
@@ -110,4 +111,4 @@ def test_every_answer_of_googles_may_be_lost_once(
         _made_twice(losing, there, f"{GCS_BUCKET}/{tmp_path.name}/")
     assert {asked.partition(" ")[0] for asked in proxy.lost} == {"PUT", "POST", "DELETE"}
     assert [asked for asked in proxy.lost if "/rewriteTo/" in asked]
-    assert [asked for asked in proxy.lost if "upload_id=" in asked]
+    assert [asked for asked in proxy.lost if ("uploadId=" if has_parts else "upload_id=") in asked]
