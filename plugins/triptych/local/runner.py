@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from triptych.blocks import Block, Role, Template
-from triptych.errors import ConfigError, IntegrityError, VerdictError
-from triptych.jobs.job import PlannedJob, load_job, new_job
+from triptych.errors import ConfigError, IntegrityError, TriptychError, VerdictError
+from triptych.jobs.job import Job, PlannedJob, load_job, new_job
 from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, code_name, planned, read_plan
 from triptych.jobs.spec import JobSpec
-from triptych.jobs.workspace import Workspace, open_workspace
-from triptych.retention.run_lock import held_run
+from triptych.jobs.workspace import Workspace, folder_name, open_workspace
+from triptych.retention.run_lock import forget, held_run
 from triptych.running import Stop
 from triptych.settings import Settings
 from triptych.stages.assemble import Outcome, assemble
 from triptych.stages.partition import partition
+from triptych.stages.preflight import PROBE
 from triptych.stages.repair import Change, NewCode, repair
 from triptych.stages.run_pack import ChunkOutcome, Launch, run_pack
 from triptych.storage import Stores
@@ -66,8 +67,21 @@ def run_job(
     started = time.time()
     job = new_job(settings, template, spec, template.id, run_id, started)
     with held_run(settings, template.id, run_id):
-        done = partition(job)
+        with _forgotten_unless_stored(job):
+            done = partition(job)
         return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
+
+
+@contextlib.contextmanager
+def _forgotten_unless_stored(job: Job) -> Iterator[None]:
+    """What is refused before anything of it was stored leaves no lock, which would tell of a run that is none."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(TriptychError):
+            if set(job.workspace.names("")) <= {PROBE}:
+                forget(job.settings, folder_name(job.dag_id), folder_name(job.run_id))
+        raise
 
 
 @dataclass(frozen=True)
