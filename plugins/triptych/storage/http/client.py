@@ -116,12 +116,7 @@ def map_errors(uri: str) -> Iterator[None]:
             "extra of an Airflow connection, or as REQUESTS_CA_BUNDLE."
         )
         raise StorageAccessError(msg) from error
-    except (
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidSchema,
-        LocationParseError,
-        UnicodeError,
-    ) as error:
+    except _NO_URL as error:
         msg = f"{uri}: is, or leads to, no URL of a server, or needs a proxy that cannot be used: {_reason(error)}."
         raise StorageAccessError(msg) from error
     except (requests.exceptions.RequestException, HTTPError) as error:
