@@ -82,8 +82,9 @@ def test_a_disk(disk: Disk, tmp_path: Path, ledger: Ledger, place: str, how: str
     }
     launch = ["run", "held", "--quiet", "--runner", "process", "--workers", "2"]
     launch += ["--source", str(source), "--destination", str(folders["destination"])]
-    # What holds open files cannot be made read-only: these two are it from the start, and nobody waits at the gate.
-    from_start = how == "read-only" and place in ("scratch", "cache")
+    # What holds open files cannot be made read-only: all but the destination are it from the start, and nobody waits
+    # at the gate.
+    from_start = how == "read-only" and place != "destination"
     launch += ["-p", f"partitioner.rows={ROWS}", "-p", "app.gate=gate", "-p", f"app.held={[] if from_start else [2]}"]
     gates = folders["cache"] / "apps" / "held"
     gates.mkdir(parents=True)
