@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from pathlib import Path
 
 from triptych.blocks import Block
@@ -16,6 +17,9 @@ _BY_EXTENSION = {
     ".mjs": ["node"],
     ".r": ["Rscript"],
 }
+_PARSING = threading.Lock()
+"""CPython 3.11 counts how deep the trees of all threads are in one place: two at once can end in a SystemError
+(gh-106905)."""
 
 
 def command(block: Block, code: str, launcher: str) -> list[str]:
@@ -50,7 +54,8 @@ def _function_script(block: Block) -> str | None:
 
 def _tree(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes())
+        with _PARSING:
+            return ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return ast.Module([], [])  # Python itself will tell the author, with the line.
 
