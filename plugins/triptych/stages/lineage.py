@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,12 @@ from typing import Any
 from triptych.engines import Output, Result
 from triptych.jobs.workspace import ChunkEntry
 from triptych.storage import Writer
+
+Span = tuple[int, int, int]
+Spans = list[Span]
+"""Of bytes of a source: its number, where they begin, and where they end."""
+Runs = tuple[range, ...]
+"""Numbers of chunks in order, neighbours as one: of results that are read in order there is one run."""
 
 
 class TracedOutput:
@@ -21,14 +28,16 @@ class TracedOutput:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._read: set[int] = set()
+        self._read: list[range] = []
+        self._told: Runs | None = None
         self._lock = threading.Lock()
-        self.chunks: dict[str, Sequence[int]] = {}
+        self.chunks: dict[str, Runs] = {}
 
     def on_read(self, chunk: int) -> None:
         """A result of this chunk is being read."""
         with self._lock:
-            self._read.add(chunk)
+            if _added(self._read, chunk):
+                self._told = None
 
     @contextmanager
     def open(self, name: str) -> Iterator[Writer]:
@@ -45,44 +54,64 @@ class TracedOutput:
     def copy(self, result: Result, name: str) -> None:
         """As `Output.copy`."""
         self._output.copy(result, name)
-        self.chunks[name] = [result.chunk]
+        self.chunks[name] = (range(result.chunk, result.chunk + 1),)
 
     def _whole(self, name: str) -> None:
         with self._lock:
-            self.chunks[name] = sorted(self._read)
+            self._told = self._told or tuple(self._read)  # Shared by files between which nothing was read.
+            self.chunks[name] = self._told
 
 
 def provenance(
-    chunks_of: Mapping[str, Sequence[int]], chunks: Sequence[ChunkEntry]
+    chunks_of: Mapping[str, Runs], chunks: Sequence[ChunkEntry]
 ) -> Mapping[str, Mapping[str, Sequence[Sequence[int]]]]:
     """By name of a file its `chunks`, `[first, last]`, and `ranges` of sources, `[source, offset, length]`, merged.
 
     `chunks` are all of the job's, by number. Of chunks that are no ranges of a source there is none.
     """
     # Files of one origin, as an assembler's usually are, are told once.
-    told: dict[tuple[int, ...], Mapping[str, Any]] = {}
-    made = {}
-    for name, numbers in chunks_of.items():
-        key = tuple(numbers)
-        if key not in told:
-            ranges = [r for n in key for r in chunks[n].ranges or ()]
-            spans = sorted((r.source, r.offset, r.offset + r.length) for r in ranges)
-            merged = [[source, start, end - start] for source, start, end in _merged(spans)]
-            told[key] = {"chunks": [[first, end - 1] for _, first, end in _runs(key)], "ranges": merged}
-        made[name] = told[key]
-    return made
+    told: dict[Runs, Mapping[str, Any]] = {}
+    grown: dict[int, tuple[int, Spans]] = {}
+    for runs in chunks_of.values():
+        if runs not in told:
+            spans = _merged(sorted(span for run in runs for span in _spans(run, chunks, grown)))
+            ranges = [[source, start, end - start] for source, start, end in spans]
+            told[runs] = {"chunks": [[run.start, run.stop - 1] for run in runs], "ranges": ranges}
+    return {name: told[runs] for name, runs in chunks_of.items()}
 
 
-def _runs(numbers: Iterable[int]) -> list[list[int]]:
-    return _merged((0, number, number + 1) for number in numbers)
+def _spans(run: range, chunks: Sequence[ChunkEntry], grown: dict[int, tuple[int, Spans]]) -> Spans:
+    """Those of all chunks of the run; of one that has grown since it was asked for, only the new ones are looked at."""
+    end, known = grown.get(run.start, (run.start, []))
+    if end > run.stop:
+        end, known = run.start, []
+    new = [(r.source, r.offset, r.offset + r.length) for n in range(end, run.stop) for r in chunks[n].ranges or ()]
+    spans = _merged(sorted([*known, *new]))
+    grown[run.start] = run.stop, spans
+    return spans
 
 
-def _merged(spans: Iterable[tuple[int, int, int]]) -> list[list[int]]:
+def _added(runs: list[range], number: int) -> bool:
+    """Whether the number was in none of the runs, which are in order, disjoint and apart; now it is in one."""
+    at = bisect_right(runs, number, key=lambda run: run.start)
+    before = runs[at - 1] if at else range(0)
+    if number in before:
+        return False
+    start, stop, first, last = number, number + 1, at, at
+    if before.stop == number and at:
+        start, first = before.start, at - 1
+    if at < len(runs) and runs[at].start == stop:
+        stop, last = runs[at].stop, at + 1
+    runs[first:last] = [range(start, stop)]
+    return True
+
+
+def _merged(spans: Iterable[Span]) -> Spans:
     """Sorted (group, start, end), those that touch or overlap as one."""
-    merged: list[list[int]] = []
+    merged: Spans = []
     for group, start, end in spans:
         if merged and merged[-1][0] == group and start <= merged[-1][2]:
-            merged[-1][2] = max(end, merged[-1][2])
+            merged[-1] = group, merged[-1][1], max(end, merged[-1][2])
         else:
-            merged.append([group, start, end])
+            merged.append((group, start, end))
     return merged

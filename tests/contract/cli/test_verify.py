@@ -82,7 +82,7 @@ def test_neighbours_are_told_as_one() -> None:
         entry(2),
         entry(3, ByteRange(0, 12, 1)),
     ]
-    assert provenance({"a": [0, 1, 3], "b": [2]}, chunks) == {
+    assert provenance({"a": (range(2), range(3, 4)), "b": (range(2, 3),)}, chunks) == {
         "a": {"chunks": [[0, 1], [3, 3]], "ranges": [[0, 0, 10], [0, 12, 1], [1, 0, 3]]},
         "b": {"chunks": [[2, 2]], "ranges": []},
     }
