@@ -11,7 +11,7 @@ from typing import Any
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import IntegrityError, StorageError, VerdictError
+from triptych.errors import DestinationError, IntegrityError, StorageError, VerdictError
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, PackState, States, read_states
@@ -103,8 +103,9 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
             _join(engine, job.spec.params[Role.ASSEMBLER], results, traced, BlockRunner.of(job, inputs.mounted), work)
             summary["provenance"] = provenance(traced.chunks, chunks)
             return publisher.publish(output, summary)
-    except StorageError:
-        # An attempt that finishes cleans up after those that began before it, which may be alive all the same.
+    except (StorageError, DestinationError):
+        # An attempt that finishes cleans up after those that began before it, which may be alive all the same, and
+        # meet its files in the destination.
         finished = publisher.settled()
         if finished is None:
             raise
