@@ -56,7 +56,26 @@ class _Side:
     def many_up(self) -> None: ...
 
 
-class Ours(_Side):
+class _ByObject(_Side):
+    """A side that has no more for many objects than for one."""
+
+    def send(self, path: Path) -> None: ...
+    def fetch(self, path: Path) -> None: ...
+
+    def up(self) -> None:
+        self.send(self.large)
+
+    def down(self) -> None:
+        self.fetch(self.large)
+
+    def many_up(self) -> None:
+        self.each(self.send)
+
+    def many_down(self) -> None:
+        self.each(self.fetch)
+
+
+class Ours(_ByObject):
     """As a job's stages do it: each byte hashed on its way, each file compared with what is known of it."""
 
     def __init__(self, uri: str, work: Path, prefix: str) -> None:
@@ -77,18 +96,6 @@ class Ours(_Side):
     def fetch(self, path: Path) -> None:
         uri = self.uri(path)
         save(checked(self.store.stream(uri), *self.sent[path], uri), self.back / path.name)
-
-    def up(self) -> None:
-        self.send(self.large)
-
-    def down(self) -> None:
-        self.fetch(self.large)
-
-    def many_up(self) -> None:
-        self.each(self.send)
-
-    def many_down(self) -> None:
-        self.each(self.fetch)
 
 
 class Files(_Side):
@@ -195,7 +202,7 @@ class Google(_Side):
         )
 
 
-class Azure(_Side):
+class Azure(_ByObject):
     """azure.storage.blob with `max_concurrency`, over the connection of Airflow's hook; it has nothing for many."""
 
     def __init__(self, work: Path, prefix: str) -> None:
@@ -216,18 +223,6 @@ class Azure(_Side):
     def fetch(self, path: Path) -> None:
         with (self.back / path.name).open("wb") as out:
             self.container.download_blob(self.prefix + path.name, max_concurrency=PARTS_AT_ONCE).readinto(out)
-
-    def up(self) -> None:
-        self.send(self.large)
-
-    def down(self) -> None:
-        self.fetch(self.large)
-
-    def many_up(self) -> None:
-        self.each(self.send)
-
-    def many_down(self) -> None:
-        self.each(self.fetch)
 
 
 SIDES: Mapping[tuple[str, str], Callable[[Path, str], Side]] = {

@@ -19,6 +19,7 @@ from triptych.errors import ConfigError
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+DAY_S = 86400
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -246,7 +247,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         scratch=scratch,
         cache=Path(text["cache"] or f"{scratch}-cache").absolute(),
         input_cache_bytes=_positive(text, "input_cache_gib") << 30,
-        input_cache_s=_positive(text, "input_cache_days") * 86400,
+        input_cache_s=_positive(text, "input_cache_days") * DAY_S,
         allowed_roots=_folders(text["allowed_roots"]),
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",

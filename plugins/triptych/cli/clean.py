@@ -14,7 +14,7 @@ from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, local_settings
 from triptych.errors import StorageError
 from triptych.retention import AirflowRuns, Failure, Finding, NoAirflow, RetentionPlan, planned, remove_all
-from triptych.settings import Settings
+from triptych.settings import DAY_S, Settings
 from triptych.storage import Stores
 
 EPILOG = """Examples:
@@ -27,7 +27,6 @@ EPILOG = """Examples:
 
 `triptych clean --airflow https://airflow.example.com --user ada --yes` (asks that Airflow which runs run)
 """
-DAY_S = 86400
 COLUMNS = ["what", "bytes", "days", "where", "why"]
 
 

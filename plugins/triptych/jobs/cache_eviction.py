@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from triptych.jobs.result_cache import written
 from triptych.jobs.workspace import CACHE
-from triptych.settings import Settings
-from triptych.storage import ObjectInfo, Store
+from triptych.settings import DAY_S, Settings
+from triptych.storage import OBJECTS_AT_ONCE, ObjectInfo, Store
 
-AT_ONCE = 16
 _ENTRIES, _CONTEXTS = "entries", "contexts"
 
 
@@ -40,7 +39,7 @@ def evict(store: Store, settings: Settings, *, dry_run: bool = False, now: float
     now = time.time() if now is None else now
     evicted = _evictable(store.list(f"{settings.workspace}/{CACHE}/"), settings, now)
     if not dry_run:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
             for is_index in (True, False):
                 chosen = [each.uri for each in evicted.objects if each.uri.endswith(".json") is is_index]
                 list(pool.map(store.delete, chosen))
@@ -71,7 +70,7 @@ def _evictable(listed: Iterable[ObjectInfo], settings: Settings, now: float) -> 
         elif len(parts) == 4 and parts[3] == _CONTEXTS and (made := written(last)) is not None:
             dag, context = f"{parts[0]}/{parts[1]}/{parts[2]}", last.removesuffix(".json").partition("_")[2]
             descriptions.append((f"{dag} {context}", made, info))
-    oldest = now - settings.result_cache_days * 86400
+    oldest = now - settings.result_cache_days * DAY_S
     gone = [folder for folder in folders.values() if folder.written < oldest]
     stays = sorted((each for each in folders.values() if each.written >= oldest), key=lambda each: each.written)
     beyond = sum(each.size for each in stays) - settings.result_cache_bytes
@@ -80,5 +79,5 @@ def _evictable(listed: Iterable[ObjectInfo], settings: Settings, now: float) -> 
         beyond -= gone[-1].size
     used = {folder.context for folder in stays}
     # Who has just described a context may not have come to keep anything of it.
-    unused = [info for context, made, info in descriptions if context not in used and made < now - 86400]
+    unused = [info for context, made, info in descriptions if context not in used and made < now - DAY_S]
     return Evicted((*(info for folder in gone for info in folder.objects), *unused))

@@ -13,11 +13,8 @@ from triptych.errors import ObjectNotFoundError, SourceError
 from triptych.jobs.locations import OWN_FOLDER, Location, read_service
 from triptych.jobs.manifests import manifest_locations
 from triptych.schemas.services import Service
-from triptych.storage import ObjectInfo, Store, Stores
+from triptych.storage import OBJECTS_AT_ONCE, ObjectInfo, Store, Stores
 from triptych.storage.places import glob_matches
-
-_AT_ONCE = 16
-"""So many locations are asked for at once."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def resolve_sources(locations: Sequence[Location], stores: Stores, key: str = "d
     what is no source.
     """
     named = [each for location in locations for each in manifest_locations(location, stores, key)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         try:
             found = list(pool.map(partial(_resolve, stores=stores, key=key), named))
         finally:

@@ -7,7 +7,9 @@ import shutil
 import time
 from pathlib import Path
 
-KEPT_DAYS = 30
+from triptych.retention.planning import EMPTIED_DAYS
+from triptych.settings import DAY_S
+
 _STARTED = "local-%Y%m%dT%H%M%S"
 
 
@@ -19,7 +21,7 @@ def remove_data(job: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_old(jobs: Path, days: int = KEPT_DAYS) -> None:
+def remove_old(jobs: Path, days: int = EMPTIED_DAYS) -> None:
     """Remove what is left of this template's jobs that were done, and launched so many days ago."""
     for job in jobs.glob("local-*"):
         try:
@@ -27,5 +29,5 @@ def remove_old(jobs: Path, days: int = KEPT_DAYS) -> None:
         except ValueError:
             continue  # No name of ours.
         # `new_run_id` writes UTC.
-        if time.time() - calendar.timegm(started) > days * 86400 and not (job / "code").exists():
+        if time.time() - calendar.timegm(started) > days * DAY_S and not (job / "code").exists():
             shutil.rmtree(job, ignore_errors=True)

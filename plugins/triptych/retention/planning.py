@@ -17,13 +17,12 @@ from triptych.jobs.workspace import CACHE, Workspace, folder_name
 from triptych.retention.inventory import RunFolder, take_inventory
 from triptych.retention.running_runs import AirflowRuns, held_back
 from triptych.running.scratch import dead_attempts
-from triptych.settings import Settings
+from triptych.settings import DAY_S, Settings
 from triptych.stages.publishing.records import Records
 from triptych.stages.side_inputs.cache import INPUTS, InputCache
 from triptych.storage import StagedObject, Stores
 from triptych.storage.paths import file_uri
 
-DAY_S = 86400
 RECORD_DAYS = 365
 """For so long a repair of a run that was removed says so."""
 EMPTIED_DAYS = 30

@@ -27,9 +27,8 @@ from triptych.settings import Settings
 from triptych.stages.publishing.cleaning import clean_up
 from triptych.stages.publishing.records import Records
 from triptych.stages.side_inputs.cache import InputCache
-from triptych.storage import Store, Stores
+from triptych.storage import OBJECTS_AT_ONCE, Store, Stores
 
-AT_ONCE = 16
 BATCH = 1000
 """Objects of one listing that are removed before it goes on."""
 _ROUNDING_S = 0.001
@@ -148,7 +147,7 @@ def _destination(workspace: Workspace) -> Location | None:
 def _delete_all(store: Store, prefix: str, kept: tuple[str, ...] = ()) -> None:
     """Every object below the prefix but those whose URIs begin with one of `kept`; then folders that are empty."""
     uris = (info.uri for info in store.list(prefix) if not unquote(info.uri).startswith(tuple(map(unquote, kept))))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
         while batch := list(islice(uris, BATCH)):
             list(pool.map(store.delete, batch))
     store.prune(prefix)

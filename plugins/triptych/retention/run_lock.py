@@ -5,7 +5,6 @@ It lies beside the jobs of a workspace of files; else in the folder `cache` of t
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,11 +12,10 @@ from pathlib import Path
 
 from triptych.errors import StorageError, UnfinishedRunError
 from triptych.jobs.workspace import LOCKS, folder_name
+from triptych.running import file_system
 from triptych.running.rights.private_folders import make_private
 from triptych.settings import Settings
 from triptych.storage.walls import workspace_folder
-
-_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -31,12 +29,12 @@ def held_run(settings: Settings, dag_id: str, run_id: str) -> Iterator[None]:
         if lock.is_relative_to(settings.cache):
             make_private(settings.cache)  # The modes of parents are nobody's choice.
         lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(lock, _FLAGS | os.O_CREAT, 0o600)
+        descriptor = file_system.open_lock(lock)
     except OSError as error:
         msg = f"{lock}: {error.strerror}. The run's lock has to be there: mend the folder's rights, or make room."
         raise StorageError(msg) from error
     try:
-        if not _is_locked(descriptor):
+        if not file_system.is_locked(descriptor):
             msg = f"The run {run_id} is in use: another `triptych run` does it, or it is being removed. Wait for that."
             raise UnfinishedRunError(msg)
         yield
@@ -46,14 +44,7 @@ def held_run(settings: Settings, dag_id: str, run_id: str) -> Iterator[None]:
 
 def is_held(settings: Settings, dag: str, run: str) -> bool | None:
     """Whether a process holds the run of these folders; None where it was not launched from here."""
-    try:
-        descriptor = os.open(lock_path(settings, dag, run), _FLAGS)
-    except FileNotFoundError:
-        return None
-    try:
-        return not _is_locked(descriptor)
-    finally:
-        os.close(descriptor)
+    return file_system.is_held(lock_path(settings, dag, run))
 
 
 def forget(settings: Settings, dag: str, run: str) -> None:
@@ -66,12 +57,3 @@ def lock_path(settings: Settings, dag: str, run: str) -> Path:
     """Where the lock of the run of these folders lies."""
     folder = next(iter(workspace_folder(settings)), settings.cache)
     return folder / LOCKS / dag / f"{run}.lock"
-
-
-def _is_locked(descriptor: int) -> bool:
-    """Whether the lock is ours now; nobody waits for one."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

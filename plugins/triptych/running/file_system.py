@@ -51,6 +51,18 @@ def is_locked(descriptor: int, *, is_shared: bool = False) -> bool:
     return True
 
 
+def is_held(path: Path) -> bool | None:
+    """Whether somebody holds the lock at this path; None where there is none, or none that we may look at."""
+    try:
+        descriptor = os.open(path, LOCK_FLAGS)
+    except OSError:
+        return None
+    try:
+        return not is_locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_still(path: Path, descriptor: int) -> bool:
     """Whether the open file is the one at this path: a remover may have been here before we had its lock."""
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from triptych.errors import ConfigError, StorageError
 from triptych.harmless import harmless_logger
-from triptych.running.file_system import LOCK_FLAGS, is_locked, is_still, remote_file_system
+from triptych.running.file_system import LOCK_FLAGS, is_held, is_locked, is_still, remote_file_system
 from triptych.running.removal import remove_folder
 
 _NEW, _ATTEMPT, _LOCK = ".new-", "attempt-", ".lock"
@@ -88,19 +88,7 @@ def remove_dead(root: Path) -> None:
 
 def dead_attempts(root: Path) -> list[Path]:
     """The folders that `remove_dead` would remove; nothing is touched."""
-    return [lock.with_suffix("") for lock in root.glob(f"{_ATTEMPT}*{_LOCK}") if _is_free(lock)]
-
-
-def _is_free(lock: Path) -> bool:
-    """Whether nobody holds it; false of another user's, and of one that is gone."""
-    try:
-        held = os.open(lock, LOCK_FLAGS)
-    except OSError:
-        return False
-    try:
-        return is_locked(held)
-    finally:
-        os.close(held)
+    return [lock.with_suffix("") for lock in root.glob(f"{_ATTEMPT}*{_LOCK}") if is_held(lock) is False]
 
 
 def _new_lock(root: Path) -> tuple[Path, int]:

@@ -1,6 +1,6 @@
 """Links to objects on S3, signed by version 4; they end with the credentials that signed them.
 
-The credentials of a client are a private part of botocore's; `tests/unit/storage` fails when they change.
+The credentials of a client are a private part of botocore's; `tests/contract/stores` fails when they change.
 """
 
 from __future__ import annotations
