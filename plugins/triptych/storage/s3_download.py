@@ -9,7 +9,7 @@ from typing import Any
 
 from triptych.errors import StorageError
 from triptych.storage.base import BLOCK_BYTES, TransferLimits
-from triptych.storage.parallel import read_ahead
+from triptych.storage.pinned import Answer, PinnedReads
 from triptych.storage.s3_requests import bucket_key, map_errors, status
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(?:\d+|\*)")
@@ -26,29 +26,38 @@ def blocks(
     with map_errors(uri):
         first = version.ask(offset, None if length is None else offset + length)
         if first is not None:
-            yield from read_ahead(version.gone_on(first), offset, first.end, version.part, limits)
+            yield from version.read(first, limits)
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """The body of an answer, which has the bytes from `begin` to `end` of the object."""
+class _Body:
+    """`stream` is botocore's StreamingBody."""
 
-    body: Any
-    begin: int
-    end: int
+    stream: Any
+
+    def blocks(self) -> Iterator[bytes]:
+        return self.stream.iter_chunks(BLOCK_BYTES)  # type: ignore[no-any-return]  # botocore has no types.
+
+    def close(self) -> None:
+        self.stream.close()
 
 
-class _Version:
-    """One version of an object: the first answer's, unless an etag was given."""
-
+class _Version(PinnedReads[_Body]):
     def __init__(self, client: Any, uri: str, etag: str | None) -> None:
-        self._client, self._uri, self._etag = client, uri, etag
+        super().__init__(uri)
+        self._client, self._etag = client, etag
 
-    def ask(self, begin: int, end: int | None) -> _Answer | None:
-        """An answer with the bytes from `begin` to `end`, or to the last one; None where the object ends before."""
+    @property
+    def breaks(self) -> tuple[type[Exception], ...]:
+        from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+        return IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+    def ask(self, begin: int, end: int | None) -> Answer[_Body] | None:
+        """As `PinnedReads.ask`; SourceError where the object is another version."""
         from botocore.exceptions import ClientError
 
-        wanted: dict[str, str] = bucket_key(self._uri)
+        wanted: dict[str, str] = bucket_key(self.uri)
         if begin or end is not None:
             wanted["Range"] = f"bytes={begin}-{'' if end is None else end - 1}"
         if self._etag is not None:
@@ -60,41 +69,12 @@ class _Version:
                 return None
             raise
         self._etag = answer["ETag"].strip('"')
+        body = _Body(answer["Body"])
         if "Range" not in wanted:
-            return _Answer(answer["Body"], 0, answer["ContentLength"])
+            return Answer(body, 0, answer["ContentLength"])
         found = _RANGE.fullmatch(answer.get("ContentRange", ""))
         if found is None or int(found[1]) != begin:
-            answer["Body"].close()
-            msg = f"{self._uri}: the answer is not the range that was asked for, or was cut short."
+            body.close()
+            msg = f"{self.uri}: the answer is not the range that was asked for, or was cut short."
             raise StorageError(msg)
-        return _Answer(answer["Body"], begin, int(found[2]) + 1)
-
-    def gone_on(self, answer: _Answer) -> Iterator[bytes]:
-        """All that an answer has, by more of them where it breaks off, as long as each brings some."""
-        from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
-
-        position = answer.begin
-        while True:
-            try:
-                for block in answer.body.iter_chunks(BLOCK_BYTES):
-                    position += len(block)
-                    yield block
-            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-                if position == answer.begin:
-                    raise
-            else:
-                return
-            finally:
-                answer.body.close()
-            rest = self.ask(position, answer.end) if position < answer.end else None
-            if rest is None:
-                return
-            answer = rest
-
-    def part(self, offset: int, length: int) -> Iterator[bytes]:
-        """So many bytes from `offset`; StorageError where they are not there."""
-        answer = self.ask(offset, offset + length)
-        if answer is None or answer.end != offset + length:
-            msg = f"{self._uri}: ends before byte {offset + length}, unlike it said."
-            raise StorageError(msg)
-        return self.gone_on(answer)
+        return Answer(body, begin, int(found[2]) + 1)

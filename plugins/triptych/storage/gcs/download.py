@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from triptych.errors import SourceError, StorageError
 from triptych.storage.base import BLOCK_BYTES, TransferLimits
-from triptych.storage.parallel import read_ahead
+from triptych.storage.pinned import Answer, PinnedReads
 
 if TYPE_CHECKING:
     import requests
@@ -42,26 +42,30 @@ def blocks(
     if first is None:
         return
     whole = _Whole(uri, first)
-    for block in read_ahead(version.gone_on(first), offset, first.end, version.part, limits):
+    for block in version.read(first, limits):
         whole.update(block)
         yield block
     whole.check()
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """An answer whose body has the bytes from `begin` to `end` of the object; `is_range`: no others were asked for."""
+class _Body:
+    """`is_range`: no other bytes than those of the answer were asked for."""
 
     response: requests.Response
-    begin: int
-    end: int
     is_range: bool
+
+    def blocks(self) -> Iterator[bytes]:
+        return self.response.raw.stream(BLOCK_BYTES, decode_content=False)
+
+    def close(self) -> None:
+        self.response.close()
 
 
 class _Whole:
     """What the first answer says of all of an object, where it has all of it; compared when all has come."""
 
-    def __init__(self, uri: str, first: _Answer) -> None:
+    def __init__(self, uri: str, first: Answer[_Body]) -> None:
         import google_crc32c
 
         self._uri = uri
@@ -80,14 +84,19 @@ class _Whole:
             raise StorageError(msg)
 
 
-class _Version:
-    """One version of an object: the first answer's, unless an etag was given."""
-
+class _Version(PinnedReads[_Body]):
     def __init__(self, session: requests.Session, url: str, uri: str, etag: str | None) -> None:
-        self._session, self._url, self._uri, self._etag = session, url, uri, etag
+        super().__init__(uri)
+        self._session, self._url, self._etag = session, url, etag
 
-    def ask(self, begin: int, end: int | None) -> _Answer | None:
-        """An answer with the bytes from `begin` to `end`, or to the last one; None where the object ends before."""
+    @property
+    def breaks(self) -> tuple[type[Exception], ...]:
+        from urllib3.exceptions import HTTPError
+
+        return (HTTPError,)
+
+    def ask(self, begin: int, end: int | None) -> Answer[_Body] | None:
+        """As `PinnedReads.ask`; SourceError where the object is another version."""
         # As stored: Google would unpack an object of `Content-Encoding: gzip` for who takes no gzip, whatever its size.
         headers = {"Accept-Encoding": "gzip"}
         is_range = begin > 0 or end is not None
@@ -100,46 +109,14 @@ class _Version:
                 return None
             generation = response.headers.get("X-Goog-Generation", self._etag)
             if self._etag not in (None, generation):
-                msg = f"{self._uri}: the object changed after the job started. Launch the job again."
+                msg = f"{self.uri}: the object changed after the job started. Launch the job again."
                 raise SourceError(msg)
             self._etag = generation
-            length = _announced(response, self._uri, begin if is_range else None, end)
+            length = _announced(response, self.uri, begin if is_range else None, end)
         except StorageError:
             response.close()
             raise
-        return _Answer(response, begin, begin + length, is_range)
-
-    def gone_on(self, answer: _Answer) -> Iterator[bytes]:
-        """All that an answer has, by more of them where it breaks off, as long as each brings some."""
-        from urllib3.exceptions import HTTPError
-
-        position = answer.begin
-        while True:
-            try:
-                with answer.response:
-                    for block in answer.response.raw.stream(BLOCK_BYTES, decode_content=False):
-                        position += len(block)
-                        yield block
-            except HTTPError:
-                if position == answer.begin:
-                    raise
-            else:
-                break
-            rest = self.ask(position, answer.end) if position < answer.end else None
-            if rest is None:
-                break
-            answer = rest
-        if position != answer.end:
-            msg = f"{self._uri}: the answer was cut short: it ended at byte {position} of {answer.end}."
-            raise StorageError(msg)
-
-    def part(self, offset: int, length: int) -> Iterator[bytes]:
-        """So many bytes from `offset`; StorageError where they are not there."""
-        answer = self.ask(offset, offset + length)
-        if answer is None or answer.end != offset + length:
-            msg = f"{self._uri}: ends before byte {offset + length}, unlike it said."
-            raise StorageError(msg)
-        return self.gone_on(answer)
+        return Answer(_Body(response, is_range), begin, begin + length)
 
 
 def _opened(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
@@ -175,10 +152,10 @@ def _announced(response: requests.Response, uri: str, offset: int | None, end: i
     return int(found[2]) - int(found[1]) + 1
 
 
-def _crc32c_of_whole(answer: _Answer) -> str | None:
+def _crc32c_of_whole(answer: Answer[_Body]) -> str | None:
     """What the store says that all of the object has, in base64; None for a part of it, and where it says none."""
-    headers = answer.response.headers
-    if answer.is_range and headers["Content-Range"] != f"bytes 0-{answer.end - 1}/{answer.end}":
+    headers = answer.body.response.headers
+    if answer.body.is_range and headers["Content-Range"] != f"bytes 0-{answer.end - 1}/{answer.end}":
         return None
     said = _CRC32C.search(headers.get("X-Goog-Hash", ""))
     return said[1] if said else None
