@@ -6,6 +6,7 @@ import gzip
 import io
 import itertools
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def fastq(count: int, seed: int, mate: str = "") -> bytes:
     reads = ["".join(source.choices("ACGTN", k=source.randrange(1, 90))) for _ in range(count)]
     # A quality may be @, too.
     return "".join(f"@r{n}{mate} x\n{read}\n+\n{'@' * len(read)}\n" for n, read in enumerate(reads)).encode()
+
+
+def interleaved(data: bytes) -> bytes:
+    """Two and two records under one name: r0, r1, r2, r3 -> r0, r0, r1, r1."""
+    return re.sub(rb"(?m)(?<=^[@>][rs])\d+(?= [ax])", lambda found: b"%d" % (int(found[0]) // 2), data)
 
 
 def wrapped(count: int, seed: int, line_end: str = "\n") -> list[tuple[bytes, int]]:
@@ -99,7 +105,7 @@ def _one_sequence(folder: Path) -> list[Path]:
 
 def _two_sequences(folder: Path) -> list[Path]:
     path = folder / "pair.fasta"
-    path.write_bytes(fasta(2, 1))
+    path.write_bytes(interleaved(fasta(2, 1)))
     return [path]
 
 
@@ -115,7 +121,16 @@ def _one_pair(folder: Path) -> list[Path]:
 
 
 def _packed_two(folder: Path) -> list[Path]:
-    return _packed_pair(folder, 2)[:1]
+    path = folder / "two.fastq.gz"
+    path.write_bytes(gzip.compress(interleaved(fastq(2, 1)), mtime=0))
+    return [path]
+
+
+def _two_interleaved_genomes(folder: Path) -> list[Path]:
+    paths = _two_genomes(folder)
+    for path in paths:
+        path.write_bytes(interleaved(path.read_bytes()))
+    return paths
 
 
 def _all_records(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
@@ -140,7 +155,7 @@ def _all_pairs(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 def _packed_reads(folder: Path) -> list[Path]:
     path = folder / "reads.fastq.gz"
-    path.write_bytes(gzip.compress(fastq(2000, 1) * 4, 1, mtime=0))
+    path.write_bytes(gzip.compress(interleaved(fastq(2000, 1)) * 4, 1, mtime=0))
     return [path]
 
 
@@ -182,7 +197,7 @@ def _large_wrapped(folder: Path, factor: int) -> Path:
 def _large_gzip(folder: Path, factor: int) -> Path:
     path = folder / f"large{factor}.fastq.gz"
     with gzip.open(path, "wb", 1) as out:
-        out.write(fastq(2000, 1) * (40 * factor))
+        out.write(interleaved(fastq(2000, 1)) * (40 * factor))
     return path
 
 
@@ -239,7 +254,7 @@ CASES = [
     Split(
         "sequences",
         {"target_mib": 0.001, "paired": "interleaved"},
-        _two_genomes,
+        _two_interleaved_genomes,
         _all_records,
         bad={"format": "sam"},
         corrupt=_cut_gzip,

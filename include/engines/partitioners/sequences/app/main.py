@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -14,13 +14,13 @@ from triptych.engines import Chunk, Source, resources
 from triptych.engines.api import SourceRange
 from triptych.engines.contracts import Place
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
+from triptych.engines.genomics.mates import file_pairs, interleaved, paired_files
 from triptych.engines.streams.unpacking import HEAD_BYTES, Gunzip, packing_of, unpack_into, unpacked
 from triptych.errors import JobSpecError
 
 DEFAULT_RECORDS = 10_000
 BLOCK_BYTES = 1024 * 1024
 SCANNERS = {b">": ("fasta", fasta_records), b"@": ("fastq", fastq_records)}
-MARKS = {"fasta": b">", "fastq": b"@"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Cut:
     end: int
     bases: int
 
+    @classmethod
+    def between(cls, first: int, count: int, begun: tuple[int, int], end: tuple[int, int]) -> Cut:
+        """From the end of the record before to the end of the last, each given by bytes and bases of the file."""
+        return cls(first, count, begun[0], end[0], end[1] - begun[1])
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsPlace(Place):
@@ -64,10 +69,11 @@ class Reads:
             expected = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
             text = f"is no {expected}: it begins with {start!r}."
             raise source.error(text)
+        self.is_empty = not start
         self.format, self._scan = SCANNERS[start or b"@"]
 
-    def records(self) -> Iterator[Records]:
-        return self._scan(self._blocks(), self.source)
+    def records(self, headers: bool = False) -> Iterator[Records]:
+        return self._scan(self._blocks(), self.source, headers)
 
     @property
     def is_packed(self) -> bool:
@@ -106,22 +112,38 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[list[tuple[Reads, Cut]]]:
     """What each chunk is made of: a part of one source, or of two that are paired."""
     limits = _limits(params)
-    if params["paired"] != "files":
-        for source in sources:
-            reads = Reads(source, params["format"])
-            for cut in _cuts(reads, limits):
-                yield [(reads, cut)]
-            reads.close()
-        return
+    for files in _together(sources, params["paired"]):
+        reads = [Reads(source, params["format"]) for source in files]
+        for cuts in _cuts(_blocks(reads, params["paired"]), reads[0].source, limits):
+            yield list(zip(reads, cuts, strict=True))
+        for each in reads:
+            each.close()
+
+
+def _together(sources: Sequence[Source], paired: str) -> Sequence[Sequence[Source]]:
+    """The files of each pair, or each by itself."""
+    if paired != "files":
+        return [[source] for source in sources]
     if len(sources) % 2:
         msg = f"dataSource: {len(sources)} files cannot be taken two by two. Give R1 and R2 of each pair, in order."
         raise JobSpecError(msg)
-    for number in range(0, len(sources), 2):
-        first, second = (Reads(source, params["format"]) for source in sources[number : number + 2])
-        for one, other in zip(_cuts(first, limits), _mates(first, second, limits), strict=True):
-            yield [(first, one), (second, other)]
-        first.close()
-        second.close()
+    return file_pairs(sources)
+
+
+def _blocks(reads: Sequence[Reads], paired: str) -> Iterator[Sequence[Records]]:
+    """Records of the files side by side, as many of each; where they are pairs, the files' error for what is none."""
+    if paired == "no":
+        yield from ([block] for block in reads[0].records())
+    elif paired == "interleaved":
+        yield from interleaved(reads[0].records(headers=True), reads[0].source)
+    else:
+        one, other = reads
+        if one.format != other.format and not one.is_empty and not other.is_empty:
+            text = (
+                f"is {other.format.upper()}, and its mate {one.source.label} is {one.format.upper()}. Give both as one."
+            )
+            raise other.source.error(text)
+        yield from paired_files(one.records(headers=True), other.records(headers=True), [one.source, other.source])
 
 
 def _limits(params: Mapping[str, Any]) -> Limits:
@@ -137,26 +159,31 @@ def _limits(params: Mapping[str, Any]) -> Limits:
     return Limits(records, params["bases_per_chunk"], target, step)
 
 
-def _cuts(reads: Reads, limits: Limits) -> Iterator[Cut]:
-    """Cover all records in order."""
-    first = start = bases = seen = 0
-    last = (0, 0)
-    for block in reads.records():
+def _cuts(blocks: Iterable[Sequence[Records]], owner: Source, limits: Limits) -> Iterator[list[Cut]]:
+    """Cover all records in order; a cut per file, of the same records. The first file's count for the limits."""
+    first = seen = 0
+    begun, last = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
+    for block in blocks:
         index = 0
-        while (full := _full(block, index, seen - first, (start, bases), limits)) is not None:
-            end, total = int(block.ends[full]), int(block.bases[full])
+        while (full := _full(block[0], index, seen - first, begun[0], limits)) is not None:
             count = seen + full + 1 - index - first
-            yield Cut(first, count, start, end, total - bases)
-            first, start, bases = first + count, end, total
+            ends = [_place(records, full) for records in block]
+            yield [Cut.between(first, count, *each) for each in zip(begun, ends, strict=False)]
+            first, begun = first + count, ends
             seen += full + 1 - index
             index = full + 1
-        seen += len(block.ends) - index
-        last = int(block.ends[-1]), int(block.bases[-1])
+        seen += len(block[0]) - index
+        last = [_place(records, -1) for records in block]
     if seen % limits.step:
         text = f"{seen} records are no whole number of pairs. Is the file cut off?"
-        raise reads.source.error(text)
+        raise owner.error(text)
     if seen > first:
-        yield Cut(first, seen - first, start, last[0], last[1] - bases)
+        yield [Cut.between(first, seen - first, *each) for each in zip(begun, last, strict=False)]
+
+
+def _place(records: Records, index: int) -> tuple[int, int]:
+    """Bytes and bases of the file up to the end of this record."""
+    return int(records.ends[index]), int(records.bases[index])
 
 
 def _full(block: Records, start: int, held: int, begun: tuple[int, int], limits: Limits) -> int | None:
@@ -174,28 +201,6 @@ def _full(block: Records, start: int, held: int, begun: tuple[int, int], limits:
     nearest = max(min(full), start)
     nearest += -(held + nearest - start + 1) % limits.step
     return nearest if nearest < len(block.ends) else None
-
-
-def _mates(first: Reads, second: Reads, limits: Limits) -> Iterator[Cut]:
-    """The same records of the second file; its error when it has more or fewer."""
-    start = bases = seen = 0
-    blocks = iter(second.records())
-    block, base = next(blocks, None), 0
-    for cut in _cuts(first, limits):
-        wanted = cut.first + cut.count
-        while block is not None and base + len(block.ends) < wanted:
-            base += len(block.ends)
-            block = next(blocks, None)
-        if block is None:
-            text = f"has fewer records than {first.source.uri}; pairs need as many."
-            raise second.source.error(text)
-        end, total = int(block.ends[wanted - base - 1]), int(block.bases[wanted - base - 1])
-        yield Cut(cut.first, cut.count, start, end, total - bases)
-        start, bases, seen = end, total, wanted
-    has_more = (base + len(block.ends) if block is not None else 0) > seen or next(blocks, None) is not None
-    if has_more:
-        text = f"has more records than {first.source.uri}; pairs need as many."
-        raise second.source.error(text)
 
 
 def _chunk(parts: Sequence[tuple[Reads, Cut]], piece: Path) -> Chunk:
