@@ -32,8 +32,8 @@ demo: $(STAMP) ## Run one job on an Airflow of its own, show the output, stop
 up: $(STAMP) ## The same, and keep Airflow running until Ctrl-C
 	$(BIN)/python -m triptych.demo --keep
 
-test: $(STAMP) ## All tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## All tests, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
 	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults

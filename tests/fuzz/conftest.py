@@ -8,21 +8,22 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fuzz.budget import Budget
 from tests.fuzz.tally import Tally
 from tests.fuzz.worker import Worker
-
-if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
+from tests.support.last_words import at_the_end
 
 SEED = int(os.environ.get("FUZZ_SEED") or random.randrange(10**6))
 IS_WHOLE = os.environ.get("FUZZ") == "whole"
 MINUTES = float(os.environ.get("FUZZ_MINUTES") or 50)
 TALLY = Tally()
+at_the_end(
+    f"fuzz, FUZZ_SEED={SEED}{' FUZZ=whole' if IS_WHOLE else ''}",
+    lambda: "\n".join((*TALLY.table(), TALLY.summary())) if TALLY.counts else "",
+)
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +49,3 @@ def worker() -> Iterator[Worker]:
     """The process that takes the inputs."""
     with Worker() as made:
         yield made
-
-
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """The figures."""
-    if TALLY.counts:
-        terminalreporter.section(f"fuzz, FUZZ_SEED={SEED}{' FUZZ=whole' if IS_WHOLE else ''}")
-        for line in (*TALLY.table(), TALLY.summary()):
-            terminalreporter.write_line(line)

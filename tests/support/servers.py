@@ -66,6 +66,7 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     flags += [f"-{name}.grpc={port}" for name, port in zip(names, ports[4:], strict=True)]
     command = [program, "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
     command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # Their ports are fixed: two servers at once would clash.
     command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
     with _running(command, ports[3], folder / "seaweed.log"):
         yield _s3(ports[3])
