@@ -34,8 +34,13 @@ class Removed:
 
 
 def put_removed(workspace: Workspace, removed: Removed) -> None:
-    """Say that retention takes this run: from now on no stage begins anything in it."""
+    """Say that retention takes this run: where its plans are gone, too, no stage begins anything in it."""
     workspace.put_json(REMOVED, asdict(removed))
+
+
+def unmark(workspace: Workspace) -> None:
+    """Take back that retention takes this run, of which nothing is gone."""
+    workspace.store.delete(workspace.uri(REMOVED))
 
 
 def read_removed(workspace: Workspace) -> Removed | None:

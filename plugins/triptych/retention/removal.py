@@ -1,7 +1,8 @@
 """The removal of what a plan says, one thing after the other, so that a crash leaves nothing that is not recognised.
 
 A run's `removed.json` comes first and stays: a repair reads it, and a removal that was broken off is ended by it. Then
-go its plans, without which no stage begins, what its attempts staged in a destination, and all else.
+go its plans, without which no stage begins. Airflow is asked once more: of a run that has begun meanwhile they are put
+back. Else what its attempts staged in a destination goes, and all that is left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from triptych.errors import StorageError, TriptychError
 from triptych.jobs.cache_eviction import evict
 from triptych.jobs.locations import Location
 from triptych.jobs.plan import newest_plan, read_job, read_plan
-from triptych.jobs.removed import REMOVED, Removed, put_removed, read_removed
+from triptych.jobs.removed import REMOVED, Removed, put_removed, read_removed, unmark
 from triptych.jobs.workspace import Workspace
 from triptych.retention.planning import Finding, RetentionPlan, What
 from triptych.retention.run_lock import forget, held_run, is_held
@@ -86,9 +87,8 @@ class _Remover:
             if self._is_in_use(store, finding):
                 return False
             if finding.what is What.RUN:
-                self._remove_run(store, finding)
-            else:
-                _delete_all(store, finding.where)
+                return self._remove_run(store, finding)
+            _delete_all(store, finding.where)
             if finding.what is What.RECORD:
                 forget(self._settings, finding.dag, finding.run)
         return True
@@ -106,12 +106,15 @@ class _Remover:
             return True
         return bool(finding.run) and is_unfinished(self._airflow, finding.dag, finding.run)
 
-    def _remove_run(self, store: Store, finding: Finding) -> None:
+    def _remove_run(self, store: Store, finding: Finding) -> bool:
+        """Whether it is gone; a run that began meanwhile is as it was."""
         workspace = Workspace(store, finding.where.rstrip("/"))
         removed = read_removed(workspace)
         if removed is None:
             removed = Removed(self._plan.at, finding.why, _destination(workspace))
             put_removed(workspace, removed)
+            if not self._is_shut(workspace, finding):
+                return False
         _delete_all(store, f"{finding.where}plans/")
         is_clean = self._drop_staged(workspace, removed)
         for upload in store.waiting(finding.where) if store.discards else ():
@@ -122,6 +125,25 @@ class _Remover:
             where = removed.destination.uri if removed.destination else finding.where
             msg = f"{where}: not all that attempts staged there could be removed; the next time tries it again."
             raise StorageError(msg)
+        return True
+
+    def _is_shut(self, workspace: Workspace, finding: Finding) -> bool:
+        """Whether nobody is in a run whose plans were taken away just now; else they, and all else, are as before.
+
+        Airflow calls a run running before its first task starts: of those that began while the plans were there it
+        tells now, and those that begin later find none.
+        """
+        plans = {uri: workspace.store.read(uri) for uri in map(workspace.uri, workspace.names("plans/"))}
+        _delete_all(workspace.store, f"{finding.where}plans/")
+        is_shut = False
+        try:
+            is_shut = not is_unfinished(self._airflow, finding.dag, finding.run)
+        finally:
+            if not is_shut:
+                for uri, data in plans.items():
+                    workspace.store.put(uri, data)
+                unmark(workspace)
+        return is_shut
 
     def _drop_staged(self, workspace: Workspace, removed: Removed) -> bool:
         """Whether nothing is left of what dead attempts staged in the destination's store, and said in records."""

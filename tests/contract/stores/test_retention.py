@@ -137,6 +137,40 @@ def test_what_changed_since_the_plan_stays(site: Site) -> None:
     assert site.names() == before
 
 
+@dataclasses.dataclass
+class Begins:
+    """An Airflow in which a run begins while it is being removed; it says so, or cannot be reached."""
+
+    site: Site
+    error: str = ""
+    stages_found_a_plan: bool | None = None
+
+    def unfinished(self, dag: str, runs: Sequence[str]) -> set[str]:
+        names = self.site.names()
+        if f"tried/{FAILURE}/removed.json" not in names:
+            return set()
+        self.stages_found_a_plan = f"tried/{FAILURE}/plans/0.json" in names
+        if self.error:
+            raise StorageError(self.error)
+        return {*runs}
+
+
+@pytest.mark.parametrize("error", ["", "no answer"])
+def test_a_run_that_begins_while_it_is_removed_is_as_it_was(site: Site, error: str) -> None:
+    """What begins before its plans go is seen by asking after that; what begins later finds none."""
+    site.run(FAILURE, output=False)
+    plan = f"{site.settings.workspace}/tried/{quote(FAILURE)}/plans/0.json"
+    site.store.put(plan, b'{"the": "plan"}')
+    before, airflow, gone = site.names(), Begins(site, error), list[str]()
+    failed = remove_all(site.settings, site.stores, airflow, site.after(31), lambda finding: gone.append(finding.where))
+    assert airflow.stages_found_a_plan is False
+    assert ([each.error for each in failed], gone) == ([error] if error else [], [])
+    assert site.names() == before
+    assert site.store.read(plan) == b'{"the": "plan"}'
+    assert site.clean(31) == []
+    assert site.names() == [f"tried/{FAILURE}/removed.json"]
+
+
 def test_a_removal_that_breaks_off_is_known_and_ended(site: Site) -> None:
     site.run(FAILURE, output=False)
     store = site.store
