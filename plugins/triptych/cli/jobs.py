@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from triptych.cli.setup import AsJson, Include, include_folders, local_settings,
 from triptych.errors import ConfigError
 from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
+from triptych.jobs.temporary import expiry_of
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.settings import Settings, get_settings
 from triptych.stages.cache_reasons import count_hits, misses
@@ -67,7 +69,8 @@ def show(
     print_table(COLUMNS, [_row(chunk) for chunk in chunks])
     if len(chunks) < len(report.chunks):
         echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
-    for line in (*_summary(workspace, report), *_made_of(_output(workspace))):
+    listing = _output(workspace)
+    for line in (*_summary(workspace, report), *_made_of(listing), *_fetched_by(listing)):
         print_line(line)
 
 
@@ -220,10 +223,31 @@ def _made_of(listing: Listing | None) -> Sequence[str]:
     for file in files[:SHOWN]:
         made = told.get(file["name"], {"chunks": [], "ranges": []})
         chunks = ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in made["chunks"])
-        ranges = [f"{sources[source]} {offset}-{offset + length - 1}" for source, offset, length in made["ranges"][:3]]
-        more = " ..." if len(made["ranges"]) > len(ranges) else ""
+        told_of = [each for each in made["ranges"] if each[0] < len(sources)]
+        ranges = [_span(sources[source], offset, length) for source, offset, length in told_of[:3]]
+        more = " ..." if len(told_of) > len(ranges) else ""
         spans = f", from {', '.join(ranges)}{more}" if ranges else ""
         lines.append(f"  {file['name']}: {file['size']:,} bytes, of chunks {chunks or 'unknown'}{spans}")
+    return lines
+
+
+def _span(source: str, offset: int, length: int) -> str:
+    return f"{source} {offset}-{offset + length - 1}" if length else f"{source}, which is empty"
+
+
+def _fetched_by(listing: Listing | None) -> Sequence[str]:
+    """Of an output in temporary storage until when it is kept, and the links of its first files, with their end."""
+    lines: list[str] = []
+    if listing is None:
+        return lines
+    kept = expiry_of(listing["uri"].rstrip("/").rpartition("/")[2])
+    if kept:
+        lines.append(f"It is temporary: kept until {kept.isoformat(timespec='seconds')}.")
+    ends = listing.get("links_expire")
+    if ends:
+        is_over = datetime.fromisoformat(ends) <= datetime.now(UTC)
+        lines.append(f"Its links ended {ends}." if is_over else f"Until {ends} whoever has a link can fetch its file:")
+        lines += [] if is_over else [f"  {file['link']}" for file in listing["files"][:SHOWN]]
     return lines
 
 

@@ -101,7 +101,7 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
             for result in results:
                 result.on_read = traced.on_read
             _join(engine, job.spec.params[Role.ASSEMBLER], results, traced, BlockRunner.of(job, inputs.mounted), work)
-            summary["provenance"] = provenance(traced.chunks, chunks)
+            summary["provenance"] = provenance(traced.chunks, chunks, has_sources=bool(job.sources))
             return publisher.publish(output, summary)
     except (StorageError, DestinationError):
         # An attempt that finishes cleans up after those that began before it, which may be alive all the same, and

@@ -63,18 +63,19 @@ class TracedOutput:
 
 
 def provenance(
-    chunks_of: Mapping[str, Runs], chunks: Sequence[ChunkEntry]
+    chunks_of: Mapping[str, Runs], chunks: Sequence[ChunkEntry], *, has_sources: bool = True
 ) -> Mapping[str, Mapping[str, Sequence[Sequence[int]]]]:
     """By name of a file its `chunks`, `[first, last]`, and `ranges` of sources, `[source, offset, length]`, merged.
 
-    `chunks` are all of the job's, by number. Of chunks that are no ranges of a source there is none.
+    `chunks` are all of the job's, by number. Of chunks that are no ranges of a source there is none, nor of
+    a job without sources, whose chunks are ranges of an empty one that is nobody's.
     """
     # Files of one origin, as an assembler's usually are, are told once.
     told: dict[Runs, Mapping[str, Any]] = {}
     grown: dict[int, tuple[int, Spans]] = {}
     for runs in chunks_of.values():
         if runs not in told:
-            spans = _merged(sorted(span for run in runs for span in _spans(run, chunks, grown)))
+            spans = _merged(sorted(span for run in runs for span in _spans(run, chunks, grown) if has_sources))
             ranges = [[source, start, end - start] for source, start, end in spans]
             told[runs] = {"chunks": [[run.start, run.stop - 1] for run in runs], "ranges": ranges}
     return {name: told[runs] for name, runs in chunks_of.items()}

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from tests.support.command import call
 from tests.support.include_folders import write_app
 from tests.support.pack_logs import tried
+from tests.support.servers import Server, s3_client
 from triptych.jobs.pack_log import PackLog
 from triptych.jobs.plan import PACKAGE, FrozenJob, Plan, PlannedPack, put_plan, save_job
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import ChunkEntry, Workspace
+from triptych.settings import get_settings
 from triptych.storage import FileEntry
 from triptych.storage.files import FileStore
 
@@ -99,6 +104,40 @@ def test_a_run_that_is_done_can_still_be_seen(app: Path) -> None:
     told = json.loads(call("job", "show", run_id, "--json").stdout)
     assert told["sums"]["done"] == 3
     assert call("job", "show", run_id, "--log", "1").stdout == "this is chunk 1\nno good\n"
+
+
+def test_links_of_a_temporary_output_are_shown_while_they_work(
+    app: Path, home: Path, monkeypatch: pytest.MonkeyPatch, store: Server
+) -> None:
+    """By the workspace alone, as for a job of Airflow's; each is fetched by a client that knows nothing else."""
+    main = app / "app" / "main.sh"
+    main.write_text(main.read_text().replace("exit 3", "true"))
+    monkeypatch.setenv("AIRFLOW_CONN_SHOWN", store.connection)
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__WORKSPACE", "s3://shown/jobs")
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID", "shown")
+    (home / "job.json").write_text(json.dumps({"dataDestination": {"dataSourceDescriptor": "bucket"}}))
+    with s3_client(store, "shown"):
+        for lifetime_s in (3600, 1):
+            monkeypatch.setenv("AIRFLOW__TRIPTYCH__TEMPORARY_SECONDS", str(lifetime_s))
+            get_settings.cache_clear()
+            done = call("run", "tried", "--runner", "process", "--job", "job.json", "--json")
+            assert done.exit_code == 0, done.stderr
+            made = json.loads(done.stdout)
+            ends = datetime.fromisoformat(made["links_expire"])
+            while lifetime_s == 1 and datetime.now(UTC) <= ends:
+                pass
+            shown = call("job", "show", made["run"], "--template", "tried")
+            assert shown.exit_code == 0, shown.stderr
+            kept = re.search(r"It is temporary: kept until (\S+)\.\n", shown.stdout)
+            assert kept
+            assert datetime.fromisoformat(kept[1]) >= ends
+            links = re.findall(r"^  (http\S+)$", shown.stdout, re.MULTILINE)
+            if lifetime_s > 1:
+                assert links == list(made["links"].values())
+                assert [urlopen(link).read() for link in links] == [b"12345"] * 3
+            else:
+                assert links == []
+                assert f"Its links ended {made['links_expire']}." in shown.stdout
 
 
 def test_neither_blocks_nor_data_are_needed(failed: str, app: Path, home: Path) -> None:
