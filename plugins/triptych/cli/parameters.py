@@ -49,11 +49,12 @@ def conf_from_options(
     return conf
 
 
-def with_retries(conf: dict[str, Any], retries: int | None) -> dict[str, Any]:
-    """The conf with `--retries`, where that was given."""
-    if retries is None:
-        return conf
-    return {**conf, "config": {**(conf.get("config") or {}), "maxTaskRetries": retries}}
+def with_config(conf: dict[str, Any], retries: int | None, *, no_cache: bool) -> dict[str, Any]:
+    """The conf with `--retries` and `--no-cache`, where they were given."""
+    given = {} if retries is None else {"maxTaskRetries": retries}
+    if no_cache:
+        given["noCache"] = True
+    return {**conf, "config": {**(conf.get("config") or {}), **given}} if given else conf
 
 
 def location(uri: str, conn_id: str | None) -> Any:

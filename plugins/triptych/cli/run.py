@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from triptych.cli.console import echo, echo_error, print_json, print_line, results_only
-from triptych.cli.parameters import conf_from_options, with_retries
+from triptych.cli.parameters import conf_from_options, with_config
 from triptych.cli.progress import Progress
 from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
@@ -84,6 +84,9 @@ def run(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say of a cacheable app why chunks were run: what differs from before.")
     ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Take no kept result: run every chunk, and keep what comes of it.")
+    ] = False,
     include: Include = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no logs.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the scripts print.")] = False,
@@ -99,6 +102,7 @@ def run(
             "--param": param,
             "--params": params,
             "--job": job,
+            "--no-cache": no_cache,
         }
     )
     settings = local_settings(include, runner)
@@ -125,7 +129,7 @@ def run(
                 )
                 if is_nothing(chosen.data_destination):
                     conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
-                spec = build_job_spec(chosen, with_retries(conf, retries), allowed_connections=None)
+                spec = build_job_spec(chosen, with_config(conf, retries, no_cache=no_cache), allowed_connections=None)
                 dag_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
         except TriptychError as error:
             # Each failed chunk was told as it failed, unless nothing is.

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 
 HIT = "hit"
 """Of a chunk whose result was taken. Any other word is a reason: parts of the key, with commas, or one of these."""
-FIRST, BROKEN, UNREACHABLE = "nothing kept", "broken", "unreachable"
+FIRST, BROKEN, UNREACHABLE, NO_CACHE = "nothing kept", "broken", "unreachable", "no cache"
 SHOWN_CHUNKS = 20
 """So many numbers are told of each reason."""
 _MEANINGS = {
     FIRST: "since nothing was kept before",
     BROKEN: "since what was kept of them is broken",
     UNREACHABLE: "since the cache could not be read",
+    NO_CACHE: "since the job takes nothing from the cache (`config.noCache`)",
 }
 
 

@@ -22,7 +22,7 @@ from triptych.jobs.result_cache import DIGITS, CachedResult, Found, ResultCache,
 from triptych.jobs.workspace import ChunkEntry, cache_root
 from triptych.running import Session, Unit, Usage
 from triptych.settings import Runner, Settings
-from triptych.stages.cache_reasons import BROKEN, FIRST, HIT, UNREACHABLE, count_hits, misses
+from triptych.stages.cache_reasons import BROKEN, FIRST, HIT, NO_CACHE, UNREACHABLE, count_hits, misses
 from triptych.stages.journal import Keepable, Spool
 
 TOGETHER = "0"
@@ -96,6 +96,9 @@ class PackCache:
     ) -> tuple[ResultFile, ...] | None:
         """The result of these bytes as `keep` has kept it; None where there is none, or none that is whole."""
         self._digests[chunk] = sha256
+        if self._job.spec.config.get("noCache"):
+            self.said[chunk] = NO_CACHE
+            return None
         was_broken = False
         for found in self._found(sha256):
             try:

@@ -72,6 +72,16 @@ def test_200_chunks_run_once_and_then_only_what_changed(job: Lines) -> None:
     assert {line for line in more if more[line] != words.get(line)} == {"in front"}
 
 
+def test_a_job_can_take_nothing_and_later_ones_take_what_it_made(job: Lines) -> None:
+    lines = ["one", "two", "three"]
+    before, _ = job.run(lines)
+    anew, said = job.run(lines, "--no-cache")
+    assert said["cache"] == {"hits": 0, "ran": {"no cache": [0, 1, 2]}}
+    assert not set(anew.values()) & set(before.values())
+    after, _ = job.run(lines)
+    assert after == anew
+
+
 def test_a_script_is_given_the_same_whichever_chunk_and_job_it_is(job: Lines) -> None:
     script = "env | grep -v ^HOSTNAME= | sort; ls /triptych; echo ===="
     (job.app / "app" / "main.sh").write_text(f'{{ {script}; }} > "$TASK_RESULTS_DIR/out.txt"')
