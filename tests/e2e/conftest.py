@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,15 @@ Path(os.environ["TASK_RESULTS_DIR"], "r").write_text(os.environ["CHUNK_NUMBER"])
 """
 WEB_HOST, WEB_PORT = "127.0.0.2", 28415
 """This machine, too, at another address than that of everything else here, so that the port is free."""
+WORDED = """
+from triptych.engines import Chunk, resources
+
+def partition(sources, params):
+    (words,) = resources().side_input("words")
+    for word in words.local_path().read_text().split():
+        yield Chunk.of_bytes(word.encode(), name=word)
+"""
+AIDED = 'cat "$INPUTS_DIR/words" "$INPUTS_DIR/extra/a b.txt" "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/$CHUNK_NAME"'
 READY = "s3://jobs/ready"
 TEXT = PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt"
 FUNCTION = """
@@ -87,6 +97,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_engine(include, "partitioner", WORDS)
     write_engine(include, "assembler", JOINED)
     write_app(include, FUNCTION, name="function", template={"partitioner": "mine", "assembler": "mine"})
+    _write_aided(include)
     by_key: dict[str, Any] = {"partitioner": "keys", "assembler": "sorted_concat"}
     by_key["params"] = {"partitioner": {"columns": ["country"]}, "assembler": {"by": ["id:number"], "format": "csv"}}
     same = 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/table"'
@@ -97,6 +108,18 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     lame = include / "apps" / "lame"
     lame.mkdir()
     (lame / "manifest.json").write_text('{"name": "lame"}')
+
+
+def _write_aided(include: Path) -> None:
+    """An app and its partitioner, which read side inputs: `words` by default from the web, `extra` of a job's own."""
+    folder = include / "engines" / "worded"
+    (folder / "app").mkdir(parents=True)
+    (folder / "app" / "main.py").write_text(WORDED)
+    about = {"name": "worded", "version": "1.0", "type": "partitioner", "platform": "python"}
+    (folder / "manifest.json").write_text(json.dumps(about))
+    words = {"uri": f"http://{WEB_HOST}:{WEB_PORT}/words.txt", "conn_id": "web"}
+    aided = {"partitioner": "worded", "inputs": {"words": words, "extra": None}, "config": {"chunksPerTask": 1}}
+    write_app(include, AIDED, **SHELL, name="aided", template=aided)
 
 
 @pytest.fixture(scope="session")

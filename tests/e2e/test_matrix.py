@@ -15,8 +15,8 @@ import pytest
 from tests.support.azure_rules import AzureRules
 from tests.support.google_rules import GoogleRules
 from tests.support.include_folders import write_app
-from tests.support.servers import GCS_CONNECTION, Server, azure_connection
-from tests.support.sites import Site, azure_site, folder_site, gcs_site, s3_site
+from tests.support.servers import GCS_CONNECTION, Server, azure_connection, nginx
+from tests.support.sites import Site, azure_site, folder_site, gcs_site, s3_site, web_site
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
@@ -41,8 +41,9 @@ os.environ.update({settings!r})
 from triptych.airflow.factory import build_dags  # airflow, dag
 globals().update(build_dags())
 """
+SOURCES = (*KINDS, "http")
 # Each pair of source and destination, and with five jobs for each workspace each pair with that, too.
-JOBS = [(source, to, KINDS[(i + j) % 4]) for i, source in enumerate(KINDS) for j, to in enumerate(KINDS)]
+JOBS = [(source, to, KINDS[(i + j) % 4]) for i, source in enumerate(SOURCES) for j, to in enumerate(KINDS)]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def matrix(
     home = tmp_path_factory.mktemp("matrix")
     env = {
         "AIRFLOW__TRIPTYCH__ALLOWED_CONNECTIONS": ",".join(CONNECTIONS.values()),
+        "AIRFLOW__TRIPTYCH__ALLOWED_ADDRESSES": "127.0.0.1",
         "AIRFLOW__TRIPTYCH__PART_MIB": str(PART >> 20),
         "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
         "AIRFLOW_CONN_STORE": store.connection,
@@ -103,6 +105,7 @@ def matrix(
             "s3": stack.enter_context(s3_site(store, "matrix", CONNECTIONS["s3"])),
             "gs": stack.enter_context(gcs_site(gcs_rules.endpoint, CONNECTIONS["gs"])),
             "azure": stack.enter_context(azure_site(azure_proxy.endpoint, CONNECTIONS["azure"])),
+            "http": web_site(stack.enter_context(nginx(home)), home / "files"),
         }
         for site in sites.values():
             for name, data in FILES.items():
@@ -122,8 +125,10 @@ def test_files_of_any_store_reach_any_other(matrix: Matrix, source: str, destina
     assert matrix.sites[destination].output(out) == FILES
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SOURCES)
 def test_two_hundred_chunks_through_one_store(matrix: Matrix, kind: str) -> None:
-    site = matrix.sites[kind]
-    matrix.run(f"upper_{kind}", site.at("lines"), site.at("upper"))
-    assert list(site.output("upper").values()) == [LINES.upper()]
+    """Of a web server as far as it goes: each chunk is a range of a page; the output is a folder's."""
+    to, out = (matrix.sites["file"], "from the web") if kind == "http" else (matrix.sites[kind], "upper")
+    workspace = "file" if kind == "http" else kind
+    matrix.run(f"upper_{workspace}", matrix.sites[kind].at("lines"), to.at(out))
+    assert list(to.output(out).values()) == [LINES.upper()]

@@ -32,6 +32,14 @@ class Site:
         return {name: data for name, data in self.read(folder).items() if not name.startswith("_triptych/")}
 
 
+class WebSite(Site):
+    """A source alone, which nobody lists."""
+
+    def at(self, folder: str) -> object:
+        """As `Site.at`: the URL of each file there."""
+        return [f"{self.root}{quote(f'{folder}/{name}')}" for name in sorted(self.read(folder))]
+
+
 def folder_site(folder: Path) -> Site:
     """Files of this machine."""
 
@@ -45,6 +53,12 @@ def folder_site(folder: Path) -> Site:
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file()}
 
     return Site(f"{folder.as_uri()}/", None, put, read)
+
+
+def web_site(server: Server, folder: Path) -> Site:
+    """What a web server has of this folder, in which the files are put past it."""
+    files = folder_site(folder)
+    return WebSite(f"{server.endpoint}/", None, files.put, files.read)
 
 
 @contextmanager
