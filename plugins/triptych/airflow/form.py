@@ -14,8 +14,8 @@ from triptych.jobs.spec import config_schema
 from triptych.schemas.diagnostics import Json
 from triptych.schemas.properties import properties
 
-_SOURCE = ["null", "string", "array", "object"]
-"""What a source may be written as."""
+_ANY_LOCATION = ["null", "string", "array", "object"]
+"""What a source may be written as, and a destination, of which `[]` says that there is none."""
 _FOR_REST = "For callers of the REST API; leave it empty here, the fields above say the same."
 
 
@@ -23,9 +23,9 @@ def form_params(template: Template) -> dict[str, Param]:
     """Airflow params by name, in the order and sections that the form shows."""
     return {
         "name": Param(None, type=["null", "string"], title="Job name", section="Data"),
-        "dataSource": _location("Source", template.data_source, _SOURCE),
-        "dataDestination": _location("Destination", template.data_destination, ["null", "string", "object"]),
-        **{f"inputs.{name}": _location(f"Input: {name}", each, _SOURCE) for name, each in template.inputs.items()},
+        "dataSource": _location("Source", template.data_source),
+        "dataDestination": _location("Destination", template.data_destination),
+        **{f"inputs.{name}": _location(f"Input: {name}", each) for name, each in template.inputs.items()},
         **_role_fields(template, Role.APP, "App"),
         **_role_fields(template, Role.PARTITIONER, "Partitioner"),
         **_role_fields(template, Role.ASSEMBLER, "Assembler"),
@@ -54,12 +54,12 @@ def _nested_inputs(template: Template) -> Param:
     return Param(None, about, schema={"type": ["object", "null"], **section})
 
 
-def _location(title: str, default: Json, types: list[str]) -> Param:
+def _location(title: str, default: Json) -> Param:
     about = (
         "A URI (`s3://`, `gs://`, `abfs://`, `file://`; of a source also `https://`): one object, a folder ending in "
         "`/`, or a glob."
     )
-    return Param(default, type=types, title=title, section="Data", description_md=about)
+    return Param(default, type=_ANY_LOCATION, title=title, section="Data", description_md=about)
 
 
 def _role_fields(template: Template, role: Role, section: str) -> dict[str, Param]:

@@ -16,7 +16,7 @@ from triptych.jobs.locations import Location, listed, read_location, read_source
 from triptych.schemas.descriptors import Place, Side
 from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, renamed, schema_errors
 from triptych.schemas.files import Kind, own_schema, own_validator
-from triptych.schemas.locations import ENVIRONMENT, connection_of, is_nothing, location_errors, meaning_of
+from triptych.schemas.locations import ENVIRONMENT, connection_of, is_left_out, is_nothing, location_errors, meaning_of
 from triptych.schemas.properties import defaults, properties
 
 MOST_PARAMS_BYTES = 128 * 1024 - 64
@@ -173,12 +173,12 @@ def _own_places(template: Template) -> dict[str, Any]:
 def _given_places(conf: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's, likewise, of those that are given.
 
-    An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted.
+    An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted, and `{}` nothing.
     """
     given = {key: conf[key] for key in (Side.SOURCE.value, Side.DESTINATION.value) if key in conf}
     flat = {key: source for key, source in conf.items() if key.startswith(_INPUT) and source}
     nested = {f"{_INPUT}{name}": source for name, source in _object(conf.get("inputs")).items()}
-    return {**given, **flat, **nested}
+    return {key: value for key, value in {**given, **flat, **nested}.items() if not is_left_out(value)}
 
 
 def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,11 @@ def is_nothing(value: Json) -> bool:
     return value in (None, "", [])
 
 
+def is_left_out(value: Json) -> bool:
+    """Whether it says nothing at all: `{}`, as clients of other services send a message that they have not set."""
+    return value == {}
+
+
 def location_errors(value: Json, side: Side) -> Iterator[tuple[Path, str]]:
     """(path, sentence) of what is wrong with a location, or a list of them, whose shape its JSON Schema has judged."""
     if isinstance(value, str):

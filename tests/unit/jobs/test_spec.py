@@ -103,6 +103,26 @@ def test_none_means_none_whatever_the_template_says(tmp_path: Path, none: object
     )
 
 
+def test_an_empty_object_says_nothing(tmp_path: Path) -> None:
+    """As clients of other services send what they have not set: null and `[]` say "none", this does not."""
+    inputs: dict[str, object] = {"index": "s3://bucket/index", "words": {}}
+    own = {"partitioner": "replicate", "dataSource": "s3://bucket/a", "dataDestination": BUCKET, "inputs": inputs}
+    unset: dict[str, object] = {"dataSource": {}, "data_destination": {}, "inputs": {"index": {}, "words": None}}
+    spec = build_job_spec(write_app(tmp_path, "", template=own), unset)
+    assert [source.uri for source in spec.sources] == ["s3://bucket/a"]
+    assert (spec.destination, spec.temporary) == (None, True)
+    assert {name: [each.uri for each in source] for name, source in spec.inputs.items()} == {
+        "index": ["s3://bucket/index"]
+    }
+    bare = write_app(tmp_path, "", name="bare", template={**ROWS, "dataSource": {}, "dataDestination": {}})
+    with pytest.raises(JobSpecError, match=r"dataSource: is missing\."):
+        build_job_spec(bare, {"dataSource": {}})
+    spec = build_job_spec(bare, {"dataSource": BYPASS, "dataDestination": {}})
+    assert (spec.sources, spec.destination, spec.temporary) == ((), None, False)
+    with pytest.raises(JobSpecError, match=r"dataSource\.1\.uri: is missing"):
+        build_job_spec(bare, {"dataSource": ["s3://bucket/a", {}]})
+
+
 BYPASS: dict[str, object] = {"dataSourceDescriptor": "bypass", "params": {}}
 BUCKET: dict[str, object] = {"dataSourceDescriptor": "bucket"}
 
