@@ -14,7 +14,7 @@ import pytest
 from tests.contract.engines.cases.logs import python_log
 from tests.support.engine_harness import Results, join, split, untouched
 from triptych.engines.logs.timestamps import MONTHS
-from triptych.errors import EngineError, JobSpecError
+from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 
@@ -111,6 +111,9 @@ def test_times_are_those_of_the_standard_library(settings: Settings, tmp_path: P
     # 1971: offsets may have seconds.
     years = [2026] if number == 6 else [2002, 2026] if NAMES_ZONE[number] else [1971, 1985, 2026]
     moments = [datetime(year, 6, 15, tzinfo=UTC) for year in years] + _changes(here, years)
+    if number == 6:
+        # Without a year, a time that goes back by more than half of one is the next year's.
+        moments = [moment for moment in moments if moment.month > 5]
     entries = []
     for count in range(120):
         at = source.choice(moments) + timedelta(microseconds=source.randrange(-(10**10), 10**10))
@@ -171,3 +174,117 @@ def test_many_declared_formats_with_fractions(settings: Settings, tmp_path: Path
     path.write_bytes(b"".join(reversed(lines)))
     pieces = split(settings, "log_times", [path], {"formats": ["(%d.%m.%y %I.%M.%S.%f %p)"]})
     assert b"".join(piece.data for piece in pieces) == b"".join(lines)
+
+
+def windows(settings: Settings, path: Path, data: str | bytes, **params: object) -> dict[str, bytes]:
+    """Chunks of an hour by their first hour."""
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return {piece.metadata["start"][:13]: piece.data for piece in split(settings, "log_times", [path], params)}
+
+
+@pytest.mark.parametrize(
+    ("stamp", "hour"),
+    [
+        ("2026-11-24T06:07:08.669794202+08:00", "2026-11-23T22"),
+        ("2026-11-24T06:07:08.669794202Z", "2026-11-24T06"),
+        ("2026-11-24 06:07:08,123+0800", "2026-11-23T22"),
+        ("2026-11-24 06:07:08 -0800", "2026-11-24T14"),
+        ("2026-11-24T06:07:08+08", "2026-11-23T22"),
+        ("2026-11-24 06:07:08.123 UTC", "2026-11-24T06"),
+        ("2026-07-24 06:07:08 CEST", "2026-07-24T04"),
+        ("2026-11-24 06:07:08 EST", "2026-11-24T11"),
+        ("2026-11-24 06:07:08 IST", "2026-11-24T00"),
+        ("1795500428669794202", "2026-11-24T06"),
+        ("[24/Nov/2026:06:07:08 +0530]", "2026-11-24T00"),
+    ],
+)
+def test_what_stamps_say_of_their_offset(settings: Settings, tmp_path: Path, stamp: str, hour: str) -> None:
+    """Truth: GNU date. The declared zone is another, but for IST, which is its own and not Ireland's."""
+    zone = "Asia/Kolkata" if stamp.endswith("IST") else "Europe/Berlin"
+    assert list(windows(settings, tmp_path / "a.log", f"{stamp} [7] text\n", time_zone=zone)) == [hour]
+
+
+def test_a_name_of_two_zones_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="none of the first 1 lines has a timestamp"):
+        windows(settings, tmp_path / "a.log", "2026-11-24 06:07:08 IST x\n")
+
+
+TRACES = {
+    "at the start": "2026-11-24 06:07:08 ERROR x\n\tat foo\nCaused by: failed at 2026-11-24 05:00:00 in db\n\tat bar\n"
+    "2026-11-24 06:08:08 INFO y\n",
+    "in brackets": "[2026-11-24T06:07:08Z] x\nnext try: 2026-11-24T09:00:00Z\n  2026-11-24T10:00:00Z\n"
+    "[2026-11-24T06:08:08Z] y\n",
+    "behind a level": "INFO  [main] 2026-11-24 06:07:08 x\nCaused by: it is after 2026-11-24 05:00:00 now\n"
+    "ERROR [pool 1] 2026-11-24 06:08:08 y\n",
+    "in JSON": '{"a": "b c", "time": "2026-11-24T06:07:08Z"}\nValueError: 2026-11-24T01:00:00Z is over\n'
+    '{"time": "2026-11-24T06:08:08Z"}\n',
+    "of Compose": "web-1  | 2026-11-24T06:07:08Z x\nweb-1  | Caused by: late, 2026-11-24T01:00:00Z is over\n"
+    "web-1  | 2026-11-24T06:08:08Z y\n",
+    "of syslog": "<13>Nov 24 06:07:08 h x\n  until Nov 25 01:00:00 or so\n<13>Nov 24 06:08:08 h y\n",
+}
+
+
+@pytest.mark.parametrize("text", TRACES.values(), ids=TRACES)
+def test_a_time_inside_an_entry_begins_none(settings: Settings, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(text)
+    (piece,) = split(settings, "log_times", [path], {"year": 2026})
+    assert (piece.data, piece.items) == (text.encode(), 2)
+    assert piece.metadata["start"] == "2026-11-24T06:00:00+00:00"
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\x1b[32m", b"["])
+@pytest.mark.parametrize("stamp", [b"2026-11-24 06:07:08", b"Nov 24 06:07:08", b"2026/11/24 06:07:08", b"1795500428"])
+def test_marks_before_the_first_stamp(settings: Settings, tmp_path: Path, mark: bytes, stamp: bytes) -> None:
+    later = stamp.replace(b"06:", b"08:").replace(b"1795500428", b"1795507628")
+    data = mark + stamp + b" a\n" + later + b" b\n"
+    assert list(windows(settings, tmp_path / "a.log", data, year=2026)) == ["2026-11-24T06", "2026-11-24T08"]
+
+
+def test_lines_of_another_form_are_entries(settings: Settings, tmp_path: Path) -> None:
+    lines = [
+        "2026-11-24 06:07:08 a\n",
+        "2026-11-24 07:07:08 a\n",
+        "[24/Nov/2026:09:07:08 +0000] GET b\n",
+        '127.0.0.1 - - [24/Nov/2026:10:07:08 +0000] "GET /"\n',
+        "Nov 24 12:00:00 h c\n",
+        "2026-11-24 13:07:08 z\n",
+        "2026/11/24 14:07:08 [error] y\n",
+    ]
+    found = windows(settings, tmp_path / "a.log", "".join(lines), year=2026)
+    assert {hour[-2:]: data.decode() for hour, data in found.items()} == dict(
+        zip(["06", "07", "09", "10", "12", "13", "14"], lines, strict=True)
+    )
+    declared = {"formats": ["%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I %p"]}
+    found = windows(settings, tmp_path / "a.log", "24.11.2026 06:00:00 a\n11/24/2026 9 PM b\n", **declared)
+    assert [hour[-2:] for hour in found] == ["06", "21"]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "years"),
+    [
+        (["Dec 31 23:59:58", "Jan  1 00:00:02"], [2026, 2027]),
+        (["Dec 31 23:59:58", "Jan  1 00:00:02", "Dec 31 23:59:59", "Jan  1 00:00:03"], [2026, 2027, 2026, 2027]),
+        (["Nov 30 01:00:00", "Feb 28 01:00:00", "Mar  1 01:00:00"], [2026, 2027, 2027]),
+        (["Dec 20 01:00:00", "May  1 01:00:00", "Oct  1 01:00:00", "Feb 29 01:00:00"], [2026, 2027, 2027, 2028]),
+        (["Jun  2 01:00:00", "Mar  1 01:00:00"], [2026, 2026]),
+    ],
+)
+def test_years_turn_with_the_file(settings: Settings, tmp_path: Path, stamps: list[str], years: list[int]) -> None:
+    texts = [f"{stamp} h {number}\n" for number, stamp in enumerate(stamps)]
+    found = windows(settings, tmp_path / "s.log", "".join(texts), year=2026)
+    assert {line: int(hour[:4]) for hour, data in found.items() for line in data.decode().splitlines(True)} == dict(
+        zip(texts, years, strict=True)
+    )
+    assert list(found) == sorted(found)
+    # Each chunk by itself begins in another year, which its metadata tells.
+    pieces = split(settings, "log_times", [tmp_path / "s.log"], {"year": 2026})
+    expected = b"".join(piece.data for piece in pieces)
+    assert join(settings, "logs", untouched(pieces[::-1]), {"year": 2026})["merged.log"] == expected
+
+
+def test_order_to_the_nanosecond(settings: Settings) -> None:
+    digits = [*random.Random(7).sample(range(10**9), 200), 123456000, 123456001, 123456789, 123456788]
+    lines = [b"2026-01-01T00:00:00.%09dZ x\n" % number for number in digits]
+    results = [Results({"o": b"".join(lines[start : start + 51])}) for start in range(0, 204, 51)]
+    assert join(settings, "logs", results)["merged.log"] == b"".join(sorted(lines))

@@ -223,3 +223,18 @@ def test_results_that_are_said_to_be_sorted_are_held_to_it(settings: Settings) -
 def test_tables_that_do_not_fit_are_refused(settings: Settings, files: list[bytes], says: str) -> None:
     with pytest.raises(EngineError, match=says):
         join(settings, "sorted_concat", [Results({"t.csv": data}) for data in files], {"by": ["n"]})
+
+
+def test_dates_order_to_the_nanosecond_whatever_their_offset(settings: Settings) -> None:
+    """Truth: the moments as whole numbers of nanoseconds."""
+    moments = {
+        "2026-01-01T00:00:00.000000002Z": 2,
+        "2026-01-01 01:00:00.000000001 CET": 1,
+        "2025-12-31T19:00:00.000000004-0500": 4,
+        "2026-01-01T08:00:00,000000003+08": 3,
+        "2026-01-01 00:00:00 UTC": 0,
+    }
+    data = ("at\n" + "".join(f'"{text}"\n' for text in moments)).encode()
+    joined = join(settings, "sorted_concat", [Results({"o.csv": data})], {"by": ["at:date"]})
+    lines = joined["sorted.csv"].decode().splitlines()[1:]
+    assert [moments[line.strip('"')] for line in lines] == [0, 1, 2, 3, 4]

@@ -175,3 +175,30 @@ def test_headers_that_differ_are_refused(settings: Settings, tmp_path: Path) -> 
         split(settings, "keys", paths, {"columns": ["key"]})
     with pytest.raises(SourceError, match=r"a\.csv: there is no column 'k'"):
         split(settings, "keys", paths, {"columns": ["k"]})
+
+
+@pytest.mark.parametrize(
+    ("texts", "freq", "names"),
+    [
+        (["2025", "2026", "2026"], "year", ["2025", "2026"]),
+        (["2025-11", "2026-01-02", "2026"], "year", ["2025", "2026"]),
+        (["2025-11", "2025-12", "2025-11-30"], "month", ["2025-11", "2025-12"]),
+        (["1795500428669794202", "1795500428669794"], "day", ["2026-11-24"]),
+        (["2026-11-24 23:30:00 EST", "2026-11-24T00:30:00.123456789+08"], "day", ["2026-11-25", "2026-11-23"]),
+    ],
+)
+def test_periods_of_bare_years_names_of_zones_and_long_fractions(
+    settings: Settings, tmp_path: Path, texts: list[str], freq: str, names: list[str]
+) -> None:
+    pieces = _dates(settings, tmp_path, texts, freq=freq)
+    assert [piece.metadata["period"] for piece in pieces] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "freq"), [("2025", "day"), ("45000", "year"), ("45000.5", "day"), ("2025-11", "week")]
+)
+def test_years_and_days_of_a_spreadsheet_are_no_seconds_of_1970(
+    settings: Settings, tmp_path: Path, text: str, freq: str
+) -> None:
+    with pytest.raises(SourceError, match=f"'{text}' in 'at' is no date or time"):
+        _dates(settings, tmp_path, [text], freq=freq)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from triptych.engines.api import Input
-from triptych.engines.arrays.aliases import Offsets
+from triptych.engines.arrays.aliases import Microseconds, Offsets
 from triptych.engines.arrays.slices import slices
-from triptych.engines.arrays.text_columns import BytesColumn, MaskColumn
+from triptych.engines.arrays.text_columns import BytesColumn
+from triptych.engines.logs.stamps import Clock, fitted
 from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
 from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import BatchSource, keyed
@@ -28,22 +30,8 @@ from triptych.engines.times.zones import find_zone
 
 LOOKED_AT_LINES = 200
 """By which a file's form of timestamp is chosen."""
-BY_TIME = Order(["ascending"])
-"""Of the runs: their key is in microseconds since 1970, UTC."""
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """How the times of a file are read: their form, and the zone and year of those that name none."""
-
-    form: TimestampForm
-    zone: tzinfo
-    year: int
-
-    def times(self, lines: BytesColumn) -> tuple[MaskColumn, pa.Int64Array]:
-        """Which lines have a timestamp; and what each of those says, null where it is no time after all."""
-        texts = self.form.texts(lines)
-        return texts.is_valid(), self.form.parse(texts.drop_null(), self.year).utc(self.zone)
+BY_TIME = Order(["ascending", "ascending"])
+"""Of the runs: their keys are microseconds since 1970, UTC, and the nanoseconds beyond these."""
 
 
 def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[BatchSource]:
@@ -52,11 +40,20 @@ def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Batc
     `params` are `formats` (strptime's; without them the known forms are tried), `time_zone` and `year`.
     """
     zone, year = find_zone(params["time_zone"]), params["year"] or 1970
-    forms = [declared_form(format) for format in params["formats"]] or KNOWN
+    forms = [declared_form(format) for format in params["formats"]] or list(KNOWN)
     for file in files:
-        clock = _most_fitting(file, [_Clock(form, zone, year) for form in forms])
+        clock = _fitting(file, forms, Clock(forms, zone, year, _start(file)))
         if clock is not None:
             yield partial(_entries, file, clock)
+
+
+def _start(file: Input) -> datetime | None:
+    """When the window began that a result was cut from, as `log_times` tells."""
+    try:
+        found = datetime.fromisoformat(str(getattr(file, "metadata", {}).get("start")))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _blocks(file: Input) -> Iterator[bytes]:
@@ -69,30 +66,27 @@ def _blocks(file: Input) -> Iterator[bytes]:
     yield from unpacked(file, io.BufferedReader(BlockReader(file.stream())), packing)
 
 
-def _most_fitting(file: Input, clocks: Sequence[_Clock]) -> _Clock | None:
-    """The one that reads most of the first lines; None for a file without lines."""
+def _fitting(file: Input, forms: Sequence[TimestampForm], clock: Clock) -> Clock | None:
+    """With the form that reads most of the first lines, and beside it the others; None for a file without lines."""
     first = islice(split_records(_blocks(file), file, quoted=False), LOOKED_AT_LINES)
     lines = pa.array([line for line in first if line.strip()], pa.large_binary())
     if not len(lines):
         return None
-    counts = [_readable(clock, lines) for clock in clocks]
+    counts = [replace(clock, forms=[form]).count(lines) for form in forms]
     if not max(counts):
         text = (
             f"none of the first {len(lines)} lines has a timestamp of the forms "
-            f"{', '.join(clock.form.name for clock in clocks)}. Declare its form in `formats`."
+            f"{', '.join(form.name for form in forms)}. Declare its form in `formats`."
         )
         raise file.error(text)
-    return clocks[counts.index(max(counts))]
+    main = forms[counts.index(max(counts))]
+    return replace(clock, forms=fitted(main, lines, forms))
 
 
-def _readable(clock: _Clock, lines: BytesColumn) -> int:
-    _, times = clock.times(lines)
-    return len(times) - int(times.null_count)
-
-
-def _entries(file: Input, clock: _Clock) -> Iterator[pa.RecordBatch]:
+def _entries(file: Input, clock: Clock) -> Iterator[pa.RecordBatch]:
     """In batches; what comes before the first timestamp belongs to the first entry."""
-    entry = _OpenEntry(file)
+    # It goes on from line to line, and what is sorted may be read twice.
+    entry, clock = _OpenEntry(file), replace(clock)
     for batch in line_batches(_blocks(file), file):
         starts, times = _stamped(file, batch, clock)
         if not len(entry.time):
@@ -102,33 +96,38 @@ def _entries(file: Input, clock: _Clock) -> Iterator[pa.RecordBatch]:
             continue
         entry.add(batch.data[: starts[0]])
         yield keyed(
-            [pa.concat_arrays([entry.time, times[:-1]])],
+            _keys(np.concatenate([entry.time, times[:-1]])),
             pa.concat_arrays([entry.ended(), slices(batch.data, starts[:-1], starts[1:])]),
         )
         entry.time = times[-1:]
         entry.add(batch.data[starts[-1] :])
     if len(entry.time):
-        yield keyed([entry.time], entry.ended())
+        yield keyed(_keys(entry.time), entry.ended())
 
 
-def _stamped(file: Input, batch: Batch, clock: _Clock) -> tuple[Offsets, pa.Int64Array]:
-    """Where lines with a timestamp begin in the batch's data, and what each says."""
+def _keys(times: Microseconds) -> list[pa.Int64Array]:
+    return [pa.array(column) for column in times.T]
+
+
+def _stamped(file: Input, batch: Batch, clock: Clock) -> tuple[Offsets, Microseconds]:
+    """Where lines with a timestamp begin in the batch's data, and what each says, in two columns."""
     lines = batch.records()
-    mask, times = clock.times(lines)
-    if times.null_count:
-        line = lines.filter(mask).filter(times.is_null())[0].as_py()
-        text = f"{line[:80]!r} has no timestamp of the form {clock.form.name}."
+    stamps = clock.stamps(lines)
+    wrong = np.flatnonzero(stamps.mask & ~stamps.readable)
+    if len(wrong):
+        line = lines[int(wrong[0])].as_py()
+        text = f"{line[:80]!r} has no timestamp of the form {clock.forms[0].name}."
         raise file.error(text)
-    starts: Offsets = batch.starts[mask.to_numpy(zero_copy_only=False)]
-    return starts, times
+    starts: Offsets = batch.starts[stamps.mask]
+    return starts, np.stack([stamps.times[stamps.mask], stamps.nanoseconds[stamps.mask]], axis=1)
 
 
 @dataclass
 class _OpenEntry:
-    """The entry whose end has not been read: its time, in an array of one (none before the first timestamp)."""
+    """The entry whose end has not been read: its time, an array of one row (none before the first timestamp)."""
 
     file: Input
-    time: pa.Int64Array = field(default_factory=lambda: pa.array([], pa.int64()))
+    time: Microseconds = field(default_factory=lambda: np.empty((0, 2), np.int64))
     _parts: list[bytes] = field(default_factory=list)
     _size: int = 0
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, by_unique, scalar
-from triptych.engines.times.parsing import ParsedTimes, parse_epoch, parse_iso8601, parse_strptime
+from triptych.engines.times.parsing import ParsedTimes, has_year, parse_epoch, parse_iso8601, parse_strptime
+from triptych.engines.times.spellings import ZONE_NAMES
 from triptych.errors import JobSpecError
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -22,13 +24,14 @@ class TimestampForm:
     """One form of timestamp, in regular expressions of RE2 over bytes.
 
     A line has one where `before` and then `pattern`, whose group is the timestamp's text, match. `parse` reads a column
-    of such texts, given the year of those that name none.
+    of such texts, given the year of those that name none, which `has_year` tells, and the declared zone.
     """
 
     name: str
     before: str
     pattern: str
-    parse: Callable[[TextColumn, int], ParsedTimes]
+    parse: Callable[[TextColumn, int, tzinfo], ParsedTimes]
+    has_year: bool = True
 
     def texts(self, lines: BytesColumn) -> TextColumn:
         """The timestamp of each line; null where it has none."""
@@ -36,8 +39,15 @@ class TimestampForm:
         if texts.null_count:
             # To look for `pattern` alone, where it is known to be, is several times faster than both at once.
             others = pc.and_(texts.is_null(), pc.match_substring_regex(lines, self.before + self.pattern))
-            texts = pc.replace_with_mask(texts, others, _first_group(lines.filter(others), self.pattern))
+            found = _first_group(lines.filter(others), f"(?:{self.before}){self.pattern}")
+            texts = pc.replace_with_mask(texts, others, found)
         return texts.cast(pa.large_string())
+
+    def prefixes(self, lines: BytesColumn) -> list[bytes]:
+        """What stands before the timestamp, of those lines that have one."""
+        found = pc.extract_regex(lines, f"(?P<before>{self.before}){self.pattern}")
+        prefixes: list[bytes] = pc.struct_field(found, [0]).drop_null().to_pylist()
+        return prefixes
 
 
 def _first_group(lines: BytesColumn, pattern: str) -> BytesColumn:
@@ -55,38 +65,39 @@ def declared_form(format: str) -> TimestampForm:
             msg = f"{format!r}: {rest[:2]!r} cannot be used here; known are {', '.join(_DIRECTIVES)}."
             raise JobSpecError(msg)
         pattern, rest = pattern + _DIRECTIVES[rest[:2]], rest[2:]
-    return TimestampForm(format, "^.{0,200}?", f"(?P<at>{pattern})", partial(_parse_declared, format))
+    at, parse = f"(?P<at>{pattern})", partial(_parse_declared, format)
+    return TimestampForm(format, "^.{0,200}?", at, parse, has_year(format))
 
 
-def _parse_declared(format: str, texts: TextColumn, year: int) -> ParsedTimes:
-    return parse_strptime(texts, [format], year)
+def _parse_declared(format: str, texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
+    return parse_strptime(texts, [format], year, zone)
 
 
-def _parse_iso(texts: TextColumn, year: int) -> ParsedTimes:
+def _parse_iso(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     if len(texts) and "," in texts[0].as_py():
         # Both are ISO 8601, and Arrow reads points.
         texts = pc.replace_substring(texts, ",", ".")
-    return parse_iso8601(texts)
+    return parse_iso8601(texts, zone)
 
 
-def _parse_apache(texts: TextColumn, year: int) -> ParsedTimes:
+def _parse_apache(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     """24/Nov/2026:07:07:08 +0100"""
     written_year, month, day = _cut(texts, 7, 11), _cut(texts, 3, 6), _cut(texts, 0, 2)
     return parse_iso8601(_iso_texts(written_year, month, day, _cut(texts, 12, 20), _cut(texts, 21, 26)))
 
 
-def _parse_nginx(texts: TextColumn, year: int) -> ParsedTimes:
+def _parse_nginx(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     """2026/11/24 06:07:08"""
     return parse_iso8601(pc.replace_substring(texts, "/", "-"))
 
 
-def _parse_syslog(texts: TextColumn, year: int) -> ParsedTimes:
+def _parse_syslog(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     """Nov 24 06:07:08, and a space in place of a day's leading zero."""
     day = pc.replace_substring(_cut(texts, 4, 6), " ", "0")
     return parse_iso8601(_iso_texts(scalar(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), scalar("")))
 
 
-def _parse_epoch(texts: TextColumn, year: int) -> ParsedTimes:
+def _parse_epoch(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     """1795500428.25 or 1795500428250"""
     return parse_epoch(texts)
 
@@ -114,18 +125,21 @@ def _cut(texts: TextColumn, start: int, stop: int) -> TextColumn:
     return pc.utf8_slice_codeunits(texts, start, stop)
 
 
-_DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
+_OFFSET = rf"(?:Z|[+-]\d\d(?::?\d\d)?\b| [+-]\d\d:?\d\d\b| (?:{ZONE_NAMES})\b)?"
+_DATE = rf"\d{{4}}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?{_OFFSET}"
+AT_START = r"^(?:\xef\xbb\xbf)?(?:\x1b\[[0-9;]*m)*(?:<\d{1,3}>)?[^\w\s]{0,2}"
+"""Before a timestamp that begins its line: a byte-order mark, colours of a terminal, syslog's priority, a bracket."""
 KNOWN = (
     # ISO 8601, Python's logging, log4j, nginx and systemd in JSON: anywhere in the first 80 characters.
     TimestampForm("iso", "^.{0,80}?", f"(?P<at>{_DATE})", _parse_iso),
     # Common and combined log format of Apache and nginx.
     TimestampForm(
-        "apache", "^.{0,200}?", r"\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]", _parse_apache
+        "apache", r"^(?:\S.{0,200}?)?", r"\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]", _parse_apache
     ),
-    TimestampForm("nginx", "^", r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\b", _parse_nginx),
+    TimestampForm("nginx", AT_START, r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\b", _parse_nginx),
     # RFC 3164: without a year.
-    TimestampForm("syslog", r"^(?:<\d+>)?", r"(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\b", _parse_syslog),
-    TimestampForm("epoch", r"^\W?", r"(?P<at>\d{13}|\d{10}(?:\.\d+)?)\b", _parse_epoch),
+    TimestampForm("syslog", AT_START, r"(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\b", _parse_syslog, has_year=False),
+    TimestampForm("epoch", AT_START, r"(?P<at>\d{19}|\d{16}|\d{13}|\d{10}(?:\.\d+)?)\b", _parse_epoch),
 )
 _DIRECTIVES = {
     "%Y": r"\d{4}",
@@ -136,13 +150,14 @@ _DIRECTIVES = {
     "%I": r"\d{1,2}",
     "%M": r"\d\d",
     "%S": r"\d\d",
-    "%f": r"\d{1,6}",
+    "%f": r"\d{1,9}",
     "%b": r"[A-Za-z]{3}",
     "%B": r"[A-Za-z]+",
     "%a": r"[A-Za-z]{3}",
     "%A": r"[A-Za-z]+",
     "%p": r"[AaPp][Mm]",
-    "%z": r"(?:Z|[+-]\d\d:?\d\d)",
+    "%z": r"(?:Z|[+-]\d\d(?::?\d\d)?)\b",
+    "%Z": f"(?:{ZONE_NAMES})",
     "%j": r"\d{3}",
     "%%": "%",
 }

@@ -40,7 +40,7 @@ class SortColumn:
 
     @property
     def directions(self) -> list[Direction]:
-        """Of each array that `keys` makes: numbers take two."""
+        """Of each array that `keys` makes: numbers and dates take two."""
         return [self.direction] * _KEYS_OF[self.values][1]
 
     def keys(self, texts: TextColumn, owner: Input, nulls: str) -> list[KeyColumn]:
@@ -147,17 +147,17 @@ def _digits(rest: int) -> bytes:
 
 
 def _date_keys(texts: TextColumn) -> list[KeyColumn]:
-    """Microseconds since 1970; ISO 8601, in UTC where it names no zone."""
-    times = parse_iso8601(texts).utc(UTC)
+    """Microseconds since 1970, and nanoseconds beyond these; ISO 8601, in UTC where it names no zone."""
+    times, nanoseconds = parse_iso8601(texts).order(UTC)
     if times.null_count > texts.null_count:
         raise _UnfitError(texts.filter(pc.and_(times.is_null(), texts.is_valid()))[0].as_py())
-    return [times]
+    return [times, nanoseconds]
 
 
 _KEYS_OF: Mapping[str, tuple[Callable[[TextColumn], list[KeyColumn]], int]] = {
     "text": (_text_keys, 1),
     "number": (_number_keys, 2),
-    "date": (_date_keys, 1),
+    "date": (_date_keys, 2),
 }
 """What makes keys of each kind of value, and how many arrays of them."""
 

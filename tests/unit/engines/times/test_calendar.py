@@ -57,7 +57,7 @@ def test_iso_8601_is_what_datetime_reads(zone: str) -> None:
         assert timedelta() <= expected - found < QUARTER, text
 
 
-@pytest.mark.parametrize("text", ["1601010112345", "1767225600", "1767225600.75", "-86400", "0"])
+@pytest.mark.parametrize("text", ["1601010112345", "1767225600", "1767225600.75", "-1767225600"])
 def test_numbers_are_seconds_or_milliseconds_since_1970(text: str) -> None:
     number = float(text)
     truth = datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)

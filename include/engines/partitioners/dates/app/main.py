@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from triptych.engines import Chunk, Source
 from triptych.engines.arrays.text_columns import TextColumn
@@ -26,7 +27,11 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     begins = _period(params["freq"], params["hours"])
 
     def label(values: Sequence[TextColumn]) -> TextColumn:
-        times = parse_strptime(values[0], params["formats"]) if params["formats"] else parse_iso8601_or_epoch(values[0])
+        times = (
+            parse_strptime(values[0], params["formats"], zone=zone)
+            if params["formats"]
+            else parse_iso8601_or_epoch(_whole_dates(values[0], params["freq"]), zone)
+        )
         moments, codes = local_quarters(times, zone)
         if params["on_unparsable"] == "fail" and None in moments:
             is_missing = np.array([moment is None for moment in moments])[codes]
@@ -44,9 +49,18 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     return group_by(sources, params["format"], [params["column"]], label, metadata)
 
 
+def _whole_dates(texts: TextColumn, freq: str) -> TextColumn:
+    """Years and months by themselves as the date that they begin with, where no more is asked: 2026 -> 2026-01-01."""
+    if freq in ("year", "month"):
+        texts = pc.replace_substring_regex(texts, r"^(\d{4}-\d\d)$", r"\1-01")
+    return pc.replace_substring_regex(texts, r"^(\d{4})$", r"\1-01-01") if freq == "year" else texts
+
+
 def _unparsable(texts: TextColumn, index: int, column: str) -> NoLabelError:
+    text = texts[index].as_py()
+    number = " (a number counts seconds since 1970 from nine digits on)" if text and text.isdigit() else ""
     msg = (
-        f"{texts[index].as_py()!r} in {column!r} is no date or time. Declare its format in `formats`, "
+        f"{text!r} in {column!r} is no date or time{number}. Declare its format in `formats`, "
         "or say in `on_unparsable` where such records go."
     )
     return NoLabelError(msg, index)
