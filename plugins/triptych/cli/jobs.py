@@ -202,6 +202,10 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
         f"{sums.tries} tries in {sums.seconds:.1f} s{cpu}{peak}; of what is done, {sums.bytes_in:,} bytes in, "
         f"{sums.bytes_out:,} bytes out.",
         *cache,
+        *(
+            f"Side input {side.name}: {len(side.files)} file(s), {side.size:,} bytes, SHA-256 {side.digest}"
+            for side in report.plan.inputs
+        ),
         f"Plan {report.ref.generation}, SHA-256 {report.ref.sha256}, in {_place(workspace)}",
     ]
 

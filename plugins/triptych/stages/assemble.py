@@ -86,6 +86,10 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
         "chunks": len(chunks),
         "failed": [{"chunk": number, "error": error} for number, error in failed.items()],
         "sources": [{"uri": each.uri, "size": each.size, "etag": each.etag} for each in job.sources],
+        "inputs": [
+            {"name": side.name, "files": len(side.files), "size": side.size, "sha256": side.digest}
+            for side in job.plan.inputs
+        ],
         "blocks": {role: asdict(block) for role, block in job.plan.blocks.items()},
     }
     try:

@@ -135,6 +135,11 @@ def test_a_python_engine_gets_sources(settings: Settings, tmp_path: Path, inputs
     template = _wordy(tmp_path / "include")
     done = _planned(settings, template, inputs)
     assert [path.name for path in _finished(settings, template, done)] == ["of", "the"]
+    (listing,) = (tmp_path / "workspace" / template.id / "run" / "output").iterdir()
+    told = {each["name"]: each for each in json.loads(listing.read_text())["inputs"]}
+    digest = hashlib.sha256(b"the of").hexdigest()
+    assert told["words.txt"] == {"name": "words.txt", "files": 1, "size": 6, "sha256": digest}
+    assert (told["index"]["files"], told["index"]["size"]) == (3, 2)
     with pytest.raises(EngineError, match=r"has no side input 'words\.txt': name it in `inputs` of"):
         _planned(settings, template, {"index": inputs["index"]}, "without")
 
