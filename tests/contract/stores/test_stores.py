@@ -148,16 +148,16 @@ def test_listing_more_than_a_page(s3_moto: str) -> None:
 
 
 @STRICT
-def test_of_32_racers_one_creates(place: Place) -> None:
+def test_of_64_racers_one_creates(place: Place) -> None:
     uri = place.root + "commits/1.json"
-    barrier = Barrier(32)
+    barrier = Barrier(64)
 
     def race(number: int) -> bool:
         barrier.wait()
         return place.store.put_if_absent(uri, b"%d" % number)
 
-    with ThreadPoolExecutor(32) as pool:
-        created = list(pool.map(race, range(32)))
+    with ThreadPoolExecutor(64) as pool:
+        created = list(pool.map(race, range(64)))
     assert created.count(True) == 1
     assert place.store.read(uri) == b"%d" % created.index(True)
     assert place.names() == ["commits/1.json"]

@@ -50,6 +50,12 @@ def test_every_field_may_stay_empty(template: Template) -> None:
         assert Param(None, schema=_schema(param)).resolve(suppress_exception=False) is None, name
 
 
+@pytest.mark.parametrize("none", [None, [], {}])
+def test_source_and_destination_are_let_through_where_a_caller_wants_none(template: Template, none: Any) -> None:
+    for key in ("dataSource", "dataDestination"):
+        assert Param(none, schema=_schema(form_params(template)[key])).resolve() == none
+
+
 @pytest.mark.parametrize(
     ("field", "good", "bad"),
     [("app.column", "at", ""), ("app.hours", 1, 0), ("app.unit", "hour", "week"), ("config.jobTimeout", 1, "long")],
