@@ -1,4 +1,7 @@
-"""Templates of other services as they are, by REST and by the command line, with real stores and a web server."""
+"""Templates of other services as they are, by REST and by the command line, with real stores and a web server.
+
+The services of Airflow have what docker-compose.yaml says, with its object store as workspace.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
+from tests.support.compose import needed, services_of
 from tests.support.include_folders import write_app
-from tests.support.servers import Server, s3_client
+from tests.support.servers import LOGIN, PASSWORD, Server, s3_client
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -26,6 +32,12 @@ pytestmark = pytest.mark.airflow
 X = "type.googleapis.com/bytenite.data_source."
 NAME = "/vids/a b#1 \u00e4.txt"
 SAME = 'cp "$TASK_DIR/data.bin" "$TASK_RESULTS_DIR/out.txt"; printf "%s" "$CHUNK_NUMBER" >> "$TASK_RESULTS_DIR/out.txt"'
+ELSEWHERE = {
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "PYTHONPATH",
+}
 SIGNED = "X-Amz-Signature"
 WAIT_S = 60
 
@@ -102,24 +114,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join()
 
 
+def _as_in_compose(store: Server, home: Path) -> dict[str, str]:
+    """What docker-compose.yaml has every service know, but where it names other containers, and paths inside them."""
+    asked = {"TRIPTYCH_WORKSPACE": "s3://media/jobs", "TRIPTYCH_WORKSPACE_CONN_ID": "seaweedfs"}
+    asked |= {"TRIPTYCH_SCRATCH": str(home / "scratch"), "SEAWEEDFS_SECRET_KEY": PASSWORD}
+    asked |= {"FERNET_KEY": Fernet.generate_key().decode(), "JWT_SECRET": "0" * 64, "API_SECRET_KEY": "1" * 64}
+    stated: dict[str, str] = services_of({**needed(), **asked})["scheduler"]["environment"]
+    connection = stated["AIRFLOW_CONN_SEAWEEDFS"].replace("http://seaweedfs:8333", store.endpoint)
+    # The store has one login for all tests.
+    stated["AIRFLOW_CONN_SEAWEEDFS"] = connection.replace('"login": "triptych"', f'"login": "{LOGIN}"')
+    return {key: value for key, value in stated.items() if key not in ELSEWHERE}
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, store: Server, site: str) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("service")
     for name, template in _templates(site).items():
         write_app(home / "include", SAME, name=name, entrypoint="main.sh", template=template)
     env = {
+        **_as_in_compose(store, home),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # Three runs at once begin beside everything else.
         "AIRFLOW__TRIPTYCH__INCLUDE": str(home / "include"),
         "AIRFLOW__TRIPTYCH__RUNNER": "process",
         "AIRFLOW__TRIPTYCH__RETRIES": "0",
-        "AIRFLOW__TRIPTYCH__WORKSPACE": "s3://media/jobs",
-        "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
         "AIRFLOW__TRIPTYCH__ALLOWED_ADDRESSES": "127.0.0.1",
-        "AIRFLOW_CONN_STORE": store.connection,
         "AIRFLOW_CONN_MY_AWS_SECRET": store.connection,
     }
     with s3_client(store, "media") as bucket, EmbeddedAirflow(home, PROJECT, env) as airflow:
         bucket.put_object(Bucket="media", Key=NAME[1:], Body=b"a film")
+        airflow.restart("triggerer")  # The one service of docker-compose.yaml that is not there yet.
         for name in _templates(site):
             airflow.client.wait_for_dag(name)
         yield Service(airflow, bucket)
@@ -187,3 +210,12 @@ def test_from_the_web_into_the_workspace(service: Service, runs: Mapping[str, st
     run_id = runs["fetched"] if how == "rest" else said["run"]
     assert said["uri"] == f"s3://media/jobs/outputs/fetched/{run_id.replace('+', '%2B').replace(':', '%3A')}/"
     assert service.read(f"s3://media/jobs/outputs/fetched/{run_id}/out.txt") == b"from the web0"
+
+
+def test_every_service_is_well_by_what_compose_tells_it(service: Service, runs: Mapping[str, str]) -> None:
+    def states() -> set[str]:
+        return {str(about["status"]) for about in service.airflow.client.get("monitor/health").values()}
+
+    assert poll(lambda: states() == {"healthy"}, WAIT_S, 0.5), states()
+    assert service.airflow.ended() == []
+    assert service.airflow.env["AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID"] == "seaweedfs"

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # Its stubs are no requirement of ours.
 
+from tests.support.compose import AIRFLOW, needed, services_of
 from tests.support.servers import weed_binary
 from triptych.settings import OPTIONS, PROJECT, read_settings
 
-AIRFLOW = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
-_VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}")
 ALONE = ["unshare", "--map-root-user", "--net", "sh", "-euc", 'ip link set lo up; exec "$@"', "sh"]
 """Starts a command where no port is taken: those of the object store are the ones that it names itself."""
+PASSWORDS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
 STARTED = """
 import json, os, subprocess, sys, time, urllib.error, urllib.request
 from triptych.errors import StorageError
@@ -50,51 +46,18 @@ finally:
 """
 
 
-def _filled(text: str, given: Mapping[str, str]) -> str:
-    """As Compose interpolates: `${NAME}`, `${NAME:-default}`, `${NAME:?error}`; `$$` is one `$`."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        if match[2] == "?" and not given.get(match[1]):
-            raise KeyError(match[1])
-        return given.get(match[1]) or (match[3] or "" if match[2] == "-" else "")
-
-    return _VARIABLE.sub(value, text)
-
-
-def _services(given: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    def filled(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: filled(inner) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [filled(inner) for inner in value]
-        return _filled(value, given) if isinstance(value, str) else value
-
-    text = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
-    services: dict[str, dict[str, Any]] = filled(yaml.safe_load(text)["services"])
-    return services
-
-
-def _needed() -> dict[str, str]:
-    """What the head of the file says has to be set, with some value of each."""
-    text = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
-    head = text.partition("x-airflow")[0].partition("# With an object store")[0]
-    return {name: f"/{name.lower()}" for name in re.findall(r"\b[A-Z]{3,}(?:_[A-Z]+)+\b", head)}
-
-
 def test_the_head_names_what_has_to_be_set_and_nothing_else_has_to_be() -> None:
-    needed = _needed()
-    assert set(_services(needed)) == {*AIRFLOW, "postgres", "seaweedfs"}
-    for name in needed:
+    named = needed()
+    assert set(services_of(named)) == {*AIRFLOW, "postgres", "seaweedfs"}
+    for name in named:
         with pytest.raises(KeyError, match=name):
-            _services({key: value for key, value in needed.items() if key != name})
+            services_of({key: value for key, value in named.items() if key != name})
 
 
 def test_every_service_of_airflow_gets_connections_and_the_same_settings() -> None:
     asked = {"TRIPTYCH_WORKSPACE_CONN_ID": "seaweedfs", "TRIPTYCH_ALLOWED_CONNECTIONS": "a,b"}
     asked |= {"TRIPTYCH_MAINTENANCE_SCHEDULE": "@daily", "SEAWEEDFS_SECRET_KEY": "key"}
-    services = _services({**_needed(), **asked})
+    services = services_of({**needed(), **asked})
     shared = [{**services[name]["environment"], "ADMIN_PASSWORD": ""} for name in sorted(AIRFLOW)]
     assert shared == [shared[0]] * len(AIRFLOW)
     for name in AIRFLOW:
@@ -116,15 +79,43 @@ def test_every_service_of_airflow_gets_connections_and_the_same_settings() -> No
 
 
 def test_without_its_profile_nothing_waits_for_the_object_store() -> None:
-    services = _services(_needed())
+    services = services_of(needed())
     assert services["seaweedfs"]["profiles"] == ["seaweedfs"]
     for name in AIRFLOW - {"init"}:
         assert services[name]["depends_on"]["seaweedfs"] == {"condition": "service_healthy", "required": False}
 
 
+def test_the_first_service_leaves_a_password_that_only_airflow_reads(tmp_path: Path) -> None:
+    """By its own command, in folders of the test's, and with a `su` that says what it was to do."""
+    services = services_of({**needed(), "ADMIN_PASSWORD": "a'b\"c$d"})
+    own = services["init"]
+    (script,) = own["command"]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "su").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "bin" / "su").chmod(0o755)
+    env = {
+        **os.environ,
+        **own["environment"],
+        "PATH": f"{tmp_path}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    del env["PYTHONPATH"]
+    command = [*own["entrypoint"], script.replace("/opt/airflow", str(tmp_path))]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "airflow"
+    assert done.stdout.endswith("airflow db migrate\n")
+    passwords = tmp_path / "auth" / "passwords.json"
+    assert services["scheduler"]["environment"][PASSWORDS] == "/opt/airflow/auth/passwords.json"
+    assert json.loads(passwords.read_text()) == {"admin": "a'b\"c$d"}
+    assert (passwords.stat().st_uid, passwords.stat().st_mode & 0o777) == (50000, 0o600)
+    assert {name: services[name]["command"] for name in AIRFLOW - {"init"}} == {
+        name: name for name in AIRFLOW - {"init"}
+    }
+
+
 def test_the_object_store_starts_by_its_command_and_opens_to_the_connection(tmp_path: Path) -> None:
     secret = "f00d" * 16
-    services = _services({**_needed(), "SEAWEEDFS_SECRET_KEY": secret})
+    services = services_of({**needed(), "SEAWEEDFS_SECRET_KEY": secret})
     own = services["seaweedfs"]
     weed = weed_binary()
     if weed is None:
