@@ -11,10 +11,22 @@ import pytest
 
 from tests.support.azure_rules import AzureRules
 from tests.support.google_rules import GoogleRules
+from tests.support.only_loopback import attempts
 from tests.support.places import BUCKETS, PART_MIB, Place
 from tests.support.servers import GCS_CONNECTION, Server, azure_connection, moto_server, nginx
 from triptych.settings import read_settings
 from triptych.storage import Stores
+
+
+@pytest.fixture(autouse=True)
+def _no_other_address() -> Iterator[None]:
+    """Fails the test that asks for an address beyond this machine, or whose servers' fixtures did: no client looks for
+    credentials on the network, as those of clouds do (169.254.169.254, metadata.google.internal)."""
+    made = attempts()
+    yield
+    asked = made.copy()
+    made.clear()
+    assert asked == []
 
 
 @pytest.fixture(scope="session")

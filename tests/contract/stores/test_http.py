@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.only_loopback import expecting_attempts
 from tests.support.web_pages import Page, WebPages, web_pages
 from triptych.connections import http_access
 from triptych.errors import ObjectNotFoundError, SourceError, StorageAccessError, StorageError, UnsupportedError
@@ -313,7 +314,9 @@ def test_a_connections_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         target = "http://only-the-proxy-knows.invalid"
         proxy.pages[f"{target}/a"] = Page(b"through")
         store = _connected(monkeypatch, target, extra={"proxies": {"http": proxy.url}})
-        assert store.read(f"{target}/a") == b"through"
+        with expecting_attempts() as asked:
+            assert store.read(f"{target}/a") == b"through"
+        assert set(asked) == {"socket.getaddrinfo only-the-proxy-knows.invalid"}
         # What this machine can tell to be inside is not asked of the proxy either.
         plain = Stores(read_settings({}))
         monkeypatch.setenv(
