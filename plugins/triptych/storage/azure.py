@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +19,7 @@ from triptych.errors import (
     UnsupportedError,
 )
 from triptych.storage.azure_requests import Address, address, beginning, code, map_errors, status, translated
-from triptych.storage.azure_upload import Upload, commit, handle_of
+from triptych.storage.azure_upload import CHECKED, Upload, commit, handle_of
 from triptych.storage.base import (
     LinkMethod,
     ObjectInfo,
@@ -28,6 +30,7 @@ from triptych.storage.base import (
     WaitingUpload,
     Writer,
 )
+from triptych.storage.digests import compared
 from triptych.storage.links.azure import signed_url
 from triptych.storage.parallel import in_blocks, read_ahead
 
@@ -82,7 +85,10 @@ class AzureStore(Store):
                     yield ObjectInfo(uri, item.size, item.etag.strip('"'), modified)
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
-        """Parts of `TransferLimits.part_bytes`, some in flight at once, all of one version of the blob."""
+        """Parts of `TransferLimits.part_bytes`, some in flight at once, all of one version of the blob.
+
+        All of a blob is compared with its Content-MD5 where it has one: Azure makes it for what is put at once.
+        """
         if length == 0:
             return
         blob, part = self._blob(uri), self._limits.part_bytes
@@ -105,7 +111,11 @@ class AzureStore(Store):
                 for start in range(offset + len(data), end, part):
                     yield from read(start, min(part, end - start))
 
-            yield from read_ahead(whole(), offset, end, read, self._limits)
+            is_all = offset == 0 and end == size
+            md5 = properties.content_settings.content_md5 if is_all else None
+            expected = None if md5 is None else base64.b64encode(md5).decode()
+            digest = hashlib.md5(usedforsecurity=False)
+            yield from compared(read_ahead(whole(), offset, end, read, self._limits), digest, "MD5", expected, uri)
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
@@ -177,7 +187,7 @@ class AzureStore(Store):
     def put_replacing(self, uri: str, data: bytes, replaces: str | None) -> str:
         """A put on the condition that the store finds the name as it should be."""
         with self._conditionally(uri, replaces) as condition:
-            etag: str = self._blob(uri).upload_blob(data, overwrite=True, **condition)["etag"]
+            etag: str = self._blob(uri).upload_blob(data, overwrite=True, validate_content=CHECKED, **condition)["etag"]
         return etag.strip('"')
 
     def delete(self, uri: str) -> None:

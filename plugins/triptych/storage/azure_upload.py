@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from triptych.storage.base import StagedObject, TransferLimits
 from triptych.storage.parallel import PartBuffer, PartSender, growing_part_bytes
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
 MOST_BLOCKS = 50_000
+CHECKED: Literal["md5"] = "md5"
+"""The client sends this digest with the bytes, and Azure refuses them when it is not theirs. For CRC64 the client wants
+another package of Microsoft's, which not every platform has."""
 _ID = re.compile(r"triptych-([0-9a-f]{16})-[0-9]{6}")
 
 
@@ -50,7 +53,8 @@ class Upload:
     def finish(self) -> None:
         """Send the rest and make the blob visible; a small one is one put."""
         if not self._blocks.count:
-            self._blob.upload_blob(self._buffer.take(self._buffer.held), overwrite=True)
+            data = self._buffer.take(self._buffer.held)
+            self._blob.upload_blob(data, overwrite=True, validate_content=CHECKED)
             return
         staged = self.pause("")
         commit(self._blob, staged.parts, {})
@@ -72,7 +76,7 @@ class Upload:
         return growing_part_bytes(self._limits.part_bytes, self._blocks.count, MOST_BLOCKS)
 
     def _stage(self, block: bytes, name: str) -> str:
-        self._blob.stage_block(name, block, len(block))
+        self._blob.stage_block(name, block, len(block), validate_content=CHECKED)
         return name
 
     def _stage_from(self, url: str, start: int, length: int, authorization: str | None, name: str) -> str:

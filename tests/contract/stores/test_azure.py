@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.azure_rules import AzureRules
+from tests.support.forwarding import Answer, Forwarding, serving
 from tests.support.losing_proxy import Loss, losing_proxy
 from tests.support.places import CONTAINER, MIB, PART_MIB
 from tests.support.servers import AZURE_ACCOUNT, AZURE_KEY, Server, azure_connection
@@ -123,6 +128,63 @@ def test_a_stream_whose_answers_were_lost_is_whole(lossy: Store, airflow_home: N
     with lossy.writer(uri) as out:
         out.write(DATA)
     assert lossy.read(uri) == DATA
+
+
+class _Spoiling(Forwarding):
+    """One bit is another one in what is put, or in what is got, when there is a way on which it happens."""
+
+    methods: tuple[str, ...] = ()
+
+    def forward(self) -> None:
+        body = self.body()
+        self.answer(self.ask(_spoilt(body) if self.command in self.methods and b"<BlockList>" not in body else body))
+
+    def ask(self, body: bytes) -> Answer:
+        answer = super().ask(body)
+        is_spoilt = self.command == "GET" and "GET" in self.methods
+        return replace(answer, data=_spoilt(answer.data)) if is_spoilt else answer
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = forward
+
+
+def _spoilt(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :] if data else data
+
+
+@contextmanager
+def _spoiling(azure_server: Server, monkeypatch: pytest.MonkeyPatch, *methods: str) -> Iterator[Store]:
+    handler = type(
+        "Handler", (_Spoiling,), {"methods": methods, "upstream_host": urlsplit(azure_server.endpoint).netloc}
+    )
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as address:
+        monkeypatch.setenv("AIRFLOW_CONN_TRIPTYCH_SPOILT", azure_connection(f"{address}/{AZURE_ACCOUNT}"))
+        yield Stores(read_settings({"part_mib": str(PART_MIB)})).open(CONTAINER, "triptych_spoilt")
+
+
+@pytest.mark.parametrize("size", [1000, len(DATA)], ids=["at once", "in blocks"])
+def test_bytes_that_changed_on_their_way_there_are_refused(
+    store: Store, azure_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: int
+) -> None:
+    uri = f"{CONTAINER}/spoilt{tmp_path}"
+    with _spoiling(azure_server, monkeypatch, "PUT") as spoilt:
+        with pytest.raises(StorageError, match=r"(?i)MD5"), spoilt.writer(uri) as out:
+            out.write(DATA[:size])
+        with pytest.raises(StorageError, match=r"(?i)MD5"):
+            spoilt.put_replacing(uri, DATA[:size], None)
+    with pytest.raises(ObjectNotFoundError):
+        store.stat(uri)
+
+
+def test_bytes_that_changed_on_their_way_here_are_told(
+    store: Store, azure_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri = f"{CONTAINER}/spoilt{tmp_path}"
+    store.put(uri, DATA[:1000])
+    with _spoiling(azure_server, monkeypatch, "GET") as spoilt:
+        with pytest.raises(StorageError, match="other bytes came than are stored: their MD5 is not"):
+            spoilt.read(uri)
+        assert spoilt.read_range(uri, 0, 10) != DATA[:10]  # Of a part the store says nothing.
 
 
 def test_a_connection_that_is_cut_is_no_refusal(azure: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ google-cloud-storage writes into a stream, or keeps all in memory; this gives bl
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from triptych.errors import SourceError, StorageError
 from triptych.storage.base import BLOCK_BYTES, TransferLimits
+from triptych.storage.digests import compared
 from triptych.storage.pinned import Answer, PinnedReads
 
 if TYPE_CHECKING:
@@ -37,15 +37,13 @@ def blocks(
     StorageError where an answer brings none, or not what it announced, and for all of an object with another CRC32C.
     SourceError where the object is not the version `etag`.
     """
+    from google_crc32c import Checksum
+
     version = _Version(session, url, uri, etag)
     first = version.ask(offset, None if length is None else offset + length)
     if first is None:
         return
-    whole = _Whole(uri, first)
-    for block in version.read(first, limits):
-        whole.update(block)
-        yield block
-    whole.check()
+    yield from compared(version.read(first, limits), Checksum(), "CRC32C", _crc32c_of_whole(first), uri)
 
 
 @dataclass(frozen=True)
@@ -60,28 +58,6 @@ class _Body:
 
     def close(self) -> None:
         self.response.close()
-
-
-class _Whole:
-    """What the first answer says of all of an object, where it has all of it; compared when all has come."""
-
-    def __init__(self, uri: str, first: Answer[_Body]) -> None:
-        import google_crc32c
-
-        self._uri = uri
-        self._crc32c = google_crc32c.Checksum()
-        self._expected = _crc32c_of_whole(first)
-
-    def update(self, block: bytes) -> None:
-        """Count these bytes, which come next."""
-        if self._expected is not None:
-            self._crc32c.update(block)
-
-    def check(self) -> None:
-        """StorageError where other bytes came than the store has."""
-        if self._expected is not None and base64.b64encode(self._crc32c.digest()).decode() != self._expected:
-            msg = f"{self._uri}: other bytes came than are stored: their CRC32C is not {self._expected}."
-            raise StorageError(msg)
 
 
 class _Version(PinnedReads[_Body]):
