@@ -1,11 +1,12 @@
 """Each store beside its vendor's own parallel transfer: the same parts and concurrency, alternated runs, one machine.
 
-    PYTHONPATH=. python benchmarks/platform/stores.py [--mb 1000] [--objects 1000] [--runs 9] [STORE ...]
+    PYTHONPATH=plugins:. python benchmarks/platform/stores.py [--mb 1000] [--objects 1000] [--runs 9] [STORE ...]
 
 Two processes per store, "ours" and "vendor's", do the same in turn: one large object up and down, and many of 10 kB up
 and down. Ours hashes all bytes (SHA-256), as every transfer of a job does. "ratio" is the vendor's time by ours of the
 same turn: the median, and in brackets its interval of at least 95 % (order statistics; all of it below 6 runs).
 CPU is the client's alone, and so is the peak of memory above what it had before.
+Files are moved beside two others: the kernel's copy alone, and with a SHA-256 of the copy ("hashed-files").
 The servers are local and cost CPU of the same machine. Google's is a double of the tests in a process of its own, since
 no emulator serves what `transfer_manager` uploads by.
 """
@@ -17,6 +18,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -44,6 +46,8 @@ from tests.support.servers import (
 SMALL_BYTES = 10_000
 STEPS = ("up", "down", "many_up", "many_down")
 """In this order: what goes down was sent up."""
+TURNS_PER_SERVER = 3
+"""Servers keep what was replaced for a while: nine turns of 1 GB would take 20 GB of disk."""
 SHOWN = {"up": "{mb} MB up", "down": "{mb} MB down", "many_up": "{n} x 10 kB up", "many_down": "{n} x 10 kB down"}
 
 
@@ -76,17 +80,36 @@ def main() -> None:
 
 
 def _measure(store: str, folder: Path, given: argparse.Namespace) -> None:
-    work = folder / "work"
+    work = folder / "inputs"
     _write_inputs(work, given.mb * 1_000_000, given.objects)
-    with SERVERS[store](folder) as environment, ExitStack() as stack:
-        sides = [stack.enter_context(_side(store, name, work, environment)) for name in ("ours", "vendor")]
-        for side in sides:
-            side("warm")
-        turns = [[[side(step) for side in sides] for step in STEPS] for _ in range(given.runs)]
+    turns: list[list[list[Run]]] = []
+    while len(turns) < given.runs:
+        turns += _turns(store, folder / f"after-{len(turns)}", work, min(TURNS_PER_SERVER, given.runs - len(turns)))
     for number, step in enumerate(STEPS):
         pairs = [turn[number] for turn in turns]
         what = SHOWN[step].format(mb=given.mb, n=given.objects)
         print(f"| {store} | {what} | {_row(pairs)} |", flush=True)
+    loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    print(f"{store}: the machine's load at the end, of 1, 5 and 15 minutes: {loads}", file=sys.stderr, flush=True)
+
+
+def _turns(store: str, folder: Path, inputs: Path, count: int) -> list[list[list[Run]]]:
+    """So many turns of a server that is new: by turn, by step, by side."""
+    folder.mkdir()
+    work = folder / "work"
+    shutil.copytree(inputs, work, copy_function=os.link)
+    with SERVERS[store](folder) as environment, ExitStack() as stack:
+        sides = [stack.enter_context(_side(store, name, work, environment)) for name in ("ours", "vendor")]
+        for side in sides:
+            side("warm")
+        turns = []
+        for number in range(count):
+            # Who begins has the page cache as the other left it: in turn.
+            order = (0, 1) if number % 2 == 0 else (1, 0)
+            taken = [{side: sides[side](step) for side in order} for step in STEPS]
+            turns.append([[run[0], run[1]] for run in taken])
+    shutil.rmtree(folder)
+    return turns
 
 
 def _write_inputs(work: Path, size: int, objects: int) -> None:
@@ -206,7 +229,7 @@ def _azure(folder: Path) -> Iterator[dict[str, str]]:
         yield {"AIRFLOW_CONN_BENCH": azure_connection(server.endpoint), "BENCH_ENDPOINT": server.endpoint}
 
 
-SERVERS = {"files": _files, "s3": _s3, "gcs": _gcs, "azure": _azure}
+SERVERS = {"files": _files, "hashed-files": _files, "s3": _s3, "gcs": _gcs, "azure": _azure}
 
 if __name__ == "__main__":
     main()
