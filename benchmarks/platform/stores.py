@@ -85,10 +85,11 @@ def _measure(store: str, folder: Path, given: argparse.Namespace) -> None:
     turns: list[list[list[Run]]] = []
     while len(turns) < given.runs:
         turns += _turns(store, folder / f"after-{len(turns)}", work, min(TURNS_PER_SERVER, given.runs - len(turns)))
-    for number, step in enumerate(STEPS):
-        pairs = [turn[number] for turn in turns]
-        what = SHOWN[step].format(mb=given.mb, n=given.objects)
-        print(f"| {store} | {what} | {_row(pairs)} |", flush=True)
+        out = sys.stdout if len(turns) == given.runs else sys.stderr
+        for number, step in enumerate(STEPS):
+            pairs = [turn[number] for turn in turns]
+            what = SHOWN[step].format(mb=given.mb, n=given.objects)
+            print(f"| {store} | {what} | {_row(pairs)} |", file=out, flush=True)
     loads = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     print(f"{store}: the machine's load at the end, of 1, 5 and 15 minutes: {loads}", file=sys.stderr, flush=True)
 
