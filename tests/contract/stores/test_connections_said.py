@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography import x509
@@ -74,6 +75,8 @@ def _answer(method: str, path: str, body: bytes) -> Answer:
         )
     if method == "POST":
         return Answer(200, xml, b"<CompleteMultipartUploadResult><ETag>1</ETag></CompleteMultipartUploadResult>")
+    if method == "PUT" and "partNumber" in path and not body:
+        return Answer(200, xml, b"<CopyPartResult><ETag>1</ETag></CopyPartResult>")
     return Answer(201 if method == "PUT" and "devstore" in path else 200, xml, b"" if method == "PUT" else b"<a/>")
 
 
@@ -93,6 +96,10 @@ def _ask_all(store: Store) -> None:
     store.stat("s3://bucket/small")
     store.delete("s3://bucket/small")
     list(store.list("s3://bucket/"))
+    staged = store.stage_copy("s3://bucket/large", 6 * MIB, "s3://bucket/copied", "")
+    store.waiting("s3://bucket/copied")
+    store.release(staged, None)
+    store.discard(staged)
 
 
 def test_encryption_and_acl_go_with_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +108,7 @@ def test_encryption_and_acl_go_with_what_is_made(monkeypatch: pytest.MonkeyPatch
         puts = [headers for line, headers in server.asked if line.startswith("PUT ") and "partNumber" not in line]
         begun = [headers for line, headers in server.asked if line.endswith("?uploads")]
         assert len(puts) == 2
-        assert len(begun) == 1
+        assert len(begun) == 2
         for headers in [*puts, *begun]:
             assert headers["x-amz-server-side-encryption"] == "aws:kms"
             assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "key-1"
@@ -114,7 +121,9 @@ def test_who_pays_goes_with_all_requests(monkeypatch: pytest.MonkeyPatch) -> Non
     with recording() as server:
         said = {"s3": {"extra_args": {"RequestPayer": "requester"}}}
         _ask_all(_store(monkeypatch, server.endpoint, service_config=said))
-        assert len(server.asked) >= 9
+        asked = {f"{line.split()[0]} {urlsplit(line).query.partition('=')[0]}" for line, _ in server.asked}
+        assert asked >= {"PUT partNumber", "POST uploads", "POST uploadId", "DELETE uploadId"}
+        assert any(line.startswith("GET ") and "uploads" in urlsplit(line).query for line, _ in server.asked)
         assert {headers.get("x-amz-request-payer") for _, headers in server.asked} == {"requester"}
 
 
@@ -140,6 +149,25 @@ def test_a_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         config = {"s3": {"addressing_style": "path"}, "proxies": {"http": proxy.endpoint}}
         _store(monkeypatch, "http://s3.example", config_kwargs=config).put("s3://bucket/a", b"x")
         assert [line for line, _ in proxy.asked] == ["PUT http://s3.example/bucket/a"]
+
+
+def test_the_bucket_may_stand_in_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    with recording() as proxy:
+        config = {"s3": {"addressing_style": "virtual"}, "proxies": {"http": proxy.endpoint}}
+        _store(monkeypatch, "http://s3.example", config_kwargs=config).put("s3://bucket/a", b"x")
+        assert [line for line, _ in proxy.asked] == ["PUT http://bucket.s3.example/a"]
+
+
+def test_azure_is_asked_by_proxy_and_with_the_signature_of_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    with recording() as proxy:
+        host = "http://blob.example/devstore"
+        extra = {"sas_token": "sv=2024-11-04&sig=s1gned", "proxies": {"http": proxy.endpoint}, "retry_total": 0}
+        monkeypatch.setenv("AIRFLOW_CONN_SAID", json.dumps({"conn_type": "wasb", "host": host, "extra": extra}))
+        Stores(read_settings({})).open("abfs://container/", "said").put("abfs://container/a", b"x")
+        ((line, headers),) = proxy.asked
+        assert line.startswith("PUT http://blob.example/devstore/container/a?")
+        assert parse_qs(urlsplit(line).query)["sig"] == ["s1gned"]
+        assert "authorization" not in headers
 
 
 def test_a_certificate_of_ones_own_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
