@@ -227,7 +227,7 @@ def _azure(folder: Path) -> Iterator[dict[str, str]]:
     with azurite(folder) as server:
         with BlobServiceClient(server.endpoint, credential=AZURE_KEY) as client:
             client.create_container("tests")
-        yield {"AIRFLOW_CONN_BENCH": azure_connection(server.endpoint), "BENCH_ENDPOINT": server.endpoint}
+        yield {"AIRFLOW_CONN_BENCH": azure_connection(server.endpoint, attempts=3), "BENCH_ENDPOINT": server.endpoint}
 
 
 SERVERS = {"files": _files, "hashed-files": _files, "s3": _s3, "gcs": _gcs, "azure": _azure}

@@ -6,16 +6,45 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from time import monotonic
 
 from triptych.errors import IntegrityError
+from triptych.harmless import harmless_logger
 from triptych.storage.base import BLOCK_BYTES, FileEntry, Store, Writer
+
+_log = harmless_logger(__name__)
+
+MIB = 1 << 20
+TOLD_EACH_S = 30.0
+
+
+class Progress:
+    """A line in the log, every half minute, on a transfer that takes so long: who waits for it sees it move."""
+
+    def __init__(self, label: str, size: int | None = None) -> None:
+        """`size` is that of all, where it is known."""
+        self._label = label
+        self._of = "" if size is None else f" of {size / MIB:,.0f}"
+        self._seen = self._seen_then = 0
+        self._then = monotonic()
+
+    def count(self, length: int) -> None:
+        """So many more bytes were moved."""
+        self._seen += length
+        passed_s = monotonic() - self._then
+        if passed_s >= TOLD_EACH_S:
+            speed = (self._seen - self._seen_then) / MIB / passed_s
+            _log.info("%s: %s%s MiB so far, %.1f MiB/s.", self._label, f"{self._seen / MIB:,.0f}", self._of, speed)
+            self._seen_then, self._then = self._seen, monotonic()
 
 
 class HashingWriter:
     """Passes blocks on and keeps count: `size` in bytes and `sha256` in hex are those of all that was written."""
 
-    def __init__(self, out: Writer) -> None:
+    def __init__(self, out: Writer, label: str = "") -> None:
+        """`label` is what the log calls it when it takes long; empty: nothing is said."""
         self._out = out
+        self._progress = Progress(label) if label else None
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -27,16 +56,19 @@ class HashingWriter:
         self._out.write(data)
         self._digest.update(data)
         self.size += len(data)
+        if self._progress is not None:
+            self._progress.count(len(data))
         return len(data)
 
 
 def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label: str) -> Iterator[bytes]:
     """Pass the blocks on; IntegrityError after the last unless all have this size and digest, where these are given.
 
-    What goes on beyond its size is not read to its end.
+    What goes on beyond its size is not read to its end. The log tells how far a long one is.
     """
-    digest, seen = hashlib.sha256(), 0
+    digest, seen, progress = hashlib.sha256(), 0, Progress(label, size)
     for block in blocks:
+        progress.count(len(block))
         seen += len(block)
         if size is not None and seen > size:
             break
@@ -59,7 +91,7 @@ def save(blocks: Iterable[bytes], path: Path) -> None:
 def copy_stream(blocks: Iterable[bytes], store: Store, uri: str) -> FileEntry:
     """Write the blocks to `uri`, which becomes visible whole or not at all; the entry's name is the URI."""
     with store.writer(uri) as out:
-        hashing = HashingWriter(out)
+        hashing = HashingWriter(out, uri)
         for block in blocks:
             hashing.write(block)
     return FileEntry(uri, hashing.size, hashing.sha256)

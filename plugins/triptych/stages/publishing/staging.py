@@ -49,7 +49,7 @@ class StagedOutput:
         """As `Output.open`."""
         with self._claimed(name) as check, ExitStack() as stack:
             sink = _Sink(self._store.one_put_bytes, lambda: stack.enter_context(self._stage(name, check)))
-            hashing = HashingWriter(sink)
+            hashing = HashingWriter(sink, name)
             yield hashing
             stack.close()
             file = FileEntry(name, hashing.size, hashing.sha256)
