@@ -64,13 +64,13 @@ ROOM_BYTES = 16 << 20
 class Expansion:
     """What one reading of a source has been unpacked to; `add` refuses more than the settings allow."""
 
-    def __init__(self, item: Input, packing: Packing | None = None) -> None:
-        """`packing` is None for a zip."""
-        self._item, self._bytes = item, 0
+    def __init__(self, item: Input, times: int = 1, packed_bytes: int | None = None) -> None:
+        """The ratio counts `times` times; it is that to `packed_bytes` where only a part of the item is read."""
+        self._item, self._bytes, self._times = item, 0, times
+        self._packed = item.size if packed_bytes is None else packed_bytes
         self._setting = resources().settings.max_expansion_ratio
-        self._times = 1 if packing in (None, Packing.GZIP) else DENSE_TIMES
-        self._ratio = self._setting * self._times
-        self._most = max(FLOOR_BYTES, self._ratio * item.size)
+        self._ratio = self._setting * times
+        self._most = max(FLOOR_BYTES, self._ratio * self._packed)
 
     def add(self, size: int, member: str = "") -> None:
         """So many bytes more, of this file in the source; raises its error beyond the ratio, or the stage's total."""
@@ -80,7 +80,7 @@ class Expansion:
         before = f"{member!r} in it: " if member else ""
         if self._bytes > self._most:
             text = (
-                f"{before}unpacks to more than {self._ratio} times the {self._item.size} bytes that it is packed in, "
+                f"{before}unpacks to more than {self._ratio} times the {self._packed} bytes that it is packed in, "
                 f"which real data hardly does. Where yours does, raise [triptych] max_expansion_ratio = {self._setting}"
                 f"{f' (which counts {self._times} times here)' if self._times > 1 else ''}."
             )
@@ -113,7 +113,7 @@ def unpacked(
     `data` gives the item from its first byte on; `member` is what lies in it, for messages. Raises the item's error
     for what is damaged or cut off, and for what comes to more than an `Expansion` allows.
     """
-    expansion, size = Expansion(item, packing), 0
+    expansion, size = Expansion(item, 1 if packing is Packing.GZIP else DENSE_TIMES), 0
     try:
         for piece in pieces(data, packing, gunzip):
             size += len(piece)

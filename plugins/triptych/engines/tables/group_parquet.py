@@ -44,9 +44,9 @@ class ParquetGroups:
             return source.error(f"row {self._rows - before + row}: {text}")
 
         with source.open() as data:
-            file = open_parquet(data, source)
-            writer = self._writer_of(source, file.schema_arrow, columns)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            table = open_parquet(data, source)
+            writer = self._writer_of(source, table.schema, columns)
+            for batch in table.batches():
                 values = [_comparable(batch.column(column)) for column in columns]
                 numbers = self._labels.number(values, _python_texts, error)
                 writer.write_batch(self._labelled_rows(batch, numbers))
@@ -64,7 +64,8 @@ class ParquetGroups:
 
     def _labelled_batches(self) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(self._labelled) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS)
+            for group in range(file.num_row_groups):  # Each is a batch as it was read.
+                yield from file.iter_batches(BATCH_ROWS, row_groups=[group])
 
     def _writer_of(self, source: Source, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:
         """One for all sources, which have one schema."""

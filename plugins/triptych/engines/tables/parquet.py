@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from triptych.engines.api import Chunk, Input, Source
-from triptych.engines.runtime.resources import resources
+from triptych.engines.arrays.aliases import Offsets
+from triptych.engines.runtime.resources import MIB, resources
+from triptych.engines.streams.unpacking import DENSE_TIMES, Expansion
 from triptych.engines.tables.places import RowPlace
 from triptych.engines.tables.record_ends import Limit
 
 BATCH_ROWS = 10_000
+BATCH_SHARE = 1 / 16
+"""Of the memory, for a batch: it is there as read, as values, and as it is written."""
+READ_BYTES = MIB
+"""Of a column, at once; it would be read whole otherwise."""
 MOST_VALUES_OF_A_PAGE = 2**31 - 1
 LEAST_BYTES_OF_A_PAGE = 16
 """Its header alone; `num_values` in it is an i32 (parquet.thrift)."""
@@ -26,9 +34,9 @@ def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
     if not source.size:
         return
     with source.open() as data:
-        file = open_parquet(data, source)
+        table = open_parquet(data, source)
         first_row = 0
-        for path, rows in _pieces(file, _most_rows(file, source, limit)):
+        for path, rows in _pieces(table, _most_rows(table.about, source, limit)):
             place = RowPlace(source_index=source.index, source=source.path, first_row=first_row, rows=rows)
             name = f"{source.name}_{first_row:09d}.parquet"
             yield Chunk.of_file(path, name=name, items=rows, metadata=place.to_metadata())
@@ -36,15 +44,106 @@ def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
             first_row += rows
 
 
-def open_parquet(data: BinaryIO, item: Input) -> pq.ParquetFile:
-    """`data` is the item, opened; raises the item's error for anything but Parquet."""
+@dataclass(frozen=True)
+class ParquetTable:
+    """A Parquet file that is read in batches whose values fit into the memory; `about` is its footer."""
+
+    item: Input
+    schema: pa.Schema
+    about: pq.FileMetaData
+    _file: pq.ParquetFile
+
+    def batches(self, most_rows: int = BATCH_ROWS, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows in order, or those of some row groups.
+
+        Raises the item's error for a row beyond `longest_line`, and for more than an `Expansion` allows.
+        """
+        expansion, first_row = Expansion(self.item, DENSE_TIMES), 0
+        for number in range(self.about.num_row_groups) if groups is None else groups:
+            rows = min(most_rows, _rows_at_once(self.about.row_group(number)))
+            for batch in self._file.iter_batches(rows, row_groups=[number]):
+                for piece in self._pieces(batch, first_row):
+                    unpacked = piece.cast(self.schema)
+                    expansion.add(unpacked.nbytes)
+                    yield unpacked
+                first_row += batch.num_rows
+
+    def _pieces(self, batch: pa.RecordBatch, first_row: int) -> Iterator[pa.RecordBatch]:
+        """Slices of the batch whose values, each written out, take BATCH_SHARE of the memory, or have one row."""
+        sizes = np.sum([_value_bytes(column) for column in batch.columns], axis=0, dtype=np.int64)
+        share, ends, start = resources().share(BATCH_SHARE).bytes, np.cumsum(sizes), 0
+        while start < batch.num_rows:
+            before = int(ends[start - 1]) if start else 0
+            end = max(start + 1, int(np.searchsorted(ends, before + share, "right")))
+            line = resources().longest_line(f"row {first_row + start}")
+            line.check(int(ends[end - 1]) - before if end == start + 1 else 0, self.item)
+            yield batch.slice(start, end - start)
+            start = end
+
+
+def open_parquet(data: BinaryIO, item: Input) -> ParquetTable:
+    """`data` is the item, opened; raises the item's error for anything but Parquet that fits into the memory."""
     try:
-        file = pq.ParquetFile(data)
+        file = pq.ParquetFile(data, buffer_size=READ_BYTES)
+        _check_rows(file.metadata, item)
+        _check_columns(file.metadata, item)
+        small = _small_columns(file.metadata, file.schema_arrow)
+        if small:
+            packed = pq.ParquetFile(data, metadata=file.metadata, read_dictionary=small, buffer_size=READ_BYTES)
+            return ParquetTable(item, file.schema_arrow, file.metadata, packed)
     except pa.ArrowException as error:
         msg = f"cannot be read as Parquet: {error}."
         raise item.error(msg) from error
-    _check_rows(file.metadata, item)
-    return file
+    return ParquetTable(item, file.schema_arrow, file.metadata, file)
+
+
+def _check_columns(about: pq.FileMetaData, item: Input) -> None:
+    """Raises the item's error for a column that states values, or bytes, beyond what engines take or unpack."""
+    for group in range(about.num_row_groups):
+        for number in range(about.num_columns):
+            column = about.row_group(group).column(number)
+            what = f"column {column.path_in_schema} of row group {group}"
+            size = column.total_uncompressed_size
+            mean = size // max(1, column.num_values)
+            resources().longest_line(f"a value in {what}").check(mean, item)
+            Expansion(item, DENSE_TIMES, column.total_compressed_size).add(size, what)
+
+
+def _small_columns(about: pq.FileMetaData, schema: pa.Schema) -> list[str]:
+    """Columns of text or bytes, in none that is nested, that take no more than a batch may in any row group.
+
+    Read as indices they stay so small, and tell what they come to: a million values may be one, which is there once.
+    """
+    share = resources().share(BATCH_SHARE).bytes
+    small = []
+    for number in range(about.num_columns):
+        name = about.schema.column(number).path
+        groups = (about.row_group(group).column(number) for group in range(about.num_row_groups))
+        if schema.get_field_index(name) >= 0 and _is_text(schema.field(name).type):
+            small += [name] * all(column.total_uncompressed_size <= share for column in groups)
+    return small
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(
+        found(kind)
+        for found in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    )
+
+
+def _rows_at_once(group: pq.RowGroupMetaData) -> int:
+    """By the row group's bytes before they were packed, which it states."""
+    stated = sum(int(group.column(number).total_uncompressed_size) for number in range(group.num_columns))
+    return max(1, min(BATCH_ROWS, resources().share(BATCH_SHARE).bytes * int(group.num_rows) // max(1, stated)))
+
+
+def _value_bytes(column: pa.Array) -> Offsets:
+    """Of each value, written out; of those that cannot be told apart, the mean."""
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+        return np.full(len(column), column.nbytes // max(1, len(column)), np.int64)
+    lengths = np.append(pc.binary_length(column.dictionary).to_numpy(zero_copy_only=False), 0)
+    sizes: Offsets = lengths.astype(np.int64)[column.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return sizes
 
 
 def _check_rows(about: pq.FileMetaData, item: Input) -> None:
@@ -60,21 +159,20 @@ def _check_rows(about: pq.FileMetaData, item: Input) -> None:
             raise item.error(msg)
 
 
-def _most_rows(file: pq.ParquetFile, source: Source, limit: Limit) -> int | None:
+def _most_rows(about: pq.FileMetaData, source: Source, limit: Limit) -> int | None:
     rows = [limit.records] if limit.records else []
-    if limit.max_bytes and file.metadata.num_rows:
-        rows.append(max(1, limit.max_bytes * file.metadata.num_rows // source.size))
+    if limit.max_bytes and about.num_rows:
+        rows.append(max(1, limit.max_bytes * about.num_rows // source.size))
     return min(rows) if rows else None
 
 
-def _pieces(file: pq.ParquetFile, most: int | None) -> Iterator[tuple[Path, int]]:
+def _pieces(table: ParquetTable, most: int | None) -> Iterator[tuple[Path, int]]:
     folder = resources().new_folder()
     if most is None:
-        for group in range(file.num_row_groups):
-            batches = file.iter_batches(BATCH_ROWS, row_groups=[group])
-            yield from _cut(batches, _NewFile(folder, file.schema_arrow), None)
+        for group in range(table.about.num_row_groups):
+            yield from _cut(table.batches(groups=[group]), _NewFile(folder, table.schema), None)
         return
-    yield from _cut(file.iter_batches(min(most, BATCH_ROWS)), _NewFile(folder, file.schema_arrow), most)
+    yield from _cut(table.batches(min(most, BATCH_ROWS)), _NewFile(folder, table.schema), most)
 
 
 @dataclass(frozen=True)
