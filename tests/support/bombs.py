@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyvips
 import zstandard
 
 MIB = 1 << 20
@@ -137,6 +138,14 @@ def png(path: Path, width: int, height: int, rows: int | None = None) -> Path:
     return path
 
 
+def jpeg(path: Path, width: int, height: int) -> Path:
+    """16 x 16 grey pixels, in a baseline JPEG whose header states these sides."""
+    data = pyvips.Image.black(16, 16).jpegsave_buffer()
+    frame = data.index(b"\xff\xc0") + 5  # The marker, a length, and the bits of a sample (ITU T.81, B.2.2).
+    path.write_bytes(data[:frame] + struct.pack(">HH", height, width) + data[frame + 4 :])
+    return path
+
+
 def wav(path: Path, stated: int, rate: int = 8000) -> Path:
     """A second of silence whose header states so many bytes of samples."""
     data = bytes(2 * 8000)
@@ -165,6 +174,14 @@ def parquet(path: Path, rows: int) -> Path:
         stated, number = stated + bytes([number & 0x7F | 0x80]), number >> 7
     footer = data[-8 - size : -8].replace(b"\x16\x02", stated + bytes([number]))
     path.write_bytes(data[: -8 - size] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    return path
+
+
+def parquet_of(path: Path, value: bytes, rows: int) -> Path:
+    """A number and a value over and over, which are written once: in a dictionary."""
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int8()), pa.array([value], pa.large_binary()))
+    table = pa.table({"n": pa.array([0] * rows), "a": values})
+    pq.write_table(table, path, compression="zstd", row_group_size=rows, store_schema=False)
     return path
 
 

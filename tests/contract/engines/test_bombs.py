@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import tarfile
 import tracemalloc
 import zipfile
@@ -241,6 +242,45 @@ def test_a_parquet_file_that_states_rows_that_it_has_not_is_refused(
     path = bombs.parquet(tmp_path / "a.parquet", 2**40)
     with pytest.raises(SourceError, match=r"a\.parquet: .*row group 0 states 1,099,511,627,776 rows"):
         split(settings, engine, [path], params)
+
+
+@pytest.mark.parametrize(
+    ("value", "rows", "said"),
+    [
+        (1000, 200_000, r"unpacks to more than 1000 times the \d+ bytes .*max_expansion_ratio = 250"),
+        (9 * MIB, 1, r"a value in column a of row group 0 is longer than 8 MiB\. Raise"),
+        (9 * MIB, 2, r"row 0 is longer than 8 MiB\. Raise"),
+        (66 * MIB, 10, r"'column a of row group 0' in it: unpacks to more than 1000 times the \d+ bytes"),
+    ],
+    ids=["text", "value", "row", "page"],
+)
+def test_parquet_that_comes_to_far_too_much_is_refused(
+    settings: Settings, tmp_path: Path, value: int, rows: int, said: str
+) -> None:
+    path = bombs.parquet_of(tmp_path / "a.parquet", b"x" * value, rows)
+    assert path.stat().st_size < MIB // 16
+    with pytest.raises(SourceError, match=said):
+        split(replace(settings, engine_memory_bytes=64 * MIB), "rows", [path], {"items_per_chunk": rows})
+
+
+def test_parquet_of_one_large_value_over_and_over_fits_into_memory(settings: Settings, tmp_path: Path) -> None:
+    """40 GB in 60 kB, of which 10,000 rows would be read at once."""
+    path = bombs.parquet_of(tmp_path / "a.parquet", b"x" * 2 * MIB, 20_000)
+    cost = split_cost("keys", [path], {"columns": ["a"]}, settings)
+    assert re.search(RATIO, cost.error or "accepted"), cost
+    assert cost.peak_mib < FULL_MIB
+    assert cost.written_mib < FULL_MIB
+
+
+def test_a_jpeg_that_states_pixels_that_it_has_not_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """The fewest bytes that a picture can have are enough: one of nothing but black, with codes of its own."""
+    path = bombs.jpeg(tmp_path / "a.jpg", 65_000, 65_000)
+    with pytest.raises(SourceError, match=r"a\.jpg: .*it states 65000 x 65000 pixels, and its \d+ bytes hold \d+ at"):
+        split(settings, "image_tiles", [path], {})
+    black = tmp_path / "black.jpg"
+    pyvips.Image.black(4096, 4096).jpegsave(str(black), optimize_coding=True)
+    assert 4096 * 4096 / black.stat().st_size > 200
+    assert len(split(settings, "image_tiles", [black], {"tile_size": 2048, "overlap": 0})) == 4
 
 
 def test_rows_of_any_width_are_read_within_the_memory(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ FAIL_ON = "error"
 """At `truncated`, libvips gives the rows that a TIFF has not as grey."""
 PROFILE = "icc-profile-data"
 WHOLE_LOADERS = ("webpload", "gifload")
+JPEG_LOADER = "jpegload"
+JPEG_PIXELS_PER_BYTE = 256
+"""At most: 64 in a block, whose two codes, of a bit each, are the least that Huffman's method has (ITU T.81, F.1.2)."""
 INTERLACED = "interlaced"
 """What libvips notes of such a PNG, and of a progressive JPEG."""
 WHOLE_SHARE = 1 / 2
@@ -62,7 +65,7 @@ def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
         source.on_read(data.read)
         source.on_seek(data.seek)
         image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
-    _check_whole(item, image)
+    _check_pixels(item, image, item.size)
     return image
 
 
@@ -70,16 +73,27 @@ def read_image(item: Input, data: bytes) -> pyvips.Image:
     """The first page of an image in memory, to be decoded once from the top down; raises the item's error."""
     with image_errors(item):
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
-    _check_whole(item, image)
+    _check_pixels(item, image, len(data))
     return image
 
 
-def _check_whole(item: Input, image: pyvips.Image) -> None:
-    """Raises the item's error where libvips must hold all pixels before it has the first row, and they are too many."""
-    if str(image.get("vips-loader")).startswith(WHOLE_LOADERS) or INTERLACED in image.get_fields():
-        size = image.width * image.height * ImageHeader.of(image).pixel_bytes
+def _check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
+    """Raises the item's error for more pixels than a file of `size` bytes has, or than can be held where that needs be.
+
+    libvips makes up those that a JPEG has not, and holds all of some formats before it has the first row.
+    """
+    loader, pixels = str(image.get("vips-loader")), image.width * image.height
+    whole = loader.startswith(WHOLE_LOADERS) or INTERLACED in image.get_fields()
+    if whole:
         what = f"the image of {image.width} x {image.height} pixels, which its format gives only whole,"
-        resources().share(WHOLE_SHARE, what).check(size, item, "Save it as TIFF, or as PNG without interlacing.")
+        share = resources().share(WHOLE_SHARE, what)
+        share.check(pixels * ImageHeader.of(image).pixel_bytes, item, "Save it as TIFF, or as PNG without interlacing.")
+    elif loader.startswith(JPEG_LOADER) and pixels > size * JPEG_PIXELS_PER_BYTE:
+        text = (
+            f"cannot be read as an image: it states {image.width} x {image.height} pixels, and its {size} bytes hold "
+            f"{size * JPEG_PIXELS_PER_BYTE} at most. Correct or remove it."
+        )
+        raise item.error(text)
 
 
 @dataclass(frozen=True)
