@@ -112,6 +112,19 @@ def test_what_is_no_readable_file_is_refused_at_once(tmp_path: Path, make: Calla
     assert (data, error.path) == ({}, path)
 
 
+def test_a_pipe_with_an_object_in_it_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    os.mkfifo(path)
+    end = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(end, b'{"a": 1}')
+        data, (error,) = read_object(path)
+        assert (data, error.message) == ({}, "cannot be read: it is no regular file: put one in its place.")
+        assert os.read(end, 100) == b'{"a": 1}'
+    finally:
+        os.close(end)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "schema.json", "template.json"])
 @pytest.mark.parametrize("make", [each for each in MADE if each is not _folder])
 def test_beside_it_the_others_are_read(tmp_path: Path, make: Callable[[Path], None], name: str) -> None:

@@ -84,10 +84,16 @@ def test_a_file_that_grows_after_it_was_counted_is_read_no_further(tmp_path: Pat
     (tmp_path / "file").write_bytes(b"12345")
     [found] = result_files(tmp_path, ResultLimits(1, 5))
     os.truncate(tmp_path / "file", 3 << 30)
-    taken: list[int] = []
+    taken, before = list[int](), _read_bytes()
     with pytest.raises(ChunkError, match="'file' is another than when its script had ended: longer"):
         taken.extend(len(block) for block in found.blocks())
     assert sum(taken) <= 5
+    assert _read_bytes() - before < 1 << 16
+
+
+def _read_bytes() -> int:
+    """What this thread has read of files, by the kernel's count."""
+    return int(Path("/proc/thread-self/io").read_text().split()[1])
 
 
 def test_a_file_that_is_cut_after_it_was_counted_is_refused(tmp_path: Path) -> None:
