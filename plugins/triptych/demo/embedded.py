@@ -137,6 +137,7 @@ class EmbeddedAirflow:
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "false",  # Its port is fixed; two at once would clash.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # 5 s are too few where all share two cores.
             "AIRFLOW__TRIPTYCH__WORKSPACE": (home / "workspace").as_uri(),
             "AIRFLOW__TRIPTYCH__SCRATCH": str(home / "scratch"),
             "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS": f"{home}:{self.project / 'include'}",
