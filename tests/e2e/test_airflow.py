@@ -113,7 +113,11 @@ def test_a_broken_block_is_shown_and_hides_nothing(airflow: EmbeddedAirflow) -> 
     dags = {dag["dag_id"]: dag for dag in airflow.client.dags()}
     assert {"wordcount", "linecount", "tried", "lame"} <= set(dags)
     assert "version" in dags["lame"]["description"]
+    assert "version" in dags["lame"]["dag_display_name"]
     assert airflow.client.import_errors() == []
+    run_id, state = _launch(airflow, "lame", {"dataSource": TEXT.as_uri()})
+    assert state == "failed"
+    assert "manifest.json" in airflow.client.log("lame", run_id, "partition")
 
 
 def test_the_plugin_loader_leaves_the_package_alone() -> None:

@@ -34,7 +34,11 @@ ANONYMOUS = "anonymous"
 TRIES = 5
 """Of a request that met SQLite while it was locked by another's."""
 SECRET = "hush-hush-7731-never-shown"
-SCRIPT = 'echo "I have $team_secret"; cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/out"'
+SCRIPT = """
+echo "I have $team_secret"
+if grep -q fail "$TASK_DIR/data.bin"; then echo "Failed with $team_secret" >&2; exit 3; fi
+cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/out"
+"""
 DAG_FILE = """
 import os
 os.environ["AIRFLOW__TRIPTYCH__INCLUDE"] = {include!r}
@@ -45,11 +49,12 @@ globals().update(build_dags())
 
 @dataclass(frozen=True)
 class Teams:
-    """The Airflow, a token for each user, none for ANONYMOUS, a run of team a's that has ended, and its store."""
+    """The Airflow, a token for each user, none for ANONYMOUS, two runs of team a's that have ended, and its store."""
 
     airflow: EmbeddedAirflow
     tokens: Mapping[str, str | None]
     run_id: str
+    failed_run_id: str
     store: HostileServer
 
     def ask(self, who: str, method: str, path: str, body: object = None) -> httpx.Response:
@@ -111,19 +116,26 @@ def teams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Teams]:
             name = entry.split(":")[0]
             login = httpx.post(f"{airflow.url}/auth/token", json={"username": name, "password": passwords[name]})
             tokens[who] = login.json()["access_token"]
-        source = home / "words.txt"
-        source.write_text("some words")
         for team in TEAMS:
             airflow.client.pause(f"count_{team}", paused=False)
         extra = json.dumps({"endpoint_url": store.url, "region_name": "us-east-1"})
         about = {"connection_id": "a_store", "conn_type": "aws", "login": "a", "password": "b", "extra": extra}
         airflow.client.call("POST", "connections", {**about, "team_name": "team_a"})
         airflow.client.call("POST", "variables", {"key": "a_variable", "value": "1", "team_name": "team_a"})
-        run_id = airflow.client.trigger("count_team_a", {"dataSource": source.as_uri()})
-        assert airflow.client.wait_for_run("count_team_a", run_id) == "success", airflow.client.log(
-            "count_team_a", run_id, "partition"
-        )
-        yield Teams(airflow, tokens, run_id, store)
+        run_id = _ended(airflow, "words.txt", "some words", "success")
+        failed_run_id = _ended(airflow, "fail.txt", "fail", "failed")
+        yield Teams(airflow, tokens, run_id, failed_run_id, store)
+
+
+def _ended(airflow: EmbeddedAirflow, name: str, text: str, state: str) -> str:
+    """A run of team a's over a file of this name and text, which has ended so."""
+    source = airflow.home / name
+    source.write_text(text)
+    run_id = airflow.client.trigger("count_team_a", {"dataSource": source.as_uri()})
+    assert airflow.client.wait_for_run("count_team_a", run_id) == state, airflow.client.log(
+        "count_team_a", run_id, "partition"
+    )
+    return run_id
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,22 @@ def test_what_airflow_shows_of_a_job_holds_no_secret(teams: Teams) -> None:
     assert [path for path, answer in shown.items() if SECRET in answer.text] == []
     # No field is rendered: what a caller writes is data.
     assert [shown[path].json()["rendered_fields"] for path in tasks] == [{}, {}, {}]
+
+
+def test_what_airflow_and_we_write_of_a_job_holds_no_secret(teams: Teams) -> None:
+    """Of one that failed with the secret in its last words, too: the error is what a scheduler's log tells."""
+    home = teams.airflow.home
+    files = [path for part in ("logs", "workspace") for path in (home / part).rglob("*") if path.is_file()]
+    written = {str(path.relative_to(home)): path.read_bytes() for path in files}
+    # What must be among them, and tells of the secret where it stood.
+    scheduler, processor = (written[f"logs/{name}.log"] for name in ("scheduler", "dag-processor"))
+    assert b"Failed with ***" in scheduler
+    assert processor
+    for run in (teams.run_id, teams.failed_run_id):
+        (printed,) = [data for name, data in written.items() if f"{run}/logs/" in name and name.startswith("workspace")]
+        assert b"I have ***" in printed
+    assert [name for name in written if name.startswith("workspace/outputs/") and name.endswith(".json")]
+    assert [name for name, data in written.items() if SECRET.encode() in data] == []
 
 
 HOSTILE_RUN_IDS = [".", "words.", "none\n", "..", "../count_team_a/x", "a/b", "a%2Fb", "\ud800"]
