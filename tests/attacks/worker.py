@@ -138,14 +138,14 @@ def attacked_worker(mode: str, env: Mapping[str, str]) -> Iterator[Worker]:
                 yield worker
             finally:
                 if not worker.has_mounts:
-                    _remove_caches(worker.apps)
+                    _remove_caches(worker.apps, env.get("AIRFLOW__TRIPTYCH__DOCKER_URL"))
     finally:
         shutil.rmtree(home)
 
 
-def _remove_caches(apps: Iterable[str]) -> None:
-    """The volumes that these apps had as their caches."""
-    with closing(docker.APIClient(version="auto")) as client:
+def _remove_caches(apps: Iterable[str], url: str | None) -> None:
+    """The volumes that these apps had as their caches, on the machine's engine or on the one at `url`."""
+    with closing(docker.APIClient(url, version="auto")) as client:
         for app in apps:
             client.remove_volume(f"triptych-cache-{app}", force=True)
 

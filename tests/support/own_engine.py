@@ -16,10 +16,14 @@ _POLL_S = 0.2
 
 
 class OwnEngine:
-    """`dockerd` without a bridge: containers have no network. `group` (a gid) may use the socket."""
+    """`dockerd` without a bridge: containers have no network. `group` (a gid) may use the socket.
 
-    def __init__(self, folder: Path, group: int | None = None) -> None:
+    With `first_uid`, a container's users are, here, those from that one on (`--userns-remap`): its root is `first_uid`.
+    """
+
+    def __init__(self, folder: Path, group: int | None = None, first_uid: int | None = None) -> None:
         self.folder = folder
+        self._first_uid = first_uid
         self.socket = folder / "docker.sock"
         self.url = f"unix://{self.socket}"
         self._group = group
@@ -35,13 +39,9 @@ class OwnEngine:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         # In a network of its own: an engine without a bridge removes `docker0`, whosever it is.
-        command = [
-            "unshare",
-            "--net",
-            "dockerd",
-            f"--data-root={self.folder / 'data'}",
-            f"--exec-root={self.folder / 'run'}",
-        ]
+        command = ["unshare", "--net", *self._mapping()]
+        command += ["dockerd", f"--data-root={self.folder / 'data'}", f"--exec-root={self.folder / 'run'}"]
+        command += ["--userns-remap=daemon"] * (self._first_uid is not None)
         command += [f"--host={self.url}", f"--pidfile={self.folder / 'dockerd.pid'}", "--bridge=none"]
         command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout=5"]
         if self._group is not None:
@@ -60,6 +60,15 @@ class OwnEngine:
                 break
             waited.wait(_POLL_S)
         raise RuntimeError(f"The engine of the tests does not start:\n{self._log.read_text()[-3000:]}")
+
+    def _mapping(self) -> list[str]:
+        """What lets dockerd find the users that are its containers', where they are mapped: nobody else sees them."""
+        if self._first_uid is None:
+            return []
+        listed = self.folder / "subordinate"
+        listed.write_text(f"daemon:{self._first_uid}:65536\n")
+        mount = 'for each in subuid subgid; do touch /etc/$each; mount --bind "$0" /etc/$each; done; exec "$@"'
+        return ["--mount", "sh", "-euc", mount, str(listed)]
 
     def kill(self) -> None:
         """SIGKILL to dockerd and its containerd, which the kernel ends with it; the containers' shims live on."""
@@ -111,10 +120,12 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(folder: Path, images: Sequence[str], group: int | None = None) -> Iterator[OwnEngine]:
+def own_engine(
+    folder: Path, images: Sequence[str], group: int | None = None, first_uid: int | None = None
+) -> Iterator[OwnEngine]:
     """An engine with these images of the machine's, in `folder`, whose path is short enough for a socket's name."""
     folder.mkdir(parents=True)
-    engine = OwnEngine(folder, group)
+    engine = OwnEngine(folder, group, first_uid)
     try:
         engine.start()
         for image in images:
