@@ -20,7 +20,9 @@ SETTINGS = {
     "AIRFLOW_CONN_VAULT": '{"conn_type": "generic", "login": "the-login", "password": "pa55 \\"w0rd\\"/+\\u00e9$x"}',
 }
 """Configuration of all three, with an Airflow connection that attacks' manifests may name as a secret."""
-BECOMES_ROOT = ("sh", "-c", "echo friendly:x:0:0::/:/bin/sh >> /etc/passwd; useradd --uid 1234 --gid 100 honest")
+BECOMES_ROOT = "echo friendly:x:0:0::/:/bin/sh >> /etc/passwd; useradd --uid 1234 --gid 100 honest"
+IS_OPEN = "mkdir -m 1777 /open"
+"""A folder of the image's own that everybody may write to, where its container's root can be written to."""
 USERS = {
     "triptych-attacks/root": "root",
     "triptych-attacks/zero": "+0:100",
@@ -59,11 +61,10 @@ def images() -> Iterator[Sequence[str]]:
 
 @contextmanager
 def _prepared(engine: Any) -> Iterator[str]:
-    """A container of IMAGE in which `friendly` is another name of root's, and `honest` is a user."""
+    """A container of IMAGE in which `friendly` is another name of root's, `honest` is a user, and /open is open."""
     alone = engine.create_host_config(network_mode="none")
-    container = engine.create_container(IMAGE, BECOMES_ROOT, host_config=alone, labels={"triptych.test": "attacks"})[
-        "Id"
-    ]
+    script = ("sh", "-euc", f"{BECOMES_ROOT}; {IS_OPEN}")
+    container = engine.create_container(IMAGE, script, host_config=alone, labels={"triptych.test": "attacks"})["Id"]
     try:
         engine.start(container)
         assert engine.wait(container)["StatusCode"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -18,6 +19,14 @@ from triptych.airflow.rest import poll
 
 pytestmark = pytest.mark.docker
 WHO = "import os; open(os.environ['TASK_RESULTS_DIR'] + '/who', 'w').write(f'{os.getuid()} {os.getgid()}')"
+CONFINED = """
+import json, os
+told = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+told = {key: value.strip() for key, value in told.items()}
+told["interfaces"] = os.listdir("/sys/class/net")
+with open(os.environ["TASK_RESULTS_DIR"] + "/told", "w") as out:
+    json.dump(told, out)
+"""
 SETUID_SHELLS = """
 import os, shutil, time
 for folder in (os.environ["USER_CACHE_DIR"], os.environ["TASK_RESULTS_DIR"]):
@@ -64,6 +73,18 @@ def test_root_is_who_the_operator_lets(worker: Worker) -> None:
     """But for a worker that is not root, whose folders its containers see: they have its own uid."""
     expected = f"{USER} {USER}" if worker.mode == "user" else "0 0"
     assert _who(worker, f"{ROOT_ALLOWED}:latest") == expected
+
+
+@pytest.mark.usefixtures("images")
+def test_a_script_has_no_network_and_no_capability_and_gains_none(worker: Worker) -> None:
+    """Whoever it is: root, too, where the operator lets it. As the kernel tells it: all sets are empty."""
+    attacked = worker.attack(CONFINED, manifest={"platform_config": {"container": ROOT_ALLOWED}})
+    assert attacked.ended.code == 0, attacked.ended.text
+    told = json.loads(attacked.files["told"])
+    assert told["interfaces"] == ["lo"]
+    assert {told[each] for each in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert told["NoNewPrivs"] == "1"
+    assert told["Seccomp"] == "2"
 
 
 @OTHER_USERS
