@@ -1,4 +1,4 @@
-"""The security page: each line of its table of attacks names tests, and each test that it names is there."""
+"""The security page: each line of its tables names tests, and each test that it names is there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from triptych.settings import PROJECT
 PAGE = PROJECT / "docs" / "explanation" / "security.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 NAMED = re.compile(r"`(tests/[^`]*)`")
-HEAD = "| attack | what holds | enforced by | test |"
+ATTACKS = "| attack | what holds | enforced by | test |"
+OTHERS = (
+    "| who | is trusted with | is not trusted with | test |",
+    "| what | by | test |",
+    "| what | how | test |",
+    "| open | what bounds it | test |",
+)
 
 
 @cache
@@ -24,11 +30,11 @@ def _tests_of(path: Path) -> frozenset[str]:
     return frozenset(each.name for each in tree.body if isinstance(each, ast.FunctionDef))
 
 
-def _rows() -> list[list[str]]:
-    """The cells of each line below a head of a table of attacks."""
-    tables = TEXT.split(f"{HEAD}\n")[1:]
+def _rows(head: str) -> list[list[str]]:
+    """The cells of each line below such a head of a table, as often as the page has one."""
+    tables = TEXT.split(f"{head}\n")[1:]
     lines = [line for table in tables for line in table.split("\n\n")[0].splitlines()[1:]]
-    return [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMED.findall(TEXT))))
@@ -41,7 +47,14 @@ def test_each_test_that_is_named_exists(name: str) -> None:
 
 
 def test_each_attack_says_what_holds_by_whom_and_by_which_test() -> None:
-    rows = _rows()
+    rows = _rows(ATTACKS)
     assert len(rows) >= 10
-    wrong = [row for row in rows if len(row) != 4 or not all(map(str.strip, row)) or not NAMED.search(row[3])]
-    assert wrong == []
+    assert [row for row in rows if len(row) != 4 or not all(row) or not NAMED.search(row[3])] == []
+
+
+@pytest.mark.parametrize("head", OTHERS)
+def test_each_other_line_names_a_test_or_says_why_there_is_none(head: str) -> None:
+    rows = _rows(head)
+    assert len(rows) >= 7
+    assert [row for row in rows if len(row) != head.count("|") - 1 or not row[0]] == []
+    assert [row for row in rows if not NAMED.search(row[-1]) and not re.fullmatch("none: .+", row[-1])] == []
