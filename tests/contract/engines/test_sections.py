@@ -245,3 +245,60 @@ def test_a_word_section_carries_its_own_images_only(settings: Settings, tmp_path
         again = docx.Document(io.BytesIO(piece.data))
         assert again.tables[0].cell(0, 0).text == f"cell {number}"
         assert [p.style and p.style.name for p in again.paragraphs if p.text] == ["Heading 1"]
+
+
+FRONTS = [
+    "---\n# a comment\ntitle: x\n---\n",
+    '---\n\n# one\n# two\n"quoted key": x\nlist:\n  - 1\n...\n',
+    "---\r\n# a comment\r\ntitle: x\r\n---\r\n",
+    "---\n# nothing but a comment\n---\n",
+    '+++\n# c\ntitle = "x"\n[table]\na = 1\n+++\n',
+    "\ufeff+++\n\n# c\n+++  \n",
+]
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_front_matter_has_no_headings(settings: Settings, tmp_path: Path, front: str) -> None:
+    """As Jekyll, Hugo and pandoc read it: YAML and TOML have comments."""
+    pieces = _cut(settings, tmp_path, "s.md", f"{front}# Real\ntext\n", depth=2)
+    assert [path for path in _paths(pieces) if path] == [["Real"]]
+    assert b"".join(piece.data for piece in pieces) == f"{front}# Real\ntext\n".encode()
+
+
+def test_a_rule_and_a_heading_are_no_front_matter(settings: Settings, tmp_path: Path) -> None:
+    """CommonMark: what is not closed, or holds no key, is text."""
+    for text in ("---\n# Real\ntext\n", "---\n# Real\n\nSome words.\n\n---\n\nmore\n", "+++\n# Real\ntext\n"):
+        assert ["Real"] in _paths(_cut(settings, tmp_path, "s.md", text, depth=2))
+
+
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ('<meta charset="windows-1251">', "cp1251"),
+        ("<META http-equiv=Content-Type content='text/html; charset=Shift_JIS'>", "shift_jis"),
+        ('<?xml version="1.0" encoding="ISO-8859-2"?>', "iso8859-2"),
+        ("<meta charset=utf-8>", "utf-8"),
+        ("<meta charset=latin-1>", "cp1252"),
+        ("", "cp1252"),
+        ("", "utf-8"),
+    ],
+)
+def test_html_is_read_by_its_charset(settings: Settings, tmp_path: Path, head: str, encoding: str) -> None:
+    titles = {
+        "cp1251": "Привет",
+        "shift_jis": "日本語",
+        "iso8859-2": "Łódź",
+        "cp1252": "“Über” €",
+        "utf-8": "Łódź 日本",
+    }
+    text = f"{head}<h1>{titles[encoding]}</h1>x"
+    pieces = _cut(settings, tmp_path, "a.html", text.encode(encoding))
+    assert [titles[encoding]] in _paths(pieces)
+    assert b"".join(piece.data for piece in pieces) == text.encode(encoding)
+
+
+def test_html_of_an_unknown_charset_is_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="charset 'klingon', which is not known"):
+        _cut(settings, tmp_path, "a.html", "<meta charset=klingon><h1>x</h1>")
+    with pytest.raises(SourceError, match="UTF-16"):
+        _cut(settings, tmp_path, "a.html", "<h1>x</h1>".encode("utf-16"))

@@ -238,3 +238,21 @@ def test_dates_order_to_the_nanosecond_whatever_their_offset(settings: Settings)
     joined = join(settings, "sorted_concat", [Results({"o.csv": data})], {"by": ["at:date"]})
     lines = joined["sorted.csv"].decode().splitlines()[1:]
     assert [moments[line.strip('"')] for line in lines] == [0, 1, 2, 3, 4]
+
+
+def test_json_arrays_and_numbers_are_ordered(settings: Settings) -> None:
+    """Truth: Python's own order of numbers, and of texts behind these."""
+    values: list[Any] = [10, 9, -1, 1.5, 10**30, 2**53 + 1, 2**53, "9", "10", "a", 1e5, 0]
+    expected = [*sorted(each for each in values if not isinstance(each, str)), "10", "9", "a", None, ""]
+    records = [{"n": each} for each in [*values, None, ""]]
+    array, pretty = json.dumps(records[:5]), json.dumps(records[5:9], indent=2)
+    lines = "".join(json.dumps(record) + "\n" for record in records[9:])
+    results = [
+        Results({name: text.encode()}) for name, text in (("a.json", array), ("b.json", pretty), ("c.jsonl", lines))
+    ]
+    joined = join(settings, "sorted_concat", results, {"by": ["n"]})["sorted.jsonl"]
+    assert [json.loads(line)["n"] for line in joined.splitlines()] == expected
+    declared = join(settings, "sorted_concat", results[:1], {"by": ["n:text"]})["sorted.jsonl"]
+    assert [json.loads(line)["n"] for line in declared.splitlines()] == sorted(values[:5], key=json.dumps)
+    with pytest.raises(EngineError, match="after item 0 is no JSON"):
+        join(settings, "sorted_concat", [Results({"a.json": b'[{"n": 1}, {"n" 2}]'})], {"by": ["n"]})

@@ -155,7 +155,7 @@ def test_json_values_are_text_as_json_writes_it(settings: Settings, tmp_path: Pa
     path = tmp_path / "t.jsonl"
     path.write_text("\n".join(json.dumps({"a": {"k": value}}) for value in values))
     pieces = split(settings, "keys", [path], {"columns": ["a.k"]})
-    texts = [each if isinstance(each, str) else json.dumps(each) for each in values]
+    texts = [each if isinstance(each, str | None) else json.dumps(each) for each in values]
     assert [piece.metadata["key"]["a.k"] for piece in pieces] == list(dict.fromkeys(texts))
 
 
@@ -202,3 +202,20 @@ def test_years_and_days_of_a_spreadsheet_are_no_seconds_of_1970(
 ) -> None:
     with pytest.raises(SourceError, match=f"'{text}' in 'at' is no date or time"):
         _dates(settings, tmp_path, [text], freq=freq)
+
+
+def test_no_value_is_not_the_text_none(settings: Settings, tmp_path: Path) -> None:
+    """Of one column and of two, in Parquet and in JSON Lines."""
+    values = ["None", None, "null", "", None, "None"]
+    rows = [{"a": value, "n": number} for number, value in enumerate(values)]
+    table, lines = tmp_path / "t.parquet", tmp_path / "t.jsonl"
+    pd.DataFrame(rows).to_parquet(table)
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for path in (table, lines):
+        pieces = split(settings, "keys", [path], {"columns": ["a"]})
+        assert [piece.metadata["key"]["a"] for piece in pieces] == ["None", None, "null", ""]
+        assert [piece.items for piece in pieces] == [2, 2, 1, 1]
+        assert len({piece.name for piece in pieces}) == 4
+        pairs = split(settings, "keys", [path], {"columns": ["a", "n"]})
+        assert [piece.metadata["key"]["a"] for piece in pairs] == values
+        assert sum(piece.items or 0 for piece in split(settings, "keys", [path], {"columns": ["a"], "buckets": 4})) == 6

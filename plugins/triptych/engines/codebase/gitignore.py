@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -90,4 +91,6 @@ def _lines(file: TreeFile) -> list[str]:
     if file.size > MAX_GITIGNORE_BYTES:
         text = f"{file.path!r} is larger than {MAX_GITIGNORE_BYTES} bytes. Set gitignore to false."
         raise file.source.error(text)
-    return b"".join(file.blocks()).decode("utf-8", "replace").splitlines()
+    text = b"".join(file.blocks()).removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    # As git does: no other letter ends a line.
+    return [line.removesuffix("\r") for line in text.split("\n")]

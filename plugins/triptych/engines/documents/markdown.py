@@ -26,13 +26,18 @@ WINDOW_BYTES = 64 * 1024
 """The parser takes ten times that for prose, 300 times for lists of one word an item."""
 BLOCK_SHARE = 1 / 64
 """Of the memory, for the text of one block; see WINDOW_BYTES."""
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=\w)(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
+_YAML_BEGINS = r"""(?=\w|(?:[ \t]*(?:#.*)?\n)*["'\w].*:|(?:[ \t]*#.*\n)+(?:---|\.\.\.)[ \t\r]*(?:\n|\Z))"""
+_FRONT_MATTER = re.compile(
+    rf"---[ \t]*\r?\n{_YAML_BEGINS}(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)"
+    r"|\+\+\+[ \t]*\r?\n(?:.*\n)*?\+\+\+[ \t]*(?:\r?\n|\Z)"
+)
+"""YAML between `---`, which may begin with comments, as Jekyll, Hugo and pandoc have it; TOML between `+++` (Hugo)."""
 _PARSER = MarkdownIt("commonmark")
 _PARSER.core.ruler.enableOnly(["normalize", "block"])
 
 
 def markdown_headings(item: Input, window_bytes: int = WINDOW_BYTES) -> Iterator[Heading]:
-    """Top-level headings by CommonMark, behind a YAML front matter.
+    """Top-level headings by CommonMark, behind a front matter of YAML or TOML.
 
     Raises the item's error for bytes that are not UTF-8, and when one block (a list, a fence, a paragraph) is longer
     than BLOCK_SHARE of the memory.
@@ -57,7 +62,7 @@ def markdown_headings(item: Input, window_bytes: int = WINDOW_BYTES) -> Iterator
 
 
 def text_start(head: bytes) -> int:
-    """Where the text begins, behind a byte-order mark and a YAML front matter, in a file that begins so."""
+    """Where the text begins, behind a byte-order mark and a front matter of YAML or TOML, in a file that begins so."""
     text = head.decode("utf-8", "replace")
     mark = text.startswith("\ufeff")
     found = _FRONT_MATTER.match(text, int(mark))

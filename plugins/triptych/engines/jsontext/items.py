@@ -13,6 +13,7 @@ import numpy as np
 
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Offsets
+from triptych.engines.jsontext.decoding import checked
 from triptych.engines.jsontext.structure import COMMA, Marks, NotJsonError, json_marks
 from triptych.engines.runtime.resources import resources
 
@@ -307,7 +308,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], container: bytes, start: int) -> 
     """What the decoder makes of entries in brackets that were put around them."""
     try:
         container.decode()
-        return decoder.decode(container)
+        return checked(decoder, container)
     except UnicodeDecodeError as error:
         _refuse(start + error.start - 1, f"is not UTF-8 ({error.reason})")
     except (ValueError, RecursionError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from triptych.engines.api import Input
+from triptych.engines.jsontext.decoding import json_value
 from triptych.engines.jsontext.items import Entries, entries_at
 from triptych.engines.jsontext.paths import Json
 from triptych.engines.jsontext.structure import NotJsonError
@@ -83,6 +84,28 @@ def json_batches(item: Input) -> Iterator[JsonBatch]:
         yield from _items(rest, item)
     elif start:
         yield from _lines_or_document(chain([start], blocks), item)
+
+
+def json_lines(item: Input) -> Iterator[bytes]:
+    """The records as JSON Lines, in the source's own words: the file itself, or an array's items.
+
+    Raises the item's error for an item of an array that is no JSON.
+    """
+    blocks = item.stream()
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head.lstrip(_SPACE)) >= BATCH_BYTES:
+            break
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
+    if not start.startswith(b"[") or _is_lines(start):
+        yield from chain([head], blocks)
+        return
+    for batch in json_batches(item):
+        for index, error in batch.errors.items():
+            text = f"{batch.location(index)} {error}"
+            raise item.error(text)
+        yield batch.lines()
 
 
 def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -204,7 +227,7 @@ def _is_json(data: bytes) -> bool:
 
 def decode(data: bytes) -> Json:
     """Whole numbers of any length are exact; NaN and numbers beyond a float's range are no JSON (ValueError)."""
-    value: Json = _DECODER.decode(data)
+    value: Json = json_value(data)
     return value
 
 

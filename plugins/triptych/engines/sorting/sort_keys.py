@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 import numpy as np
@@ -35,8 +35,16 @@ class SortColumn:
     def of(cls, text: str) -> SortColumn:
         """`name[:text|number|date][:asc|desc]`; by default text, ascending. The job's schema checks the form."""
         name, *words = text.split(":")
-        values = next((word for word in words if word in _KEYS_OF), "text")
+        values = next((word for word in words if word in _KEYS_OF), "")
         return cls(name, values, "descending" if "desc" in words else "ascending")
+
+    def of_json(self) -> SortColumn:
+        """The same, for values of JSON where nothing is declared: numbers, which come first, and `"text`."""
+        return self if self.values else replace(self, values="json")
+
+    @property
+    def is_json(self) -> bool:
+        return self.values == "json"
 
     @property
     def directions(self) -> list[Direction]:
@@ -154,8 +162,18 @@ def _date_keys(texts: TextColumn) -> list[KeyColumn]:
     return [times, nanoseconds]
 
 
+def _json_keys(values: TextColumn) -> list[KeyColumn]:
+    """Of numbers, and texts behind a quote: whether it is a text, the number as `_number_keys` has it, and the text."""
+    is_text = pc.starts_with(values, '"')
+    numbers = pc.if_else(is_text, "0", values).fill_null("0")
+    texts = pc.if_else(is_text, pc.utf8_slice_codeunits(values, 1), "").fill_null("")
+    return [is_text.cast(pa.int8()), *_number_keys(numbers), *_text_keys(texts)]
+
+
 _KEYS_OF: Mapping[str, tuple[Callable[[TextColumn], list[KeyColumn]], int]] = {
+    "": (_text_keys, 1),
     "text": (_text_keys, 1),
+    "json": (_json_keys, 4),
     "number": (_number_keys, 2),
     "date": (_date_keys, 2),
 }

@@ -16,7 +16,9 @@ from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
 from triptych.errors import TriptychError
 
 Label: TypeAlias = Callable[[Sequence[TextColumn]], TextColumn]
-"""From columns of text, in which each combination of values is there once, to their labels; null drops the records."""
+"""From columns of text, in which each combination of values is there once, to their labels; null drops the records.
+
+A value that is null is null there, apart from the texts "None" and "null"."""
 
 ToTexts: TypeAlias = Callable[[pa.Array], TextColumn]
 """From a column of raw values, each once, to their text."""
@@ -110,8 +112,9 @@ def csv_texts(delimiter: str) -> ToTexts:
 
 
 def json_texts(raws: TextColumn) -> TextColumn:
-    """What JSON values mean as text: a string's characters, else its JSON as Python writes it; null is `null`."""
+    """What JSON values mean as text: a string's characters, else its JSON as Python writes it; null is null."""
     # DuckDB writes whole numbers and words as Python does, but not fractions and containers.
     rewritten = pc.match_substring_regex(raws, r"^(?:-?\d.*[.eE]|[{\[])")
-    texts = json_text(raws).fill_null("null")
-    return replaced(texts, rewritten, lambda text: json.dumps(json.loads(text), ensure_ascii=False))
+    return replaced(
+        json_text(raws), rewritten.fill_null(False), lambda text: json.dumps(json.loads(text), ensure_ascii=False)
+    )

@@ -126,5 +126,5 @@ def _comparable(values: pa.Array) -> pa.Array:
 
 
 def _python_texts(values: pa.Array) -> TextColumn:
-    """Values of any type as Python writes them."""
-    return pa.array(map(str, values.to_pylist()), pa.large_string())
+    """Values of any type as Python writes them; null is null."""
+    return pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.large_string())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pathspec import GitIgnoreSpec
 
+from tests.support.inputs import FileInput
+from triptych.engines.api import Source
+from triptych.engines.archives.tree import TreeFile
+from triptych.engines.codebase.gitignore import GitIgnore
 from triptych.engines.codebase.patterns import GitPatterns, parse_pattern
 
 PIECES = [
@@ -106,3 +112,54 @@ def test_what_took_for_ever_takes_no_time(pattern: str, path: str) -> None:
     parsed = parse_pattern(pattern)
     assert parsed is None or not parsed.matches(path.split("/"), is_folder=False)
     assert not GitPatterns([pattern]).choose(path)
+
+
+FOLDERS = ["src", "generated", "a", "build", "src/generated", "a/b", "src/a/b"]
+RULES = [
+    *("*", "!*", "*.log", "!*.log", "src/", "!src/", "!src/**", "src/**", "!src/*", "src/generated/", "!*/", "/*"),
+    *(
+        "!src/generated/x.py",
+        "**/build",
+        "build/**",
+        "!build/**",
+        "!**/x.py",
+        "!a/**/b/",
+        "!generated",
+        "*.py",
+        "!x.py",
+    ),
+]
+
+
+def _write_tree(chance: random.Random, root: Path) -> None:
+    """Files in some folders, and a .gitignore in some, with a byte-order mark or line ends of Windows at times."""
+    for folder in ["", *chance.sample(FOLDERS, 4)]:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in chance.sample(["x.py", "y.log", "z"], 2):
+            (root / folder / name).write_bytes(b"")
+        if chance.random() < 0.5 or not folder:
+            lines = "".join(chance.choice(RULES) + chance.choice(["\n", "\r\n"]) for _ in range(chance.randint(1, 5)))
+            mark = codecs.BOM_UTF8 if chance.random() < 0.3 else b""
+            (root / folder / ".gitignore").write_bytes(mark + lines.encode())
+
+
+def _kept(root: Path) -> set[str]:
+    found = [path for path in root.rglob("*") if path.is_file() and ".git" not in path.parts]
+    inputs = [(path.relative_to(root).as_posix(), path) for path in sorted(found)]
+    tree = [
+        TreeFile(name, path.stat().st_size, cast("Source", FileInput(path)), None, FileInput(path).stream)
+        for name, path in inputs
+    ]
+    git = GitIgnore(tree)
+    return {file.path for file in tree if not git.ignores(file.path)}
+
+
+def test_generated_trees_are_what_git_lists(tmp_path: Path) -> None:
+    """Truth: git ls-files."""
+    for seed in range(60):
+        root = tmp_path / str(seed)
+        _write_tree(random.Random(seed), root)
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+        command = ["git", "-c", "core.excludesFile=", "ls-files", "-z", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+        assert _kept(root) == set(listed.split("\0")) - {""}, seed

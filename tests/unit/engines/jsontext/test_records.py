@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.inputs import MemoryInput
+from triptych.engines.jsontext.items import json_entries
 from triptych.engines.jsontext.records import json_batches, json_records
 from triptych.engines.runtime.resources import Resources, using
 from triptych.errors import EngineError
@@ -106,3 +107,32 @@ def test_what_needs_too_much_memory_is_refused() -> None:
         list(json_records(_file(line, 1000)))
     with pytest.raises(EngineError, match=r"the document is longer than 0\.125 MiB\. Write JSON Lines"):
         list(json_records(_file(b"{\n" + b'"a": 1,\n' * 80_000, 1000)))
+
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize("text", [DEEP, '"\\ud800"', '{"\\udc00": ["a\\uD83D"]}', '"\\ud83d\\ude00\\udfff"'])
+@pytest.mark.parametrize("around", ['{{"a": {}}}\n{{"a": 1}}\n', "[1, {}]", '{{"a":\n{}}}'])
+def test_many_levels_and_halves_of_pairs_are_json(text: str, around: str) -> None:
+    """RFC 8259, 8.2 and 9; truth of the values: Python's json."""
+    data = around.format(text).encode()
+    item = MemoryInput(data)
+    assert [record.error for record in json_records(item)] == [None] * (
+        2 if data.count(b"\n") == 2 or data[:1] == b"[" else 1
+    )
+    if text != DEEP:
+        first = json.loads(data if data.count(b"\n") < 2 else data.splitlines()[0])
+        values = [record.value for record in json_records(item)]
+        assert (values if isinstance(first, list) else values[0]) == first
+    assert sum(map(len, json_entries(MemoryInput(data.removesuffix(b'\n{"a": 1}\n')), ""))) == (
+        2 if data[:1] == b"[" else 1
+    )
+
+
+@pytest.mark.parametrize("text", ["[" * 30_000 + "]" * 30_000, '["\\ud800", NaN]', '["\\ud800", 1e999]', '["\\ud80"]'])
+def test_what_is_no_json_beside_these_is_told(text: str) -> None:
+    (record,) = list(json_records(MemoryInput(f'{{"a": {text}}}'.encode())))
+    assert record.error is not None
+    assert "is no JSON" in record.error
+    assert "recursion" not in record.error

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from triptych.engines import Output, Result
-from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.arrays.text_columns import TextColumn, scalar
+from triptych.engines.jsontext.records import json_lines
 from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.sorting.sort_keys import SortColumn, directions
@@ -17,9 +21,6 @@ from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.engines.tables.json_lines import json_columns
 from triptych.engines.tables.text_codec import json_text
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last": "at_end", "fail": "at_end"}
 
 
@@ -27,6 +28,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     results = [result for result in results if result.size]
     format = format_of(results[0], params["format"]) if results else "csv"
     columns = [SortColumn.of(text) for text in params["by"]]
+    if format not in DELIMITERS:
+        columns = [column.of_json() for column in columns]
     parts = [_Part(result, format, columns, params["nulls"]) for result in results]
     header = _header(parts) if format in DELIMITERS else b""
     order = Order(directions(columns), NULLS[params["nulls"]])
@@ -75,8 +78,18 @@ class _Part:
         if self.format in DELIMITERS:
             yield from self.table.texts(names)
             return
-        for batch in line_batches(self.result.stream(), self.result, blank=False):
-            yield batch, [json_text(raw) for raw in json_columns(batch, names, self.result)]
+        for batch in line_batches(json_lines(self.result), self.result, blank=False):
+            raws = json_columns(batch, names, self.result)
+            yield batch, [_json_texts(raw, column) for raw, column in zip(raws, self.columns, strict=True)]
+
+
+def _json_texts(raw: TextColumn, column: SortColumn) -> TextColumn:
+    """Where nothing is declared, texts behind a quote, which tells them from numbers."""
+    texts = json_text(raw)
+    if not column.is_json:
+        return texts
+    quoted = pc.binary_join_element_wise(scalar('"'), pc.if_else(pc.equal(texts, ""), None, texts), scalar(""))
+    return pc.if_else(pc.match_substring_regex(raw, r"^-?[0-9]"), raw, quoted)
 
 
 def _header(parts: Sequence[_Part]) -> bytes:
