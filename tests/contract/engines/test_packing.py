@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.engine_harness import Results, finished, join
+from tests.support.engine_harness import Results, finished, join, split
 from triptych.jobs.pack_log import entry_name
 from triptych.settings import Settings
 from triptych.stages.assemble import assemble
@@ -59,3 +61,21 @@ def test_a_header_of_several_lines_is_kept_once(settings: Settings, end: str) ->
     assert join(settings, "concat", others)["output.csv"].count(b"two") == 4
     assert join(settings, "concat", others, {"header": True})["output.csv"].count(b"two") == 1
     assert join(settings, "concat", results, {"header": False})["output.csv"].count(b"two") == 3
+
+
+def test_files_in_a_tar_keep_their_names(settings: Settings, tmp_path: Path) -> None:
+    """Truth: tarfile; of two files of one name, the folders in which they differ are kept."""
+    expected: dict[str, bytes] = {"a/x.txt": b"one", "b/x.txt": b"", "y.bin": bytes(1000)}
+    for name, data in expected.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    pieces = split(settings, "files", [tmp_path / name for name in expected], {"items_per_chunk": 2, "layout": "tar"})
+    found: dict[str, bytes] = {}
+    for piece in pieces:
+        with tarfile.open(fileobj=io.BytesIO(piece.data)) as archive:
+            for entry in archive:
+                held = archive.extractfile(entry)
+                assert held is not None
+                found[entry.name] = held.read()
+        assert [each["name"] for each in piece.metadata["files"]] == list(found)[-(piece.items or 0) :]
+    assert found == expected

@@ -1,11 +1,12 @@
-"""Many sources in batches, in the order given; the chunk's metadata says where each file begins and ends."""
+"""Many sources in batches, in the order given: back to back, with their sizes in the metadata; or in a tar."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from triptych.engines import Chunk, Source
+from triptych.engines import Chunk, Source, resources
+from triptych.engines.archives.members import tar_of
 
 DEFAULT_COUNT = 10
 
@@ -14,20 +15,32 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     """A chunk is closed before the source that would bring it beyond a limit; a larger source is a chunk alone."""
     max_bytes = params["target_mib"] and params["target_mib"] * 1024 * 1024
     max_count = params["items_per_chunk"] or (None if max_bytes else DEFAULT_COUNT)
+    make = _tar if params["layout"] == "tar" else _back_to_back
     batch: list[Source] = []
     size = 0
     for source in sources:
         full = max_count is not None and len(batch) >= max_count
         large = max_bytes and size + source.size > max_bytes
         if batch and (full or large):
-            yield _chunk(batch)
+            yield from make(batch)
             batch, size = [], 0
         batch.append(source)
         size += source.size
     if batch:
-        yield _chunk(batch)
+        yield from make(batch)
 
 
-def _chunk(batch: Sequence[Source]) -> Chunk:
+def _back_to_back(batch: Sequence[Source]) -> Iterator[Chunk]:
     files = [{"name": source.name, "size": source.size} for source in batch]
-    return Chunk.of_sources(batch, items=len(batch), metadata={"files": files})
+    yield Chunk.of_sources(batch, items=len(batch), metadata={"files": files})
+
+
+def _tar(batch: Sequence[Source]) -> Iterator[Chunk]:
+    """Names are with folders as far as they differ in them. Its scratch file goes when the next chunk is asked for."""
+    path = resources().new_folder() / "files.tar"
+    with path.open("wb") as out:
+        out.writelines(tar_of((source.path, source.size, source.stream()) for source in batch))
+    files = [{"name": source.path, "size": source.size} for source in batch]
+    yield Chunk.of_file(path, items=len(batch), metadata={"files": files})
+    path.unlink()
+    path.parent.rmdir()
