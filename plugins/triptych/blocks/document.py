@@ -12,8 +12,11 @@ from triptych.blocks.json_file import Keys, read_object
 from triptych.blocks.model import Diagnostic
 from triptych.schemas.diagnostics import Json, dotted, located_errors, nearest_or_all, unknown_keys
 from triptych.schemas.files import Kind, own_schema, own_validator
+from triptych.schemas.locations import is_left_out
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+LOCATIONS = ("data_source", "data_destination")
+"""Keys whose value may be `{}`, which says nothing."""
 
 
 @dataclass
@@ -62,9 +65,9 @@ def _respelled(data: Mapping[str, Any], schema: Mapping[str, Any], keys: Keys, d
     """Keys of ours in our spelling, down to objects whose keys the schema does not list: those are the user's."""
     made: dict[str, Any] = {}
     for given, value in data.items():
-        if value is None:
-            continue
         key = _WORD_START.sub("_", given).lower()
+        if value is None or (key in LOCATIONS and is_left_out(value)):
+            continue
         if key in made:
             document.error(f"is there twice, also as {given!r}: keep one.", *keys, key)
         if key != given:

@@ -37,15 +37,15 @@ def read_template(
         description=data.get("description", own.description if own else ""),
         blocks=blocks,
         params={role: params.get(role) or {} for role in Role},
-        data_source=data.get("data_source") or None,
-        data_destination=data.get("data_destination") or None,
+        data_source=data.get("data_source"),
+        data_destination=data.get("data_destination"),
         config=data.get("config", {}),
         schedule=data.get("schedule"),
         path=path,
         keep_success_days=data.get("keep_success_days"),
         keep_failure_days=data.get("keep_failure_days"),
         connections=tuple(data.get("connections") or ()),
-        inputs={name: source or None for name, source in (data.get("inputs") or {}).items()},
+        inputs=data.get("inputs") or {},
     )
     return template, document.errors, document.warnings
 

@@ -89,7 +89,7 @@ def build_job_spec(
     """
     _refuse_unkept(conf, "conf")
     dates = dates or {}
-    conf, errors = respelled(conf)
+    conf, errors = respelled(_without_left_out(conf))
     errors += [*_shape_errors(conf), *_unknown_fields(template, conf)]
     params = {role: _merge_params(template, role, conf, dates) for role in Role}
     config = _merge_config(template, conf)
@@ -173,12 +173,21 @@ def _own_places(template: Template) -> dict[str, Any]:
 def _given_places(conf: Mapping[str, Any]) -> dict[str, Any]:
     """The caller's, likewise, of those that are given.
 
-    An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted, and `{}` nothing.
+    An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted.
     """
     given = {key: conf[key] for key in (Side.SOURCE.value, Side.DESTINATION.value) if key in conf}
     flat = {key: source for key, source in conf.items() if key.startswith(_INPUT) and source}
     nested = {f"{_INPUT}{name}": source for name, source in _object(conf.get("inputs")).items()}
-    return {key: value for key, value in {**given, **flat, **nested}.items() if not is_left_out(value)}
+    return {**given, **flat, **nested}
+
+
+def _without_left_out(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """The conf without sources, destinations and side inputs that say nothing."""
+    places = {*OTHER_NAMES, *OTHER_NAMES.values()}
+    given = {key: value for key, value in conf.items() if not (key in places and is_left_out(value))}
+    if isinstance(inputs := conf.get("inputs"), Mapping):
+        given["inputs"] = {name: source for name, source in inputs.items() if not is_left_out(source)}
+    return given
 
 
 def _input_errors(template: Template, inputs: Mapping[str, Any]) -> list[str]:

@@ -105,7 +105,7 @@ def test_none_means_none_whatever_the_template_says(tmp_path: Path, none: object
 
 def test_an_empty_object_says_nothing(tmp_path: Path) -> None:
     """As clients of other services send what they have not set: null and `[]` say "none", this does not."""
-    inputs: dict[str, object] = {"index": "s3://bucket/index", "words": {}}
+    inputs: dict[str, object] = {"index": "s3://bucket/index", "words": None}
     own = {"partitioner": "replicate", "dataSource": "s3://bucket/a", "dataDestination": BUCKET, "inputs": inputs}
     unset: dict[str, object] = {"dataSource": {}, "data_destination": {}, "inputs": {"index": {}, "words": None}}
     spec = build_job_spec(write_app(tmp_path, "", template=own), unset)
