@@ -79,7 +79,7 @@ def _child(sort: str, folder: str, by: Sequence[str], memory_mib: int) -> None:
 
 def _batches(path: Path, columns: Sequence[SortColumn]) -> Iterator[pa.RecordBatch]:
     item = FileInput(path)
-    for batch, texts in csv_table(item, ",").texts([column.name for column in columns]):
+    for batch, texts in csv_table(item, {}, format="csv").texts([column.name for column in columns]):
         keys = [key for column, text in zip(columns, texts, strict=True) for key in column.keys(text, item, "last")]
         yield keyed(keys, batch.records())
 

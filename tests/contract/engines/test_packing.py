@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine_harness import Results, finished, join, split
+from triptych.errors import EngineError
 from triptych.jobs.pack_log import entry_name
 from triptych.settings import Settings
 from triptych.stages.assemble import assemble
@@ -58,8 +59,10 @@ def test_a_header_of_several_lines_is_kept_once(settings: Settings, end: str) ->
     rows = [f"{n},x{end}".encode() for n in range(3)]
     assert join(settings, "concat", results) == {"output.csv": header + b"".join(rows)}
     others = [*results, Results({"r.csv": b'id,"two\nothers"\n3,y\n'})]
-    assert join(settings, "concat", others)["output.csv"].count(b"two") == 4
-    assert join(settings, "concat", others, {"header": True})["output.csv"].count(b"two") == 1
+    for header in (None, True):
+        with pytest.raises(EngineError, match=r"chunk 3, 'r\.csv': its header .* is not that of chunk 0"):
+            join(settings, "concat", others, {"header": header})
+    assert join(settings, "concat", others, {"header": False})["output.csv"].count(b"two") == 4
     assert join(settings, "concat", results, {"header": False})["output.csv"].count(b"two") == 3
 
 

@@ -131,7 +131,7 @@ def test_quotes_mean_what_the_csv_module_says(settings: Settings, tmp_path: Path
     assert json.loads(found["m.jsonl"]) == ({"key": value} if value else {}) | {"n": "1"}
 
 
-@pytest.mark.parametrize("raw", ['"a"b', '"a" ', 'a"b,c"'])
+@pytest.mark.parametrize("raw", ['"a"b', '"a" '])
 def test_quotes_that_are_not_right_are_refused_everywhere(settings: Settings, tmp_path: Path, raw: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"key,n\nx,1\n{raw},2\n")

@@ -17,6 +17,7 @@ from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Microseconds, Offsets
 from triptych.engines.arrays.slices import slices
 from triptych.engines.arrays.text_columns import BytesColumn
+from triptych.engines.dialects.record_ends import split_records
 from triptych.engines.logs.stamps import Clock, fitted
 from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
 from triptych.engines.runtime.resources import resources
@@ -25,7 +26,6 @@ from triptych.engines.sorting.order import Order
 from triptych.engines.streams.file_objects import BlockReader
 from triptych.engines.streams.unpacking import HEAD_BYTES, packing_of, unpacked
 from triptych.engines.tables.csv_batches import Batch, line_batches
-from triptych.engines.tables.record_ends import split_records
 from triptych.engines.times.zones import find_zone
 
 LOOKED_AT_LINES = 200
@@ -68,7 +68,7 @@ def _blocks(file: Input) -> Iterator[bytes]:
 
 def _fitting(file: Input, forms: Sequence[TimestampForm], clock: Clock) -> Clock | None:
     """With the form that reads most of the first lines, and beside it the others; None for a file without lines."""
-    first = islice(split_records(_blocks(file), file, quoted=False), LOOKED_AT_LINES)
+    first = islice(split_records(_blocks(file), file), LOOKED_AT_LINES)
     lines = pa.array([line for line in first if line.strip()], pa.large_binary())
     if not len(lines):
         return None

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from triptych.engines.arrays.text_columns import MaskColumn, TextColumn, any_true, by_unique, holds, replaced, scalar
+from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.jsontext.paths import Json
-from triptych.engines.tables.formats import DELIMITERS
 from triptych.engines.tables.text_codec import quoted
 
 NUL = "\0"

@@ -5,26 +5,22 @@ Columns of bytes point into the block that was read where that is possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Mask, Octets, Offsets, Words
+from triptych.engines.arrays.bitmasks import set_bits, to_words
 from triptych.engines.arrays.slices import slices
 from triptych.engines.arrays.text_columns import BytesColumn, TextColumn
+from triptych.engines.dialects.dialect import LINES, Dialect
+from triptych.engines.dialects.opening import Opened, opened
+from triptych.engines.dialects.quotes import NEWLINE, RETURN, QuoteScan, last_bit, line_ends
+from triptych.engines.dialects.record_ends import count_lines, from_byte, gathered, set_among
 from triptych.engines.runtime.resources import resources
-from triptych.engines.tables.record_ends import (
-    NEWLINE,
-    QUOTE,
-    RETURN,
-    gathered,
-    header_names,
-    header_record,
-    outside_quotes,
-    set_among,
-)
 from triptych.engines.tables.text_codec import NoTextError, unquoted
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -53,7 +49,7 @@ class Batch:
     def location(self, index: int) -> str:
         """Where a record is, for messages: `the record at byte 12 (line 3)`; lines from 1, bytes from 0."""
         start = int(self.starts[index])
-        return _location(self.offset + start, self.line + self.data.count(b"\n", 0, start))
+        return _location(self.offset + start, self.line + count_lines(self.data[:start]))
 
 
 def _location(offset: int, lines_before: int) -> str:
@@ -67,7 +63,7 @@ def line_batches(
 
     Raises the item's error for a line beyond `longest_line`.
     """
-    for window in _windows(blocks, item, batch_bytes, quoted=False):
+    for window in _windows(blocks, item, batch_bytes, LINES):
         octets = np.frombuffer(window.data, np.uint8)
         starts, ends, _ = _not_empty(octets, np.flatnonzero(octets == NEWLINE))
         batch = Batch(window.data, starts, ends, window.offset, window.line)
@@ -82,63 +78,90 @@ def _without_blank(batch: Batch, octets: Octets) -> Batch:
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A CSV or TSV file: its header as it is, and the names in it. Each reading of its other records reads it anew."""
+    """A file of delimited text: its header as it is, and the names in it. Each reading of its records reads it anew."""
 
-    item: Input
-    delimiter: str
-    header: bytes
-    names: Sequence[str]
+    opened: Opened
     batch_bytes: int = BATCH_BYTES
+
+    @property
+    def item(self) -> Input:
+        """What is read, in place of the source or result."""
+        return self.opened.item
+
+    @property
+    def dialect(self) -> Dialect:
+        """How it is written."""
+        return self.opened.dialect
+
+    @property
+    def header(self) -> bytes:
+        """As it stands in the file."""
+        return self.opened.header
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the columns."""
+        return self.opened.names
 
     def batches(self, columns: Sequence[str], *, exact: bool = False) -> Iterator[tuple[Batch, list[BytesColumn]]]:
         """Records with the raw values, quotes and all, of the named columns.
 
-        Raises the item's error for a column that is not in the header, for a record that lacks one of the columns, and
-        with `exact` for one that has fewer or more values than the header.
+        Raises the item's error for a column that is not in the header, or twice, for a record that lacks one of the
+        columns, and with `exact` for one that has fewer or more values than the header.
         """
         missing = [column for column in columns if column not in self.names]
         if missing:
             text = f"there is no column {missing[0]!r}; the header has {', '.join(self.names)}."
             raise self.item.error(text)
+        twice = [column for column in columns if self.names.count(column) > 1]
+        if twice:
+            text = f"the column {twice[0]!r} is there twice. Give its columns different names."
+            raise self.item.error(text)
         wanted = [self.names.index(column) for column in columns]
         width = len(self.names) if exact else None
         return _csv_batches(self, wanted, width)
 
+    def whole(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
+        """Records with the text of all their values, which are as many as the header has."""
+        everything = range(len(self.names))
+        return self._texts(_csv_batches(self, everything, len(everything)))
+
     def texts(self, columns: Sequence[str], *, exact: bool = False) -> Iterator[tuple[Batch, list[TextColumn]]]:
         """The same with what the values mean; the item's error for one that is not right in its quotes, or no UTF-8."""
-        for batch, raws in self.batches(columns, exact=exact):
+        return self._texts(self.batches(columns, exact=exact))
+
+    def _texts(self, batches: Iterator[tuple[Batch, list[BytesColumn]]]) -> Iterator[tuple[Batch, list[TextColumn]]]:
+        for batch, raws in batches:
             try:
-                yield batch, [unquoted(raw, self.delimiter) for raw in raws]
+                yield batch, [unquoted(raw, self.dialect) for raw in raws]
             except NoTextError as error:
                 msg = f"{batch.location(error.index)}: {error}"
                 raise self.item.error(msg) from error
 
 
-def csv_table(item: Input, delimiter: str, *, batch_bytes: int = BATCH_BYTES) -> CsvTable:
-    """Reads the header; raises the item's error where that is no UTF-8."""
-    header = header_record(item)
-    return CsvTable(item, delimiter, header, header_names(header, delimiter, item), batch_bytes)
+def csv_table(item: Input, params: Mapping[str, Any], format: str | None = None) -> CsvTable:
+    """Reads the header; `params` are the engine's, with `dialect`. Raises the item's error where it is no text."""
+    return CsvTable(opened(item, params, format=format))
 
 
 def _csv_batches(
     table: CsvTable, wanted: Sequence[int], width: int | None
 ) -> Iterator[tuple[Batch, list[BytesColumn]]]:
-    skipped = 1  # The header.
-    for window in _windows(table.item.stream(), table.item, table.batch_bytes, quoted=True):
-        found = _separated(window, table.delimiter)
-        batch = Batch(window.data, found.starts[skipped:], found.ends[skipped:], window.offset, window.line)
-        first, last = found.first[skipped:], found.last[skipped:]
-        _check_width(batch, last - first, wanted, width, table.item)
-        yield batch, [found.column(window.data, first + index) for index in wanted]
-        skipped = 0
+    start = table.opened
+    blocks = from_byte(table.item, start.body)
+    for window in _windows(blocks, table.item, table.batch_bytes, table.dialect, start.body, start.lines):
+        found = _separated(window, table.dialect)
+        batch = Batch(window.data, found.starts, found.ends, window.offset, window.line)
+        _check_width(batch, found.last - found.first, wanted, width, table.item)
+        yield batch, [found.column(window.data, found.first + index) for index in wanted]
 
 
-def csv_columns(records: bytes, delimiter: str, count: int) -> list[BytesColumn]:
+def csv_columns(records: bytes, dialect: Dialect, count: int) -> list[BytesColumn]:
     """The raw values of the first `count` columns of records that are whole, have line ends and so many values.
 
     `1,"a,b"` and `2,c`, each with its line end -> [b"1", b"2"], [b'"a,b"', b"c"].
     """
-    found = _separated(_Window(records, 0, 0, _last_end(records, quoted=True)[1]), delimiter)
+    found = _separated(_Window(records, 0, 0, *_scanned(records, dialect)[:2]), dialect)
     return [found.column(records, found.first + index) for index in range(count)]
 
 
@@ -146,12 +169,14 @@ def csv_columns(records: bytes, delimiter: str, count: int) -> list[BytesColumn]
 class _Window:
     """Whole records, of which the last always ends with a line end, from byte `offset` and behind `line` line ends.
 
-    `outside` has a bit for each byte that is not inside quotes; None where all are.
+    `breaks` has a bit for each byte that ends a record; `outside` one for each that is not inside quotes, None where
+    all are.
     """
 
     data: bytes
     offset: int
     line: int
+    breaks: Words
     outside: Words | None
 
 
@@ -180,13 +205,27 @@ class _Separated:
         return slices(data, begins, stops)
 
 
-def _separated(window: _Window, delimiter: str) -> _Separated:
+def _separated(window: _Window, dialect: Dialect) -> _Separated:
     octets = np.frombuffer(window.data, np.uint8)
-    marks = (octets == NEWLINE) | (octets == ord(delimiter))
-    separators = np.flatnonzero(marks) if window.outside is None else set_among(marks, window.outside)
+    delimiter = ord(dialect.delimiter)
+    if b"\r" in window.data and dialect.cr_ends:
+        words = to_words(octets == delimiter)
+        if window.outside is not None:
+            words &= window.outside[: len(words)]
+        separators = set_bits(words | window.breaks[: len(words)])
+        separators = separators[: np.searchsorted(separators, len(octets))]
+    else:
+        marks = (octets == NEWLINE) | (octets == delimiter)
+        separators = np.flatnonzero(marks) if window.outside is None else set_among(marks, window.outside)
     # Record r has the separators from behind breaks[r - 1] to breaks[r].
-    breaks = np.flatnonzero(octets[separators] == NEWLINE)
-    starts, ends, not_empty = _not_empty(octets, separators[breaks])
+    breaks = np.flatnonzero(octets[separators] != delimiter)
+    ends = separators[breaks]
+    starts, ends, not_empty = _not_empty(octets, ends)
+    if dialect.comment_prefix:
+        prefix = dialect.comment_prefix.encode()
+        counts: Mask = np.array([not window.data.startswith(prefix, start) for start in starts.tolist()], np.bool_)
+        not_empty[not_empty] = counts
+        starts, ends = starts[counts], ends[counts]
     first = np.concatenate(([0], breaks[:-1] + 1))[not_empty]
     return _Separated(octets, separators, starts, ends, first, breaks[not_empty])
 
@@ -214,32 +253,52 @@ def _not_empty(octets: Octets, breaks: Offsets) -> tuple[Offsets, Offsets, Mask]
     return starts[not_empty], ends[not_empty], not_empty
 
 
-def _windows(blocks: Iterable[bytes], item: Input, batch_bytes: int, *, quoted: bool) -> Iterator[_Window]:
-    """Whole records of about `batch_bytes`; the item's error for one that is too large, or whose quote never closes."""
+def _windows(
+    blocks: Iterable[bytes], item: Input, batch_bytes: int, dialect: Dialect, offset: int = 0, line: int = 0
+) -> Iterator[_Window]:
+    """Whole records of about `batch_bytes`; the item's error for one that is too large, or whose quote never closes.
+
+    The first block begins at byte `offset`, behind `line` line ends.
+    """
     most = resources().longest_line().bytes
-    rest, offset, line = b"", 0, 0
+    rest = b""
     for block in gathered(blocks, batch_bytes):
         data = rest + block
-        used, outside = _last_end(data, quoted=quoted)
-        if used:
-            yield _Window(data[:used], offset, line, outside)
-            line += int(np.count_nonzero(np.frombuffer(data, np.uint8, used) == NEWLINE))
-        rest, offset = data[used:], offset + used
+        end, breaks, outside = _last_end(data, dialect)
+        if end:
+            yield _Window(data[:end], offset, line, breaks, outside)
+            line += count_lines(data[:end])
+        rest, offset = data[end:], offset + end
         if len(rest) > most:
-            advice = "Is a quote never closed? Correct the file." if quoted else ""
+            advice = "Is a quote never closed? Correct the file." if dialect.quote_char else ""
             raise resources().longest_line(_location(offset, line)).exceeded(item, advice)
-    if rest and quoted and rest.count(QUOTE) % 2:
+    if not rest:
+        return
+    if not rest.endswith((b"\n", b"\r") if dialect.cr_ends else b"\n"):
+        rest += b"\n"
+    breaks, outside, is_open = _scanned(rest, dialect)
+    if is_open:
         msg = f"a quote opened in {_location(offset, line)} is never closed. Correct the file."
         raise item.error(msg)
-    if rest:
-        yield _Window(rest + b"\n", offset, line, _last_end(rest + b"\n", quoted=quoted)[1])
+    yield _Window(rest, offset, line, breaks, outside)
 
 
-def _last_end(data: bytes, *, quoted: bool) -> tuple[int, Words | None]:
-    """Behind the last whole record; and the bytes outside quotes, as bits, where there are quotes."""
-    if not quoted or QUOTE not in data:
-        return data.rfind(b"\n") + 1, None
+def _scanned(data: bytes, dialect: Dialect) -> tuple[Words, Words | None, bool]:
+    """The bytes that end records, as bits; those outside quotes, if there are quotes; whether it ends inside some."""
     octets = np.frombuffer(data, np.uint8)
-    outside = outside_quotes(octets)
-    ends = set_among(octets == NEWLINE, outside)
-    return (int(ends[-1]) + 1 if len(ends) else 0), outside
+    buffer = np.empty(len(octets), np.bool_)
+    breaks = line_ends(data, octets, buffer, cr=dialect.cr_ends)
+    scan = QuoteScan(dialect)
+    outside = scan.outside(data, octets, breaks, buffer)
+    return (breaks if outside is None else breaks & outside), outside, scan.inside
+
+
+def _last_end(data: bytes, dialect: Dialect) -> tuple[int, Words, Words | None]:
+    """Behind the last whole record; then as `_scanned`. A carriage return at the very end may be half a line end."""
+    breaks, outside, _ = _scanned(data, dialect)
+    end = last_bit(breaks) + 1
+    if end == len(data) and data.endswith(b"\r"):
+        words = breaks.copy()
+        words[(end - 1) >> 6] ^= np.uint64(1 << ((end - 1) & 63))
+        end = last_bit(words) + 1
+    return end, breaks, outside

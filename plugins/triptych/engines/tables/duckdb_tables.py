@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
-from triptych.engines.api import Result
+from triptych.engines.api import Input, Result
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.runtime.resources import MIB, resources
-from triptych.engines.tables.formats import DELIMITERS, QUOTE, format_of
-from triptych.engines.tables.record_ends import header_names, header_record
 from triptych.errors import EngineError
 
 LEAST_MEMORY_MIB = 128
@@ -32,7 +33,7 @@ READERS = {
 class DuckTable:
     """One result: `sql` is what to select from, `columns` its names and DuckDB's types."""
 
-    result: Result
+    result: Input
     sql: str
     columns: Mapping[str, str]
 
@@ -55,22 +56,25 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def duck_tables(connection: duckdb.DuckDBPyConnection, results: Sequence[Result], format: str) -> list[DuckTable]:
+def duck_tables(
+    connection: duckdb.DuckDBPyConnection, results: Sequence[Result], params: Mapping[str, Any]
+) -> list[DuckTable]:
     """Every result that is not empty; raises the error of one that cannot be read."""
     filled = [result for result in results if result.size]
     with ThreadPoolExecutor(THREADS) as pool:
         # Each thread is to see the stage's resources.
         read = [
-            pool.submit(copy_context().run, _table, connection.cursor(), result, format_of(result, format))
+            pool.submit(copy_context().run, _table, connection.cursor(), opened(result, params, binaries=("parquet",)))
             for result in filled
         ]
         return [table.result() for table in read]
 
 
-def _table(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> DuckTable:
+def _table(connection: duckdb.DuckDBPyConnection, table: Opened) -> DuckTable:
+    result = table.item
     path = str(result.local_path())
     try:
-        sql = _csv(connection, result, format) if format in DELIMITERS else READERS[format].format(literal(path))
+        sql = _csv(connection, table) if table.format in DELIMITERS else READERS[table.format].format(literal(path))
         described = connection.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     except duckdb.Error as error:
         msg = f"cannot be read as a table: {str(error).splitlines()[0]}"
@@ -78,14 +82,13 @@ def _table(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -
     return DuckTable(result, sql, {row[0]: row[1] for row in described})
 
 
-def _csv(connection: duckdb.DuckDBPyConnection, result: Result, format: str) -> str:
+def _csv(connection: duckdb.DuckDBPyConnection, table: Opened) -> str:
     """Read as `formats` says CSV is, with the names that our own reader finds: DuckDB is asked for the types only.
 
     They are those of all rows, which are looked at once: of some alone, 1.5 may become 2.
     """
-    header = header_record(result)
-    names = _distinct(header_names(header, DELIMITERS[format], result))
-    dialect = f"{literal(str(result.local_path()))}, {_dialect(DELIMITERS[format], header)}"
+    result, names = table.item, _distinct(table.names)
+    dialect = f"{literal(str(result.local_path()))}, {_dialect(table.dialect.delimiter, table.header)}"
     query = f"SELECT Columns, DateFormat, TimestampFormat FROM sniff_csv({dialect}, sample_size = -1)"
     columns, date, timestamp = connection.execute(query).fetchone() or ()
     if len(names) != len(columns):
@@ -103,7 +106,7 @@ def _dialect(delimiter: str, header: bytes) -> str:
     Line ends are those of the header. DuckDB is stricter in that all have to be of one kind, and forgives spaces
     between a closing quote and a delimiter.
     """
-    quote = literal(QUOTE)
+    quote = literal('"')
     options = f"delim = {literal(delimiter)}, quote = {quote}, escape = {quote}, header = true, skip = 0, comment = ''"
     line_end = "\\r\\n" if header.endswith(b"\r\n") else "\\n" if header.endswith(b"\n") else ""
     return f"{options}, new_line = {literal(line_end)}" if line_end else options

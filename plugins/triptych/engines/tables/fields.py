@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from triptych.engines.api import Result
+from triptych.engines.api import Input
 from triptych.engines.arrays.numbers import Numbers, as_vector
 from triptych.engines.arrays.text_columns import TextColumn, any_true
+from triptych.engines.dialects.dialect import Dialect
 from triptych.engines.jsontext.paths import Json, pick
 from triptych.engines.jsontext.records import JsonBatch, json_batches
-from triptych.engines.tables.csv_batches import CsvTable, csv_table
+from triptych.engines.tables.csv_batches import CsvTable
 
 Choose: TypeAlias = Callable[[Json], Sequence[str]]
 """The fields that are wanted, as the first record of a batch shows."""
@@ -29,7 +30,7 @@ class FieldBatch:
     location: Callable[[int], str]
 
 
-def json_fields(result: Result, choose: Choose) -> Iterator[FieldBatch]:
+def json_fields(result: Input, choose: Choose) -> Iterator[FieldBatch]:
     """Of records in JSON; raises the result's error for one that is no JSON or lacks a field."""
     for batch in json_batches(result):
         for index, error in batch.errors.items():
@@ -39,7 +40,7 @@ def json_fields(result: Result, choose: Choose) -> Iterator[FieldBatch]:
         yield FieldBatch(values, batch.location)
 
 
-def _values(batch: JsonBatch, name: str, result: Result) -> list[Any]:
+def _values(batch: JsonBatch, name: str, result: Input) -> list[Any]:
     if "." not in name:
         try:
             return [record[name] for record in batch.values]
@@ -54,16 +55,17 @@ def _values(batch: JsonBatch, name: str, result: Result) -> list[Any]:
     return found
 
 
-def csv_fields(result: Result, choose: Choose, delimiter: str) -> Iterator[FieldBatch]:
+def csv_fields(table: CsvTable, choose: Choose) -> Iterator[FieldBatch]:
     """What reads as a number is one. A record's location is its row, from 1, the header and empty lines not counted.
 
     Raises the result's error for a field that is no column, and for a record that has not one value per column.
     """
-    table = csv_table(result, delimiter)
     names = _chosen(table, choose)
     rows = 0
     for batch, texts in table.texts(names, exact=True) if names else ():
-        values = {name: _numbers(column) for name, column in zip(names, texts, strict=True)}
+        values = {
+            name: _numbers(_with_points(column, table.dialect)) for name, column in zip(names, texts, strict=True)
+        }
         yield FieldBatch(values, partial(_row, rows))
         rows += len(batch)
 
@@ -74,8 +76,17 @@ def _chosen(table: CsvTable, choose: Choose) -> Sequence[str]:
     for batch, texts in table.texts(distinct):
         if len(batch):
             first = zip(distinct, (column[0].as_py() for column in texts), strict=True)
-            return choose({name: _parsed(value) for name, value in first})
+            return choose({name: _parsed(_with_point(value, table.dialect)) for name, value in first})
     return ()
+
+
+def _with_points(texts: TextColumn, dialect: Dialect) -> TextColumn:
+    """Decimal commas as points, where the dialect has commas."""
+    return pc.replace_substring(texts, ",", ".") if dialect.decimal == "," else texts
+
+
+def _with_point(text: str, dialect: Dialect) -> str:
+    return text.replace(",", ".") if dialect.decimal == "," else text
 
 
 def _row(before: int, index: int) -> str:

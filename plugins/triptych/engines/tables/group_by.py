@@ -5,10 +5,11 @@ Text stays as it is, byte for byte, each chunk with the header.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from triptych.engines.api import Chunk, Source
-from triptych.engines.tables.formats import format_of
+from triptych.engines.dialects.opening import opened
 from triptych.engines.tables.group_labels import Label, Labels
 from triptych.engines.tables.group_names import LabelMetadata
 from triptych.engines.tables.group_parquet import ParquetGroups
@@ -16,24 +17,23 @@ from triptych.engines.tables.group_text import TextGroups
 
 
 def group_by(
-    sources: Sequence[Source], format: str, columns: Sequence[str], label: Label, metadata: LabelMetadata
+    sources: Sequence[Source], params: Mapping[str, Any], columns: Sequence[str], label: Label, metadata: LabelMetadata
 ) -> Iterator[Chunk]:
     """A chunk per label in order of its first record; the last one's metadata counts dropped records, if any.
 
-    `metadata` says what a label's chunk is to tell. Raises SourceError where sources have several formats, headers or
-    schemas, and for a record that cannot be read or has no label.
+    `metadata` says what a label's chunk is to tell, `params` the format and dialect of the sources. Raises SourceError
+    where sources have several formats, headers or schemas, and for a record that cannot be read or has no label.
     """
-    filled = [source for source in sources if source.size]
-    if not filled:
+    tables = [opened(source, params, binaries=("parquet",)) for source in sources if source.size]
+    if not tables:
         return
-    formats = {source: format_of(source, format) for source in filled}
-    found = formats[filled[0]]
-    for source, other in formats.items():
-        if other != found:
-            text = f"is {other}, and {filled[0].name!r} is {found}. Launch a job for each format."
-            raise source.error(text)
+    first = tables[0]
+    for table in tables:
+        if table.format != first.format:
+            text = f"is {table.format}, and {first.item.name!r} is {first.format}. Launch a job for each format."
+            raise table.item.error(text)
     labels = Labels(label)
-    groups = ParquetGroups(labels) if found == "parquet" else TextGroups(labels, found)
-    for source in filled:
-        groups.add(source, columns)
+    groups = ParquetGroups(labels) if first.format == "parquet" else TextGroups(labels, first)
+    for table in tables:
+        groups.add(table, columns)
     yield from groups.chunks(metadata)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from triptych.engines.arrays.aliases import Codes
 from triptych.engines.arrays.text_columns import TextColumn, replaced
+from triptych.engines.dialects.dialect import Dialect
 from triptych.engines.tables.text_codec import NoTextError, json_text, unquoted
 from triptych.errors import TriptychError
 
@@ -99,12 +100,12 @@ def _combinations(codes: Sequence[Codes], columns: Sequence[TextColumn]) -> tupl
     return combined, [column.take(pa.array(each)) for column, each in zip(columns, indices, strict=True)]
 
 
-def csv_texts(delimiter: str) -> ToTexts:
+def csv_texts(dialect: Dialect) -> ToTexts:
     """What raw values of CSV mean: without their quotes. NoLabelError for those that are not right in them."""
 
     def texts(raws: pa.LargeBinaryArray) -> TextColumn:
         try:
-            return unquoted(raws, delimiter)
+            return unquoted(raws, dialect)
         except NoTextError as error:
             raise NoLabelError(str(error), error.index) from error
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from triptych.engines.api import Chunk, Source
+from triptych.engines.api import Chunk, Input
 from triptych.engines.arrays.aliases import Codes
 from triptych.engines.arrays.runs import run_lengths, run_starts
 from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.dialects.opening import Opened
 from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import merged
 from triptych.engines.sorting.order import Order
@@ -36,9 +37,9 @@ class ParquetGroups:
         self._schema = pa.schema([])
         self._rows = 0
 
-    def add(self, source: Source, columns: Sequence[str]) -> None:
+    def add(self, table: Opened, columns: Sequence[str]) -> None:
         """Raises SourceError where a column is missing or the schema is not that of the sources before."""
-        before = self._rows
+        before, source = self._rows, table.item
 
         def error(row: int, text: str) -> TriptychError:
             return source.error(f"row {self._rows - before + row}: {text}")
@@ -67,7 +68,7 @@ class ParquetGroups:
             for group in range(file.num_row_groups):  # Each is a batch as it was read.
                 yield from file.iter_batches(BATCH_ROWS, row_groups=[group])
 
-    def _writer_of(self, source: Source, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:
+    def _writer_of(self, source: Input, schema: pa.Schema, columns: Sequence[str]) -> pq.ParquetWriter:
         """One for all sources, which have one schema."""
         missing = [column for column in columns if column not in schema.names]
         if missing:

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from triptych.engines.api import Chunk, Source
+from triptych.engines.api import Chunk, Input
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import Opened, refuse_other_table
 from triptych.engines.runtime.resources import resources
-from triptych.engines.tables.csv_batches import Batch, csv_table, line_batches
-from triptych.engines.tables.formats import DELIMITERS
+from triptych.engines.tables.csv_batches import Batch, CsvTable, line_batches
 from triptych.engines.tables.group_labels import Labels, csv_texts, json_texts
 from triptych.engines.tables.group_names import LabelMetadata, named_labels
 from triptych.engines.tables.group_spill import Group, GroupSpill
@@ -27,32 +28,33 @@ KEPT_BYTES = 1024 * 1024
 class TextGroups:
     """Takes all sources of one format, then gives a chunk per label."""
 
-    def __init__(self, labels: Labels, format: str) -> None:
+    def __init__(self, labels: Labels, first: Opened) -> None:
+        """`first` is the first of the sources: the others are written as it is."""
         self._labels = labels
-        self._format = format
+        self._first = first
         self._spill = GroupSpill()
-        self._header = b""
 
-    def add(self, source: Source, columns: Sequence[str]) -> None:
+    def add(self, table: Opened, columns: Sequence[str]) -> None:
         """Raises SourceError for a header that is not that of the sources before, and for a record without label."""
-        texts = csv_texts(DELIMITERS[self._format]) if self._format in DELIMITERS else json_texts
-        for batch, raws in self._batches(source, columns):
-            self._spill.add(batch, self._labels.number(raws, texts, partial(_error, source, batch)))
+        texts = csv_texts(table.dialect) if table.format in DELIMITERS else json_texts
+        for batch, raws in self._batches(table, columns):
+            self._spill.add(batch, self._labels.number(raws, texts, partial(_error, table.item, batch)))
 
     def chunks(self, metadata: LabelMetadata) -> Iterator[Chunk]:
         """In order of number, each with the header; a file of a chunk is removed when the next one is asked for."""
-        named = list(named_labels(self._labels, self._format, metadata))
+        named = list(named_labels(self._labels, self._first.format, metadata))
+        told, header = self._first.to_metadata(), _ended(self._first.header)
         path = resources().new_folder() / "group"
         for group, (name, own_metadata) in zip(self._spill.read(len(named)), named, strict=True):
-            yield _chunk(group, path, self._header, name, own_metadata)
+            yield _chunk(group, path, header, name, {**own_metadata, **told})
             path.unlink(missing_ok=True)
 
-    def _batches(self, source: Source, columns: Sequence[str]) -> Iterator[tuple[Batch, Sequence[pa.Array]]]:
-        if self._format in DELIMITERS:
-            table = csv_table(source, DELIMITERS[self._format])
-            self._take_header(table.header, source)
-            yield from table.batches(columns)
+    def _batches(self, table: Opened, columns: Sequence[str]) -> Iterator[tuple[Batch, Sequence[pa.Array]]]:
+        if table.format in DELIMITERS:
+            refuse_other_table(table, self._first)
+            yield from CsvTable(table).batches(columns)
             return
+        source = table.item
         for batch in line_batches(source.stream(), source, blank=False):
             values = json_columns(batch, columns, source)
             for name, column in zip(columns, values, strict=True):
@@ -62,15 +64,12 @@ class TextGroups:
                     raise source.error(msg)
             yield batch, values
 
-    def _take_header(self, header: bytes, source: Source) -> None:
-        if not self._header:
-            self._header = header if header.endswith(b"\n") else header + b"\n"
-        elif header.rstrip(b"\r\n") != self._header.rstrip(b"\r\n"):
-            text = f"its header {header[:200]!r} is not that of the sources before, {self._header[:200]!r}."
-            raise source.error(text)
+
+def _ended(header: bytes) -> bytes:
+    return header if not header or header.endswith((b"\n", b"\r")) else header + b"\n"
 
 
-def _error(source: Source, batch: Batch, index: int, text: str) -> TriptychError:
+def _error(source: Input, batch: Batch, index: int, text: str) -> TriptychError:
     return source.error(f"{batch.location(index)}: {text}")
 
 

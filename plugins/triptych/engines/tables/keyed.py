@@ -11,15 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from triptych.engines.api import Result
+from triptych.engines.api import Input
 from triptych.engines.arrays.slices import slices
 from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, joined_bytes
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import Opened, refuse_double_names
+from triptych.engines.dialects.quotes import NEWLINE
 from triptych.engines.jsontext.records import JsonBatch, decode_lines, json_batches
 from triptych.engines.sorting.external_merge import keyed
 from triptych.engines.tables.cells import Cells, json_cells, json_of, text_cells
-from triptych.engines.tables.csv_batches import CsvTable, csv_columns, csv_table
-from triptych.engines.tables.formats import DELIMITERS
-from triptych.engines.tables.record_ends import NEWLINE
+from triptych.engines.tables.csv_batches import CsvTable, csv_columns
 from triptych.engines.tables.text_codec import NoTextError, unquoted
 
 
@@ -27,7 +28,7 @@ class KeyedTable(Protocol):
     """One result."""
 
     @property
-    def result(self) -> Result:
+    def result(self) -> Input:
         """The file that is read, which names itself in messages."""
 
     @property
@@ -41,22 +42,26 @@ class KeyedTable(Protocol):
         """Of some of its records, as a batch has them: columns by name."""
 
 
-def keyed_table(index: int, result: Result, format: str, keys: Sequence[str]) -> KeyedTable:
+def keyed_table(index: int, opened: Opened, keys: Sequence[str]) -> KeyedTable:
     """Of CSV, TSV or JSON; raises the result's error when one of the keys is not among its columns."""
-    table: KeyedTable = (_KeyedCsv if format in DELIMITERS else _KeyedJson)(index, result, format, keys)
+    table: KeyedTable = (_KeyedCsv if opened.format in DELIMITERS else _KeyedJson)(index, opened, keys)
     missing = [key for key in keys if key not in table.names]
     if table.names and missing:
         msg = f"there is no key column {missing[0]!r}; it has {', '.join(table.names)}."
-        raise result.error(msg)
+        raise opened.item.error(msg)
     return table
 
 
 @dataclass(frozen=True)
 class _Keyed:
     index: int
-    result: Result
-    format: str
+    opened: Opened
     keys: Sequence[str]
+
+    @property
+    def result(self) -> Input:
+        """As `KeyedTable.result`."""
+        return self.opened.item
 
     def _batch(self, keys: Sequence[TextColumn], records: BytesColumn) -> pa.RecordBatch:
         table = pa.array(np.full(len(records), self.index, np.int32))
@@ -68,26 +73,26 @@ class _KeyedCsv(_Keyed):
 
     @cached_property
     def _table(self) -> CsvTable:
-        return csv_table(self.result, DELIMITERS[self.format])
+        return CsvTable(self.opened)
 
-    @cached_property
+    @property
     def names(self) -> Sequence[str]:
-        return list(dict.fromkeys(self._table.names))
+        refuse_double_names(self.opened)
+        return self.opened.names
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         for batch, keys in self._table.texts(self.keys, exact=True):
             yield self._batch(keys, batch.records())
 
     def cells(self, records: BytesColumn) -> Mapping[str, Cells]:
-        """The first of columns that have one name counts."""
         names = self._table.names
-        raws = csv_columns(joined_bytes(records), self._table.delimiter, len(names))
-        by_name = dict(zip(reversed(names), reversed(raws), strict=True))
+        raws = csv_columns(joined_bytes(records), self._table.dialect, len(names))
+        by_name = dict(zip(names, raws, strict=True))
         return {name: text_cells(self._texts(by_name[name])) for name in self.names}
 
     def _texts(self, raw: BytesColumn) -> TextColumn:
         try:
-            return unquoted(raw, self._table.delimiter)
+            return unquoted(raw, self._table.dialect)
         except NoTextError as error:
             raise self.result.error(str(error)) from error
 

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from triptych.engines.api import Chunk, Input, Source
 from triptych.engines.arrays.aliases import Offsets
+from triptych.engines.dialects.record_ends import Limit
 from triptych.engines.runtime.resources import MIB, resources
 from triptych.engines.streams.unpacking import DENSE_TIMES, Expansion
 from triptych.engines.tables.places import RowPlace
-from triptych.engines.tables.record_ends import Limit
 
 BATCH_ROWS = 10_000
 BATCH_SHARE = 1 / 16
@@ -29,14 +29,15 @@ LEAST_BYTES_OF_A_PAGE = 16
 """Its header alone; `num_values` in it is an i32 (parquet.thrift)."""
 
 
-def parquet_chunks(source: Source, limit: Limit) -> Iterator[Chunk]:
-    """A row group each where there is no limit; bytes are turned into rows by the file's average."""
-    if not source.size:
-        return
-    with source.open() as data:
-        table = open_parquet(data, source)
+def parquet_chunks(source: Source, item: Input, limit: Limit) -> Iterator[Chunk]:
+    """A row group each where there is no limit; bytes are turned into rows by the file's average.
+
+    `item` is the source, or what it was packed from. A file without rows is one chunk, with its schema.
+    """
+    with item.open() as data:
+        table = open_parquet(data, item)
         first_row = 0
-        for path, rows in _pieces(table, _most_rows(table.about, source, limit)):
+        for path, rows in _pieces(table, _most_rows(table.about, item, limit)):
             place = RowPlace(source_index=source.index, source=source.path, first_row=first_row, rows=rows)
             name = f"{source.name}_{first_row:09d}.parquet"
             yield Chunk.of_file(path, name=name, items=rows, metadata=place.to_metadata())
@@ -159,15 +160,20 @@ def _check_rows(about: pq.FileMetaData, item: Input) -> None:
             raise item.error(msg)
 
 
-def _most_rows(about: pq.FileMetaData, source: Source, limit: Limit) -> int | None:
+def _most_rows(about: pq.FileMetaData, item: Input, limit: Limit) -> int | None:
     rows = [limit.records] if limit.records else []
     if limit.max_bytes and about.num_rows:
-        rows.append(max(1, limit.max_bytes * about.num_rows // source.size))
+        rows.append(max(1, limit.max_bytes * about.num_rows // item.size))
     return min(rows) if rows else None
 
 
 def _pieces(table: ParquetTable, most: int | None) -> Iterator[tuple[Path, int]]:
     folder = resources().new_folder()
+    if not table.about.num_rows:
+        empty = _NewFile(folder, table.schema)
+        empty.open().close()
+        yield empty.path, 0
+        return
     if most is None:
         for group in range(table.about.num_row_groups):
             yield from _cut(table.batches(groups=[group]), _NewFile(folder, table.schema), None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, any_true, holds, replaced, scalar
-
-WHOLLY_QUOTED = r'(?s)^"([^"]|"")*"$'
+from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, any_true, by_unique, holds, replaced, scalar
+from triptych.engines.dialects.dialect import Dialect
 
 
 class NoTextError(ValueError):
@@ -22,17 +22,17 @@ class NoTextError(ValueError):
         self.index = index
 
 
-def unquoted(raw: BytesColumn, delimiter: str) -> TextColumn:
+def unquoted(raw: BytesColumn, dialect: Dialect) -> TextColumn:
     """CSV's values as their text, strictly (RFC 4180): a quote that opens a value closes at its end.
 
-    `a` -> `a`; `"b, ""c"" d"` -> `b, "c" d`. NoTextError for one that does not, or is no UTF-8.
+    `a` -> `a`; `"b, ""c"" d"` -> `b, "c" d`; `5" disk` as it is. NoTextError for one that does not, or is no UTF-8.
     """
     try:
-        return _unquoted(raw, delimiter)
+        return _unquoted(raw, dialect)
     except (ValueError, csv.Error) as error:
         for index, value in enumerate(raw.to_pylist()):
             try:
-                _parsed(value.decode(), delimiter)
+                _parsed(value.decode(), dialect)
             except UnicodeDecodeError as reason:
                 msg = f"{value[:60]!r} is no UTF-8: {reason.reason}. Convert the file first."
                 raise NoTextError(msg, index) from error
@@ -42,19 +42,27 @@ def unquoted(raw: BytesColumn, delimiter: str) -> TextColumn:
         raise
 
 
-def _unquoted(raw: BytesColumn, delimiter: str) -> TextColumn:
+def _unquoted(raw: BytesColumn, dialect: Dialect) -> TextColumn:
     texts = raw.cast(pa.large_string())
-    if not holds(texts, b'"'):
+    quote = dialect.quote_char
+    if dialect.escape_char and holds(texts, dialect.escape_char.encode()):
+        return by_unique(texts, partial(_parsed, dialect=dialect))
+    if not quote or not holds(texts, quote.encode()):
         return texts
-    has_quotes = pc.match_substring(texts, '"')
-    quoted = pc.match_substring_regex(texts, WHOLLY_QUOTED)
-    inner = pc.binary_slice(raw.filter(quoted), 1, -1).cast(pa.large_string())
-    texts = pc.replace_with_mask(texts, quoted, pc.replace_substring(inner, '""', '"'))
-    return replaced(texts, pc.and_not(has_quotes, quoted), partial(_parsed, delimiter=delimiter))
+    begins = pc.starts_with(texts, quote)
+    wholly = pc.match_substring_regex(texts, _wholly_quoted(quote))
+    inner = pc.binary_slice(raw.filter(wholly), 1, -1).cast(pa.large_string())
+    texts = pc.replace_with_mask(texts, wholly, pc.replace_substring(inner, quote * 2, quote))
+    return replaced(texts, pc.and_not(begins, wholly), partial(_parsed, dialect=dialect))
 
 
-def _parsed(text: str, delimiter: str) -> str:
-    row = next(csv.reader([text], delimiter=delimiter, strict=True), [""])
+def _wholly_quoted(quote: str) -> str:
+    mark = re.escape(quote)
+    return f"(?s)^{mark}([^{mark}]|{mark}{mark})*{mark}$"
+
+
+def _parsed(text: str, dialect: Dialect) -> str:
+    row = next(csv.reader([text], strict=True, **dialect.csv_options()), [""])
     if len(row) > 1:
         msg = "a quote inside it holds a delimiter"
         raise csv.Error(msg)

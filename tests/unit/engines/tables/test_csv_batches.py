@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.inputs import MemoryInput
+from triptych.engines.dialects.dialect import Dialect
+from triptych.engines.dialects.opening import opened
 from triptych.engines.runtime.resources import Resources, using
-from triptych.engines.tables.csv_batches import csv_columns, csv_table, line_batches
+from triptych.engines.tables.csv_batches import CsvTable, csv_columns, line_batches
 from triptych.errors import EngineError, SourceError
 
 BATCH_BYTES = 300
@@ -23,6 +25,10 @@ FIELDS = ["", "a", '"a"', '"a, ""b"""', '"x\ny"', '"\r\n"', "日本", "z" * 50]
 def _memory(tmp_path: Path) -> Iterator[None]:
     with using(Resources(tmp_path, 8 * 1024 * 1024)):
         yield
+
+
+def _opened(item: MemoryInput) -> CsvTable:
+    return CsvTable(opened(item, {}, format="csv"), BATCH_BYTES)
 
 
 def _table(seed: int, end: str) -> bytes:
@@ -37,7 +43,7 @@ def _table(seed: int, end: str) -> bytes:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_records_and_columns_are_those_of_the_csv_module(seed: int, end: str) -> None:
     data = _table(seed, end)
-    table = csv_table(MemoryInput(data, 64 + seed), ",", batch_bytes=BATCH_BYTES)
+    table = _opened(MemoryInput(data, 64 + seed))
     found = []
     for batch, (first, last) in table.batches(["id", "d"]):
         for record, *raw in zip(*(a.to_pylist() for a in (batch.records(), first, last)), strict=True):
@@ -78,32 +84,32 @@ def test_lines_are_those_of_the_source_and_know_their_place(size: int) -> None:
 )
 def test_what_cannot_be_read_is_named_with_its_place(data: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says):
-        list(csv_table(MemoryInput(data, 1000), ",", batch_bytes=BATCH_BYTES).batches(["b"]))
+        list(_opened(MemoryInput(data, 1000)).batches(["b"]))
 
 
 def test_a_result_is_refused_as_a_result() -> None:
     with pytest.raises(
         EngineError, match=r"^chunk 3, 't\.csv': the record at byte 4 \(line 2\) has not as many columns"
     ):
-        list(csv_table(MemoryInput(b"a,b\n1\n", name="t.csv", chunk=3), ",").batches(["b"]))
+        list(_opened(MemoryInput(b"a,b\n1\n", name="t.csv", chunk=3)).batches(["b"]))
 
 
 @pytest.mark.parametrize(("record", "says"), [("1", "has not as many columns"), ("1,2,3", "has more values")])
 def test_a_record_must_have_one_value_for_each_column_where_that_is_asked(record: str, says: str) -> None:
-    table = csv_table(MemoryInput(f"a,b\n1,2\n{record}\n".encode()), ",")
+    table = _opened(MemoryInput(f"a,b\n1,2\n{record}\n".encode()))
     assert [len(batch) for batch, _ in table.batches(["a"])] == [2]
     with pytest.raises(SourceError, match=rf"byte 8 \(line 3\) {says}"):
         list(table.batches(["a"], exact=True))
 
 
 def test_empty_lines_are_neither_header_nor_records() -> None:
-    table = csv_table(MemoryInput(b"\n\r\na,b\n\n1,2\n\r\n3,4"), ",")
+    table = _opened(MemoryInput(b"\n\r\na,b\n\n1,2\n\r\n3,4"))
     assert table.names == ["a", "b"]
     assert [text for _, (texts,) in table.texts(["b"]) for text in texts.to_pylist()] == ["2", "4"]
 
 
 def test_columns_of_records_without_a_header() -> None:
-    first, second = csv_columns(b'1,"a,b"\n2,c\r\n', ",", 2)
+    first, second = csv_columns(b'1,"a,b"\n2,c\r\n', Dialect(), 2)
     assert (first.to_pylist(), second.to_pylist()) == ([b"1", b"2"], [b'"a,b"', b"c"])
 
 

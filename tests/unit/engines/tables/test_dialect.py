@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.inputs import MemoryInput
+from triptych.engines.dialects.formats import format_of
+from triptych.engines.dialects.opening import opened
 from triptych.engines.runtime.resources import Resources, using
-from triptych.engines.tables.csv_batches import csv_table
+from triptych.engines.tables.csv_batches import CsvTable
 from triptych.engines.tables.duckdb_tables import database, duck_tables
-from triptych.engines.tables.formats import format_of
 from triptych.errors import EngineError
 
 NAMES = ["id", " spaced", 'quo"ted', "two\nlines", "ünï", "#comment", "it's"]
@@ -68,13 +69,13 @@ def _result(data: bytes, folder: Path, name: str = "t.csv") -> _Result:
 
 def _by_duckdb(result: _Result) -> list[list[str]]:
     with database() as connection:
-        (table,) = duck_tables(connection, [result], "auto")
+        (table,) = duck_tables(connection, [result], {})
         rows = connection.execute(f"SELECT * FROM {table.sql}").fetchall()
         return [list(table.columns), *([value or "" for value in row] for row in rows)]
 
 
 def _by_us(result: _Result) -> list[list[str]]:
-    table = csv_table(result, "\t" if result.name.endswith(".tsv") else ",", batch_bytes=100)
+    table = CsvTable(opened(result, {}), batch_bytes=100)
     rows = [
         list(row)
         for _, texts in table.texts(table.names, exact=True)
@@ -136,4 +137,5 @@ def test_names_that_sql_cannot_have_are_made_different(tmp_path: Path) -> None:
 )
 def test_one_rule_says_what_a_file_is(name: str, start: bytes, format: str) -> None:
     assert format_of(MemoryInput(start, name=name), otherwise="lines") == format
-    assert format_of(MemoryInput(start, name=name), "tsv") == "tsv"
+    if start != b"PAR1":
+        assert format_of(MemoryInput(start, name=name), "tsv") == "tsv"

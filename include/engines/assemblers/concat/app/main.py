@@ -1,58 +1,63 @@
-"""All results in one file, by chunk number."""
+"""All results in one file, by chunk number; a header that several have is kept once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
-from triptych.engines.tables.formats import DELIMITERS, EXTENSIONS
-from triptych.engines.tables.record_ends import split_records
+from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
+from triptych.engines.dialects.headers import TablePart, headed_tables
+from triptych.engines.dialects.quotes import BOM
+from triptych.engines.dialects.record_ends import first_record
+from triptych.engines.streams.contents import unpacked_suffix
 
 TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
 TEXTS = TABLES | {".jsonl", ".ndjson", ".txt", ".md", ".log"}
-BLOCK_BYTES = 64 * 1024
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    """A header is the first record, or the first line of what is no table; empty results leave nothing."""
-    extensions = {PurePosixPath(result.name).suffix.lower() for result in results}
+    """Tables are put together by `headed_tables`; what is no table, as it is. Empty results leave nothing."""
+    extensions = {unpacked_suffix(result.name) for result in results}
     filled = [result for result in results if result.size]
-    header_bytes = _header_bytes(filled, extensions <= TABLES, params["header"])
-    newline = extensions <= TEXTS if params["newline"] is None else params["newline"]
+    parts = headed_tables(filled, params) if extensions <= TABLES else _plain(filled, params["header"])
+    is_text = extensions <= TEXTS
+    line_end = b"" if params["newline"] is False or not (is_text or params["newline"]) else _line_end(parts)
     with output.open(params["name"] or _default_name(extensions)) as out:
-        for index, result in enumerate(filled):
-            last = b""
-            for block in _without(result, header_bytes[index] if index else 0):
+        last = b""
+        for index, part in enumerate(parts):
+            if last and not last.endswith((b"\n", b"\r")) and part.item.size > part.skipped:
+                out.write(line_end)
+            for block in _blocks(part, index, is_text=is_text):
                 out.write(block)
-                last = block or last
-            if newline and last and not last.endswith(b"\n"):
-                out.write(b"\n")
+                last = block
+        if params["newline"] and last and not last.endswith(b"\n"):
+            out.write(line_end)
 
 
-def _header_bytes(results: Sequence[Result], are_tables: bool, header: bool | None) -> list[int]:
-    """Of each result how long its header is, with its line end; 0 where they have none."""
-    if header is False or (header is None and not are_tables):
-        return [0] * len(results)
-    headers = [_first_record(result, quoted=are_tables) for result in results]
-    same = len({each.rstrip(b"\r\n") for each in headers}) == 1
-    return [len(each) if header or same else 0 for each in headers]
+def _plain(results: Sequence[Result], header: bool | None) -> list[TablePart]:
+    """Without the first line of those behind the first, where it is declared to be a header."""
+    skipped = [len(first_record(result)) if header and number else 0 for number, result in enumerate(results)]
+    return [TablePart(result, size) for result, size in zip(results, skipped, strict=True)]
 
 
-def _first_record(result: Result, *, quoted: bool) -> bytes:
-    with result.open() as data:
-        blocks = iter(lambda: data.read(BLOCK_BYTES), b"")
-        return next(split_records(blocks, result, quoted=quoted, scanned_bytes=BLOCK_BYTES), b"")
+def _line_end(parts: Sequence[TablePart]) -> bytes:
+    """As the first line of all ends."""
+    first = first_record(parts[0].item) if parts else b""
+    return b"\r\n" if first.endswith(b"\r\n") else b"\n"
 
 
 def _default_name(extensions: set[str]) -> str:
     return f"output{extensions.pop()}" if len(extensions) == 1 else "output.bin"
 
 
-def _without(result: Result, skipped: int) -> Iterator[bytes]:
-    """Its blocks but for the first bytes."""
-    for block in result.stream():
+def _blocks(part: TablePart, index: int, *, is_text: bool) -> Iterator[bytes]:
+    """Its bytes but for those that are skipped, and a byte-order mark in the midst of text."""
+    skipped, is_first = part.skipped, True
+    for block in part.item.stream():
+        if is_first and index and is_text and not skipped and block.startswith(BOM):
+            skipped = len(BOM)
+        is_first = False
         if skipped < len(block):
             yield block[skipped:] if skipped else block
         skipped = max(0, skipped - len(block))

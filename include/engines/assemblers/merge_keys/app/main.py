@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from triptych.engines import Output, Result
 from triptych.engines.arrays.text_columns import joined_bytes
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import opened
 from triptych.engines.sorting.external_merge import write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.tables.cells import csv_header, rows_writer
-from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.engines.tables.join import Join
 from triptych.engines.tables.keyed import keyed_table
 from triptych.errors import JobSpecError
@@ -29,8 +30,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         msg = f"params.assembler.name: {params['name']!r} must end in one of {', '.join(WRITTEN)}."
         raise JobSpecError(msg)
     written = extension.removeprefix(".")
-    filled = [(result, format_of(result, params["format"])) for result in results if result.size]
-    tables = [keyed_table(index, *each, params["on"]) for index, each in enumerate(filled)]
+    filled = [opened(result, params) for result in results if result.size]
+    tables = [keyed_table(index, each, params["on"]) for index, each in enumerate(filled)]
     join = Join(tables, params["on"], params["how"], params["on_conflict"])
     names = join.names
     order = Order(["ascending"] * len(params["on"]))

@@ -14,7 +14,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     """`name`, or `column=value/.../name` for each value of the partition columns."""
     folder = resources().new_folder()
     with database() as connection:
-        tables = duck_tables(connection, results, params["format"])
+        tables = duck_tables(connection, results, params)
         if not tables:
             return
         if params["schemas"] == "same":

@@ -10,11 +10,16 @@ import numpy as np
 
 from triptych.engines import Output, Result
 from triptych.engines.arrays.aliases import Floats
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import opened
 from triptych.engines.jsontext.paths import Json
 from triptych.engines.reduction.running_statistics import Statistics, all_finite, as_json
+from triptych.engines.tables.csv_batches import CsvTable
 from triptych.engines.tables.fields import FieldBatch, csv_fields, json_fields
-from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.errors import JobSpecError
+
+FORMATS = {"auto": "auto", "csv": "csv", "json": "jsonl"}
+"""Of the parameter, as `opened` calls them."""
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
@@ -39,11 +44,10 @@ class Reduction:
 
     def columns(self, result: Result) -> Iterator[FieldBatch]:
         """Those of its records, a batch at a time."""
-        wanted = self._params["format"]
-        by_name = format_of(result, otherwise="jsonl")
-        if wanted == "csv" or (wanted == "auto" and by_name in DELIMITERS):
-            return csv_fields(result, self._names, DELIMITERS.get(by_name, ","))
-        return json_fields(result, self._names)
+        table = opened(result, self._params, format=FORMATS[self._params["format"]], otherwise="jsonl")
+        if table.format in DELIMITERS:
+            return csv_fields(CsvTable(table), self._names)
+        return json_fields(table.item, self._names)
 
     def _names(self, first: Json) -> Sequence[str]:
         if self._fields is None:

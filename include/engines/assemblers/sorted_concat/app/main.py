@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from triptych.engines import Output, Result
+from triptych.engines.api import Input
 from triptych.engines.arrays.text_columns import TextColumn, scalar
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import Opened, opened, refuse_other_table
 from triptych.engines.jsontext.records import json_lines
 from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.sorting.sort_keys import SortColumn, directions
-from triptych.engines.tables.csv_batches import Batch, CsvTable, csv_table, line_batches
-from triptych.engines.tables.formats import DELIMITERS, format_of
+from triptych.engines.tables.csv_batches import Batch, CsvTable, line_batches
 from triptych.engines.tables.json_lines import json_columns
 from triptych.engines.tables.text_codec import json_text
 
@@ -26,12 +27,13 @@ NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     results = [result for result in results if result.size]
-    format = format_of(results[0], params["format"]) if results else "csv"
     columns = [SortColumn.of(text) for text in params["by"]]
+    tables = [opened(result, params) for result in results]
+    format = tables[0].format if tables else "csv"
     if format not in DELIMITERS:
         columns = [column.of_json() for column in columns]
-    parts = [_Part(result, format, columns, params["nulls"]) for result in results]
-    header = _header(parts) if format in DELIMITERS else b""
+    parts = [_Part(table, columns, params["nulls"]) for table in tables]
+    header = _header(parts)
     order = Order(directions(columns), NULLS[params["nulls"]])
     sources = [part.batches for part in parts]
 
@@ -55,28 +57,31 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 class _Part:
     """One result, as batches of records with their keys."""
 
-    result: Result
-    format: str
+    opened: Opened
     columns: Sequence[SortColumn]
     nulls: str
 
-    @cached_property
-    def table(self) -> CsvTable:
-        return csv_table(self.result, DELIMITERS[self.format])
+    @property
+    def format(self) -> str:
+        return self.opened.format
+
+    @property
+    def result(self) -> Input:
+        return self.opened.item
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         for batch, texts in self._texts():
             keys = [
                 key
                 for column, text in zip(self.columns, texts, strict=True)
-                for key in column.keys(text, self.result, self.nulls)
+                for key in column.keys(_with_points(text, column, self.opened), self.result, self.nulls)
             ]
             yield keyed(keys, batch.records())
 
     def _texts(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
         names = [column.name for column in self.columns]
         if self.format in DELIMITERS:
-            yield from self.table.texts(names)
+            yield from CsvTable(self.opened).texts(names)
             return
         for batch in line_batches(json_lines(self.result), self.result, blank=False):
             raws = json_columns(batch, names, self.result)
@@ -92,11 +97,18 @@ def _json_texts(raw: TextColumn, column: SortColumn) -> TextColumn:
     return pc.if_else(pc.match_substring_regex(raw, r"^-?[0-9]"), raw, quoted)
 
 
+def _with_points(texts: TextColumn, column: SortColumn, table: Opened) -> TextColumn:
+    """Decimal commas of numbers as points, where the dialect has commas."""
+    is_decimal = column.values == "number" and table.dialect.decimal == ","
+    return pc.replace_substring(texts, ",", ".") if is_decimal else texts
+
+
 def _header(parts: Sequence[_Part]) -> bytes:
-    """Of the first result; every one must have the same columns."""
+    """Of the first result; every one must have the same columns, and be written in one way."""
     for part in parts[1:]:
-        if part.table.names != parts[0].table.names:
-            header, first = part.table.header, parts[0].table.header
-            text = f"its header {header[:200]!r} is not that of the others, {first[:200]!r}."
+        if part.format != parts[0].format:
+            text = f"is {part.format}, and {parts[0].result.label} is {parts[0].format}. Let the app write one format."
             raise part.result.error(text)
-    return parts[0].table.header if parts else b""
+        if part.format in DELIMITERS:
+            refuse_other_table(part.opened, parts[0].opened)
+    return parts[0].opened.header if parts else b""

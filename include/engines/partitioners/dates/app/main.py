@@ -46,7 +46,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
             {} if label == UNPARSABLE else {"period": label, "freq": params["freq"], "time_zone": params["time_zone"]}
         )
 
-    return group_by(sources, params["format"], [params["column"]], label, metadata)
+    return group_by(sources, params, [params["column"]], label, metadata)
 
 
 def _whole_dates(texts: TextColumn, freq: str) -> TextColumn:

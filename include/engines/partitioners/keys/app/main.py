@@ -31,7 +31,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     def label(values: Sequence[TextColumn]) -> TextColumn:
         return _keys(values) if buckets is None else _buckets(values, buckets)
 
-    return group_by(sources, params["format"], columns, label, metadata)
+    return group_by(sources, params, columns, label, metadata)
 
 
 def _keys(values: Sequence[TextColumn]) -> TextColumn:

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from triptych.engines import Chunk, Source
+from triptych.engines import Chunk, Source, resources
+from triptych.engines.api import Input
+from triptych.engines.dialects.opening import Opened, opened
+from triptych.engines.dialects.record_ends import Limit, RecordRun, first_record, record_runs
 from triptych.engines.runtime.loading import naming_missing_library
-from triptych.engines.tables.formats import DELIMITERS, format_of
 from triptych.engines.tables.places import RowPlace
-from triptych.engines.tables.record_ends import Limit, record_runs
 from triptych.errors import JobSpecError
 
 DEFAULT_ITEMS = 1000
+KEPT_BYTES = 1 << 20
+"""A chunk that is no range of its source is handed on in memory up to this size."""
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    """A source's records in its order, each in one chunk; chunks of Parquet are files of their own."""
+    """A source's records in its order, each in one chunk; a header without records is a chunk of its own."""
     target_bytes = _target_bytes(sources, params)
     items: int | None = params["items_per_chunk"]
-    for source in sources:
-        format = format_of(source, params["format"], otherwise="lines") if source.size else "lines"
-        if format == "parquet":
-            yield from _of_parquet(source, Limit(items, target_bytes))
+    for source in filter(_has_bytes, sources):
+        table = opened(source, params, otherwise="lines", binaries=("parquet",), in_utf8=False)
+        if table.format == "parquet":
+            yield from _of_parquet(source, table.item, Limit(items, target_bytes))
         else:
             limit = Limit(items or (None if target_bytes else DEFAULT_ITEMS), target_bytes)
-            yield from _of_text(source, format, params["header"], limit)
+            yield from _of_text(source, _with_header(table, params["header"]), limit)
+
+
+def _has_bytes(source: Source) -> bool:
+    return source.size > 0
 
 
 def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int | None:
@@ -37,20 +46,71 @@ def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int |
     return -(-sum(source.size for source in sources) // params["chunks"]) or 1
 
 
-def _of_parquet(source: Source, limit: Limit) -> Iterator[Chunk]:
+def _of_parquet(source: Source, item: Input, limit: Limit) -> Iterator[Chunk]:
     with naming_missing_library("rows of Parquet"):
         # Here, since rows of text need no more than NumPy.
         from triptych.engines.tables.parquet import parquet_chunks
-    yield from parquet_chunks(source, limit)
+    yield from parquet_chunks(source, item, limit)
 
 
-def _of_text(source: Source, format: str, with_header: bool | None, limit: Limit) -> Iterator[Chunk]:
-    quoted = format in DELIMITERS
-    header = quoted if with_header is None else with_header
+def _with_header(table: Opened, wanted: bool | None) -> Opened:
+    """With or without its first record as header, where that is declared."""
+    if wanted is None or wanted == bool(table.header):
+        return table
+    header = first_record(table.item, table.dialect, table.start) if wanted else b""
+    return replace(table, header=header, names=() if not wanted else table.names)
+
+
+def _of_text(source: Source, table: Opened, limit: Limit) -> Iterator[Chunk]:
+    cut = _ranges(source, table) if table.item is source else _pieces(table)
     first_row = 0
-    for run in record_runs(source, limit, quoted=quoted, header=header):
-        ranges = [(0, run.header_bytes), (run.offset, run.length)] if run.header_bytes else [(run.offset, run.length)]
+    runs = record_runs(table.item, limit, table.dialect, first=table.body)
+    for run in _with_one_at_least(runs, table):
         place = RowPlace(source_index=source.index, source=source.path, first_row=first_row, rows=run.records)
         name = f"{source.name}:{first_row}"
-        yield Chunk.of_ranges(source, ranges, name=name, items=run.records, metadata=place.to_metadata())
+        yield replace(cut(run), name=name, items=run.records, metadata={**place.to_metadata(), **table.to_metadata()})
         first_row += run.records
+
+
+def _with_one_at_least(runs: Iterator[RecordRun], table: Opened) -> Iterator[RecordRun]:
+    """A table that has a header and no record is one run of none."""
+    first = next(runs, RecordRun(table.body, 0, 0) if table.header else None)
+    if first:
+        yield first
+        yield from runs
+
+
+def _ranges(source: Source, table: Opened) -> Callable[[RecordRun], Chunk]:
+    header = [(table.start, len(table.header))] if table.header else []
+
+    def cut(run: RecordRun) -> Chunk:
+        body = [(run.offset, run.length)] if run.length else []
+        return Chunk.of_ranges(source, [*header, *body])
+
+    return cut
+
+
+def _pieces(table: Opened) -> Callable[[RecordRun], Chunk]:
+    """Of what was unpacked or decoded: bytes of their own."""
+    path = resources().new_folder() / "piece"
+
+    def cut(run: RecordRun) -> Chunk:
+        with table.item.open() as data:
+            data.seek(run.offset)
+            if run.length <= KEPT_BYTES:
+                return Chunk.of_bytes(table.header + data.read(run.length))
+            _write(path, table.header, iter(lambda: data.read(KEPT_BYTES), b""), run.length)
+        return Chunk.of_file(path)
+
+    return cut
+
+
+def _write(path: Path, header: bytes, blocks: Iterator[bytes], length: int) -> None:
+    path.unlink(missing_ok=True)  # The chunk before may still be linked to it.
+    with path.open("wb") as out:
+        out.write(header)
+        for block in blocks:
+            out.write(block[:length])
+            length -= len(block)
+            if length <= 0:
+                return

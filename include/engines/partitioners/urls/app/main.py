@@ -12,19 +12,21 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from triptych.engines import Chunk, Source
+from triptych.engines.api import Input
+from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.opening import Opened, opened
+from triptych.engines.dialects.record_ends import split_records
 from triptych.engines.jsontext.paths import pick
 from triptych.engines.jsontext.records import json_records
 from triptych.engines.sorting.external_merge import keyed, merged
 from triptych.engines.sorting.order import Order
-from triptych.engines.tables.csv_batches import csv_table
-from triptych.engines.tables.formats import DELIMITERS, format_of
-from triptych.engines.tables.record_ends import split_records
+from triptych.engines.tables.csv_batches import CsvTable
 from triptych.errors import SourceError
 
 SORTED_URLS = 10_000
 """As many go into one batch."""
-FORMATS = {"auto": "", "text": "lines", "csv": "csv", "json": "jsonl"}
-"""Of the parameter, as `format_of` calls them."""
+FORMATS = {"auto": "auto", "text": "lines", "csv": "csv", "json": "jsonl"}
+"""Of the parameter, as `opened` calls them."""
 PLAIN = re.compile(r"[a-z]+://([a-z0-9.-]+)(?::[0-9]{1,4})?(?:[/?#][!-~]*)?")
 """Most URLs, with the host: a tenth of the time that taking one apart needs."""
 
@@ -89,35 +91,36 @@ def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tupl
         yield url, f"params.partitioner.urls.{index}"
     for source in sources:
         if source.size:
-            format = FORMATS[params["format"]] or format_of(source, otherwise="lines")
-            yield from _read(source, format, params["field"])
+            table = opened(source, params, format=FORMATS[params["format"]], otherwise="lines")
+            yield from _read(source, table, params["field"])
 
 
-def _read(source: Source, format: str, field: str) -> Iterator[tuple[str, str]]:
-    if format == "lines":
-        return _lines(source)
-    if format == "jsonl":
-        return _json(source, field)
-    if format in DELIMITERS:
-        return _csv(source, field, DELIMITERS[format])
-    msg = f"is {format}, and URLs are read from text, CSV or JSON. Convert the file first."
+def _read(source: Source, table: Opened, field: str) -> Iterator[tuple[str, str]]:
+    if table.format == "lines":
+        return _lines(table)
+    if table.format in DELIMITERS:
+        return _csv(source, field, table)
+    if table.format == "jsonl":
+        return _json(table.item, field)
+    msg = f"is {table.format}, and URLs are read from text, CSV or JSON. Convert the file first."
     raise source.error(msg)
 
 
-def _lines(source: Source) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(split_records(source.stream(), source, quoted=False), 1):
+def _lines(table: Opened) -> Iterator[tuple[str, str]]:
+    source = table.item
+    for number, line in enumerate(split_records(source.stream(), source, table.dialect), 1):
         url = line.decode(errors="replace").removeprefix("\ufeff").strip()
         if url and not url.startswith("#"):
             yield url, f"{source.label}, line {number}"
 
 
-def _csv(source: Source, field: str, delimiter: str) -> Iterator[tuple[str, str]]:
-    for batch, (column,) in csv_table(source, delimiter).texts([field]):
+def _csv(source: Source, field: str, table: Opened) -> Iterator[tuple[str, str]]:
+    for batch, (column,) in CsvTable(table).texts([field]):
         for index, url in enumerate(column.to_pylist()):
             yield url.strip(), f"{source.label}, {batch.location(index)}"
 
 
-def _json(source: Source, field: str) -> Iterator[tuple[str, str]]:
+def _json(source: Input, field: str) -> Iterator[tuple[str, str]]:
     for record in json_records(source):
         values = record.value if isinstance(record.value, list) else [record.value]
         for value in values:
