@@ -138,7 +138,7 @@ def test_row_groups_and_order(settings: Settings) -> None:
 
 
 def test_what_only_the_last_rows_have_is_not_lost(settings: Settings) -> None:
-    """DuckDB would take the types and fields of the first 20,480 rows."""
+    """Types and fields are those of all rows, not of the first."""
     rows = pd.DataFrame({"n": [1] * 30_000, "none": [""] * 30_000})
     last = pd.DataFrame({"n": [1.5], "none": ["2026-01-02"]})
     text = rows.to_csv(index=False) + last.to_csv(index=False, header=False)
@@ -158,4 +158,5 @@ def test_columns_of_any_name_and_values_of_any_form(settings: Settings) -> None:
     table = pq.read_table(io.BytesIO(found["data.parquet"])).to_pydict()
     assert table["it's"] == frame["it's"].to_list()
     assert table['a "b", ü'] == [1, 2, 3]
-    assert list(map(str, table["day"])) == ["2026-01-13", "2026-03-02", "None"]
+    # Day and month could be swapped: it stays text.
+    assert table["day"] == ["13/01/2026", "02/03/2026", None]

@@ -59,9 +59,9 @@ def test_a_header_of_several_lines_is_kept_once(settings: Settings, end: str) ->
     rows = [f"{n},x{end}".encode() for n in range(3)]
     assert join(settings, "concat", results) == {"output.csv": header + b"".join(rows)}
     others = [*results, Results({"r.csv": b'id,"two\nothers"\n3,y\n'})]
-    for header in (None, True):
+    for declared in (None, True):
         with pytest.raises(EngineError, match=r"chunk 3, 'r\.csv': its header .* is not that of chunk 0"):
-            join(settings, "concat", others, {"header": header})
+            join(settings, "concat", others, {"header": declared})
     assert join(settings, "concat", others, {"header": False})["output.csv"].count(b"two") == 4
     assert join(settings, "concat", results, {"header": False})["output.csv"].count(b"two") == 3
 

@@ -99,7 +99,7 @@ CASES = [
         _unified,
         bad={"row_group_rows": 1},
         corrupt=lambda: [Results({"a.parquet": b"PAR1 and no more"})],
-        says="chunk 0, 'a.parquet': cannot be read as a table",
+        says="chunk 0, 'a.parquet': cannot be read as Parquet",
         grow=_spilling,
     ),
     Join(

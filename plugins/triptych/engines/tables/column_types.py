@@ -1,0 +1,179 @@
+"""Which type a column of text has: that of all its values, over all files, or text; nothing is guessed from some.
+
+Integers beyond 64 bits are decimals, beyond 38 digits text. Only ISO 8601 is a date or a time: in others day and month
+could be swapped. `007`, `0x1f`, `1e5` and `12e45678` are text; numbers with an exponent have a point or its sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from triptych.engines.arrays.text_columns import TextColumn, any_true
+
+INT64_DIGITS, DECIMAL_DIGITS = 18, 38
+EXACT = 2**53
+"""Up to here each integer is a float, too."""
+_INTEGER = r"-?(?:0|[1-9][0-9]*)"
+_POINT = r"-?(?:(?:0|[1-9][0-9]*)?\.[0-9]+|(?:0|[1-9][0-9]*)\.)(?:[eE][-+]?[0-9]{1,3})?"
+_SIGNED = r"-?[1-9][0-9]*[eE][-+][0-9]{1,3}"
+_NO_NUMBER = r"nan|NaN|-?inf|-?Infinity"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+PATTERNS: Mapping[str, str] = {
+    "integer": _INTEGER,
+    "number": f"{_INTEGER}|{_POINT}|{_SIGNED}|{_NO_NUMBER}",
+    "comma": f"{_INTEGER}|-?(?:0|[1-9][0-9]*),[0-9]+",
+    "boolean": "true|false|True|False|TRUE|FALSE",
+    "date": _DATE,
+    "timestamp": f"{_DATE}(?:[ T]{_TIME})?",
+    "zoned": f"{_DATE}[ T]{_TIME}(?:Z|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)",
+}
+"""Of whole values, by what a column may be, the narrowest first."""
+_THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+$|^[^,]*$"
+"""What may be a number with its thousands apart, or has no comma."""
+
+
+@dataclass(frozen=True)
+class Unfit(Exception):
+    """The value with this index in a column is none of the type."""
+
+    index: int
+    value: str
+
+
+class ColumnType:
+    """Looks at all values of a column, batch by batch; those that are empty or null say nothing."""
+
+    def __init__(self, *, text_only: bool = False, decimal: str | None = None) -> None:
+        """`decimal` is the declared separator of its fractions; None where the values are to show it."""
+        self._possible = dict.fromkeys(() if text_only else PATTERNS)
+        if decimal == ",":
+            self._possible.pop("number", None)
+        if decimal == ".":
+            self._possible.pop("comma", None)
+        self._shows_comma = decimal == ","
+        self._has_values = self._has_number = self._has_nanoseconds = False
+        self._low = self._high = 0
+
+    def add(self, texts: TextColumn) -> None:
+        """Narrow down what it may be."""
+        if not self._possible and self._has_values:
+            return
+        values = texts.filter(pc.not_equal(texts, ""))
+        if not len(values):
+            return
+        self._has_values = True
+        if "integer" in self._possible and _all(values, "integer"):
+            self._only("integer", "number", "comma")
+            self._has_number = True
+        else:
+            self._only(*(kind for kind in self._possible if kind != "integer" and _all(values, kind)))
+        self._note(values)
+
+    def _only(self, *kinds: str) -> None:
+        self._possible = {kind: None for kind in self._possible if kind in kinds}
+
+    def _note(self, values: TextColumn) -> None:
+        if self._possible.keys() & {"number", "comma"}:
+            self._note_integers(values)
+            self._has_number |= not pc.all(pc.match_substring_regex(values, f"^(?:{_NO_NUMBER})$")).as_py()
+            if "comma" in self._possible and not pc.all(pc.match_substring_regex(values, _THOUSANDS)).as_py():
+                self._shows_comma = True
+        for kind in self._possible.keys() & {"date", "timestamp", "zoned"}:
+            # The form is right: whether the calendar has it, the cast knows.
+            try:
+                values.cast(_MOMENTS[kind])
+            except pa.ArrowInvalid:
+                self._possible.pop(kind)
+        if self._possible.keys() & {"timestamp", "zoned"}:
+            self._has_nanoseconds |= any_true(pc.match_substring_regex(values, r"\.[0-9]{7}"))
+
+    def _note_integers(self, values: TextColumn) -> None:
+        whole = values.filter(pc.match_substring_regex(values, f"^(?:{_INTEGER})$"))
+        if len(whole) and pc.max(pc.binary_length(whole)).as_py() > len(str(EXACT)) - 1:
+            numbers = [int(each) for each in whole.to_pylist() if len(each) < 4000] or [10**4000]
+            longest = max(map(len, whole.to_pylist()))
+            self._low = min(self._low, *numbers)
+            self._high = max(self._high, *numbers, 10 ** (longest - 1) if longest >= 4000 else 0)
+
+    def read(self) -> tuple[pa.DataType, str]:
+        """The narrowest type that all values have; and the decimal separator of those that are numbers."""
+        largest = max(-self._low, self._high)
+        for kind in self._possible if self._has_values else ():
+            if kind == "integer":
+                return _integer_type(self._low, self._high), "."
+            if kind == "number" and self._has_number and largest <= EXACT:
+                return pa.float64(), "."
+            if kind == "comma" and self._shows_comma and largest <= EXACT:
+                return pa.float64(), ","
+            if kind in ("timestamp", "zoned"):
+                return pa.timestamp("ns" if self._has_nanoseconds else "us", "UTC" if kind == "zoned" else None), "."
+            if kind in ("boolean", "date"):
+                return _TYPES[kind], "."
+        return pa.string(), "."
+
+
+_TYPES: Mapping[str, pa.DataType] = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+}
+_MOMENTS: Mapping[str, pa.DataType] = {
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("ns"),
+    "zoned": pa.timestamp("ns", "UTC"),
+}
+
+
+def declared_type(said: str) -> pa.DataType:
+    """`integer` -> int64, `decimal(18,2)` -> decimal128(18, 2)."""
+    if said.startswith("decimal"):
+        precision, scale = map(int, re.findall("[0-9]+", said))
+        return pa.decimal128(min(precision, DECIMAL_DIGITS), scale)
+    return _TYPES[said]
+
+
+def _integer_type(low: int, high: int) -> pa.DataType:
+    if low >= -(2**63) and high < 2**63:
+        return pa.int64()
+    return pa.decimal128(DECIMAL_DIGITS, 0) if max(-low, high) < 10**DECIMAL_DIGITS else pa.string()
+
+
+def _all(values: TextColumn, kind: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, f"^(?:{PATTERNS[kind]})$")).as_py())
+
+
+def typed(texts: TextColumn, dtype: pa.DataType, decimal: str = ".") -> pa.Array:
+    """Values of the type; null where a text is empty. Unfit for the first that is none of it."""
+    if pa.types.is_string(dtype):
+        return pc.if_else(pc.equal(texts, ""), None, texts).cast(pa.large_string())
+    values = pc.if_else(pc.equal(texts, ""), None, texts)
+    if (decimal == "," and pa.types.is_floating(dtype)) or (pa.types.is_decimal(dtype) and decimal == ","):
+        values = pc.replace_substring(values, ",", ".")
+    try:
+        return _checked(values, dtype)
+    except pa.ArrowInvalid:
+        pass
+    for index, text in enumerate(values.to_pylist()):
+        try:
+            _checked(pa.array([text], pa.large_string()), dtype)
+        except pa.ArrowInvalid as error:
+            raise Unfit(index, texts[index].as_py()) from error
+    msg = f"{dtype} fits each value, and not all"
+    raise AssertionError(msg)
+
+
+def _checked(values: TextColumn, dtype: pa.DataType) -> pa.Array:
+    """Arrow reads hexadecimal integers, too."""
+    if pa.types.is_integer(dtype) and any_true(pc.match_substring_regex(values, "[xX]")):
+        msg = "hexadecimal"
+        raise pa.ArrowInvalid(msg)
+    return values.cast(dtype)
