@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from triptych.engines.api import Input, Result
 from triptych.engines.dialects.formats import DELIMITERS
@@ -84,7 +83,7 @@ def typed_tables(
     for result in filter(_has_bytes, results):
         table = opened(result, params, binaries=("parquet",))
         if table.format == "parquet":
-            tables.append(ParquetTable(table.item))
+            tables.append(TypedParquet(table.item))
         elif table.format in DELIMITERS:
             tables.append(TextTable(table, columns))
             decimal = params["dialect"].get("decimal") or ("." if table.dialect.delimiter == "," else None)
@@ -132,7 +131,7 @@ def _unfit(item: Input, location: str, value: str, name: str, columns: Columns) 
 
 
 @dataclass(frozen=True)
-class ParquetTable:
+class TypedParquet:
     """As it is: its types, zones, durations, nested columns, and which are never null."""
 
     item: Input
@@ -140,12 +139,11 @@ class ParquetTable:
     @cached_property
     def schema(self) -> pa.Schema:
         with self.item.open() as data:
-            return open_parquet(data, self.item).schema_arrow
+            return open_parquet(data, self.item).schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         with self.item.open() as data:
-            file: pq.ParquetFile = open_parquet(data, self.item)
-            yield from file.iter_batches(BATCH_ROWS)
+            yield from open_parquet(data, self.item).batches()
 
 
 @dataclass(frozen=True)
