@@ -45,9 +45,9 @@ class ParquetGroups:
             return source.error(f"row {self._rows - before + row}: {text}")
 
         with source.open() as data:
-            table = open_parquet(data, source)
-            writer = self._writer_of(source, table.schema, columns)
-            for batch in table.batches():
+            rows = open_parquet(data, source)
+            writer = self._writer_of(source, rows.schema, columns)
+            for batch in rows.batches():
                 values = [_comparable(batch.column(column)) for column in columns]
                 numbers = self._labels.number(values, _python_texts, error)
                 writer.write_batch(self._labelled_rows(batch, numbers))
