@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from triptych.engines.contracts import Place
+from triptych.engines.images.georeference import Georeference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +14,8 @@ class TilePlace(Place):
 
     It is in `row` of `rows` and `column` of `columns`, from 0, and shares `overlap_px` with each neighbour (more where
     the last ones were moved inward). Its file is `tile_width_px` by `tile_height_px`: larger where it was padded.
-    The image is taken as it is stored; an orientation in its EXIF data is not applied.
+    The image is taken as it is shown, upright. `bands` is how many the source has; `map` tells where the tile lies on a
+    map, for a GeoTIFF.
     """
 
     row: int
@@ -29,3 +31,5 @@ class TilePlace(Place):
     overlap_px: int
     image_width_px: int
     image_height_px: int
+    bands: int | None = None
+    map: Georeference | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,10 @@ import pyvips
 from triptych.engines.api import Input
 from triptych.engines.runtime.resources import resources
 
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"}
+EXTENSIONS = {
+    *(".png", ".apng", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm"),
+    *(".avif", ".heic", ".heif"),
+}
 DTYPES = {
     "uchar": "uint8",
     "char": "int8",
@@ -58,26 +61,7 @@ def image_errors(item: Input, where: str = "") -> Iterator[None]:
         raise item.error(text) from error
 
 
-def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
-    """The first page, to be read once from the top down; `data`, the item's open stream, is read as far as needed."""
-    with image_errors(item):
-        source = pyvips.SourceCustom()
-        source.on_read(data.read)
-        source.on_seek(data.seek)
-        image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
-    _check_pixels(item, image, item.size)
-    return image
-
-
-def read_image(item: Input, data: bytes) -> pyvips.Image:
-    """The first page of an image in memory, to be decoded once from the top down; raises the item's error."""
-    with image_errors(item):
-        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
-    _check_pixels(item, image, len(data))
-    return image
-
-
-def _check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
+def check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
     """Raises the item's error for more pixels than a file of `size` bytes has, or than can be held where that needs be.
 
     libvips makes up those that a JPEG has not, and holds all of some formats before it has the first row.
@@ -100,19 +84,20 @@ def _check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
 class ImageHeader:
     """How an image's numbers are to be read, which all of its tiles share: libvips's format and interpretation.
 
-    `profile` is the ICC profile, None without one.
+    `profile` is the ICC profile, None without one; `dots_per_mm` is how fine it is to be printed.
     """
 
     bands: int
     format: str
     interpretation: str
     profile: bytes | None
+    dots_per_mm: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def of(cls, image: pyvips.Image) -> Self:
         """Nothing is decoded for it."""
         profile = image.get(PROFILE) if PROFILE in image.get_fields() else None
-        return cls(image.bands, image.format, image.interpretation, profile)
+        return cls(image.bands, image.format, image.interpretation, profile, (image.xres, image.yres))
 
     @property
     def dtype(self) -> str:
@@ -126,7 +111,8 @@ class ImageHeader:
 
     def applied_to(self, image: pyvips.Image) -> pyvips.Image:
         """A copy of an image with these bands and this format that says how its numbers are to be read."""
-        image = image.copy(interpretation=self.interpretation)
+        across, down = self.dots_per_mm
+        image = image.copy(interpretation=self.interpretation, xres=across, yres=down)
         if self.profile is not None:
             image.set_type(pyvips.GValue.blob_type, PROFILE, self.profile)
         return image

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import av
 from av.video.frame import PictureType
+from av.video.reformatter import VideoReformatter
 
+from triptych.engines.video.encoders import Encoding, Looks, UnwritableError
 from triptych.engines.video.frame_index import count_frames
-from triptych.engines.video.packets import container_format, mapped_streams, time_base
+from triptych.engines.video.packets import MP4_KIN, container_format, mapped_streams, time_base
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
-ENCODERS = {"webm": "libvpx-vp9"}
-DISPLAY_KEYS = ("sample_aspect_ratio", "color_range", "color_primaries", "color_trc", "colorspace")
+DISPLAY_KEYS = ("sample_aspect_ratio", "color_range", "color_primaries", "color_trc", "colorspace", "field_order")
 """How pixels are to be shown."""
+KEPT_TAGS = ("language", "title", "handler_name", "alpha_mode", "stereo_mode")
+"""Of a stream; others tell of the file that it was in, as its duration."""
+NOT_KEPT = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
+"""Tags of a file that tell how it is written."""
 THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
 S = TypeVar("S", bound="VideoStream | AudioStream")
@@ -29,49 +34,73 @@ S = TypeVar("S", bound="VideoStream | AudioStream")
 def new_file(path: Path, format_name: str) -> OutputContainer:
     """A container to write. No random numbers and no time of day in it, and audio in MP4 to the sample in its place."""
     options = {"fflags": "+bitexact"}
-    if format_name in ("mp4", "mov"):
+    if format_name in MP4_KIN:
         # Of edit lists, which say when a stream begins; FFmpeg's own 1000 is no more than the millisecond.
         options["movie_timescale"] = "192000"
     return av.open(str(path), "w", format=format_name, options=options)
-
-
-class UnwritableError(ValueError):
-    """A codec that files of that format do not have."""
 
 
 def add_copy(out: OutputContainer, stream: S) -> S:
     """A stream of `out` for packets of `stream`; UnwritableError when its format has no such streams."""
     try:
         # Opaque, or the library asks for an encoder of the decoder's name.
-        return out.add_stream_from_template(stream, opaque=True)
+        copy = out.add_stream_from_template(stream, opaque=True)
     except ValueError as error:
-        raise UnwritableError(error) from error
+        msg = f"holds {stream.codec_context.name}, which files of the format {out.format.name} cannot hold"
+        remedy = "Name it .mkv, or convert it first" if out.format.name != "matroska" else "Convert it first"
+        raise UnwritableError(msg, remedy) from error
+    copy_tags(copy, stream)
+    return copy
+
+
+def copy_tags(copy: VideoStream | AudioStream, stream: VideoStream | AudioStream) -> None:
+    """Language, title, and whether it is the one to be played."""
+    copy.metadata.update({key: value for key, value in stream.metadata.items() if key.lower() in KEPT_TAGS})
+    copy.disposition = stream.disposition
+
+
+def file_tags(source: InputContainer) -> dict[str, str]:
+    """Title, artist and what else a file says of itself, but for how it is written."""
+    return {key: value for key, value in source.metadata.items() if key.lower() not in NOT_KEPT}
 
 
 class VideoEncoder:
     """Counts the frames that go in and the packets that come out."""
 
-    def __init__(self, out: OutputContainer, template: VideoStream, format_name: str, crf: int) -> None:
-        """A stream of `out` with the size, rate, pixels, colours and times of the stream `template`."""
+    def __init__(
+        self,
+        out: OutputContainer,
+        template: VideoStream,
+        encoding: Encoding,
+        looks: Looks,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """A stream of `out` with the size (unless another is given), rate, colours and times of `template`."""
         self._out = out
-        is_vpx = format_name in ENCODERS
-        options = {"b:v": "0"} if is_vpx else {"preset": "ultrafast"}
-        # A CRF of 0 is without loss in H.264 of 8 bits only.
-        options |= {"crf": str(crf)} if crf else {"lossless": "1"} if is_vpx else {"qp": "0"}
-        codec = ENCODERS.get(format_name, "libx264")
-        stream: VideoStream = out.add_stream(codec, rate=template.average_rate or 25, options=options)  # type: ignore[assignment]  # by its codec
-        stream.width, stream.height, stream.pix_fmt = template.width, template.height, template.pix_fmt
+        options = dict(encoding.options)
+        stream: VideoStream = out.add_stream(encoding.codec, rate=template.average_rate or 25, options=options)  # type: ignore[assignment]  # by its codec
+        stream.width, stream.height = size or (template.width, template.height)
+        stream.pix_fmt = encoding.pix_fmt
         stream.time_base = stream.codec_context.time_base = time_base(template)
         self.context: VideoCodecContext = stream.codec_context
         for name in DISPLAY_KEYS:
             if (value := getattr(template, name)) is not None:
                 setattr(self.context, name, value)
         self.context.thread_count, self.context.thread_type = THREADS, "FRAME"
+        copy_tags(stream, template)
+        if looks.matrix:
+            stream.set_display_matrix(looks.matrix)
+        self._scaler = VideoReformatter()
         self._frames_in = self._packets_out = 0
         self._stream = stream
 
     def add(self, frame: av.VideoFrame) -> None:
         """The next frame; its `pts` is when it is shown, in the units of the template."""
+        context = self.context
+        if (frame.width, frame.height, frame.format.name) != (context.width, context.height, context.pix_fmt):
+            pts = frame.pts
+            frame = self._scaler.reformat(frame, context.width, context.height, context.pix_fmt)
+            frame.pts, frame.time_base = pts, context.time_base
         frame.pict_type = PictureType.NONE
         self._frames_in += 1
         self._mux(frame)
@@ -96,9 +125,10 @@ class CopiedSegment:
     is_copy = True
 
     def __init__(self, path: Path, source: InputContainer, start: int) -> None:
-        """`start` is when the first frame is shown, in the video's units."""
+        """`start` is the source's time, in the video's units, that is 0 in the segment."""
         self.path, self.start = path, start
         self.out = new_file(path, container_format(path.name))
+        self.out.metadata.update(file_tags(source))
         start_s = start * time_base(mapped_streams(source).video)
         self._streams = {
             each.index: (add_copy(self.out, each), round(start_s / time_base(each))) for each in self.copied(source)
@@ -132,16 +162,16 @@ class EncodedSegment(CopiedSegment):
 
     is_copy = False
 
-    def __init__(self, path: Path, source: InputContainer, start: int, crf: int) -> None:
-        """`crf` is x264's or VP9's measure of quality, 0 without loss."""
-        self._crf = crf
+    def __init__(self, path: Path, source: InputContainer, start: int, encoding: Encoding, looks: Looks) -> None:
+        """The frames are encoded as they say."""
+        self._encoding, self._looks = encoding, looks
         super().__init__(path, source, start)
 
     def copied(self, source: InputContainer) -> list[VideoStream | AudioStream]:
         """The audio; the video becomes a stream of its own, before that."""
         streams = mapped_streams(source)
-        self._encoder = VideoEncoder(self.out, streams.video, container_format(self.path.name), self._crf)
-        return streams.all[1:]
+        self._encoder = VideoEncoder(self.out, streams.video, self._encoding, self._looks)
+        return list(streams.sounds)
 
     def frame(self, frame: av.VideoFrame) -> None:
         """The next frame in order of showing, with the source's time, which is changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -46,10 +46,19 @@ class FrameIndex:
     times: Sequence[int]
     clean_keys: frozenset[int]
     time_base: Fraction
-    audio_packets: int
+    audio_packets: Mapping[int, int] = field(default_factory=dict)
+    """How many there are of each stream of audio, by its index."""
+    last_duration: int = 0
+    """For how long the last frame is shown."""
+    lead: Fraction = Fraction(0)
+    """For how many seconds there is sound before the first frame."""
+    is_counted: bool = False
+    """Whether the file tells no times of showing: frame n is shown at the time n."""
 
     def second(self, frame: int) -> float:
-        """When a frame is shown, by its number, in seconds from the first."""
+        """When a frame is shown, by its number, in seconds from the first; behind the last: when that one ends."""
+        if frame == len(self.times):
+            return float((self.times[-1] + self.last_duration - self.times[0]) * self.time_base)
         return float((self.times[frame] - self.times[0]) * self.time_base)
 
 
@@ -63,7 +72,12 @@ class PacketScan:
     times: array[int] = field(default_factory=lambda: array("q"))
     key_flags: bytearray = field(default_factory=bytearray)
     lead: list[int] = field(default_factory=list)
-    audio_packets: int = 0
+    audio_packets: dict[int, int] = field(default_factory=dict)
+    audio_start: Fraction | None = None
+    """When the first audio is heard, in seconds; None without any."""
+    end: int | None = None
+    """When the last frame ends, where the file says so."""
+    is_counted: bool = False
 
     def is_by_frame(self) -> bool:
         """Whether each packet is a frame, shown at a time of its own, and the first are as the packets promise."""
@@ -97,10 +111,27 @@ def read_frame_index(data: BinaryIO) -> FrameIndex:
     """
     scanned = scan(data)
     if scanned.is_by_frame():
-        return FrameIndex(scanned.shown(), scanned.clean_keys(), scanned.time_base, scanned.audio_packets)
+        return _index(scanned, scanned.shown(), scanned.clean_keys())
     with open_video(data) as container:
+        if scanned.is_counted:
+            return _index(scanned, range(sum(1 for _ in decoded_frames(container))), frozenset())
         times = array("q", sorted(frame.pts for frame in decoded_frames(container) if frame.pts is not None))
-    return FrameIndex(times, scanned.clean_keys() & set(times), scanned.time_base, scanned.audio_packets)
+    scanned.end = None  # It may be that of frames that are hidden.
+    return _index(scanned, times, scanned.clean_keys() & set(times))
+
+
+def _index(scanned: PacketScan, times: Sequence[int], clean_keys: frozenset[int]) -> FrameIndex:
+    """Where the file does not say when the last frame ends, it is shown as long as the one before."""
+    duration, lead = 0, Fraction(0)
+    if times:
+        before = times[-1] - times[-2] if len(times) > 1 else 0
+        duration = scanned.end - times[-1] if scanned.end and times[-1] < scanned.end else before
+        if scanned.audio_start is not None:
+            # Before 0 there is only what a decoder warms up with.
+            lead = max(Fraction(0), times[0] * scanned.time_base - max(Fraction(0), scanned.audio_start))
+    return FrameIndex(
+        times, clean_keys, scanned.time_base, scanned.audio_packets, duration, lead, is_counted=scanned.is_counted
+    )
 
 
 def count_frames(path: Path) -> int:
@@ -122,6 +153,14 @@ def scan(data: BinaryIO) -> PacketScan:
         # More threads would hold the first frames back.
         video.codec_context.thread_count = 1
         scanned = PacketScan(time_base(video), video.codec_context.codec.canonical_name in FRAME_PER_PACKET)
+        # AVI holds no times, and what FFmpeg guesses is wrong where frames are stored in another order.
+        scanned.is_counted = container.format.name == "avi" and video.codec_context.has_b_frames
+        scanned.is_plain = scanned.is_plain and not scanned.is_counted
+        scanned.audio_packets = {sound.index: 0 for sound in streams.sounds}
+        starts = [sound.start_time * time_base(sound) for sound in streams.sounds if sound.start_time is not None]
+        scanned.audio_start = min(starts, default=None)
+        if video.duration and video.start_time is not None:
+            scanned.end = video.start_time + video.duration
         if video.id in delays and _is_listed(streams, delays[video.id]):
             _scan_tables(container, streams, delays[video.id], size, scanned)
         else:
@@ -131,9 +170,9 @@ def scan(data: BinaryIO) -> PacketScan:
 
 def _is_listed(streams: MappedStreams, runs: DelayRuns) -> bool:
     """Whether the index of each stream has all of its packets, and `runs` tell of all of the video."""
-    video, audio = streams
+    video = streams.video
     count = len(video.index_entries)
-    is_known = audio is None or audio.codec_context.name in PACKET_PER_ENTRY
+    is_known = all(sound.codec_context.name in PACKET_PER_ENTRY for sound in streams.sounds)
     return is_known and 0 < count == video.frames and (not len(runs) or bool(runs["samples"].sum() == count))
 
 
@@ -144,7 +183,7 @@ def _scan_tables(
 
     The first packet tells from where times are counted.
     """
-    video, audio = streams
+    video = streams.video
     first, missing = None, 0
     for packet in container.demux(video):
         first = packet.pts if first is None else first
@@ -162,27 +201,29 @@ def _scan_tables(
         times += np.repeat(runs["delay"], runs["samples"])
     if first is not None:
         times += first - times[0]
-    scanned.audio_packets = len(audio.index_entries) if audio else 0
+    scanned.audio_packets = {sound.index: len(sound.index_entries) for sound in streams.sounds}
 
 
 def _scan_packets(container: InputContainer, streams: MappedStreams, scanned: PacketScan) -> None:
     video = streams.video
-    index, count = video.index, 0
+    index, count, last = video.index, 0, 0
     for packet in container.demux(streams.all):
         if packet.stream_index != index:
-            scanned.audio_packets += packet.size > 0
+            scanned.audio_packets[packet.stream_index] += packet.size > 0
             continue
         if len(scanned.lead) < LEAD_FRAMES:
             scanned.lead += [frame.pts for frame in decode_packet(packet)]
         pts = packet.pts
         if pts is not None:
             count += 1
+            last = max(last, pts + (packet.duration or 0))
             scanned.times.append(pts)
             scanned.key_flags.append(packet.is_keyframe)
             scanned.is_plain = scanned.is_plain and not packet.is_discard
         elif packet.size:
             count += 1
             scanned.is_plain = False
+    scanned.end = scanned.end or last
     _require_all(count, video)
 
 

@@ -29,5 +29,5 @@ def readable_video(item: Input) -> Iterator[BinaryIO]:
         text = f"{error}. Make the file again, or leave it out."
         raise item.error(text) from error
     except av.FFmpegError as error:
-        text = f"cannot be read as video: {error}. Correct the file or leave it out."
+        text = f"cannot be read as video: {error.strerror}. Correct the file or leave it out."
         raise item.error(text) from error

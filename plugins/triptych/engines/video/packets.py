@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import PurePosixPath
@@ -17,24 +18,49 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+FORMATS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".3gp": "3gp",
+    ".3g2": "3g2",
+}
+"""FFmpeg's names of the formats that are written, by extension."""
+OTHER = ".mkv"
+"""The extension of what is cut from, or joined to, a file of another format."""
+MP4_KIN = ("mp4", "mov", "3gp", "3g2")
+STILLS = ("_pipe", "image2")
+"""How FFmpeg's names of single pictures end."""
+ATTACHED_PIC = 0x400
+"""A cover, which is a stream of video to FFmpeg (AV_DISPOSITION_ATTACHED_PIC)."""
 
 
 class MappedStreams(NamedTuple):
-    """The first video of a file, and its first audio if it has any: the streams that a segment has, too."""
+    """The first video of a file that is no cover, and its audio that can be decoded: a segment has these streams."""
 
     video: VideoStream
-    audio: AudioStream | None
+    sounds: tuple[AudioStream, ...]
 
     @property
     def all(self) -> list[VideoStream | AudioStream]:
-        """Both that there are, the video first."""
-        return [self.video] if self.audio is None else [self.video, self.audio]
+        """The video first, then the audio in order."""
+        return [self.video, *self.sounds]
+
+
+def written_extension(name: str) -> str:
+    """The extension, with its dot, that tells the truth of what is written for a file of this name.
+
+    Its own where that is one of FORMATS: `a.MP4` -> `.MP4`; else that of Matroska: `a.avi` -> `.mkv`.
+    """
+    own = PurePosixPath(name).suffix
+    return own if own.lower() in FORMATS else OTHER
 
 
 def container_format(name: str) -> str:
-    """FFmpeg's name of how segments of a file of this name are written: Matroska where its own is none of FORMATS."""
-    return FORMATS.get(PurePosixPath(name).suffix.lower(), "matroska")
+    """FFmpeg's name of how a file of this name is written: Matroska where its own is none of FORMATS."""
+    return FORMATS[written_extension(name).lower()]
 
 
 def open_video(data: BinaryIO) -> InputContainer:
@@ -46,15 +72,31 @@ def open_video(data: BinaryIO) -> InputContainer:
 
 def mapped_streams(container: InputContainer) -> MappedStreams:
     """Those that are worked on; DamagedVideoError when there is no video, or FFmpeg cannot decode one of them."""
-    if not container.streams.video:
+    pictures = [stream for stream in container.streams.video if not stream.disposition & ATTACHED_PIC]
+    if not pictures:
         msg = "cannot be read as video: there is none in it"
         raise DamagedVideoError(msg)
-    streams = MappedStreams(container.streams.video[0], next(iter(container.streams.audio), None))
+    if container.format.name.endswith(STILLS):
+        msg = "is a picture, and no video"
+        raise DamagedVideoError(msg)
+    sounds = [sound for n, sound in enumerate(container.streams.audio) if n == 0 or sound.codec_context is not None]
+    streams = MappedStreams(pictures[0], tuple(sounds))
     for stream in streams.all:
         if stream.codec_context is None:
             msg = f"holds {stream.type} in a codec that FFmpeg cannot decode"
             raise DamagedVideoError(msg)
     return streams
+
+
+def left_out(container: InputContainer) -> str:
+    """What a file has beside the streams that are worked on: `2 subtitle tracks, 1 attachment`; empty if nothing."""
+    mapped = {stream.index for stream in mapped_streams(container).all}
+    others = Counter(
+        "cover" if stream.disposition & ATTACHED_PIC else f"{stream.type} track"
+        for stream in container.streams
+        if stream.index not in mapped
+    )
+    return ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in others.items())
 
 
 def time_base(stream: VideoStream | AudioStream) -> Fraction:
@@ -75,7 +117,7 @@ def decode_packet(packet: Packet[Any]) -> list[Any]:
 
 def decoded_frames(container: InputContainer) -> Iterator[av.VideoFrame]:
     """All frames of the video that have a time, in the order in which they are shown."""
-    video = container.streams.video[0]
+    video = mapped_streams(container).video
     video.thread_type = "AUTO"
     for packet in container.demux(video):
         yield from (frame for frame in decode_packet(packet) if frame.pts is not None)

@@ -21,9 +21,11 @@ class Rendition:
 class VideoSegment(Place):
     """Frames `first_frame` to before `first_frame + frames` of a source, which is its segment number `segment`, from 0.
 
-    Times are those of its first frame and of the next segment's, in seconds from the source's first frame; the end is
-    None where nobody looked, as in a whole source. `copied` says that its packets are the source's own, not encoded
-    anew. A source's segments are there once for each rendition, where there are any.
+    Times are those of its first frame and of the next segment's, or of the source's end, in seconds from the source's
+    first frame; the end is None where nobody looked, as in a whole source. Of all of the source, `source_frames` and
+    `source_s` tell how many frames and seconds from the first frame it has, and `lead_s` how long it sounds before
+    that. `copied` says that its packets are the source's own, not encoded anew. A source's segments are there once for
+    each rendition, where there are any.
     """
 
     segment: int = 0
@@ -32,4 +34,7 @@ class VideoSegment(Place):
     start_s: float = 0.0
     end_s: float | None = None
     copied: bool = True
+    source_frames: int | None = None
+    source_s: float | None = None
+    lead_s: float = 0.0
     rendition: Rendition | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
@@ -13,15 +13,28 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import av
 
 from triptych.engines.streams.prefetch import prefetch
+from triptych.engines.video.chapters import between, chapters_of
+from triptych.engines.video.encoders import Encoding, Looks, UnwritableError, encoding_of, read_looks
 from triptych.engines.video.encoding import CopiedSegment, EncodedSegment
 from triptych.engines.video.frame_index import FrameIndex
-from triptych.engines.video.packets import MappedStreams, decode_packet, mapped_streams, open_video, packets, time_base
+from triptych.engines.video.packets import (
+    MappedStreams,
+    container_format,
+    decode_packet,
+    mapped_streams,
+    open_video,
+    packets,
+    time_base,
+)
+from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.container.core import Chapter as FFmpegChapter
     from av.packet import Packet
 
 WRITE_ERRORS = (av.FFmpegError, ValueError)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,10 +58,13 @@ def write_segments(
     on all is encoded, by decoding from an earlier one.
     """
     done, encode_from = 0, len(cuts)
+    encoded: _Encoded | None = None
     while done < len(cuts) - 1:
+        plan = _plan(index, cuts, done, encode_from)
+        if encoded is None and not all(plan.copied):
+            encoded = _encoded(data, container_format(template.name), crf)
         with open_video(data) as source:
-            plan = _plan(index, cuts, done, encode_from)
-            files = _SegmentFiles(source, plan, template, crf)
+            files = _SegmentFiles(source, plan, template, encoded)
             try:
                 # Segments are counted, and used, while the next are written.
                 with closing(prefetch(_passed(source, plan, files))) as written:
@@ -64,6 +80,24 @@ def write_segments(
             finally:
                 files.drop()
         encode_from = done
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """How segments are encoded."""
+
+    encoding: Encoding
+    looks: Looks
+
+
+def _encoded(data: BinaryIO, format_name: str, crf: int) -> _Encoded:
+    """UnwritableError, before anything is written, where no encoder keeps what the source is."""
+    with open_video(data) as source:
+        looks = read_looks(source)
+        encoding = encoding_of(mapped_streams(source).video, looks, format_name, crf)
+    if encoding.note:
+        _log.info("%s", encoding.note)
+    return _Encoded(encoding, looks)
 
 
 class UnfitError(ValueError):
@@ -82,8 +116,16 @@ class _Plan:
     """The number of each segment whose first frame can be decoded without what is before, by that frame's time."""
     decode_from: int
     """The segment with which decoding begins, to have the first that is wanted."""
-    audio_packets: int
-    """How many there are in the file."""
+    audio_packets: Mapping[int, int]
+    """How many there are in the file of each stream of audio, by its index."""
+    lead: int
+    """For how long, in the video's units, the first segment has sound before its first frame."""
+    is_counted: bool
+    """Whether frame n is shown at the time n."""
+
+    def zero(self, number: int) -> int:
+        """The source's time that is 0 in this segment: that of its first frame, or of the sound before the first."""
+        return self.starts[number] - (0 if number else self.lead)
 
 
 def _plan(index: FrameIndex, cuts: Sequence[int], done: int, encode_from: int) -> _Plan:
@@ -97,14 +139,17 @@ def _plan(index: FrameIndex, cuts: Sequence[int], done: int, encode_from: int) -
         clean_at={start: number for number, start in enumerate(starts) if clean[number]},
         decode_from=max((number for number in range(done + 1) if clean[number]), default=0),
         audio_packets=index.audio_packets,
+        lead=round(index.lead / index.time_base),
+        is_counted=index.is_counted,
     )
 
 
 class _SegmentFiles:
     """The files of the segments that are being written, by number; each is begun when something is put into it."""
 
-    def __init__(self, source: InputContainer, plan: _Plan, template: Path, crf: int) -> None:
-        self._source, self._plan, self._template, self._crf = source, plan, template, crf
+    def __init__(self, source: InputContainer, plan: _Plan, template: Path, encoded: _Encoded | None) -> None:
+        """`encoded` is there where one segment is not copied."""
+        self._source, self._plan, self._template, self._encoded = source, plan, template, encoded
         self._open: dict[int, CopiedSegment] = {}
 
     def put_packet(self, number: int, packet: Packet[Any]) -> None:
@@ -116,7 +161,10 @@ class _SegmentFiles:
 
     def put_frame(self, number: int, frame: av.VideoFrame) -> None:
         """Into an encoded segment; copied ones take none."""
-        self._segment(number).frame(frame)
+        try:
+            self._segment(number).frame(frame)
+        except WRITE_ERRORS as error:
+            self._unfit(number, error)
 
     def close(self, number: int) -> CopiedSegment:
         """The segment, whole; raises as `put_packet` does."""
@@ -137,17 +185,31 @@ class _SegmentFiles:
 
     def _segment(self, number: int) -> CopiedSegment:
         if number not in self._open:
-            path, start = self._template.with_stem(f"{self._template.stem}{number}"), self._plan.starts[number]
-            if self._plan.copied[number]:
-                self._open[number] = CopiedSegment(path, self._source, start)
+            path, zero = self._template.with_stem(f"{self._template.stem}{number}"), self._plan.zero(number)
+            if self._plan.copied[number] or self._encoded is None:
+                self._open[number] = CopiedSegment(path, self._source, zero)
             else:
-                self._open[number] = EncodedSegment(path, self._source, start, self._crf)
+                how = self._encoded
+                self._open[number] = EncodedSegment(path, self._source, zero, how.encoding, how.looks)
+            self._open[number].out.set_chapters(self._chapters(number))
         return self._open[number]
+
+    def _chapters(self, number: int) -> list[FFmpegChapter]:
+        """Those of the source that lie in the segment, or begin before it or end behind it, by its times."""
+        unit, last = time_base(mapped_streams(self._source).video), len(self._plan.starts) - 1
+        begin, end = (self._plan.zero(each) * unit for each in (number, min(number + 1, last)))
+        found = between(chapters_of(self._source), begin, end if number < last else None)
+        return [chapter.to_ffmpeg(place) for place, chapter in enumerate(found, 1)]
 
     def _unfit(self, number: int, error: Exception) -> NoReturn:
         if self._plan.copied[number]:
             raise UnfitError from error
-        raise error
+        if isinstance(error, UnwritableError):
+            raise error
+        # The file is as it should be, and the library's own words name scratch files.
+        reason = getattr(error, "strerror", None) or "its streams do not go into such a file"
+        msg = f"cannot be written again as {container_format(self._template.name)}: {reason}"
+        raise UnwritableError(msg) from error
 
 
 @dataclass
@@ -160,10 +222,14 @@ class _Progress:
     """To this the last packet of video belongs, as far as clean cuts tell."""
     pictured: int = 0
     """Those before this have all their frames."""
-    sounded: int = 0
-    """Those before this have all their audio."""
-    audio_packets: int = 0
-    """That are still to come."""
+    sounded: dict[int, int] = field(default_factory=dict)
+    """Those before this have all their audio, by the index of its stream."""
+    audio_packets: dict[int, int] = field(default_factory=dict)
+    """That are still to come, by the index of the stream."""
+
+    def finished(self) -> int:
+        """Those before this have all that belongs to them."""
+        return min([self.pictured, *self.sounded.values()])
 
 
 def _passed(source: InputContainer, plan: _Plan, files: _SegmentFiles) -> Iterator[CopiedSegment]:
@@ -175,7 +241,7 @@ def _passed(source: InputContainer, plan: _Plan, files: _SegmentFiles) -> Iterat
     progress = work.progress
     for packet in packets(source, work.streams.all):
         work.add(packet)
-        while progress.closed < min(progress.pictured, progress.sounded):
+        while progress.closed < progress.finished():
             yield work.close_next()
     work.drain()
     while progress.closed < count:
@@ -188,11 +254,15 @@ class _Pass:
     def __init__(self, streams: MappedStreams, plan: _Plan, files: _SegmentFiles) -> None:
         self.streams, self._plan, self._files = streams, plan, files
         streams.video.thread_type = "AUTO"
-        unit = time_base(streams.audio or streams.video)
-        self._audio_starts = [ceil(start * time_base(streams.video) / unit) for start in plan.starts]
-        self.progress = _Progress(
-            plan.done, sounded=0 if plan.audio_packets else len(plan.starts), audio_packets=plan.audio_packets
-        )
+        unit = time_base(streams.video)
+        self._audio_starts = {
+            sound.index: [ceil(start * unit / time_base(sound)) for start in plan.starts] for sound in streams.sounds
+        }
+        self._frames = 0
+        """Decoded, where times are counted."""
+        count = len(plan.starts)
+        sounded = {index: 0 if packets else count for index, packets in plan.audio_packets.items()}
+        self.progress = _Progress(plan.done, sounded=sounded, audio_packets=dict(plan.audio_packets))
 
     def add(self, packet: Packet[Any]) -> None:
         """The next packet of either stream."""
@@ -214,13 +284,14 @@ class _Pass:
             self.streams.video.codec_context.flush_buffers()
 
     def _add_audio(self, packet: Packet[Any]) -> None:
-        number = max(0, bisect_right(self._audio_starts, packet.pts or 0) - 1)
-        self.progress.audio_packets -= 1
-        if not self.progress.audio_packets:
-            self.progress.sounded = len(self._plan.starts)
-        elif number > self.progress.sounded:
-            self.progress.sounded = number
-        if number >= self.progress.closed:
+        index, progress = packet.stream_index, self.progress
+        number = max(0, bisect_right(self._audio_starts[index], packet.pts or 0) - 1)
+        progress.audio_packets[index] -= 1
+        if not progress.audio_packets[index]:
+            progress.sounded[index] = len(self._plan.starts)
+        elif number > progress.sounded[index]:
+            progress.sounded[index] = number
+        if number >= progress.closed:
             self._files.put_packet(number, packet)
 
     def _add_video(self, packet: Packet[Any]) -> None:
@@ -242,6 +313,8 @@ class _Pass:
 
     def _add_frames(self, frames: Sequence[av.VideoFrame]) -> None:
         for frame in frames:
+            if self._plan.is_counted:
+                frame.pts, self._frames = self._frames, self._frames + 1
             if frame.pts is None:
                 continue
             number = max(0, bisect_right(self._plan.starts, frame.pts) - 1)

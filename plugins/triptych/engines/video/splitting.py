@@ -11,11 +11,15 @@ from typing import BinaryIO
 
 from triptych.engines.api import Chunk, Source
 from triptych.engines.runtime.resources import resources
-from triptych.engines.video.encoding import UnwritableError
+from triptych.engines.video.encoders import UnwritableError
 from triptych.engines.video.frame_index import FrameIndex, read_frame_index
 from triptych.engines.video.opening import readable_video
+from triptych.engines.video.packets import left_out, open_video, written_extension
 from triptych.engines.video.segment import VideoSegment
 from triptych.engines.video.segments import Segment, write_segments
+from triptych.harmless import harmless_logger
+
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,17 @@ def open_indexed(source: Source) -> Iterator[IndexedVideo]:
         if not index.times:
             text = "holds no frame. Leave it out."
             raise source.error(text)
+        _tell_what_is_left_out(source, data)
         yield IndexedVideo(source, data, index)
+
+
+def _tell_what_is_left_out(source: Source, data: BinaryIO) -> None:
+    """In the log: what no segment has, and a name that segments cannot have."""
+    with open_video(data) as container:
+        if others := left_out(container):
+            _log.warning("%s: %s are not in its segments, which have one video and all audio.", source.label, others)
+    if (extension := written_extension(source.name)) != PurePosixPath(source.name).suffix:
+        _log.info("%s: its segments are Matroska, and their names end in %s.", source.label, extension)
 
 
 def video_chunks(video: IndexedVideo, cuts: Sequence[int], crf: int) -> Iterator[Chunk]:
@@ -58,7 +72,7 @@ def cut_video(video: IndexedVideo, cuts: Sequence[int], crf: int) -> Iterator[tu
     when a segment cannot be written, or has not the frames that it should.
     """
     source = video.source
-    template = resources().new_folder() / f"segment{PurePosixPath(source.name).suffix or '.mkv'}"
+    template = resources().new_folder() / f"segment{written_extension(source.name)}"
     try:
         for number, segment in enumerate(write_segments(video.data, video.index, cuts, template, crf)):
             if segment.frames != segment.end - segment.first:
@@ -68,12 +82,11 @@ def cut_video(video: IndexedVideo, cuts: Sequence[int], crf: int) -> Iterator[tu
             yield segment.path, _place(video, number, segment)
             segment.path.unlink()
     except UnwritableError as error:
-        text = f"{error}. Give it a name that ends in .mkv, or convert it first."
+        text = f"{error}. {error.remedy}."
         raise source.error(text) from error
 
 
 def _place(video: IndexedVideo, number: int, segment: Segment) -> VideoSegment:
-    following = segment.end if segment.end < video.frames else segment.end - 1
     return VideoSegment(
         source_index=video.source.index,
         source=video.source.path,
@@ -81,8 +94,11 @@ def _place(video: IndexedVideo, number: int, segment: Segment) -> VideoSegment:
         first_frame=segment.first,
         frames=segment.frames,
         start_s=video.index.second(segment.first),
-        end_s=video.index.second(following),
+        end_s=video.index.second(segment.end),
         copied=segment.copied,
+        source_frames=video.frames,
+        source_s=video.index.second(video.frames),
+        lead_s=float(video.index.lead),
     )
 
 

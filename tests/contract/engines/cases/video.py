@@ -137,7 +137,7 @@ def _slices(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert all([piece.data for piece in other] == [piece.data for piece in first] for other in others)
     spans = [(p.metadata["start_s"], p.metadata["end_s"]) for p in first if p.metadata["source"] == sources[0].name]
     # A keyframe each second.
-    last = (frame_count(sources[0]) - 1) / 25
+    last = frame_count(sources[0]) / 25
     assert spans == ([(0.0, 3.0), (3.0, last)] if last > 3 else [(0.0, last)])
 
 

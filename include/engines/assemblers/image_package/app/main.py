@@ -13,16 +13,26 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.archives.members import PackedFile, read_tar, tar_of, write_zip
+from triptych.engines.images.opening import read_image, read_upright
+from triptych.engines.images.vips import ImageHeader, image_errors, limit_cache
 from triptych.engines.streams.file_objects import BlockReader, OutputFile
 
+if TYPE_CHECKING:
+    import pyvips
+
 TAR_MAGIC = (257, b"ustar")
+EIGHT_BITS = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Pillow's modes of pixels of 8 bits a band."""
+SEEN_BY_BOTH = ("PNG", "TIFF", "PPM")
+"""Formats of more than 8 bits, of which libvips tells how many there are."""
+COLOURS = ("cmyk", "lab", "hsv", "srgb", "rgb", "b-w")
 ON_A_SHEET, ACROSS, MARGIN_PX = 100, 10, 8
 
 
@@ -49,6 +59,7 @@ class Entry:
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
+    limit_cache()
     is_decoded_later = params["contact_sheet"] or params["package"] == "tiff"
     entries = [_entry(packed, decode=not is_decoded_later) for packed in _images(results)]
     {"zip": _zip, "tar": _tar, "tiff": _tiff}[params["package"]](results, output, params["name"])
@@ -130,13 +141,49 @@ def _tiff(results: Sequence[Result], output: Output, name: str) -> None:
     with AppendingTiffWriter(str(path), new=True) as pages:
         for packed in _images(results):
             with _opened(packed) as image:
+                _require_all_bits(packed, image)
                 for number in range(getattr(image, "n_frames", 1)):
                     image.seek(number)
-                    image.save(pages, "TIFF", compression="tiff_deflate")
+                    page, dpi = ImageOps.exif_transpose(image), image.info.get("dpi")
+                    page.save(pages, "TIFF", compression="tiff_deflate", **({"dpi": dpi} if dpi else {}))
                     pages.newFrame()
             is_empty = False
     if not is_empty:
         output.put_file(path, f"{name}.tif")
+
+
+def _require_all_bits(packed: Packed, image: Image.Image) -> None:
+    """Raises the result's error where Pillow, which writes the pages, reads fewer bits than the file has."""
+    held = packed.result
+    with image_errors(held):
+        header = ImageHeader.of(read_image(held, packed.data)) if image.format in SEEN_BY_BOTH else None
+    if header and header.format != "uchar" and image.mode in EIGHT_BITS:
+        has = f"{packed.name!r} has {header.bands} bands of {header.format}"
+        text = f"{has}, of which the package tiff makes 8 bits. Set package to zip or tar."
+        raise held.error(text)
+
+
+def _thumbnail(packed: Packed, side_px: int) -> Image.Image:
+    """A small copy, upright, in 8 bits: of numbers that are no brightness, the least is black and the most white."""
+    with image_errors(packed.result):
+        image = read_upright(packed.result, packed.data)
+        is_plain = image.format == "uchar" and image.bands <= 4
+        image = image.thumbnail_image(side_px, height=side_px, size="down") if is_plain else _shown(image, side_px)
+        if image.bands in (2, 4) and image.interpretation != "cmyk":
+            image = image.flatten(background=255)
+        image = image.colourspace("srgb") if image.interpretation in COLOURS else image
+        shown = image.extract_band(0, n=3) if image.bands >= 3 else image.extract_band(0)
+        data = shown.cast("uchar").write_to_memory()
+    mode = "RGB" if shown.bands == 3 else "L"
+    return Image.frombytes(mode, (shown.width, shown.height), data).convert("RGB")
+
+
+def _shown(image: pyvips.Image, side_px: int) -> pyvips.Image:
+    # In memory, for it is looked through for the least and the most before it is shown.
+    small = image.resize(min(1.0, side_px / max(image.width, image.height))).copy_memory()
+    if image.format == "ushort":
+        return (small.cast("double") / 257).cast("uchar")
+    return small.scaleimage()
 
 
 def _contact_sheets(results: Sequence[Result], output: Output, side_px: int) -> None:
@@ -158,9 +205,7 @@ def _sheet(images: Iterator[Packed], side_px: int) -> bytes:
     count = 0
     for packed in images:
         x, y = count % ACROSS * width + MARGIN_PX, count // ACROSS * height + MARGIN_PX
-        with _opened(packed) as image:
-            image.thumbnail((side_px, side_px))
-            sheet.paste(image.convert("RGB"), (x, y))
+        sheet.paste(_thumbnail(packed, side_px), (x, y))
         # The built-in font has Latin letters only.
         pen.text((x, y + side_px), packed.name.encode("ascii", "replace").decode()[: side_px // 6], "black")
         count += 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,18 @@ import numpy.typing as npt
 from triptych.engines import Output, Result, resources
 from triptych.engines.arrays.aliases import Floats
 from triptych.engines.contracts import SourceParts, by_source, output_names
+from triptych.engines.images.georeference import put_on_map
+from triptych.engines.images.holding import unheld, widened
+from triptych.engines.images.opening import read_upright
 from triptych.engines.images.row_writer import SaveOptions, save_rows
 from triptych.engines.images.strips import ROWS_AT_ONCE, empty
 from triptych.engines.images.tiles import TilePlace
-from triptych.engines.images.vips import ImageHeader, Pixels, image_errors, limit_cache, read_image
+from triptych.engines.images.vips import ImageHeader, Pixels, image_errors, limit_cache
 from triptych.engines.streams.parallel import map_ordered
 from triptych.engines.streams.prefetch import prefetch
+
+if TYPE_CHECKING:
+    import pyvips
 
 SAVERS: dict[str, tuple[str, dict[str, str | int | bool]]] = {
     "png": (".png", {}),
@@ -79,7 +85,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     options = options | ({"Q": params["quality"]} if params["format"] == "jpeg" else {})
     path = resources().new_folder() / f"mosaic{extension}"
     for image, name in zip(images, output_names([i.source for i in images], extension, params["suffix"]), strict=True):
-        _save(_grid(image), path, options, blend=params["on_overlap"] == "blend")
+        grid = _grid(image)
+        _save(grid, path, options, params["format"], blend=params["on_overlap"] == "blend")
         output.put_file(path, name)
         path.unlink()
 
@@ -98,12 +105,32 @@ def _grid(image: SourceParts[TilePlace]) -> list[list[Tile]]:
     return [[tiles[row, column] for column in columns] for row in rows]
 
 
-def _save(grid: Sequence[Sequence[Tile]], path: Path, options: SaveOptions, *, blend: bool) -> None:
+def _save(grid: Sequence[Sequence[Tile]], path: Path, options: SaveOptions, file_format: str, *, blend: bool) -> None:
     first = grid[0][0]
-    image = read_image(first.result, b"".join(first.result.stream()))
-    shape = Shape(image.width / first.place.tile_width_px, ImageHeader.of(image))
+    shape = _shape(grid)
+    if refusal := unheld(shape.header, file_format):
+        raise first.result.error(refusal)
     width, height = (round(px * shape.scale) for px in (first.place.image_width_px, first.place.image_height_px))
     save_rows(_rows(grid, shape, width, height, blend=blend), (width, height), shape.header, path, options)
+    if first.place.map:
+        put_on_map(path, first.place.source, first.place.map.moved(0, 0, shape.scale))
+
+
+def _shape(grid: Sequence[Sequence[Tile]]) -> Shape:
+    """By the first tile, and by all headers where that has fewer bands than the source: an optimiser may have
+    written what is grey as one band.
+    """
+    first = grid[0][0]
+    image = _opened(first)
+    shape = Shape(image.width / first.place.tile_width_px, ImageHeader.of(image))
+    if first.place.bands is not None and image.bands >= first.place.bands:
+        return shape
+    headers = [ImageHeader.of(_opened(tile)) for tiles in grid for tile in tiles]
+    return replace(shape, header=max(headers, key=lambda header: (header.bands, header.pixel_bytes)))
+
+
+def _opened(tile: Tile) -> pyvips.Image:
+    return read_upright(tile.result, b"".join(tile.result.stream()))
 
 
 def _rows(grid: Sequence[Sequence[Tile]], shape: Shape, width: int, height: int, *, blend: bool) -> Iterator[Pixels]:
@@ -154,8 +181,8 @@ def _pixels(shape: Shape, tiles: Sequence[Tile]) -> TileRow:
 
 def _decoded(shape: Shape, tile: Tile) -> Pixels:
     """The tile's pixels; raises the result's error when it is not like the others."""
-    image, header = read_image(tile.result, b"".join(tile.result.stream())), shape.header
-    expected = shape.size_of(tile.place)
+    header = shape.header
+    image, expected = widened(_opened(tile), header), shape.size_of(tile.place)
     if (image.width, image.height) != expected or (image.bands, image.format) != (header.bands, header.format):
         actual = f"{image.width} x {image.height}, {image.bands} bands, {image.format}"
         wanted = f"{expected[0]} x {expected[1]}, {header.bands} bands, {header.format}"

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result, resources
+from triptych.engines.contracts import OnMissing
 from triptych.engines.video.concatenation import join_parts, outputs_of
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    for video in outputs_of(results, params["suffix"], params["on_missing"]):
+    on_missing: OnMissing = "fail" if params["on_missing"] == "fail" else "skip"
+    for video in outputs_of(results, params["suffix"], on_missing):
         path = resources().new_folder() / f"joined{video.extension}"
-        join_parts(video.name, list(video.parts.values()), path, params["crf"])
+        join_parts(video, path, params["crf"], on_missing=params["on_missing"])
         output.put_file(path, video.name)
         path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from triptych.engines import Output, Result, resources
@@ -25,7 +26,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         path = resources().new_folder() / f"scenes{video.extension}"
         clips = [video.parts[number] for number in wanted]
         titles = [_title(params["title"], number, clip) for number, clip in zip(wanted, clips, strict=True)]
-        join_parts(video.name, clips, path, params["crf"], titles)
+        chosen = replace(video, parts=dict(zip(wanted, clips, strict=True)))
+        join_parts(chosen, path, params["crf"], titles)
         output.put_file(path, video.name)
         path.unlink()
 

@@ -8,12 +8,12 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any
 
-import pyvips
-
 from triptych.engines import Chunk, Source, resources
 from triptych.engines.archives.members import read_tar, safe_name, tar_of
 from triptych.engines.archives.zips import entry_blocks, open_zip
-from triptych.engines.images.vips import EXTENSIONS, FAIL_ON, image_errors, limit_cache, read_image
+from triptych.engines.images.opening import read_image, shown_size
+from triptych.engines.images.shrinking import shrunk
+from triptych.engines.images.vips import EXTENSIONS, image_errors, limit_cache
 from triptych.engines.streams.unpacking import Expansion
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
@@ -92,11 +92,18 @@ def _in_source(source: Source) -> Iterator[tuple[str, bytes]]:
         raise source.error(text)
 
 
+def _is_image(member: str) -> bool:
+    """By its extension; what macOS keeps beside the files of an archive is none: `__MACOSX/._a.jpg`, `._a.jpg`."""
+    path = PurePosixPath(member)
+    is_beside = "__MACOSX" in path.parts or path.name.startswith("._")
+    return path.suffix.lower() in EXTENSIONS and not is_beside
+
+
 def _in_zip(source: Source) -> Iterator[tuple[str, bytes]]:
     expansion = Expansion(source)
     with source.open() as data, open_zip(source, data) as archive:
         for entry in archive.infolist():
-            if not entry.is_dir() and PurePosixPath(entry.filename).suffix.lower() in EXTENSIONS:
+            if not entry.is_dir() and _is_image(entry.filename):
                 expansion.add(entry.file_size, entry.filename)
                 _check_size(source, entry.file_size, entry.filename)
                 yield safe_name(source, entry.filename), b"".join(entry_blocks(archive, entry, source))
@@ -105,7 +112,7 @@ def _in_zip(source: Source) -> Iterator[tuple[str, bytes]]:
 def _in_tar(source: Source) -> Iterator[tuple[str, bytes]]:
     with source.open() as data:
         for member in read_tar(source, data):
-            if PurePosixPath(member.name).suffix.lower() in EXTENSIONS:
+            if _is_image(member.name):
                 _check_size(source, member.size, member.name)
                 yield member.name, member.data.read()
 
@@ -119,12 +126,7 @@ def _fitting(source: Source, name: str, data: bytes, box: Box) -> bytes:
     """The image no larger than the box, its proportions kept; the same bytes when it fits."""
     with image_errors(source, "" if name == source.name else f" ({name!r} in it)"):
         image = read_image(source, data)
-        if image.width <= box.width_px and image.height <= box.height_px:
+        width, height = shown_size(image)
+        if width <= box.width_px and height <= box.height_px:
             return data
-        if image.get("vips-loader").startswith("jpegload"):
-            # Read small, which is quick, but it takes cut off images: they are looked through first.
-            pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8).avg()
-            smaller = pyvips.Image.thumbnail_buffer(data, box.width_px, height=box.height_px, size="down")
-        else:
-            smaller = image.thumbnail_image(box.width_px, height=box.height_px, size="down")
-        return bytes(smaller.write_to_buffer(PurePosixPath(name).suffix.lower(), keep="icc"))
+        return shrunk(source, name, data, image, (box.width_px, box.height_px))

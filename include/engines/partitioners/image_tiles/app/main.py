@@ -11,9 +11,12 @@ from typing import Any
 import pyvips
 
 from triptych.engines import Chunk, Source
+from triptych.engines.images.georeference import Georeference, read_georeference, with_georeference
+from triptych.engines.images.holding import unheld
+from triptych.engines.images.opening import open_image
 from triptych.engines.images.strips import strips
 from triptych.engines.images.tiles import TilePlace
-from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, open_image, reason
+from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, reason
 from triptych.engines.streams.parallel import map_ordered
 from triptych.errors import JobSpecError
 
@@ -47,16 +50,23 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
             text = "is empty, and an image is not. Correct or remove it."
             raise source.error(text)
         with source.open() as data:
-            yield from _tiles(source, open_image(source, data), grid, params["format"])
+            georeference = read_georeference(data)
+            image = open_image(source, data)
+            if refusal := unheld(ImageHeader.of(image), params["format"]):
+                raise source.error(refusal)
+            yield from _tiles(source, image, grid, params["format"], georeference)
 
 
-def _tiles(source: Source, image: pyvips.Image, grid: Grid, file_format: str) -> Iterator[Chunk]:
+def _tiles(
+    source: Source, image: pyvips.Image, grid: Grid, file_format: str, georeference: Georeference | None
+) -> Iterator[Chunk]:
     header, across, down = ImageHeader.of(image), grid.spans(image.width), grid.spans(image.height)
     first = _first_place(source, image, grid)
 
     def place(row: int, column: int) -> TilePlace:
         (x, width), (y, height) = across[column], down[row]
         lies = replace(first, row=row, column=column, x_px=x, y_px=y, width_px=width, height_px=height)
+        lies = replace(lies, map=georeference.moved(x, y)) if georeference else lies
         return lies if grid.boundary == "pad" else replace(lies, tile_width_px=width, tile_height_px=height)
 
     cut = (
@@ -87,6 +97,7 @@ def _first_place(source: Source, image: pyvips.Image, grid: Grid) -> TilePlace:
         overlap_px=grid.overlap_px,
         image_width_px=image.width,
         image_height_px=image.height,
+        bands=image.bands,
     )
 
 
@@ -103,6 +114,8 @@ def _packed(source: Source, header: ImageHeader, file_format: str, cut: tuple[Ti
     except pyvips.Error as error:
         text = f"its pixels cannot be written as {file_format}: {reason(error)}. Set another format."
         raise source.error(text) from error
+    if place.map and file_format == "tiff":
+        data = with_georeference(data, place.map)
     extension = PurePosixPath(saver.partition("[")[0]).suffix
     name = f"{source.path.replace('/', '_')}_{place.row}_{place.column}{extension}"
     return Chunk.of_bytes(data, name=name, items=1, metadata=place.to_metadata())

@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from triptych.engines import Chunk, Source
+from triptych.engines.video.encoders import read_looks
 from triptych.engines.video.packets import mapped_streams, open_video
+from triptych.engines.video.rotation import shown_size
 from triptych.engines.video.segment import Rendition, VideoSegment
 from triptych.engines.video.splitting import IndexedVideo, at_keyframes, cut_video, every_seconds, open_indexed
 
@@ -43,13 +45,12 @@ def _segments(video: IndexedVideo, seconds: float | None) -> Iterator[tuple[Path
 
 
 def _renditions(video: IndexedVideo, params: Mapping[str, Any]) -> list[Rendition]:
-    """Those that are not higher than the source, or the lowest of all at its height.
+    """Those that are not higher than the source is shown, or the lowest of all at its height.
 
-    Even widths, as most encoders want them, in the source's proportions.
+    Even widths, as most encoders want them, in the proportions in which the source is shown.
     """
     with open_video(video.data) as container:
-        stream = mapped_streams(container).video
-        width, height = stream.width, stream.height
+        width, height = shown_size(mapped_streams(container).video, read_looks(container))
     ladder: list[dict[str, int]] = params["ladder"]
     fitting = [step for step in ladder if step["height"] <= height]
     fitting = fitting or [{**min(ladder, key=lambda step: step["height"]), "height": height}]

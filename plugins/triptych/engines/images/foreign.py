@@ -1,0 +1,67 @@
+"""Formats that libvips is not built to read and write here: BMP, PPM and PGM, which hold their pixels as they are."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyvips
+from PIL import Image
+
+from triptych.engines.api import Input
+from triptych.engines.runtime.resources import resources
+
+MAGIC = (b"BM", b"P2", b"P3", b"P5", b"P6")
+EXTENSIONS = (".bmp", ".ppm", ".pgm")
+WHOLE_SHARE = 1 / 4
+"""Of the memory, for the file and its pixels, which are there at once."""
+HEAD_BYTES = 4096
+
+
+def is_foreign(head: bytes) -> bool:
+    """By the first bytes of a file."""
+    return head.startswith(MAGIC)
+
+
+def read_foreign(item: Input, data: bytes) -> pyvips.Image:
+    """The image, decoded; raises the item's error when it is damaged, or too large to be held."""
+    width, height = _size(item, data)
+    share = resources().share(
+        WHOLE_SHARE, f"the image of {width} x {height} pixels, which its format gives only whole,"
+    )
+    share.check(width * height * 6, item, "Save it as TIFF or PNG.")
+    pixels: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape[:2] != (height, width):
+        text = "cannot be read as an image: it is damaged, or not all there. Correct or remove it."
+        raise item.error(text)
+    image = pyvips.Image.new_from_array(_turned_round(pixels))
+    is_deep, is_grey = pixels.dtype == np.uint16, image.bands == 1
+    names = {(False, False): "srgb", (True, False): "rgb16", (False, True): "b-w", (True, True): "grey16"}
+    return image.copy(interpretation=names[is_deep, is_grey])
+
+
+def write_foreign(image: pyvips.Image, extension: str) -> bytes:
+    """The image as a file of that extension, one of EXTENSIONS."""
+    pixels = np.frombuffer(image.write_to_memory(), np.uint16 if image.format == "ushort" else np.uint8)
+    shaped = pixels.reshape(image.height, image.width, image.bands)
+    return bytes(cv2.imencode(extension, _turned_round(shaped))[1])
+
+
+def _size(item: Input, data: bytes) -> tuple[int, int]:
+    """Width and height that the header tells; nothing is decoded for it."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        text = "cannot be read as an image: its header is damaged. Correct or remove it."
+        raise item.error(text) from error
+
+
+def _turned_round(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Blue, green, red as red, green, blue, or back; a fourth band stays the last."""
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        pixels = pixels[:, :, [2, 1, 0, *range(3, pixels.shape[2])]]
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,85 @@
+"""Opening an image as it is shown, whatever its format."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import pyvips
+
+from triptych.engines.api import Input
+from triptych.engines.images.foreign import HEAD_BYTES, is_foreign, read_foreign
+from triptych.engines.images.vips import FAIL_ON, check_pixels, image_errors
+from triptych.engines.runtime.resources import resources
+from triptych.harmless import harmless_logger
+
+ORIENTATION = "orientation"
+"""libvips's name of EXIF's tag, whose values from 2 to 8 say that the image is to be turned or mirrored."""
+SIDEWAYS = (5, 6, 7, 8)
+ANIMATED_PNG = b"acTL"
+"""The chunk with which the frames of an APNG begin, which libvips takes for a still PNG."""
+_log = harmless_logger(__name__)
+
+
+def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
+    """The first page, upright, to be read from the top down; `data`, the item's open stream, is read as needed.
+
+    Turning it takes a scratch file as large as its pixels. What is left out is told in the log.
+    """
+    head = data.read(HEAD_BYTES)
+    data.seek(0)
+    if is_foreign(head):
+        return read_foreign(item, data.read())
+    with image_errors(item):
+        source = pyvips.SourceCustom()
+        source.on_read(data.read)
+        source.on_seek(data.seek)
+        image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on=FAIL_ON)
+    check_pixels(item, image, item.size)
+    if pages := other_pages(image, head):
+        _log.warning("%s: has %s, of which the first is taken.", item.label, pages)
+    return upright(item, image)
+
+
+def read_image(item: Input, data: bytes) -> pyvips.Image:
+    """The first page of an image in memory, as it is stored; raises the item's error."""
+    if is_foreign(data[:HEAD_BYTES]):
+        return read_foreign(item, data)
+    with image_errors(item):
+        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
+    check_pixels(item, image, len(data))
+    return image
+
+
+def read_upright(item: Input, data: bytes) -> pyvips.Image:
+    """The same as it is shown."""
+    return upright(item, read_image(item, data))
+
+
+def upright(item: Input, image: pyvips.Image) -> pyvips.Image:
+    """The image as its EXIF data wants it to be shown, and without that wish."""
+    if orientation(image) == 1:
+        return image
+    folder = resources().new_folder()
+    resources().check_room(item, image.width * image.height * image.bands * 8)
+    with image_errors(item):
+        image.write_to_file(str(folder / "turned.v"))
+        return pyvips.Image.new_from_file(str(folder / "turned.v")).autorot()
+
+
+def orientation(image: pyvips.Image) -> int:
+    """EXIF's number: 1 where it is stored as it is shown, 6 where it lies on its left side."""
+    return int(image.get(ORIENTATION)) if ORIENTATION in image.get_fields() else 1
+
+
+def shown_size(image: pyvips.Image) -> tuple[int, int]:
+    """Width and height as it is shown."""
+    size = (image.width, image.height)
+    return size[::-1] if orientation(image) in SIDEWAYS else size
+
+
+def other_pages(image: pyvips.Image, head: bytes) -> str:
+    """How many pages or frames there are beside the first, in words; empty where there is one."""
+    pages = int(image.get("n-pages")) if "n-pages" in image.get_fields() else 1
+    if pages > 1:
+        return f"{pages} pages or frames"
+    return "several frames" if ANIMATED_PNG in head else ""
