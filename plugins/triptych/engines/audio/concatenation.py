@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -14,19 +14,20 @@ from triptych.engines.audio.opening import open_audio
 from triptych.engines.audio.span import AudioSpan
 from triptych.engines.contracts import Part
 
-PLANES = {"float64": "dblp", "float32": "fltp", "int32": "s32p"}
-"""FFmpeg's names of sample types in planes, a channel each."""
-LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+PACKED = {"float64": "dbl", "float32": "flt", "int32": "s32"}
+"""FFmpeg's names of sample types, all channels of one time side by side: PyAV does not fill eight planes."""
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """FFmpeg's names, by number of channels."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What parts become; `rate` in frames a second."""
+    """What parts become; `rate` in frames a second. Whoever asked for the channels wants others mixed to them."""
 
     format: AudioFormat
     rate: int
     channels: int
+    is_mixed: bool = False
 
 
 def mixed(parts: Sequence[Part[AudioSpan]], target: Target) -> Iterator[Samples]:
@@ -75,8 +76,10 @@ def _blocks(result: Result, target: Target) -> Iterator[Samples]:
     dtype = target.format.dtype
     with open_audio(result) as audio:
         blocks = audio.blocks(dtype)
-        if audio.rate != target.rate:
-            blocks = _resampled(blocks, audio.rate, target.rate, dtype)
+        is_mixed = target.is_mixed and audio.channels not in (1, target.channels) and target.channels != 1
+        if audio.rate != target.rate or is_mixed:
+            channels = target.channels if is_mixed else audio.channels
+            blocks = _resampled(blocks, audio.rate, replace(target, channels=channels), dtype)
         for block in blocks:
             yield _with_channels(result, block, target.channels)
 
@@ -90,18 +93,22 @@ def _with_channels(result: Result, block: Samples, channels: int) -> Samples:
     if channels == 1:
         mean: Samples = block.mean(axis=1, keepdims=True).astype(block.dtype)
         return mean
-    text = f"has {own} channels, and the others {channels}. Mix them in the app."
+    text = f"has {own} channels, and the whole {channels}. Set the parameter channels, and all are mixed to it."
     raise result.error(text)
 
 
-def _resampled(blocks: Iterator[Samples], rate: int, target: int, dtype: Dtype) -> Iterator[Samples]:
-    """By FFmpeg's resampler, channel by channel in planes."""
+def _resampled(blocks: Iterator[Samples], rate: int, target: Target, dtype: Dtype) -> Iterator[Samples]:
+    """By FFmpeg's resampler: of 5.1 to stereo it mixes the centre and the back to both sides."""
     resampler: av.AudioResampler | None = None
     for block in blocks:
-        layout = LAYOUTS.get(block.shape[1], f"{block.shape[1]}C")
-        resampler = resampler or av.AudioResampler(format=PLANES[dtype], layout=layout, rate=target)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block.T), format=PLANES[dtype], layout=layout)
+        layout, wanted = _layout(block.shape[1]), _layout(target.channels)
+        resampler = resampler or av.AudioResampler(format=PACKED[dtype], layout=wanted, rate=target.rate)
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format=PACKED[dtype], layout=layout)
         frame.sample_rate = rate
-        yield from (each.to_ndarray().T for each in resampler.resample(frame))
+        yield from (each.to_ndarray().reshape(-1, target.channels) for each in resampler.resample(frame))
     if resampler:
-        yield from (each.to_ndarray().T for each in resampler.resample(None))
+        yield from (each.to_ndarray().reshape(-1, target.channels) for each in resampler.resample(None))
+
+
+def _layout(channels: int) -> str:
+    return LAYOUTS.get(channels, f"{channels}C")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -96,9 +96,13 @@ def _known(data: BinaryIO) -> AbstractContextManager[soundfile.SoundFile | None]
     return audio
 
 
-def write_coded(path: Path, target: AudioFormat, rate: int, channels: int, blocks: Iterable[Samples]) -> None:
-    """Arrays (frames, channels) of `target.dtype` as one file; `rate` is in frames a second."""
+def write_coded(
+    path: Path, target: AudioFormat, rate: int, channels: int, blocks: Iterable[Samples], tags: Sequence[str] = ()
+) -> None:
+    """Arrays (frames, channels) of `target.dtype` as one file; `rate` is in frames a second, `tags` as `title=Talk`."""
     with soundfile.SoundFile(path, "w", rate, channels, target.subtype, format=target.format) as out:
+        for name, _, value in (tag.partition("=") for tag in tags):
+            setattr(out, name, value)
         for block in blocks:
             out.write(block)
 

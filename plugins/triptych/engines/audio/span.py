@@ -14,7 +14,8 @@ from triptych.engines.contracts import Place
 class AudioSpan(Place):
     """Frames `first_frame` to before `first_frame + frames` of a source's audio, at `sample_rate` frames a second.
 
-    `overlap_frames` of them, its first, are also the last of the span before. Chunks that are whole sources, as
+    `overlap_frames` of them, its first, are also the last of the span before. `tags` are those of the source, as
+    `title=Talk`. Chunks that are whole sources, as
     `passthrough` makes them, have none of these fields.
     """
 
@@ -25,6 +26,7 @@ class AudioSpan(Place):
     overlap_frames: int = 0
     start_s: float = 0.0
     end_s: float | None = None
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def between(cls, source: Source, audio: Audio, start: int, end: int, **more: Any) -> Self:

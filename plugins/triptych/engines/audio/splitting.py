@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -13,6 +14,7 @@ from triptych.engines.audio.model import Samples
 from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
 from triptych.engines.audio.soundfile_reader import SoundFileReader, write_coded
 from triptych.engines.audio.span import AudioSpan
+from triptych.engines.audio.tags import read_tags
 from triptych.engines.audio.wav_reader import WavReader, wav_chunk, wav_samples
 from triptych.engines.runtime.resources import resources
 from triptych.engines.streams.prefetch import prefetch
@@ -24,6 +26,8 @@ def audio_chunks(source: Source, audio: WavReader | SoundFileReader, spans: Iter
     Of a WAV they are ranges, which copy nothing; of anything else they are decoded and written again, and of each span
     the file is removed when the next is asked for.
     """
+    tags = read_tags(source)
+    spans = (replace(span, tags=tags) for span in spans)
     if isinstance(audio, WavReader):
         for span in spans:
             yield wav_chunk(source, audio.header, span, _name(source, audio, span))

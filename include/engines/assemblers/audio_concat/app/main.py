@@ -14,6 +14,7 @@ from triptych.engines.audio.opening import open_audio
 from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
 from triptych.engines.audio.soundfile_reader import write_coded
 from triptych.engines.audio.span import AudioSpan
+from triptych.engines.audio.tags import tags_of, tell_lost_tags
 from triptych.engines.audio.wav_reader import WavReader, wav_samples
 from triptych.engines.contracts import Part, SourceParts, by_source, output_names
 from triptych.engines.streams.prefetch import prefetch
@@ -59,17 +60,18 @@ def _target(first: Head, params: Mapping[str, Any]) -> Target:
         written = WRITTEN[params["format"]]
         keeps = target.subtype in ("PCM_16", "PCM_24") or (target.subtype == "PCM_32" and written.format == "WAV")
         target = replace(target, format=written.format, subtype=target.subtype if keeps else written.subtype)
-    return Target(target, rate, channels)
+    return Target(target, rate, channels, is_mixed=params["channels"] is not None)
 
 
 def _join(group: SourceParts[AudioSpan], first: Head, target: Target, output: Output, name: str) -> None:
     if target.format.format != "WAV":
         path = resources().new_folder() / "joined"
         blocks = prefetch(mixed(group.parts, target))
-        write_coded(path, target.format, target.rate, target.channels, blocks)
+        write_coded(path, target.format, target.rate, target.channels, blocks, tags_of(group.parts))
         output.put_file(path, name)
         path.unlink()
         return
+    tell_lost_tags(group)
     heads = [first, *(_head(part.result) for part in group.parts[1:])]
     overlaps = [overlap_frames(part, target.rate) for part in group.parts[1:]]
     if not any(overlaps) and all(_is_like(head, target) for head in heads):
