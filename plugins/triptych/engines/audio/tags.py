@@ -51,13 +51,13 @@ def read_tags(source: Source) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in sorted(named.items()) if name not in long)
 
 
-def tags_of(parts: Sequence[Part[AudioSpan]]) -> tuple[str, ...]:
+def recording_tags(parts: Sequence[Part[AudioSpan]]) -> tuple[str, ...]:
     """Those of the source, as its first part tells them."""
     return parts[0].place.tags if parts and parts[0].place else ()
 
 
 def tell_lost_tags(group: SourceParts[AudioSpan]) -> None:
     """In the log, for a WAV, which is written without any."""
-    if tags := tags_of(group.parts):
+    if tags := recording_tags(group.parts):
         names = ", ".join(tag.partition("=")[0] for tag in tags)
         _log.warning("%s: its tags (%s) are not in a WAV; format flac keeps them.", group.source, names)

@@ -55,7 +55,7 @@ def between(chapters: Iterable[Chapter], begin: Fraction, end: Fraction | None) 
     return [chapter for chapter in cut if chapter.end - chapter.begin >= MILLISECOND]
 
 
-def merged(chapters: Sequence[Chapter]) -> list[Chapter]:
+def put_together(chapters: Sequence[Chapter]) -> list[Chapter]:
     """Those of parts put together where one goes on in the next: (0, 3) and (3, 4) of one title are (0, 4)."""
     whole: list[Chapter] = []
     for chapter in chapters:

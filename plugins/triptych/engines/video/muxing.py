@@ -10,12 +10,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from triptych.engines.video.chapters import Chapter, merged, shifted
+from triptych.engines.video.chapters import Chapter, put_together, shifted
 from triptych.engines.video.encoders import Looks, read_looks
 from triptych.engines.video.encoding import file_tags, new_file
 from triptych.engines.video.frame_index import count_frames, read_frame_index
 from triptych.engines.video.packets import container_format, mapped_streams, open_video, packets
-from triptych.engines.video.rotation import shown_size
+from triptych.engines.video.rotation import film_size
 from triptych.engines.video.sound_tracks import CopiedSound, EncodedSound, Sound, SoundHead
 from triptych.engines.video.tracks import (
     CopiedPictures,
@@ -64,7 +64,7 @@ def read_head(data: BinaryIO) -> PartHead:
             length_s=whole - first if whole > first + length + LONGER_S else length,
             kind=(context.name, context.extradata, *own),
             looks=looks,
-            shown=shown_size(video, looks),
+            shown=film_size(video, looks),
             sounds=tuple(SoundHead.of(sound) for sound in streams.sounds),
         )
 
@@ -108,7 +108,7 @@ class Muxer:
             if self._pictures:
                 self._written = self._pictures.end()
             # Written with the end of the file.
-            if kept := list(chapters) or merged(self._chapters):
+            if kept := list(chapters) or put_together(self._chapters):
                 self._out.set_chapters([chapter.to_ffmpeg(number) for number, chapter in enumerate(kept, 1)])
 
     def add(self, source: InputContainer, spot: Spot, looks: Looks) -> None:

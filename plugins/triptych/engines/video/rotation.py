@@ -19,7 +19,7 @@ FALLBACK_UNIT = Fraction(1, 1000)
 Turn = Callable[[av.VideoFrame], av.VideoFrame]
 
 
-def shown_size(video: VideoStream, looks: Looks) -> tuple[int, int]:
+def film_size(video: VideoStream, looks: Looks) -> tuple[int, int]:
     """Width and height in square pixels, upright: 320 x 240 that is turned by 90 degrees is (240, 320)."""
     ratio = video.sample_aspect_ratio or Fraction(1)
     width, height = max(1, round(video.width * ratio)), video.height

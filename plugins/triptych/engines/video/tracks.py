@@ -13,7 +13,7 @@ import numpy as np
 from triptych.engines.video.encoders import Looks, UnwritableError, encoding_of
 from triptych.engines.video.encoding import VideoEncoder, add_copy
 from triptych.engines.video.packets import decode_packet, time_base
-from triptych.engines.video.rotation import Turn, shown_size, turned
+from triptych.engines.video.rotation import Turn, film_size, turned
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -128,7 +128,7 @@ class EncodedPictures:
         if self._turns:
             own, size = (
                 Looks(fields=own.fields, mastering=own.mastering, light=own.light, lost=own.lost),
-                shown_size(video, own),
+                film_size(video, own),
             )
         self.encoding = encoding_of(video, own, format_name, crf)
         self._encoder = VideoEncoder(out, video, self.encoding, own, size)

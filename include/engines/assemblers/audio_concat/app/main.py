@@ -14,7 +14,7 @@ from triptych.engines.audio.opening import open_audio
 from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
 from triptych.engines.audio.soundfile_reader import write_coded
 from triptych.engines.audio.span import AudioSpan
-from triptych.engines.audio.tags import tags_of, tell_lost_tags
+from triptych.engines.audio.tags import recording_tags, tell_lost_tags
 from triptych.engines.audio.wav_reader import WavReader, wav_samples
 from triptych.engines.contracts import Part, SourceParts, by_source, output_names
 from triptych.engines.streams.prefetch import prefetch
@@ -67,7 +67,7 @@ def _join(group: SourceParts[AudioSpan], first: Head, target: Target, output: Ou
     if target.format.format != "WAV":
         path = resources().new_folder() / "joined"
         blocks = prefetch(mixed(group.parts, target))
-        write_coded(path, target.format, target.rate, target.channels, blocks, tags_of(group.parts))
+        write_coded(path, target.format, target.rate, target.channels, blocks, recording_tags(group.parts))
         output.put_file(path, name)
         path.unlink()
         return

@@ -10,7 +10,7 @@ from typing import Any
 from triptych.engines import Chunk, Source
 from triptych.engines.video.encoders import read_looks
 from triptych.engines.video.packets import mapped_streams, open_video
-from triptych.engines.video.rotation import shown_size
+from triptych.engines.video.rotation import film_size
 from triptych.engines.video.segment import Rendition, VideoSegment
 from triptych.engines.video.splitting import IndexedVideo, at_keyframes, cut_video, every_seconds, open_indexed
 
@@ -50,7 +50,7 @@ def _renditions(video: IndexedVideo, params: Mapping[str, Any]) -> list[Renditio
     Even widths, as most encoders want them, in the proportions in which the source is shown.
     """
     with open_video(video.data) as container:
-        width, height = shown_size(mapped_streams(container).video, read_looks(container))
+        width, height = film_size(mapped_streams(container).video, read_looks(container))
     ladder: list[dict[str, int]] = params["ladder"]
     fitting = [step for step in ladder if step["height"] <= height]
     fitting = fitting or [{**min(ladder, key=lambda step: step["height"]), "height": height}]
