@@ -12,8 +12,10 @@ import subprocess
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, TiffImagePlugin
 
@@ -129,7 +131,7 @@ def test_all_frames_are_made_smaller(settings: Settings, tmp_path: Path, name: s
     assert _magick("identify", "-format", "%wx%h %T,", small) == "40x30 12," * 3
 
 
-def _geotiff(path: Path, data: np.ndarray) -> Path:
+def _geotiff(path: Path, data: npt.NDArray[Any]) -> Path:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632)
     for tag, kind, value in (
@@ -144,7 +146,7 @@ def _geotiff(path: Path, data: np.ndarray) -> Path:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_map_stays_a_map_and_tiles_know_their_place(settings: Settings, tmp_path: Path, dtype: type) -> None:
-    data = np.arange(40 * 50).reshape(40, 50).astype(dtype)
+    data: npt.NDArray[Any] = np.arange(40 * 50).reshape(40, 50).astype(dtype)
     path = _geotiff(tmp_path / "a.tif", data)
     pieces = split(settings, "image_tiles", [path], {"tile_size": 32, "format": "tiff"})
     for piece in pieces:
@@ -242,7 +244,8 @@ def test_what_is_made_smaller_keeps_its_bits(settings: Settings, tmp_path: Path,
     if kind == "float":
         with Image.open(small) as image:
             found = np.asarray(image)
-        assert (found.dtype, found.shape) == (np.float32, (10, 15))
+        assert found.dtype == np.float32
+        assert found.shape == (10, 15)
         assert found.mean() == pytest.approx(PIXELS["float"].mean(), rel=0.02)
     else:
         assert _magick("identify", "-format", "%wx%h %z", small) == "15x10 16"
