@@ -99,7 +99,7 @@ def read_looks(container: InputContainer) -> Looks:
     )
 
 
-def encoding_of(video: VideoStream, looks: Looks, format_name: str, crf: int) -> Encoding:
+def film_encoding(video: VideoStream, looks: Looks, format_name: str, crf: int) -> Encoding:
     """How the video is encoded for a file of that format with nothing lost but what `crf` says.
 
     UnwritableError where no encoder does: it says what cannot be kept, and where it can.

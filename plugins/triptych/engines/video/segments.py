@@ -14,7 +14,7 @@ import av
 
 from triptych.engines.streams.prefetch import prefetch
 from triptych.engines.video.chapters import between, chapters_of
-from triptych.engines.video.encoders import Encoding, Looks, UnwritableError, encoding_of, read_looks
+from triptych.engines.video.encoders import Encoding, Looks, UnwritableError, film_encoding, read_looks
 from triptych.engines.video.encoding import CopiedSegment, EncodedSegment
 from triptych.engines.video.frame_index import FrameIndex
 from triptych.engines.video.packets import (
@@ -94,7 +94,7 @@ def _encoded(data: BinaryIO, format_name: str, crf: int) -> _Encoded:
     """UnwritableError, before anything is written, where no encoder keeps what the source is."""
     with open_video(data) as source:
         looks = read_looks(source)
-        encoding = encoding_of(mapped_streams(source).video, looks, format_name, crf)
+        encoding = film_encoding(mapped_streams(source).video, looks, format_name, crf)
     if encoding.note:
         _log.info("%s", encoding.note)
     return _Encoded(encoding, looks)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import av
 import numpy as np
 
-from triptych.engines.video.encoders import Looks, UnwritableError, encoding_of
+from triptych.engines.video.encoders import Looks, UnwritableError, film_encoding
 from triptych.engines.video.encoding import VideoEncoder, add_copy
 from triptych.engines.video.packets import decode_packet, time_base
 from triptych.engines.video.rotation import Turn, film_size, turned
@@ -130,7 +130,7 @@ class EncodedPictures:
                 Looks(fields=own.fields, mastering=own.mastering, light=own.light, lost=own.lost),
                 film_size(video, own),
             )
-        self.encoding = encoding_of(video, own, format_name, crf)
+        self.encoding = film_encoding(video, own, format_name, crf)
         self._encoder = VideoEncoder(out, video, self.encoding, own, size)
         self.frames = 0
 
