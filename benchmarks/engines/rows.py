@@ -16,6 +16,7 @@ from pathlib import Path
 from triptych.blocks import Role, read_catalog
 from triptych.engines.api import Source
 from triptych.engines.runtime.loading import loaded_engine
+from triptych.engines.runtime.resources import Resources, using
 from triptych.jobs.sources import resolve_sources
 from triptych.jobs.spec import block_params, source_locations
 from triptych.settings import PROJECT, read_settings
@@ -51,7 +52,11 @@ def main() -> None:
 def cut(sources: Sequence[Source], format_: str) -> None:
     engine = read_catalog([PROJECT / "include"]).find(Role.PARTITIONER, "rows")
     params = block_params(engine, {"items_per_chunk": ROWS_PER_CHUNK, "format": format_})
-    with loaded_engine(engine, "partition") as partition:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        using(Resources(Path(scratch), 1 << 29)),
+        loaded_engine(engine, "partition") as partition,
+    ):
         for _ in partition(sources, params):
             pass
 
