@@ -91,7 +91,7 @@ def binary_of(head: bytes) -> Binary | None:
     return None
 
 
-def encoding_of(head: bytes) -> str | None:
+def marked_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32 by their byte-order mark."""
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
@@ -123,7 +123,7 @@ def as_text(
 
 
 def _decoded_item(item: Input, head: bytes, declared: str | None, *, in_utf8: bool) -> tuple[Input, str]:
-    marked = encoding_of(head)
+    marked = marked_encoding(head)
     if marked is None and declared is None and (likely := _unmarked_utf16(head)):
         text = (
             f"byte {1 if likely.endswith('LE') else 0} is zero, as in {likely} without a mark. Declare its encoding, "
