@@ -27,6 +27,15 @@ _NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 _DECODER = msgspec.json.Decoder()
 
 
+class Digits(str):
+    """A number of JSON with a point or an exponent, as it is written: 1.50."""
+
+    __slots__ = ()
+
+
+_EXACT_DECODER = msgspec.json.Decoder(float_hook=Digits)
+
+
 @dataclass(frozen=True)
 class Record:
     """`value`, or why it could not be read; `location` is a line (from 1) or the index of an array's item (from 0)."""
@@ -234,4 +243,10 @@ def decode(data: bytes) -> Json:
 def decode_lines(data: bytes) -> list[Any]:
     """Of lines that are known to be JSON, each."""
     values: list[Any] = _DECODER.decode_lines(data)
+    return values
+
+
+def exact_lines(data: bytes) -> list[Any]:
+    """The same, with numbers that are not whole as `Digits`, which no float rounds."""
+    values: list[Any] = _EXACT_DECODER.decode_lines(data)
     return values
