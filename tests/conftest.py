@@ -62,16 +62,14 @@ TOGETHER = {
 """Suites of one process each: they share servers and containers that take long to start. No other tests share any."""
 
 
-def _stay_together(items: list[pytest.Item]) -> None:
-    tests = Path(__file__).parent
-    for item in items:
-        folder = item.path.parent.relative_to(tests).as_posix()
-        if folder in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(TOGETHER[folder]))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Here, as pytest-xdist reads the groups before any other plugin may change what was collected."""
+    folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+    if folder in TOGETHER:
+        item.add_marker(pytest.mark.xdist_group(TOGETHER[folder]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    _stay_together(items)
     wanted = [item for item in items if item.get_closest_marker("docker")]
     problem = _docker_problem() if wanted else None
     if problem is None:
