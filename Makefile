@@ -33,7 +33,7 @@ up: $(STAMP) ## The same, and keep Airflow running until Ctrl-C
 	$(BIN)/python -m triptych.demo --keep
 
 test: $(STAMP) ## All tests, in two processes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2
 
 faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
 	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults

@@ -16,6 +16,7 @@ from tests.support.azure_rules import AzureRules, azure_rules
 from tests.support.google_rules import GoogleRules, google_rules
 from tests.support.last_words import told_elsewhere, told_here, write_last_words
 from tests.support.servers import AZURE_KEY, Server, azurite, azurite_program, fake_gcs_server, seaweed, weed_binary
+from tests.support.suites import SuiteScheduling
 from triptych.settings import PROJECT, Settings, read_settings
 
 IMAGE = "python:3.11-slim"
@@ -48,25 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["AIRFLOW_HOME"] = home.name
 
 
-TOGETHER = {
-    "contract/stores": "stores",
-    "contract/cli": "engine",
-    "contract/docs": "engine",
-    "contract/jobs": "engine",
-    "contract/running": "engine",
-    "attacks": "attacks",
-    "e2e": "airflow",
-    "faults": "faults",
-    "fuzz": "fuzz",
-}
-"""Suites of one process each: they share servers and containers that take long to start. No other tests share any."""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Here, as pytest-xdist reads the groups before any other plugin may change what was collected."""
-    folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
-    if folder in TOGETHER:
-        item.add_marker(pytest.mark.xdist_group(TOGETHER[folder]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SuiteScheduling:
+    return SuiteScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
