@@ -117,11 +117,12 @@ def test_declared_encodings(settings: Settings, tmp_path: Path) -> None:
         (b"ARROW1\x00\x00", "Arrow"),
         (b"FEA1\x00", "Feather"),
         (b"SQLite format 3\x00", "SQLite"),
-        (gzip.compress(b"a" * 257 + b"ustar\x0000"), "tar"),
-        (gzip.compress(b"BAM\x01"), "BAM"),
+        (gzip.compress(b"a" * 257 + b"ustar\x0000", mtime=0), "tar"),
+        (gzip.compress(b"BAM\x01", mtime=0), "BAM"),
         ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16LE"),
-        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "packed twice"),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n", mtime=0), mtime=0), "packed twice"),
     ],
+    ids=repr,
 )
 def test_what_is_no_text_is_refused_by_its_name(settings: Settings, tmp_path: Path, head: bytes, named: str) -> None:
     path = _written(tmp_path, "t.csv", head)
