@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import random
+import statistics
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -103,6 +106,114 @@ def test_columns_are_read_as_the_standard_library_reads_them(settings: Settings,
 def test_parameters_that_belong_together(settings: Settings, params: dict[str, Any], word: str) -> None:
     with pytest.raises(JobSpecError, match=word):
         _reduce(settings, [{"v": 1}], **params)
+
+
+SPREADS = ["variance", "standard_deviation", "standard_error"]
+
+
+def _numbers(kind: str) -> list[int | float]:
+    draw = random.Random(kind)
+    forms: dict[str, Callable[[], int | float]] = {
+        "floats": lambda: 1e9 + draw.random(),
+        "mixed": lambda: draw.choice([draw.randrange(9), draw.uniform(-1, 1)]),
+        "ints": lambda: draw.randrange(-50, 50),
+        "large": lambda: draw.randrange(-(2**63), 2**63),
+        "beyond": lambda: draw.randrange(2**200),
+        "tiny": lambda: draw.randrange(-(2**60), 2**60) * 5e-324,
+        "wide": lambda: draw.choice([-1, 1]) * 10 ** draw.uniform(-150, 150),
+        "one": lambda: 0.1,
+    }
+    return [forms[kind]() for _ in range(301)]
+
+
+@pytest.mark.parametrize("memory", [30_000, 512 << 20])
+@pytest.mark.parametrize("kind", ["floats", "mixed", "ints", "large", "beyond", "tiny", "wide", "one"])
+def test_spreads_and_quantiles_are_pythons_however_records_are_cut(settings: Settings, kind: str, memory: int) -> None:
+    values = _numbers(kind)
+    settings = replace(settings, engine_memory_bytes=memory)
+    params = {"operations": [*SPREADS, "quantiles"], "quantiles": [0, 0.1, 0.5, 1]}
+    found, again = (
+        _reduce(settings, [[{"v": value} for value in values[start::parts]] for start in range(parts)], **params)["v"]
+        for parts in (1, 7)
+    )
+    assert found == again
+    exact = [Fraction(value) for value in values]
+    assert found["variance"] == float(statistics.variance(exact))
+    assert found["standard_deviation"] == statistics.stdev(exact)
+    assert found["standard_error"] == pytest.approx(statistics.stdev(exact) / math.sqrt(301), rel=1e-15, abs=0)
+    ordered = sorted(exact)
+    # 300 * 0.1 and 300 * 0.5 are ranks.
+    quantiles = {"0": ordered[0], "0.1": ordered[30], "0.5": statistics.median(exact), "1": ordered[-1]}
+    assert found["quantiles"] == {name: float(value) for name, value in quantiles.items()} or (
+        set(map(type, values)) == {int} and found["quantiles"] == quantiles
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 999])
+def test_quantiles_between_values_are_numpys(settings: Settings, count: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    asked = [0.05, 0.25, 1 / 3, 0.9]
+    table = b"v\n" + b"".join(b"%r\n" % value for value in values.tolist())
+    results = [Results({"r.csv": table})]
+    params = {"operations": ["quantiles", "variance"], "quantiles": asked}
+    found = json.loads(join(settings, "reduce", results, params)["reduced.json"])["v"]
+    np.testing.assert_allclose(list(found["quantiles"].values()), np.quantile(values, asked), rtol=1e-14)
+    assert found["variance"] == (float(statistics.variance(map(Fraction, values.tolist()))) if count > 1 else None)
+
+
+def test_spreads_of_arrays_are_numpys(settings: Settings) -> None:
+    arrays = 1e6 + np.random.default_rng(5).normal(size=(40, 2, 3))
+    found = _reduce(settings, [{"v": each.tolist()} for each in arrays], operations=SPREADS)["v"]
+    np.testing.assert_allclose(found["variance"], arrays.var(0, ddof=1), rtol=1e-9)
+    np.testing.assert_allclose(found["standard_error"], arrays.std(0, ddof=1) / np.sqrt(40), rtol=1e-9)
+    assert _reduce(settings, [{"v": [1, 2]}], operations=SPREADS)["v"] == dict.fromkeys(SPREADS)
+    with pytest.raises(EngineError, match=r"chunk 0.*line 1: 'v' is an array, and quantiles are of numbers"):
+        _reduce(settings, [{"v": [1, 2]}], operations=["quantiles"])
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("r.csv", b"id,v,w\n1,,2\n2,1.5,1\n3,2.5,\n4,4,3\n"),
+        ("r.jsonl", b'{"v": null, "w": 2}\n{"v": 1.5, "w": 1}\n{"v": 2.5}\n{"v": 4, "w": 3}\n'),
+    ],
+)
+def test_empty_values_are_skipped_where_that_is_said(settings: Settings, name: str, data: bytes) -> None:
+    results = [Results({name: data})]
+    params = {"operations": ["count", "sum", "quantiles"], "fields": ["v"], "quantiles": [0.5]}
+    found = json.loads(join(settings, "reduce", results, {**params, "on_empty": "skip"})["reduced.json"])
+    assert found == {"v": {"count": 3, "sum": 8.0, "quantiles": {"0.5": 2.5}}}
+    weighing = {"operations": ["weighted_mean", "count"], "fields": ["v"], "weight": "w", "on_empty": "skip"}
+    found = json.loads(join(settings, "reduce", results, weighing)["reduced.json"])
+    assert found == {"v": {"weighted_mean": (1.5 + 4 * 3) / 4, "count": 2}}
+    with pytest.raises(EngineError, match=r"chunk 0.*1: 'v' is '(None)?', which is no finite number"):
+        join(settings, "reduce", results, params)
+    # Not named: what is empty at first is looked at, too.
+    every = json.loads(join(settings, "reduce", results, {"operations": ["count"], "on_empty": "skip"})["reduced.json"])
+    assert (every["v"], every["w"]) == ({"count": 3}, {"count": 3})
+
+
+def test_a_text_among_empty_values_is_named(settings: Settings) -> None:
+    results = [Results({"r.csv": b'v\n1\n""\n""\nx\n'})]
+    with pytest.raises(EngineError, match="row 4: 'v' is 'x', which is no finite number"):
+        join(settings, "reduce", results, {"on_empty": "skip"})
+
+
+def test_nothing_but_empty_values(settings: Settings) -> None:
+    operations = ["count", "mean", "variance", "standard_error", "quantiles"]
+    found = _reduce(settings, [{"v": None}], operations=operations, quantiles=[0.5], on_empty="skip")
+    empty = {"count": 0, "mean": None, "variance": None, "standard_error": None, "quantiles": {"0.5": None}}
+    assert found == {"v": empty}
+
+
+@pytest.mark.parametrize("operation", ["sum", "variance"])
+def test_what_no_float_holds_is_named(settings: Settings, operation: str) -> None:
+    with pytest.raises(EngineError, match="'v': a statistic is beyond the range of floats"):
+        _reduce(
+            settings,
+            [{"v": 1.5e308}, {"v": 1.6e308}, {"v": -1.7e308}][: 2 if operation == "sum" else 3],
+            operations=[operation],
+        )
 
 
 def test_arrays_of_different_shapes_are_refused(settings: Settings) -> None:

@@ -2,13 +2,15 @@
 
 Rounding: counts are exact. Sums of single numbers are exact until they are read, and then rounded once to a float;
 whole numbers stay whole. Means divide that exact sum; weighted means round each product first. Arrays are float64,
-summed with Neumaier's compensation, whose error does not grow with the number of records.
+summed with Neumaier's compensation, whose error does not grow with the number of records. Variances of numbers are
+exact and then rounded once; those of arrays run record by record. So nothing depends on how records were cut.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from operator import mul
 from typing import Any, TypeAlias
@@ -22,6 +24,8 @@ Number: TypeAlias = int | float
 _UNIT_EXPONENT = -1126
 """Every float is a whole number of 2 to this: the smallest is 0.5 * 2 ** -1073, and fractions have 53 bits."""
 _FRACTION_BITS, _LOW_BITS = 53, 26
+SPREADS = ("variance", "standard_deviation", "standard_error")
+"""Operations that look at how far values are from their mean."""
 
 
 class ExactSum:
@@ -82,6 +86,76 @@ def _units(values: Floats) -> int:
     return sum(((int(highs[bits]) << _LOW_BITS) + int(lows[bits])) << (bits + shift) for bits in used)
 
 
+class ExactSquares:
+    """The sum of the squares of ints, and of finite floats, with no rounding."""
+
+    def __init__(self) -> None:
+        self._floats, self._rest = ExactSum(), Fraction(0)
+
+    def add(self, values: Numbers) -> None:
+        """A list, or a vector, as `ExactSum.add` takes them."""
+        if isinstance(values, list) or values.dtype.kind == "i":
+            self._rest += sum(value * value for value in as_json(values) if isinstance(value, int))
+            values = np.array([value for value in as_json(values) if isinstance(value, float)], np.float64)
+        sizes = np.abs(values)
+        is_plain = (values == 0) | ((sizes > _LEAST_PLAIN) & (sizes < _MOST_PLAIN))
+        self._rest += sum((Fraction(value) ** 2 for value in values[~is_plain].tolist()), Fraction(0))
+        high, low = _halves(values[is_plain])
+        for squares in (high * high, 2 * high * low, low * low):
+            self._floats.add(squares)
+
+    def exact(self) -> Fraction:
+        """The sum itself."""
+        return self._floats.exact() + self._rest
+
+
+_LEAST_PLAIN, _MOST_PLAIN = 2.0**-450, 2.0**500
+"""Between them a float's halves have squares that are floats."""
+_SPLITTER = 2.0**27 + 1
+
+
+def _halves(values: Floats) -> tuple[Floats, Floats]:
+    """Floats of at most 26 bits each that add up to the values, so that products of two are exact (Dekker 1971)."""
+    scaled = _SPLITTER * values
+    high = scaled - (scaled - values)
+    return high, values - high
+
+
+def variance_of(total: Fraction, squares: Fraction, count: int) -> Fraction | None:
+    """Of a sample, so over count - 1, exactly; None for fewer than two numbers."""
+    return (squares - total * total / count) / (count - 1) if count > 1 else None
+
+
+def root_of(value: Fraction | None) -> float | None:
+    """The square root, rounded to a float at the end."""
+    if value is None:
+        return None
+    return float(_ROOTS.sqrt(_ROOTS.divide(Decimal(value.numerator), Decimal(value.denominator))))
+
+
+_ROOTS = Context(prec=50, Emin=MIN_EMIN, Emax=MAX_EMAX)
+
+
+class RunningSpread:
+    """Mean and sum of squared deviations of arrays, item by item, record by record (Welford 1962)."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean: Floats = np.zeros(())
+        self._deviations: Floats = np.zeros(())
+
+    def add(self, value: Floats) -> None:
+        """One more array."""
+        self._count += 1
+        away = value - self._mean
+        self._mean = self._mean + away / self._count
+        self._deviations = self._deviations + away * (value - self._mean)
+
+    def variance(self) -> Floats | None:
+        """Of a sample; None for fewer than two."""
+        return self._deviations / (self._count - 1) if self._count > 1 else None
+
+
 class CompensatedSum:
     """Of float64 arrays of one shape, item by item (Neumaier 1974): what rounding loses is summed beside."""
 
@@ -121,12 +195,16 @@ class Statistics:
         self._low: Number | Floats | None = None
         self._high: Number | Floats | None = None
         self._histogram = None if edges is None else _Histogram(*edges)
+        self._has_spread = bool(set(SPREADS) & set(operations))
+        self._squares, self._spread = ExactSquares(), RunningSpread()
 
     def add_array(self, value: Floats, weight: float | None) -> None:
         """A float64 array of the shape of those before, all of its items finite or not."""
         self._arrays = total, weighted = self._arrays or (CompensatedSum(), CompensatedSum())
         self._count += 1
         total.add(value)
+        if self._has_spread:
+            self._spread.add(value)
         if weight is not None:
             weighted.add(value * weight)
             self._weights.add([weight])
@@ -141,6 +219,8 @@ class Statistics:
         total, weighted = self._numbers
         self._count += len(values)
         total.add(values)
+        if self._has_spread:
+            self._squares.add(values)
         if weights is not None:
             weighted.add(list(map(mul, as_json(values), as_json(weights))))
             self._weights.add(weights)
@@ -161,8 +241,23 @@ class Statistics:
             "max": self._high,
             "weighted_mean": weighted.over(self._weights.exact()),
             "histogram": None if self._histogram is None else self._histogram.read(),
+            **(self._read_spread() if self._has_spread else {}),
         }
-        return {name: as_json(values[name]) for name in self._operations}
+        return {name: as_json(values[name]) for name in self._operations if name in values}
+
+    def _read_spread(self) -> Mapping[str, Any]:
+        if self._arrays:
+            of_arrays = self._spread.variance()
+            if of_arrays is None:
+                return dict.fromkeys(SPREADS)
+            errors = np.sqrt(of_arrays / self._count)
+            return dict(zip(SPREADS, (of_arrays, np.sqrt(of_arrays), errors), strict=True))
+        found = variance_of(self._numbers[0].exact(), self._squares.exact(), self._count)
+        return {
+            "variance": found if found is None or "variance" not in self._operations else float(found),
+            "standard_deviation": root_of(found),
+            "standard_error": None if found is None else root_of(found / self._count),
+        }
 
 
 class _Histogram:

@@ -78,7 +78,7 @@ def _text_keys(texts: TextColumn) -> list[KeyColumn]:
     return [texts.cast(pa.large_binary())]
 
 
-def _number_keys(texts: TextColumn) -> list[KeyColumn]:
+def number_keys(texts: TextColumn) -> list[KeyColumn]:
     """The largest float that is not above the number; and what is missing to it, as bytes that order as it does.
 
     So integers of any size and floats compare as the numbers that they are. Of 2 ** 53 + 1, which is no float:
@@ -106,7 +106,7 @@ def _number_keys(texts: TextColumn) -> list[KeyColumn]:
 
 
 def _integer_keys(integers: pa.Int64Array) -> list[KeyColumn]:
-    """`_number_keys` of int64: floors (float64, null as they are) and rests (large binary, of 0 or 8 bytes).
+    """`number_keys` of int64: floors (float64, null as they are) and rests (large binary, of 0 or 8 bytes).
 
     [7, null, 2**53 + 1, -2**53 - 1] -> [7.0, null, 2.0**53, -2.0**53 - 2], [b"", b"", b"\\0...\\1", b"\\0...\\1"].
     """
@@ -127,7 +127,7 @@ def _integer_keys(integers: pa.Int64Array) -> list[KeyColumn]:
 
 
 def _exact(text: str) -> tuple[float, bytes]:
-    """As `_number_keys` says; ints and floats as Python reads them."""
+    """As `number_keys` says; ints and floats as Python reads them."""
     try:
         number = int(text)
     except ValueError:
@@ -163,18 +163,18 @@ def _date_keys(texts: TextColumn) -> list[KeyColumn]:
 
 
 def _json_keys(values: TextColumn) -> list[KeyColumn]:
-    """Of numbers, and texts behind a quote: whether it is a text, the number as `_number_keys` has it, and the text."""
+    """Of numbers, and texts behind a quote: whether it is a text, the number as `number_keys` has it, and the text."""
     is_text = pc.starts_with(values, '"')
     numbers = pc.if_else(is_text, "0", values).fill_null("0")
     texts = pc.if_else(is_text, pc.utf8_slice_codeunits(values, 1), "").fill_null("")
-    return [is_text.cast(pa.int8()), *_number_keys(numbers), *_text_keys(texts)]
+    return [is_text.cast(pa.int8()), *number_keys(numbers), *_text_keys(texts)]
 
 
 _KEYS_OF: Mapping[str, tuple[Callable[[TextColumn], list[KeyColumn]], int]] = {
     "": (_text_keys, 1),
     "text": (_text_keys, 1),
     "json": (_json_keys, 4),
-    "number": (_number_keys, 2),
+    "number": (number_keys, 2),
     "date": (_date_keys, 2),
 }
 """What makes keys of each kind of value, and how many arrays of them."""

@@ -30,22 +30,24 @@ class FieldBatch:
     location: Callable[[int], str]
 
 
-def json_fields(result: Input, choose: Choose) -> Iterator[FieldBatch]:
-    """Of records in JSON; raises the result's error for one that is no JSON or lacks a field."""
+def json_fields(result: Input, choose: Choose, *, may_lack: bool = False) -> Iterator[FieldBatch]:
+    """Of records in JSON; raises the result's error for one that is no JSON, or lacks a field unless it `may_lack`."""
     for batch in json_batches(result):
         for index, error in batch.errors.items():
             msg = f"{batch.location(index)}: {error}. Correct what the app writes."
             raise result.error(msg)
-        values = {name: as_vector(_values(batch, name, result)) for name in choose(batch.values[0])}
+        values = {name: as_vector(_values(batch, name, result, may_lack=may_lack)) for name in choose(batch.values[0])}
         yield FieldBatch(values, batch.location)
 
 
-def _values(batch: JsonBatch, name: str, result: Input) -> list[Any]:
+def _values(batch: JsonBatch, name: str, result: Input, *, may_lack: bool) -> list[Any]:
     if "." not in name:
         try:
             return [record[name] for record in batch.values]
         except (KeyError, TypeError, IndexError):
             pass  # An index of a list, or none: which record that is, the other way tells.
+    if may_lack:
+        return [_picked_or_none(record, name) for record in batch.values]
     found: list[Any] = []
     try:
         found.extend(pick(record, name) for record in batch.values)
@@ -53,6 +55,13 @@ def _values(batch: JsonBatch, name: str, result: Input) -> list[Any]:
         text = f"{batch.location(len(found))}: there is no field {name!r}. Name the fields that every record has."
         raise result.error(text) from None
     return found
+
+
+def _picked_or_none(record: Json, name: str) -> Any:
+    try:
+        return pick(record, name)
+    except KeyError:
+        return None
 
 
 def csv_fields(table: CsvTable, choose: Choose) -> Iterator[FieldBatch]:

@@ -17,6 +17,10 @@ def _scores() -> list[Results]:
     return [Results({"r.json": json.dumps({"score": score, "label": "x"}).encode()}) for score in SCORES]
 
 
+def _scores_in_b() -> list[Results]:
+    return [Results({"r.csv": f"b\n{score}\n".encode()}) for score in SCORES]
+
+
 def _reduced(found: Mapping[str, bytes]) -> None:
     score = json.loads(found["reduced.json"])["score"]
     # fmean adds with fsum, which rounds once.
@@ -120,6 +124,16 @@ CASES = [
         corrupt=_broken_array,
         says="chunk 0, 'r.json': after item 0: is no JSON: byte 26",
         grow=_many_objects,
+    ),
+    Join(
+        "reduce",
+        {"operations": ["quantiles", "standard_error"], "fields": ["b"], "quantiles": [0.5]},
+        _scores_in_b,
+        lambda found: _same(json.loads(found["reduced.json"])["b"]["quantiles"], {"0.5": statistics.median(SCORES)}),
+        bad={"quantiles": [1.5]},
+        corrupt=_no_number_in_csv,
+        says="chunk 0, 'r.csv': row 1: 'b' is 'x'",
+        grow=_many_rows,
     ),
     Join(
         "vote",
