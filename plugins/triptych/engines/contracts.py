@@ -7,6 +7,7 @@ back and refuses what is not whole.
 
 from __future__ import annotations
 
+import fnmatch
 import types
 import typing
 from collections import Counter
@@ -110,6 +111,19 @@ def by_source(
         SourceParts(str(unplaced), group) if index == UNPLACED else _whole(group, on_missing)
         for index, group in sorted(groups.items())
     ]
+
+
+def named_results(results: Sequence[Result], pattern: str | None) -> list[Result]:
+    """Those whose names match (`*.srt`), or all where there is no pattern.
+
+    Raises the first result's error where none matches: the output would be empty, and the job green.
+    """
+    chosen = [result for result in results if pattern is None or fnmatch.fnmatchcase(result.name, pattern)]
+    if results and not chosen:
+        names = ", ".join(sorted({repr(each.name) for each in results})[:10])
+        text = f"no result is called {pattern!r}; there are {names}. Say in params.assembler.results which are meant."
+        raise results[0].error(text)
+    return chosen
 
 
 def output_names(

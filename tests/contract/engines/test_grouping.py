@@ -177,9 +177,9 @@ def test_floats_of_parquet_stay_floats(settings: Settings) -> None:
     [
         ({"r.csv": b"k,v\na,0x1f\n"}, r"line 2\): '0x1f' in 'v' is no number"),
         ({"r.csv": b"k,v\na,nan\n"}, "'nan' in 'v' is no number"),
-        ({"r.csv": b"k,v\na,1e999\n"}, "'1e999' in 'v' is no number of at most 300 digits"),
+        ({"r.csv": b"k,v\na,1e999\n"}, "'1e999' in 'v' is no number, or has more than 300 digits"),
         ({"r.csv": b"k,w\na,1\n"}, "there is no column 'v'; the header has k, w"),
-        ({"r.jsonl": b'{"k": 1, "v": 1}\n{"k": 1, "v": true}\n'}, "line 2: 'True' in 'v' is no number"),
+        ({"r.jsonl": b'{"k": 1, "v": 1}\n{"k": 1, "v": true}\n'}, "line 2: 'true' in 'v' is no number"),
         ({"r.jsonl": b'{"k": 1, "w": 1}\n'}, "no record has a value 'v'"),
         ({"r.jsonl": b'{"k": 1, "v": 1}\n[1]\n'}, "line 2: is no JSON object"),
         ({"r.parquet": b"PAR1"}, "cannot be read as Parquet"),
@@ -191,10 +191,26 @@ def test_what_is_no_number_is_named(settings: Settings, files: Mapping[str, byte
         join(settings, "group_by", [Results({}), Results(files)], {"by": ["k"], "aggregates": ["v:sum"]})
 
 
+def test_floats_that_are_no_number_are_named(settings: Settings) -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"k": [1, 1], "v": [0.5, float("nan")]}), out)
+    with pytest.raises(EngineError, match=r"chunk 0, 'r.parquet': row 2: 'nan' in 'v' is no number"):
+        join(settings, "group_by", [Results({"r.parquet": out.getvalue()})], {"by": ["k"], "aggregates": ["v:sum"]})
+
+
+def test_keys_of_json_are_json_in_csv(settings: Settings) -> None:
+    lines = b'{"k": {"a": [1, "x"]}}\n{"k": true}\n{"k": "true"}\n{"k": 1.50}\n{}\n'
+    found = join(settings, "group_by", [Results({"r.jsonl": lines})], {"by": ["k"]})["grouped.csv"].decode()
+    rows = list(csv.reader(io.StringIO(found)))[1:]
+    assert rows == [["1.50", "1"], ["", "1"], ["true", "1"], ['{"a": [1, "x"]}', "1"], ["true", "1"]]
+
+
 def test_one_dataset_is_grouped_of_several(settings: Settings) -> None:
     results = [Results({"fact.csv": b"k\na\n", "part.csv": b"other\n1\n"}), Results({"fact.csv": b"k\na\n"})]
     found = join(settings, "group_by", results, {"by": ["k"], "results": "fact.csv"})
     assert found == {"grouped.csv": b"k,count\na,2\n"}
+    with pytest.raises(EngineError, match=r"no result is called 'facts.csv'; there are 'fact.csv', 'part.csv'"):
+        join(settings, "group_by", results, {"by": ["k"], "results": "facts.csv"})
 
 
 def test_decimal_commas_and_empty_keys(settings: Settings) -> None:

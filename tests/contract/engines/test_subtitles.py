@@ -163,7 +163,7 @@ def test_markup_is_that_of_what_is_written(settings: Settings, tmp_path: Path) -
         (b"1\n00:00:01,000 --> 00:00:02,000\nx\xff\n", "no UTF-8|is no text|encoding"),
         (b"WEBVTT\n\nx\ny\n", "line 3: 'x' begins a cue without a time"),
         (b"WEBVTT\n\n00:61.000 --> 01:02.000\ny\n", "line 3: '00:61.000"),
-        (b'[{"start": 1, "end": 2, "text": "x"}, {"start": null, "end": 2, "text": "x"}]', "item 1: 'start' is None"),
+        (b'[{"start": 1, "end": 2, "text": "x"}, {"start": null, "end": 2, "text": "x"}]', "item 1: 'start' is null"),
         (b'{"start": 1, "end": 2}\n', "line 1: is no object such as"),
         (b'{"segments": [{"start": -1, "end": 2, "text": "x"}]}', r"segments\[0\]: 'start' is -1"),
         # The app has shifted its times: doing it again would be wrong without a word.
@@ -213,3 +213,5 @@ def test_each_source_has_its_file_and_other_files_are_left(settings: Settings) -
     assert found == {f"talk{n}.en.srt": b"1\n" + cue + b"\n" for n in range(2)}
     with pytest.raises(EngineError, match="has 2 files"):
         join(settings, "subtitles", results, {})
+    with pytest.raises(EngineError, match=r"no result is called '\*.vtt'; there are 'o.srt', 'o.txt'"):
+        join(settings, "subtitles", results, {"results": "*.vtt"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import re
@@ -170,6 +171,6 @@ def _json_cue(value: Any, location: str, item: Input) -> Cue:
 def _json_time(name: str, time: Any, location: str, item: Input) -> float:
     is_number = isinstance(time, int | float) and not isinstance(time, bool)
     if not is_number or not math.isfinite(time) or time < 0:
-        text = f"{location}: {name!r} is {str(time)[:40]}, which is no number of seconds. Correct the app."
+        text = f"{location}: {name!r} is {json.dumps(time)[:40]}, which is no number of seconds. Correct the app."
         raise item.error(text)
     return float(time)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.arrays.text_columns import TextColumn, joined_bytes
+from triptych.engines.contracts import named_results
 from triptych.engines.dialects.dialect import twice
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened
@@ -67,7 +67,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     with output.open(params["name"]) as out:
         out.write(csv_header(names, written) if written in DELIMITERS else b"")
         for block in blocks:
-            out.write(joined_bytes(rows(_lists_as_text(block) if written in DELIMITERS else block)))
+            out.write(joined_bytes(rows(_json_as_text(block) if written in DELIMITERS else block)))
 
 
 def _of_one_name(results: Sequence[Result], wanted: str | None) -> Sequence[Result]:
@@ -76,7 +76,7 @@ def _of_one_name(results: Sequence[Result], wanted: str | None) -> Sequence[Resu
     A chunk's `fact.csv` and `customer.csv` are two datasets.
     """
     if wanted is not None:
-        return [result for result in results if fnmatch.fnmatchcase(result.name, wanted)]
+        return named_results(results, wanted)
     for result in results:
         if result.name != results[0].name:
             names = ", ".join(sorted({repr(each.name) for each in results})[:10])
@@ -179,7 +179,7 @@ def _texts(batch: CellBatch, name: str) -> Cells:
 def _numbers(batch: CellBatch, name: str, table: Opened) -> TextColumn:
     """As texts that Decimal reads; raises the item's error for a cell that is neither one nor empty."""
     cells = batch.columns[name]
-    texts = pc.replace_substring(pc.if_else(filled(cells), cells, None), NUL, "", max_replacements=1)
+    texts = _bare(pc.if_else(filled(cells), cells, None))
     if table.dialect.decimal == ",":
         texts = pc.replace_substring(texts, ",", ".")
     is_number = pc.and_(pc.match_substring_regex(texts, NUMERIC), pc.less_equal(pc.binary_length(texts), MOST_DIGITS))
@@ -188,8 +188,8 @@ def _numbers(batch: CellBatch, name: str, table: Opened) -> TextColumn:
     faulty = [*np.flatnonzero(pc.invert(is_number).fill_null(False)).tolist(), *beyond]
     if faulty:
         index = min(faulty)
-        shown = value_of(cells[index].as_py())
-        text = f"{batch.location(index)}: {str(shown)[:60]!r} in {name!r} is no number of at most {MOST_DIGITS} digits."
+        shown = cells[index].as_py().removeprefix(NUL)[:60]
+        text = f"{batch.location(index)}: {shown!r} in {name!r} is no number, or has more than {MOST_DIGITS} digits."
         raise table.item.error(text)
     return texts
 
@@ -241,11 +241,19 @@ def _blocks(rows: Iterator[list[str]], names: Sequence[str]) -> Iterator[dict[st
         yield {name: pa.array(cells, pa.large_string()) for name, cells in columns}
 
 
-def _lists_as_text(block: Mapping[str, Cells]) -> dict[str, Cells]:
-    """For CSV, a list is a text, which is JSON."""
-    marked = {name: pc.starts_with(cells, f"{NUL}[") for name, cells in block.items()}
-    bare = {name: pc.replace_substring(cells, NUL, "", max_replacements=1) for name, cells in block.items()}
-    return {name: pc.if_else(marked[name], bare[name], cells) for name, cells in block.items()}
+def _json_as_text(block: Mapping[str, Cells]) -> dict[str, Cells]:
+    """For CSV, which has texts only: lists, truth values and such are their JSON."""
+    return {name: pc.if_else(_has_json(cells), _bare(cells), cells) for name, cells in block.items()}
+
+
+def _has_json(cells: Cells) -> pa.BooleanArray:
+    """Which cells are JSON, and neither null nor a text."""
+    is_text = pc.or_(pc.starts_with(cells, f'{NUL}"'), pc.equal(cells, NULL_CELL))
+    return pc.and_not(pc.starts_with(cells, NUL), is_text)
+
+
+def _bare(cells: Cells) -> TextColumn:
+    return pc.replace_substring(cells, NUL, "", max_replacements=1)
 
 
 def _role(aggregate: Aggregate, tables: Sequence[Opened]) -> str:

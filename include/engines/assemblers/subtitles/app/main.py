@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.audio.span import AudioSpan
-from triptych.engines.contracts import Part, SourceParts, by_source, output_names
+from triptych.engines.contracts import Part, SourceParts, by_source, named_results, output_names
 from triptych.engines.speech.cues import Cue, without_doubles
 from triptych.engines.speech.subtitle_reading import read_cues
 from triptych.engines.speech.subtitle_writing import written_cues
@@ -20,8 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    wanted = [result for result in results if fnmatch.fnmatchcase(result.name, params["results"] or "*")]
-    groups = by_source(wanted, AudioSpan, on_missing=params["on_missing"])
+    groups = by_source(named_results(results, params["results"]), AudioSpan, on_missing=params["on_missing"])
     names = output_names([group.source for group in groups], f".{params['format']}", params["suffix"])
     for group, name in zip(groups, names, strict=True):
         with output.open(name) as out:
