@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from triptych.engines.arrays.aliases import Mask, Octets, Words
-from triptych.engines.arrays.bitmasks import prefix_xor, to_words
+from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
 from triptych.engines.dialects.dialect import Dialect
 
 NEWLINE, RETURN = ord("\n"), ord("\r")
@@ -53,8 +53,10 @@ class QuoteScan:
             quotes[escaped] = False
         toggles = to_words(quotes)
         within = self._within(toggles)
-        if self._dialect.comment_prefix or not self._is_regular(toggles, within, octets, newlines, marked=marked):
-            kept = list(self._counting(block, np.flatnonzero(quotes).tolist(), set(escaped), marked=marked))
+        if self._dialect.comment_prefix or not self._is_regular(
+            toggles, within, octets, newlines, buffer, marked=marked
+        ):
+            kept = list(self._counting(block, set_bits(toggles).tolist(), set(escaped), marked=marked))
             buffer[:] = False
             buffer[kept] = True
             toggles = to_words(buffer)
@@ -72,12 +74,14 @@ class QuoteScan:
         within = prefix_xor(toggles.copy())
         return ~within if self.inside else within
 
-    def _is_regular(self, toggles: Words, within: Words, octets: Octets, newlines: Words, *, marked: bool) -> bool:
+    def _is_regular(
+        self, toggles: Words, within: Words, octets: Octets, newlines: Words, buffer: Mask, *, marked: bool
+    ) -> bool:
         """Whether each quote that opens a value stands at its start, or is the second of two: then parity tells all."""
         opening = toggles & within
         behind = newlines | (toggles & ~within)
         if self._dialect.delimiter:
-            behind |= to_words(octets == ord(self._dialect.delimiter))
+            behind |= to_words(np.equal(octets, ord(self._dialect.delimiter), out=buffer))
         allowed = behind << _ONE
         allowed[1:] |= behind[:-1] >> _LAST
         if self._at_start or self._has_closed:
