@@ -103,7 +103,7 @@ def test_a_job_from_source_to_destination(runner: Settings, tmp_path: Path) -> N
     template = write_app(tmp_path, UPPER, template=LINES)
     conf = {"dataSource": _text(tmp_path, "one\ntwo\nthree"), "dataDestination": (tmp_path / "out").as_uri()}
     outcome = _run(runner, template, conf)
-    assert (tmp_path / "out" / "output.txt").read_text() == "ONE\nTWO\nTHREE\n"
+    assert (tmp_path / "out" / "output.txt").read_text() == "ONE\nTWO\nTHREE"
     listing = json.loads((tmp_path / "out" / "_triptych" / "tried" / "run.json").read_text())
     assert outcome.chunks == listing["chunks"] == 3
     _nothing_left(runner)
