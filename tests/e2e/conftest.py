@@ -122,7 +122,7 @@ def _write_aided(include: Path) -> None:
     write_app(include, AIDED, **SHELL, name="aided", template=aided)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator[EmbeddedAirflow]:
     home = tmp_path_factory.mktemp("airflow")
     env = {

@@ -84,7 +84,7 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{SEED} {request.node.name}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[OwnEngine]:
     if os.getuid() != 0:
         pytest.skip("an engine of the suite's own needs root")
@@ -97,7 +97,7 @@ def engine() -> Iterator[OwnEngine]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def proxy(store: Server) -> Iterator[FaultProxy]:
     with s3_client(store, BUCKET), fault_proxy(store.endpoint, SEED) as proxy:
         yield proxy
@@ -150,7 +150,7 @@ class Worlds:
             yield World(airflow.home, airflow, engine, store, proxy, postgres, kind == "archive")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worlds(request: pytest.FixtureRequest) -> Iterator[Worlds]:
     """In a folder that other users may enter, containers and PostgreSQL among them; it stays when a test failed.
 

@@ -44,7 +44,7 @@ def budget() -> Budget | None:
     return Budget(60 * MINUTES) if IS_WHOLE else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker() -> Iterator[Worker]:
     """The process that takes the inputs."""
     with Worker() as made:

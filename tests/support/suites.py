@@ -10,6 +10,7 @@ TOGETHER = {
     "tests/contract/docs": "engine",
     "tests/contract/jobs": "engine",
     "tests/contract/running": "engine",
+    "tests/contract/packaging": "packaging",
     "tests/attacks": "attacks",
     "tests/e2e": "airflow",
     "tests/faults": "faults",
