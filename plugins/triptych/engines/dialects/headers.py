@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from triptych.engines.dialects.opening import COLUMNS, DIALECT, Opened, columns_digest, opened, refuse_other_table
 from triptych.engines.dialects.record_ends import first_record
+from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from triptych.engines.api import Input, Result
@@ -20,7 +20,7 @@ _NO_NAME = re.compile(r"[-+]?[\d.,:/+-]*\d[\d.,:/ T+%eEZ-]*")
 """Numbers, dates and times."""
 _VALUES = frozenset(("", "true", "false", "yes", "no", "ok", "null", "none", "nan", "na", "n/a"))
 """Words that stand in rows rather than in headers."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -17,6 +16,7 @@ from triptych.engines.dialects.finding import LOOKED_AT_BYTES, found_delimiter
 from triptych.engines.dialects.formats import DELIMITERS, format_of
 from triptych.engines.dialects.record_ends import count_lines, first_record, split_records
 from triptych.engines.streams.contents import as_text, first_bytes
+from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from triptych.engines.api import Input
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 DIALECT, COLUMNS = "dialect", "columns_digest"
 """Keys of a chunk's metadata: what its text is written in, and which header each chunk begins with."""
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 @dataclass(frozen=True)

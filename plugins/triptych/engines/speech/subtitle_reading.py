@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from triptych.engines.jsontext.records import json_records
 from triptych.engines.runtime.resources import resources
 from triptych.engines.speech.cues import Cue
 from triptych.engines.streams.contents import as_text
+from triptych.harmless import harmless_logger
 
 FILE_SHARE = 1 / 16
 """Of the memory, for one chunk's file."""
@@ -24,7 +24,7 @@ _LIKE_TIMES = re.compile(r"[\s0-9:.,;-]*[0-9][\s0-9:.,;-]*-->")
 """What has nothing but a time in front of its arrow; else an arrow is text."""
 _NO_CUES = re.compile(r"(NOTE|STYLE|REGION)\b")
 _MEMBERS = frozenset(("start", "end", "timestamp", "text", "speaker"))
-_log = logging.getLogger(__name__)
+_log = harmless_logger(__name__)
 
 
 def read_cues(item: Input) -> list[Cue]:
