@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeVar
@@ -248,7 +249,7 @@ class _Walk:
         if levels and levels[-1].keyed:
             (name,) = _keys(text + b"0", start)
         else:
-            _expect_blank(text if start else text.removeprefix(b"\xef\xbb\xbf"), start)
+            _expect_blank(text if start else text.removeprefix(BOM_UTF8), start)
             name = "item" if levels else ""
         above = levels[-1].prefix if levels else ""
         prefix = f"{above}.{name}" if above else name

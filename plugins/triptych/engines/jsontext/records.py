@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -68,6 +69,15 @@ class JsonBatch:
         """Where the record of this index is: `line 3`, `item 0`."""
         return f"{self.counted} {self.numbers[index]}"
 
+    def other_than_object(self) -> str | None:
+        """Where the first record is that is no object, or could not be read, and why; None where all are objects."""
+        if not self.errors and set(map(type, self.values)) <= {dict}:
+            return None
+        for index, value in enumerate(self.values):
+            if index in self.errors or type(value) is not dict:
+                return f"{self.location(index)}: {self.errors.get(index, 'is no JSON object')}"
+        return None
+
     def texts(self) -> list[bytes]:
         """Each record in a line of its own, without its end."""
         return self.lines().removesuffix(b"\n").split(b"\n")
@@ -82,15 +92,9 @@ def json_records(item: Input) -> Iterator[Record]:
 def json_batches(item: Input) -> Iterator[JsonBatch]:
     """The same records, many at once. Raises the item's error for one that needs more memory than there is."""
     blocks = _small(item.stream())
-    head = b""
-    for block in blocks:
-        head += block
-        if len(head.lstrip(_SPACE)) >= BATCH_BYTES:
-            break
-    rest = chain([head], blocks)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
-    if start.startswith(b"[") and not _is_lines(start):
-        yield from _items(rest, item)
+    head, start = _beginning(blocks)
+    if _is_array(start):
+        yield from _items(chain([head], blocks), item)
     elif start:
         yield from _lines_or_document(chain([start], blocks), item)
 
@@ -101,13 +105,8 @@ def json_lines(item: Input) -> Iterator[bytes]:
     Raises the item's error for an item of an array that is no JSON.
     """
     blocks = item.stream()
-    head = b""
-    for block in blocks:
-        head += block
-        if len(head.lstrip(_SPACE)) >= BATCH_BYTES:
-            break
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip(_SPACE)
-    if not start.startswith(b"[") or _is_lines(start):
+    head, start = _beginning(blocks)
+    if not _is_array(start):
         yield from chain([head], blocks)
         return
     for batch in json_batches(item):
@@ -124,10 +123,21 @@ def _small(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield block[begin : begin + BATCH_BYTES]
 
 
-def _is_lines(head: bytes) -> bool:
-    """Whether the first line alone is an array: then each line is a record."""
-    line, newline, rest = head.partition(b"\n")
-    return bool(newline and rest.strip()) and _is_json(line)
+def _beginning(blocks: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """The first blocks, with BATCH_BYTES at least behind white space; and the same without mark and white space."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head.lstrip(_SPACE)) >= BATCH_BYTES:
+            break
+    return head, head.removeprefix(BOM_UTF8).lstrip(_SPACE)
+
+
+def _is_array(start: bytes) -> bool:
+    """Whether its items are the records; where the first line alone is an array, each line is one."""
+    line, newline, rest = start.partition(b"\n")
+    has_lines = bool(newline and rest.strip()) and _is_json(line)
+    return start.startswith(b"[") and not has_lines
 
 
 def _items(blocks: Iterable[bytes], item: Input) -> Iterator[JsonBatch]:

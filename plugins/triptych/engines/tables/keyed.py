@@ -122,11 +122,8 @@ class _KeyedJson(_Keyed):
 
     def _batches(self) -> Iterator[JsonBatch]:
         for batch in json_batches(self.result):
-            if batch.errors or set(map(type, batch.values)) != {dict}:
-                values = enumerate(batch.values)
-                index = next(index for index, value in values if index in batch.errors or type(value) is not dict)
-                reason = batch.errors.get(index, "is no JSON object")
-                msg = f"{batch.location(index)}: {reason}."
+            if (other := batch.other_than_object()) is not None:
+                msg = f"{other}."
                 raise self.result.error(msg)
             yield batch
 

@@ -60,11 +60,9 @@ def _json_cells(item: Input, names: Sequence[str]) -> Iterator[CellBatch]:
 
 
 def _exact_records(batch: JsonBatch, item: Input) -> list[Any]:
-    for index, value in enumerate(batch.values):
-        if index in batch.errors or not isinstance(value, dict):
-            reason = batch.errors.get(index, "is no JSON object")
-            text = f"{batch.location(index)}: {reason}. Correct what the app writes."
-            raise item.error(text)
+    if (other := batch.other_than_object()) is not None:
+        text = f"{other}. Correct what the app writes."
+        raise item.error(text)
     try:
         return exact_lines(batch.lines())
     except RecursionError as error:

@@ -155,10 +155,17 @@ class JsonTable:
     columns: Columns
 
     @cached_property
-    def _types(self) -> Mapping[str, str]:
-        """DuckDB's type of each column, without what it would guess."""
+    def _described(self) -> Mapping[str, str]:
+        """DuckDB's own type of each column, by all rows."""
         rows = self._run(f"DESCRIBE SELECT * FROM {self._read(None)}").fetchall()
-        found = {row[0]: _GUESSED.sub(lambda match: match[1] or "VARCHAR", row[1]) for row in rows}
+        return {row[0]: row[1] for row in rows}
+
+    @cached_property
+    def _types(self) -> Mapping[str, str]:
+        """The same without what it would guess."""
+        found = {
+            name: _GUESSED.sub(lambda match: match[1] or "VARCHAR", dtype) for name, dtype in self._described.items()
+        }
         wide = self._wide([name for name, dtype in found.items() if dtype in _APPROXIMATE])
         chosen = {name: "VARCHAR" if name in wide else dtype for name, dtype in found.items()}
         return {name: "VARCHAR" if self.columns.text_only else dtype for name, dtype in chosen.items()}
@@ -177,17 +184,12 @@ class JsonTable:
         """The types of columns that are read as text: declared ones, and those of long whole numbers."""
         names = [name for name, dtype in self._types.items() if dtype == "VARCHAR"]
         made = {name: (declared_type(said), ".") for name, said in self.columns.declared.items() if name in names}
-        approximate = [name for name in names if name not in made and name in self._long]
+        approximate = [name for name in names if name not in made and self._described[name] in _APPROXIMATE]
         found = {name: ColumnType() for name in approximate}
         for batch in self._batches() if found else ():
             for name, column in found.items():
                 column.add(batch.column(name).cast(pa.large_string()))
         return {**made, **{name: column.read() for name, column in found.items()}}
-
-    @cached_property
-    def _long(self) -> frozenset[str]:
-        rows = self._run(f"DESCRIBE SELECT * FROM {self._read(None)}").fetchall()
-        return frozenset(row[0] for row in rows if row[1] in _APPROXIMATE)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -244,11 +246,8 @@ class JsonTable:
     def _refused(self) -> Exception:
         """The first line that is no object, in our own words: DuckDB's name a scratch path."""
         for batch in json_batches(self.item):
-            for index, value in enumerate(batch.values):
-                if index in batch.errors or not isinstance(value, dict):
-                    reason = batch.errors.get(index, "is no JSON object")
-                    text = f"cannot be read as a table: {batch.location(index)}: {reason}. Write JSON Lines."
-                    return self.item.error(text)
+            if (other := batch.other_than_object()) is not None:
+                return self.item.error(f"cannot be read as a table: {other}. Write JSON Lines.")
         return self.item.error("cannot be read as a table: it is no JSON Lines, an object in each line. Correct it.")
 
 
