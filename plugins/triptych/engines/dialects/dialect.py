@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from triptych.engines.streams.contents import UTF_8
 from triptych.errors import JobSpecError
 
-UTF_8 = "utf-8"
 SAM_COLUMNS = ("QNAME", "FLAG", "RNAME", "POS", "MAPQ", "CIGAR", "RNEXT", "PNEXT", "TLEN", "SEQ", "QUAL")
 """Those that every record of a SAM file has (SAMv1, 1.4); others follow."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -24,7 +25,6 @@ EXTENSIONS: Mapping[str, str] = {
 }
 DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t", "vcf": "\t", "sam": "\t"}
 """Of the formats that are delimited text; a file of `csv` or `tsv` may show another."""
-_BOM = b"\xef\xbb\xbf"
 
 
 def format_of(item: Input, wanted: str = "auto", otherwise: str = "csv") -> str:
@@ -44,7 +44,7 @@ def format_of(item: Input, wanted: str = "auto", otherwise: str = "csv") -> str:
     extension = PurePosixPath(item.name).suffix.lower()
     if extension in EXTENSIONS:
         return EXTENSIONS[extension]
-    start = head.removeprefix(_BOM)
+    start = head.removeprefix(BOM_UTF8)
     if start.startswith(b"##fileformat=VCF"):
         return "vcf"
     return "jsonl" if start[:1] == b"{" else otherwise

@@ -6,22 +6,22 @@ import csv
 import hashlib
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from triptych.engines.dialects.dialect import FORMATS, LINES, UTF_8, Declared, Dialect, twice
+from triptych.engines.dialects.dialect import FORMATS, LINES, Declared, Dialect, twice
 from triptych.engines.dialects.finding import LOOKED_AT_BYTES, found_delimiter
 from triptych.engines.dialects.formats import DELIMITERS, format_of
 from triptych.engines.dialects.record_ends import count_lines, first_record, split_records
-from triptych.engines.streams.contents import as_text, first_bytes
+from triptych.engines.streams.contents import UTF_8, as_text, first_bytes
 from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
     from triptych.engines.api import Input
 
-BOM = b"\xef\xbb\xbf"
 DIALECT, COLUMNS = "dialect", "columns_digest"
 """Keys of a chunk's metadata: what its text is written in, and which header each chunk begins with."""
 _log = harmless_logger(__name__)
@@ -145,7 +145,7 @@ def _start(data: BinaryIO, item: Input, dialect: Dialect) -> tuple[int, int]:
     start = number = 0
     lines = split_records(_blocks(data), item, replace(LINES, cr_ends=True), scanned_bytes=LOOKED_AT_BYTES)
     for number, line in enumerate(lines):
-        plain = line.removeprefix(BOM) if not number else line
+        plain = line.removeprefix(BOM_UTF8) if not number else line
         is_comment = dialect.comment_prefix and plain.startswith(dialect.comment_prefix.encode())
         if number >= dialect.skip_rows and plain.strip(b"\r\n") and not is_comment:
             break

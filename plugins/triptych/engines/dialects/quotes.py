@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,6 @@ from triptych.engines.arrays.bitmasks import prefix_xor, set_bits, to_words
 from triptych.engines.dialects.dialect import Dialect
 
 NEWLINE, RETURN = ord("\n"), ord("\r")
-BOM = b"\xef\xbb\xbf"
 _ALL, _ONE, _LAST = np.uint64(2**64 - 1), np.uint64(1), np.uint64(63)
 
 
@@ -41,7 +41,7 @@ class QuoteScan:
 
         `newlines` are the bits of the block's line ends, `buffer` a mask of its length to write to.
         """
-        marked = self._is_first and block.startswith(BOM)
+        marked = self._is_first and block.startswith(BOM_UTF8)
         self._is_first = False
         has_escapes = bool(self._dialect.escape_char) and self._dialect.escape_char.encode() in block
         if not self.inside and (not self._quote or self._quote not in block) and not has_escapes:
@@ -87,7 +87,7 @@ class QuoteScan:
         if self._at_start or self._has_closed:
             allowed[0] |= _ONE
         if marked:
-            allowed[0] |= np.uint64(1 << len(BOM))
+            allowed[0] |= np.uint64(1 << len(BOM_UTF8))
         return not (opening & ~allowed).any()
 
     def _counting(self, block: bytes, quotes: list[int], escaped: set[int], *, marked: bool) -> Iterator[int]:
@@ -108,7 +108,7 @@ class QuoteScan:
             begin = max(block.rfind(b"\n", 0, index), block.rfind(b"\r", 0, index)) + 1
             if block.startswith(self._dialect.comment_prefix.encode(), begin):
                 return False
-        if not index or (marked and index == len(BOM)):
+        if not index or (marked and index == len(BOM_UTF8)):
             return self._at_start or bool(index)
         return block[index - 1] in self._starts and index - 1 not in escaped
 

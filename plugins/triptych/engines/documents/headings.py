@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ from triptych.engines.api import Input
 MAX_LINE_BYTES = 4096
 """Of a line that may be a heading; what is behind it is not looked at."""
 MAX_TITLE_CHARACTERS = 200
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ADORNMENT = re.compile(rb"([!-/:-@\[-`{-~])\1*\s*")
 
 
@@ -32,13 +32,13 @@ def lines(item: Input) -> Iterator[tuple[int, bytes]]:
         begin = 0
         while (end := block.find(b"\n", begin)) >= 0:
             line = kept + block[begin : min(end, begin + MAX_LINE_BYTES)]
-            yield start, line if start else line.removeprefix(BYTE_ORDER_MARK)
+            yield start, line if start else line.removeprefix(BOM_UTF8)
             begin, kept = end + 1, b""
             start = offset + begin
         kept = (kept + block[begin : begin + MAX_LINE_BYTES])[:MAX_LINE_BYTES]
         offset += len(block)
     if kept:
-        yield start, kept if start else kept.removeprefix(BYTE_ORDER_MARK)
+        yield start, kept if start else kept.removeprefix(BOM_UTF8)
 
 
 def is_adornment(line: bytes) -> bool:

@@ -8,10 +8,10 @@ import pyvips
 
 from triptych.engines.api import Input
 from triptych.engines.images.foreign import EXTENSIONS as FOREIGN
-from triptych.engines.images.foreign import write_foreign
+from triptych.engines.images.foreign import HEAD_BYTES, write_foreign
 from triptych.engines.images.holding import FORMAT_OF, unheld
 from triptych.engines.images.opening import other_pages, read_upright
-from triptych.engines.images.vips import FAIL_ON, ImageHeader
+from triptych.engines.images.vips import FAIL_ON, JPEG_LOADER, ImageHeader, loader_of
 from triptych.harmless import harmless_logger
 
 ANIMATED = (".gif", ".webp")
@@ -26,7 +26,7 @@ def shrunk(item: Input, name: str, data: bytes, image: pyvips.Image, box: tuple[
     cannot hold the pixels.
     """
     extension, width, height = PurePosixPath(name).suffix.lower(), *box
-    pages = other_pages(image, data[:4096])
+    pages = other_pages(image, data[:HEAD_BYTES])
     if pages and extension in ANIMATED:
         frames = pyvips.Image.thumbnail_buffer(data, width, height=height, size="down", option_string="n=-1")
         return bytes(frames.write_to_buffer(extension, keep="icc|other"))
@@ -38,12 +38,12 @@ def shrunk(item: Input, name: str, data: bytes, image: pyvips.Image, box: tuple[
         raise item.error(text)
     if extension in FOREIGN:
         return write_foreign(smaller, extension)
-    return bytes(smaller.write_to_buffer(f"{extension}", keep="icc"))
+    return bytes(smaller.write_to_buffer(extension, keep="icc"))
 
 
 def _smaller(item: Input, data: bytes, image: pyvips.Image, box: tuple[int, int]) -> pyvips.Image:
     width, height = box
-    if image.format == "uchar" and str(image.get("vips-loader") if _is_loaded(image) else "").startswith("jpegload"):
+    if image.format == "uchar" and loader_of(image).startswith(JPEG_LOADER):
         # Read small, which is quick, but it takes cut off images: they are looked through first.
         pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8).avg()
         return pyvips.Image.thumbnail_buffer(data, width, height=height, size="down")
@@ -53,7 +53,3 @@ def _smaller(item: Input, data: bytes, image: pyvips.Image, box: tuple[int, int]
     # thumbnail_image makes 8 bits of sRGB of all others.
     scale = min(width / whole.width, height / whole.height)
     return whole.resize(scale).cast(whole.format)
-
-
-def _is_loaded(image: pyvips.Image) -> bool:
-    return "vips-loader" in image.get_fields()

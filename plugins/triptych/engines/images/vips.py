@@ -35,7 +35,7 @@ FAIL_ON = "error"
 """At `truncated`, libvips gives the rows that a TIFF has not as grey."""
 PROFILE = "icc-profile-data"
 WHOLE_LOADERS = ("webpload", "gifload")
-JPEG_LOADER = "jpegload"
+LOADER, JPEG_LOADER = "vips-loader", "jpegload"
 JPEG_PIXELS_PER_BYTE = 256
 """At most: 64 in a block, whose two codes, of a bit each, are the least that Huffman's method has (ITU T.81, F.1.2)."""
 INTERLACED = "interlaced"
@@ -66,7 +66,7 @@ def check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
 
     libvips makes up those that a JPEG has not, and holds all of some formats before it has the first row.
     """
-    loader, pixels = str(image.get("vips-loader")), image.width * image.height
+    loader, pixels = loader_of(image), image.width * image.height
     whole = loader.startswith(WHOLE_LOADERS) or INTERLACED in image.get_fields()
     if whole:
         what = f"the image of {image.width} x {image.height} pixels, which its format gives only whole,"
@@ -78,6 +78,11 @@ def check_pixels(item: Input, image: pyvips.Image, size: int) -> None:
             f"{size * JPEG_PIXELS_PER_BYTE} at most. Correct or remove it."
         )
         raise item.error(text)
+
+
+def loader_of(image: pyvips.Image) -> str:
+    """What libvips calls that which has opened the image; empty where it was not libvips."""
+    return str(image.get(LOADER)) if LOADER in image.get_fields() else ""
 
 
 @dataclass(frozen=True)

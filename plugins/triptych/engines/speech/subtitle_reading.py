@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -31,7 +32,7 @@ def read_cues(item: Input) -> list[Cue]:
     """In the file's order, those without text left out; raises the item's error, with the line, for a bad time."""
     item, _ = as_text(item)
     data = _whole(item)
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = data.removeprefix(BOM_UTF8).lstrip()
     if start[:1] in (b"[", b"{"):
         found = list(_json_cues(item))
     else:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from triptych.engines.arrays.text_columns import TextColumn, any_true
 
-INT64_DIGITS, DECIMAL_DIGITS = 18, 38
+DECIMAL_DIGITS = 38
 EXACT = 2**53
 """Up to here each integer is a float, too."""
 _INTEGER = r"-?(?:0|[1-9][0-9]*)"
@@ -153,10 +153,10 @@ def _all(values: TextColumn, kind: str) -> bool:
 
 def typed(texts: TextColumn, dtype: pa.DataType, decimal: str = ".") -> pa.Array:
     """Values of the type; null where a text is empty. Unfit for the first that is none of it."""
-    if pa.types.is_string(dtype):
-        return pc.if_else(pc.equal(texts, ""), None, texts).cast(pa.large_string())
     values = pc.if_else(pc.equal(texts, ""), None, texts)
-    if (decimal == "," and pa.types.is_floating(dtype)) or (pa.types.is_decimal(dtype) and decimal == ","):
+    if pa.types.is_string(dtype):
+        return values.cast(pa.large_string())
+    if decimal == "," and (pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)):
         values = pc.replace_substring(values, ",", ".")
     try:
         return _checked(values, dtype)

@@ -119,9 +119,10 @@ def _small_columns(about: pq.FileMetaData, schema: pa.Schema) -> list[str]:
     small = []
     for number in range(about.num_columns):
         name = about.schema.column(number).path
+        is_text = schema.get_field_index(name) >= 0 and _is_text(schema.field(name).type)
         groups = (about.row_group(group).column(number) for group in range(about.num_row_groups))
-        if schema.get_field_index(name) >= 0 and _is_text(schema.field(name).type):
-            small += [name] * all(column.total_uncompressed_size <= share for column in groups)
+        if is_text and all(column.total_uncompressed_size <= share for column in groups):
+            small.append(name)
     return small
 
 

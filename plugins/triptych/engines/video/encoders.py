@@ -151,8 +151,7 @@ def _wider(own: str, pixels: Sequence[tuple[str, str]]) -> Iterator[tuple[str, s
     for codec, name in pixels:
         target = av.VideoFormat(name, 16, 16)
         is_alike = _is_rgb(source) == _is_rgb(target) and _has_alpha(source) == _has_alpha(target)
-        is_fine = (target.chroma_width(), target.chroma_height()) >= (source.chroma_width(), source.chroma_height())
-        is_fine = is_fine and target.chroma_height() >= source.chroma_height()
+        is_fine = target.chroma_width() >= source.chroma_width() and target.chroma_height() >= source.chroma_height()
         # JPEG's own names of formats say that all values are used, which the stream's range says anyway.
         if is_alike and is_fine and _bits(target) >= _bits(source) and not name.startswith("yuvj"):
             yield codec, name
@@ -182,7 +181,6 @@ def _options(codec: str, looks: Looks, crf: int) -> dict[str, str]:
         return {"level": "3", "g": "1"}
     if codec == VP9:
         return {"b:v": "0"} | ({"crf": str(crf)} if crf else {"lossless": "1"})
-    own = []
     if codec == X265:
         own = ["log-level=none", *(["lossless=1"] if not crf else [])]
         hdr = [text for text in (looks.mastering, looks.light) if text]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.headers import TablePart, headed_tables
-from triptych.engines.dialects.quotes import BOM
-from triptych.engines.dialects.record_ends import first_record
+from triptych.engines.dialects.record_ends import first_record, from_byte
 from triptych.engines.streams.contents import unpacked_suffix
 
 TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
@@ -30,7 +30,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
                 out.write(line_end)
             for block in _blocks(part, index, is_text=is_text):
                 out.write(block)
-                last = block
+                last = block or last
         if params["newline"] and last and not last.endswith(b"\n"):
             out.write(line_end)
 
@@ -53,11 +53,7 @@ def _default_name(extensions: set[str]) -> str:
 
 def _blocks(part: TablePart, index: int, *, is_text: bool) -> Iterator[bytes]:
     """Its bytes but for those that are skipped, and a byte-order mark in the midst of text."""
-    skipped, is_first = part.skipped, True
-    for block in part.item.stream():
-        if is_first and index and is_text and not skipped and block.startswith(BOM):
-            skipped = len(BOM)
-        is_first = False
-        if skipped < len(block):
-            yield block[skipped:] if skipped else block
-        skipped = max(0, skipped - len(block))
+    blocks = from_byte(part.item, part.skipped)
+    if index and is_text and not part.skipped:
+        yield next(blocks, b"").removeprefix(BOM_UTF8)
+    yield from blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from pypdf.generic import Destination
 
 from triptych.engines import Chunk, Source, resources
 from triptych.engines.documents.formats import HEADINGS, format_by_extension
-from triptych.engines.documents.headings import BYTE_ORDER_MARK, Heading
+from triptych.engines.documents.headings import Heading
 from triptych.engines.documents.pdf import open_pdf, pdf_errors
 from triptych.engines.documents.places import SectionPlace
 from triptych.engines.documents.word import WordDocument
@@ -89,7 +90,7 @@ def _blank(source: Source, end: int) -> bool:
     if end > MAX_BLANK_BYTES:
         return False
     with source.open() as stream:
-        return not stream.read(end).removeprefix(BYTE_ORDER_MARK).strip()
+        return not stream.read(end).removeprefix(BOM_UTF8).strip()
 
 
 def _check_encoding(source: Source) -> None:
