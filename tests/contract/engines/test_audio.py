@@ -14,10 +14,9 @@ import soundfile
 
 from tests.contract.engines.cases.audio import RATE, SAMPLES, as_wav, noise, of_wav, placed, speech
 from tests.support.engine_harness import Results, join, split, untouched
+from tests.support.programs import needs_ffmpeg
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
-
-ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
 
 
 def _md5(path: Path) -> str:
@@ -26,7 +25,7 @@ def _md5(path: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize(
     "params", [{"segment_s": 0.7}, {"segment_s": 0.7, "overlap_ms": 150}, {"segment_s": 100}], ids=str
 )
@@ -45,7 +44,7 @@ def test_cut_and_joined_is_the_source(
     assert _md5(again) == _md5(path)
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("extension", ["mp3", "ogg", "m4a"])
 def test_lossy_audio_is_decoded_once(settings: Settings, tmp_path: Path, extension: str) -> None:
     path = tmp_path / f"a.{extension}"
@@ -74,7 +73,7 @@ def test_lossy_audio_is_decoded_once(settings: Settings, tmp_path: Path, extensi
     assert min(apart) < 1e-2
 
 
-@ffmpeg
+@needs_ffmpeg
 def test_loud_lossy_audio_is_neither_clipped_nor_wrapped(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "loud.ogg"
     square = "aevalsrc='if(gt(sin(2*PI*300*t),0),1,-1)':d=1:s=44100"
@@ -90,7 +89,7 @@ def test_loud_lossy_audio_is_neither_clipped_nor_wrapped(settings: Settings, tmp
     np.testing.assert_allclose(found, truth, atol=1e-3)
 
 
-@ffmpeg
+@needs_ffmpeg
 def test_flac_from_a_pipe_does_not_tell_its_length(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=2:r=8000:seed=1"]
@@ -133,7 +132,7 @@ def test_spoken_sentences_are_cut_between_words(settings: Settings, tmp_path: Pa
     np.testing.assert_array_equal(joined, of_wav(path.read_bytes()))
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("extension", ["wav", "flac"])
 def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path, extension: str) -> None:
     path, rate = tmp_path / f"a.{extension}", 44_100
@@ -291,7 +290,7 @@ def test_an_overlap_as_long_as_a_piece_is_refused(settings: Settings, tmp_path: 
         split(settings, "audio_time", [path], {"segment_s": 0.1, "overlap_ms": 100})
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -322,7 +321,7 @@ def test_audio_that_was_cut_off_is_refused(
         join(settings, "audio_concat", [Results({name: path.read_bytes()})])
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize(("codec", "atol"), [("libvorbis", 1e-6), ("libopus", 0.02)])
 def test_an_ogg_that_begins_in_the_middle_of_its_stream(
     settings: Settings, tmp_path: Path, codec: str, atol: float
@@ -372,7 +371,7 @@ def test_an_ogg_whose_last_page_is_damaged_is_refused(settings: Settings, tmp_pa
         split(settings, "audio_time", [path], {})
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("options", ["", "-frag_duration 500000"])
 def test_an_m4a_without_its_last_bytes_is_refused(settings: Settings, tmp_path: Path, options: str) -> None:
     path = tmp_path / "a.m4a"
@@ -386,7 +385,7 @@ def test_an_m4a_without_its_last_bytes_is_refused(settings: Settings, tmp_path: 
         split(settings, "audio_time", [path], {})
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("counts", ["12", "21"])
 def test_audio_whose_channels_change_is_refused(settings: Settings, tmp_path: Path, counts: str) -> None:
     parts = []
@@ -418,7 +417,7 @@ def test_a_flac_with_damage_in_its_middle_is_refused(settings: Settings, tmp_pat
         split(settings, "audio_time", [path], {"segment_s": 10})
 
 
-@ffmpeg
+@needs_ffmpeg
 def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path: Path) -> None:
     path, sound = tmp_path / "a.mp3", "aevalsrc='if(lt(t,5),0,random(0)-0.5)':d=20:s=44100"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", sound, "-q:a", "0", "-write_xing", "0"]
@@ -431,7 +430,7 @@ def test_an_mp3_without_a_count_is_read_to_its_end(settings: Settings, tmp_path:
     np.testing.assert_allclose(found, truth, atol=1e-4)
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize(
     ("extension", "options"), [("m4a", ""), ("mp3", "-write_xing 0"), ("flac", "-f flac"), ("ogg", "-c:a libvorbis")]
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,10 +12,11 @@ import pytest
 import soundfile
 
 from tests.support.engine_harness import Results, join, split, untouched
+from tests.support.programs import needs_ffmpeg
 from triptych.errors import EngineError
 from triptych.settings import Settings
 
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
+pytestmark = needs_ffmpeg
 TALK = ["-metadata", "title=Talk", "-metadata", "artist=Somebody", "-metadata", "date=2024"]
 
 

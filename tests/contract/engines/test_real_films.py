@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +15,11 @@ import pytest
 
 from tests.contract.engines.cases.video import clip, frame_count
 from tests.support.engine_harness import Piece, Results, join, split, untouched
+from tests.support.programs import needs_ffmpeg
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
+pytestmark = needs_ffmpeg
 QUICK = "-c:v libx264 -preset ultrafast -g 25"
 SECOND = {"segment_s": 1}
 EXACT = {"segment_s": 0.8, "crf": 0}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ import pytest
 from tests.contract.engines.cases.audio import as_wav, noise
 from tests.contract.engines.cases.subtitles import span
 from tests.support.engine_harness import Results, join, split
+from tests.support.programs import needs_ffmpeg
 from triptych.errors import EngineError
 from triptych.settings import Settings
 
-ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
 Said = tuple[float, float, str]
 
 
@@ -65,7 +64,7 @@ def _json(said: Sequence[Said]) -> bytes:
 WRITERS = {"o.srt": _srt, "o.vtt": _vtt, "o.json": _json}
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("format", ["srt", "vtt", "json"])
 def test_overlapping_chunks_give_what_was_said_once(settings: Settings, tmp_path: Path, name: str, format: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import struct
 import subprocess
 import wave
@@ -17,11 +16,11 @@ import soundfile
 from tests.contract.engines.cases.audio import RATE, as_wav, noise, of_wav
 from tests.support.engine_harness import Results, join, split, untouched
 from tests.support.inputs import FileInput
+from tests.support.programs import needs_ffmpeg
 from triptych.engines.audio.riff import plain_fmt_chunk, read_wave_header, wave_header
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
-ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg")
 HEADER_BYTES = 44
 PIECE = 1333  # Frames; odd, so that pieces of odd widths are.
 KINDS = [
@@ -49,7 +48,7 @@ def _frames(data: bytes) -> bytes:
         return bytes(audio.readframes(audio.getnframes()))
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize(("form", "subtype", "channels"), KINDS)
 def test_pieces_are_ranges_that_every_reader_knows(
     settings: Settings, tmp_path: Path, form: str, subtype: str, channels: int
@@ -85,7 +84,7 @@ def test_the_standard_library_reads_pieces_of_odd_lengths(settings: Settings, tm
     assert joined == path.read_bytes()
 
 
-@ffmpeg
+@needs_ffmpeg
 def test_pieces_keep_the_places_of_the_speakers(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=1:r=8000", "-af", "pan=3.1|c0=c0", str(path)]
@@ -119,7 +118,7 @@ def test_a_stream_without_a_length_goes_to_its_end(settings: Settings, tmp_path:
     np.testing.assert_array_equal(np.concatenate([of_wav(piece.data) for piece in pieces]), sound)
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("options", [[], ["-rf64", "always"]], ids=["wav", "rf64"])
 def test_what_ffmpeg_writes_into_a_pipe(settings: Settings, tmp_path: Path, options: list[str]) -> None:
     path, source = tmp_path / "a.wav", tmp_path / "source.wav"
@@ -148,7 +147,7 @@ def test_a_broadcast_wave_of_64_bits(settings: Settings, tmp_path: Path) -> None
     np.testing.assert_array_equal(np.concatenate(read), noise(1))
 
 
-@ffmpeg
+@needs_ffmpeg
 @pytest.mark.parametrize("length", [2**32 - 38, 2**32 - 37, 5 * 2**30 + 3])
 def test_a_header_for_more_than_4_gib(tmp_path: Path, length: int) -> None:
     path, fmt_chunk = tmp_path / "a.wav", plain_fmt_chunk("PCM_U8", 44_100, 1)
