@@ -64,7 +64,7 @@ def _asked(event: str, arguments: Sequence[object]) -> str | None:
 
 def _is_ours(host: str) -> bool:
     address = _parsed(host)
-    return host in _LOCAL_NAMES if address is None else address.is_loopback or address.is_unspecified
+    return host.lower() in _LOCAL_NAMES if address is None else address.is_loopback or address.is_unspecified
 
 
 def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

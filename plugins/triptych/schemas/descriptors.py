@@ -191,6 +191,11 @@ def name_of(value: Mapping[str, Json]) -> tuple[str, Json]:
     return key, value.get(key)
 
 
+def has_shape(value: Mapping[str, Json]) -> bool:
+    """Whether the name is text and the parameters are an object; where not, the schema's own error says so."""
+    return isinstance(name_of(value)[1], str) and isinstance(value.get("params"), Mapping | None)
+
+
 def meaning(value: Mapping[str, Any]) -> Meaning:
     """What a sound descriptor comes to."""
     descriptor = DESCRIPTORS[str(name_of(value)[1]).lower()]
@@ -198,10 +203,9 @@ def meaning(value: Mapping[str, Any]) -> Meaning:
 
 
 def descriptor_errors(value: Mapping[str, Json], side: Side) -> Iterator[tuple[Path, str]]:
-    """(path, sentence) of what is wrong with one, but for the URI and the connection that it means."""
-    name_key, name = name_of(value)
-    if not isinstance(name, str):
-        return  # The schema's own error says so.
+    """(path, sentence) of what is wrong with one that has its shape, but for the URI and the connection it means."""
+    name_key, _ = name_of(value)
+    name = str(value[name_key])
     if name.lower() not in DESCRIPTORS:
         yield (name_key,), f"{name!r} is no descriptor.{nearest_or_all(name, DESCRIPTORS)}"
         return
@@ -210,9 +214,7 @@ def descriptor_errors(value: Mapping[str, Json], side: Side) -> Iterator[tuple[P
         known = ", ".join(sorted(each for each, about in DESCRIPTORS.items() if side in about.sides))
         yield (name_key,), f"{name!r} is no descriptor of {side}. Known: {known}."
         return
-    given = value.get("params")
-    if given is not None and not isinstance(given, Mapping):
-        return  # The schema's own error says so.
+    given: Any = value.get("params")
     yield from _key_errors(descriptor, given or {})
     params = _read(descriptor, given)
     yield from ((("params", key), "is missing.") for key in descriptor.needs if not params.get(key))

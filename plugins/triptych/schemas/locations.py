@@ -14,6 +14,7 @@ from triptych.schemas.descriptors import (
     Place,
     Side,
     descriptor_errors,
+    has_shape,
     meaning,
     name_of,
 )
@@ -41,7 +42,7 @@ def is_left_out(value: Json) -> bool:
 
 
 def location_errors(value: Json, side: Side) -> Iterator[tuple[Path, str]]:
-    """(path, sentence) of what is wrong with a location, or a list of them, whose shape its JSON Schema has judged."""
+    """(path, sentence) of what is wrong with a location, or a list of them; of its shape its JSON Schema speaks."""
     if isinstance(value, str):
         yield from _uri_errors(value, ())
     elif isinstance(value, Mapping):
@@ -92,7 +93,7 @@ def _object_errors(value: Mapping[str, Json], side: Side) -> Iterator[tuple[Path
     if isinstance(uri := value.get(uri_key), str):
         yield from _uri_errors(uri, (uri_key,))
         yield from _connection_errors(value.get("conn_id"), ("conn_id",))
-    elif any(key in value for key in NAME_KEYS):
+    elif not URI_KEYS & value.keys() and any(key in value for key in NAME_KEYS) and has_shape(value):
         wrong = list(descriptor_errors(value, side))
         yield from wrong or _meaning_errors(value)
 

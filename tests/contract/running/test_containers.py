@@ -153,7 +153,9 @@ def test_one_that_runs_beyond_its_expiry_goes_and_another_stays(engine: Any, lab
         created = engine.create_container(IMAGE, ["sleep", "1000"], labels=labels)
         engine.start(created["Id"])
         made[name] = created["Id"]
-    assert _reap(engine, label, 0) == 1
+    _reap(engine, label, 0)  # Or another job on this engine does it first.
+    with suppress(NotFound):
+        engine.wait(made["over"], timeout=60, condition="removed")
     assert [container["Id"] for container in _containers(engine, label)] == [made["needed"]]
 
 

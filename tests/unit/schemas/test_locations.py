@@ -67,6 +67,14 @@ def test_a_descriptor_says_what_is_wrong_with_it(value: Any, words: str) -> None
     assert words in _said(value)
 
 
+@pytest.mark.parametrize("key", ["dataSourceDescriptor", "data_source_descriptor", "params", "uri", "manifest"])
+@pytest.mark.parametrize("odd", [None, True, 1, 1.5, [], ["s3"], {}, {"s3": 1}], ids=repr)
+def test_what_has_no_shape_is_left_to_its_schema(key: str, odd: Any) -> None:
+    values: list[Any] = [{key: odd}, {**_s3(bucket="b", key="k"), key: odd}]
+    for value in (*values, *([value, "s3://b/k"] for value in values)):
+        assert all(path and text for path, text in location_errors(value, Side.SOURCE))
+
+
 @pytest.mark.parametrize(
     "value",
     [
