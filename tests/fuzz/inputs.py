@@ -300,7 +300,8 @@ _OPTIONS = [
 _COMMANDS = [
     ["run"], ["run", "tried"], ["run", "tried", "--runner", "process", "-s", "data.txt"], ["validate"], ["version"],
     ["app", "new"], ["app", "list"], ["app", "show"], ["app", "validate"], ["engine", "new"], ["engine", "list"],
-    ["engine", "show"], ["engine", "preview"], ["engine", "preview", "rows", "-s", "data.txt"], ["template", "new"],
+    ["engine", "show"], ["engine", "suggest"], ["engine", "suggest", "data.txt"], ["engine", "preview"],
+    ["engine", "preview", "rows", "-s", "data.txt"], ["template", "new"],
     ["template", "list"], ["template", "show"], ["job", "show"], ["job", "retry"], ["nothing"], [],
 ]  # fmt: skip
 

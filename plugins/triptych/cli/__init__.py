@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import blocks, clean, jobs, run, upload, verify
+from triptych.cli import blocks, clean, jobs, run, suggest, upload, verify
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
@@ -56,6 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Help is text: markup would eat `<run>` and `[brackets]`.
 )
+blocks.engine_commands.command("suggest", epilog=suggest.EPILOG)(suggest.engine_suggest)
 app.add_typer(blocks.app_commands, name="app")
 app.add_typer(blocks.engine_commands, name="engine")
 app.add_typer(blocks.template_commands, name="template")
