@@ -195,10 +195,14 @@ def _without_suffix(name: str, packing: Packing) -> str:
 
 def unpacked_suffix(name: str) -> str:
     """A name's extension in small letters, that of how it is packed left out: `a.CSV.gz` -> `.csv`."""
+    return PurePosixPath(unpacked_name(name)).suffix.lower() or PurePosixPath(name).suffix.lower()
+
+
+def unpacked_name(name: str) -> str:
+    """Without the extension of how it is packed, by the name alone: `a.CSV.gz` -> `a.CSV`."""
     path = PurePosixPath(name)
     packed = {suffix for suffixes in _SUFFIXES.values() for suffix in suffixes}
-    inner = path.with_suffix("").suffix.lower() if path.suffix.lower() in packed else ""
-    return inner or path.suffix.lower()
+    return str(path.with_suffix("")) if path.suffix.lower() in packed else name
 
 
 def _in_file(item: Input, blocks: Iterator[bytes], name: str) -> Input:

@@ -94,7 +94,7 @@ CASES = [
     ),
     Join(
         "parquet",
-        {},
+        {"datasets": "one"},
         _tables,
         _unified,
         bad={"row_group_rows": 1},
@@ -104,7 +104,7 @@ CASES = [
     ),
     Join(
         "parquet",
-        {"partition_by": ["country"], "name": "p.parquet"},
+        {"datasets": "one", "partition_by": ["country"], "name": "p.parquet"},
         _tables,
         _in_folders,
         bad={"compression": "rar"},

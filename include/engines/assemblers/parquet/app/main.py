@@ -1,17 +1,23 @@
-"""All results as one Parquet dataset, rows in order of chunk; types are those of all results together."""
+"""Results as Parquet data sets, rows in order of chunk; types are those of all of a data set's results together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from triptych.engines import Output, Result, resources
+from triptych.engines.contracts import output_names
+from triptych.engines.streams.contents import unpacked_name
+from triptych.engines.tables.datasets import WHOLE, datasets
 from triptych.engines.tables.duckdb_tables import database, identifier, literal
 from triptych.engines.tables.typed_tables import TypedTable, in_schema, typed_tables, unified
+
+if TYPE_CHECKING:
+    import duckdb
 
 GROUP_SHARE = 1 / 8
 """Of the engine's memory, for the rows of a group that is not full yet."""
@@ -19,25 +25,62 @@ UNIT_ROWS = 2048
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    """`name`, or `column=value/.../name` for each value of the partition columns."""
+    """`name`, or `column=value/.../name` for each value of the partition columns.
+
+    Of several data sets each has its results' name: `fact.parquet`, or `fact/column=value/.../name`.
+    """
+    filled = [result for result in results if result.size]
+    if not filled:
+        return
     with database() as connection:
-        tables = typed_tables(connection, results, params)
-        if not tables:
+
+        def tables_of(chosen: Sequence[Result]) -> list[TypedTable]:
+            return typed_tables(connection, chosen, params)
+
+        named = datasets(filled, params["datasets"], lambda result: tables_of([result])[0].schema.names)
+        if WHOLE in named:
+            _put(output, tables_of(filled), params["name"], "", params, connection)
             return
-        if params["schemas"] == "same":
-            _refuse_differences(tables)
-        _refuse_unknown(tables, params["partition_by"])
-        whole = resources().new_folder() / "whole.parquet"
-        _write(whole, tables, params)
-        if not params["partition_by"]:
-            output.put_file(whole, params["name"])
-            return
-        folder = resources().new_folder()
-        source = f"read_parquet({literal(str(whole))}, hive_partitioning = false)"
-        connection.execute(f"COPY (SELECT * FROM {source}) TO {literal(str(folder))} ({_options(params)})")
-    for path in sorted(folder.rglob("*.parquet")):
+        names = output_names([unpacked_name(name) for name in named], ".parquet")
+        tables = {name: tables_of(chosen) for name, chosen in zip(names, named.values(), strict=True)}
+        partitioned = _partitioned(tables, params["partition_by"])
+        for name, each in tables.items():
+            if name in partitioned:
+                _put(output, each, params["name"], f"{name.removesuffix('.parquet')}/", params, connection)
+            else:
+                _put(output, each, name, "", {**params, "partition_by": []}, connection)
+
+
+def _put(
+    output: Output,
+    tables: Sequence[TypedTable],
+    name: str,
+    folder: str,
+    params: Mapping[str, Any],
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """One data set."""
+    if params["schemas"] == "same":
+        _refuse_differences(tables)
+    _refuse_unknown(tables, params["partition_by"])
+    scratch = resources().new_folder()
+    _write(scratch / "whole.parquet", tables, params)
+    if not params["partition_by"]:
+        output.put_file(scratch / "whole.parquet", name)
+        return
+    source = f"read_parquet({literal(str(scratch / 'whole.parquet'))}, hive_partitioning = false)"
+    connection.execute(f"COPY (SELECT * FROM {source}) TO {literal(str(scratch / 'parts'))} ({_options(params)})")
+    for path in sorted((scratch / "parts").rglob("*.parquet")):
         # DuckDB numbers the files of a folder; with one thread's order there is one in each.
-        output.put_file(path, _published(path.relative_to(folder), params))
+        output.put_file(path, folder + _published(path.relative_to(scratch / "parts"), params))
+
+
+def _partitioned(tables: Mapping[str, Sequence[TypedTable]], columns: Sequence[str]) -> set[str]:
+    """The data sets that have all partition columns; raises the first one's error where none has them."""
+    having = {name for name, each in tables.items() if all(set(columns) <= set(table.schema.names) for table in each)}
+    if columns and not having:
+        _refuse_unknown(next(iter(tables.values())), columns)
+    return having if columns else set()
 
 
 def _write(path: Path, tables: Sequence[TypedTable], params: Mapping[str, Any]) -> None:

@@ -1,0 +1,80 @@
+"""`parquet` keeps tables apart that chunks left under several names. Truth by construction."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.engine_harness import Results, join
+from triptych.errors import EngineError
+from triptych.settings import Settings
+
+STAR = [
+    Results({"fact.csv": b"id,year,sum\n1,2025,2.50\n2,2026,3.25\n", "customer.csv": b"id,name\n7,Ada\n"}),
+    Results({"fact.csv": b"id,year,sum\n3,2026,1.00\n", "customer.csv": b"id,name\n8,Bo\n"}),
+]
+
+
+def _joined(settings: Settings, results: list[Results], **params: Any) -> dict[str, list[dict[str, Any]]]:
+    files = join(settings, "parquet", results, params)
+    return {name: pq.read_table(io.BytesIO(data)).to_pylist() for name, data in sorted(files.items())}
+
+
+FACTS = [{"id": 1, "year": 2025, "sum": 2.5}, {"id": 2, "year": 2026, "sum": 3.25}, {"id": 3, "year": 2026, "sum": 1.0}]
+CUSTOMERS = [{"id": 7, "name": "Ada"}, {"id": 8, "name": "Bo"}]
+
+
+def test_each_name_is_a_data_set(settings: Settings) -> None:
+    assert _joined(settings, STAR) == {"customer.parquet": CUSTOMERS, "fact.parquet": FACTS}
+
+
+def test_it_does_not_depend_on_the_number_of_chunks(settings: Settings) -> None:
+    assert set(_joined(settings, STAR[:1])) == {"customer.parquet", "fact.parquet"}
+
+
+def test_tables_of_equal_columns_stay_apart(settings: Settings) -> None:
+    halves = [Results({"test.csv": b"a\n%d\n" % number, "train.csv": b"a\n%d\n" % -number}) for number in (1, 2)]
+    assert _joined(settings, halves) == {
+        "test.parquet": [{"a": 1}, {"a": 2}],
+        "train.parquet": [{"a": -1}, {"a": -2}],
+    }
+
+
+def test_names_that_differ_in_their_extension_are_two_files(settings: Settings) -> None:
+    both = [Results({"fact.csv": b"a\n1\n", "fact.jsonl": b'{"b": 2}\n'})] * 2
+    assert set(_joined(settings, both)) == {"fact.csv.parquet", "fact.jsonl.parquet"}
+
+
+def test_a_packed_result_gives_its_own_name(settings: Settings) -> None:
+    both = [Results({"fact.csv.gz": gzip.compress(b"a\n1\n", mtime=0), "other.csv": b"b\n2\n"})] * 2
+    assert set(_joined(settings, both)) == {"fact.parquet", "other.parquet"}
+
+
+def test_those_that_have_the_partition_columns_are_partitioned(settings: Settings) -> None:
+    files = _joined(settings, STAR, partition_by=["year"])
+    assert files == {
+        "customer.parquet": CUSTOMERS,
+        "fact/year=2025/data.parquet": [{"id": 1, "sum": 2.5}],
+        "fact/year=2026/data.parquet": [{"id": 2, "sum": 3.25}, {"id": 3, "sum": 1.0}],
+    }
+    with pytest.raises(EngineError, match="no column 'month' to partition by"):
+        _joined(settings, STAR, partition_by=["month"])
+
+
+def test_names_of_chunks_alone_are_one_table(settings: Settings) -> None:
+    own = [Results({f"part_{number}.csv": b"a,b\n%d,x\n" % number}) for number in range(3)]
+    assert _joined(settings, own) == {"data.parquet": [{"a": number, "b": "x"} for number in range(3)]}
+
+
+OTHER = [Results({"orders.csv": b"id,day\n1,2026-01-02\n"}), Results({"customer.csv": b"id,name\n7,Ada\n"})]
+
+
+def test_other_columns_under_names_of_chunks_alone_are_refused(settings: Settings) -> None:
+    with pytest.raises(EngineError, match=r"customer\.csv.* has other columns than .*orders\.csv.*one, or by_name"):
+        _joined(settings, OTHER)
+    assert set(_joined(settings, OTHER, datasets="by_name")) == {"customer.parquet", "orders.parquet"}
+    assert [set(row) for row in _joined(settings, OTHER, datasets="one")["data.parquet"]] == [{"id", "day", "name"}] * 2
