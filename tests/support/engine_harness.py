@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from triptych.blocks import Role, Template, read_catalog
+from triptych.blocks import Catalog, Role, Template, read_catalog
 from triptych.engines import Chunk
 from triptych.jobs.job import Job, NewJob, PlannedJob, load_job, new_job
 from triptych.jobs.pack_log import Attempted, PackLog
@@ -281,8 +282,14 @@ def _written(folder: Path, result: Results) -> list[FoundFile]:
     return result_files(folder, ResultLimits(files=1 << 20, bytes=1 << 40))
 
 
+@cache
+def _catalog(*folders: Path) -> Catalog:
+    """Read once: it takes longer than most of the jobs that these tests make of it."""
+    return read_catalog(folders)
+
+
 def _template(partitioner: str = "passthrough", assembler: str = "passthrough") -> Template:
-    catalog = read_catalog(include_folders())
+    catalog = _catalog(*include_folders())
     return dataclasses.replace(
         catalog.template("wordcount"),
         blocks={

@@ -177,7 +177,8 @@ def _names(header: bytes, item: Input, dialect: Dialect, start: int) -> Sequence
     try:
         text = header.decode(dialect.encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        msg = f"the header {header[:60]!r} is no {_shown(dialect.encoding)}: {error.reason}. Convert the file first."
+        encoding = _shown(dialect.encoding)
+        msg = f"the header {header[:60]!r} is no {encoding}: {error.reason}. Set dialect.encoding, or convert the file."
         raise item.error(msg) from error
     if dialect.header_prefixes:
         text = text.rstrip("\r\n").rpartition("\n")[2]
