@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import blocks, clean, jobs, run, suggest, upload, verify
+from triptych.cli import blocks, chunks, clean, jobs, run, suggest, upload, verify
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
@@ -61,6 +61,7 @@ app.add_typer(blocks.app_commands, name="app")
 app.add_typer(blocks.engine_commands, name="engine")
 app.add_typer(blocks.template_commands, name="template")
 app.add_typer(jobs.job_commands, name="job")
+app.add_typer(chunks.chunk_commands, name="chunk")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.command("upload", epilog=upload.EPILOG)(upload.upload_files)

@@ -36,14 +36,15 @@ SHOWN = 40
 MIB = 1 << 20
 COLUMNS = ["chunk", "name", "state", "tries", "seconds", "CPU s", "peak MiB", "in", "out", "worker", "reason"]
 Run = Annotated[str, typer.Argument(help="The run's id, as `triptych run` or Airflow shows it.")]
+OfTemplate = Annotated[
+    str | None, typer.Option("--template", "-t", help="Where two templates, or DAGs, have a run of this id.")
+]
 
 
 @job_commands.command("show", epilog="Example: triptych job show local-20261124T093000-1f9a --log 17")
 def show(
     run: Run,
-    template: Annotated[
-        str | None, typer.Option("--template", "-t", help="Where two templates, or DAGs, have a run of this id.")
-    ] = None,
+    template: OfTemplate = None,
     log: Annotated[int | None, typer.Option(min=0, help="Print what this chunk printed, at each of its tries.")] = None,
     all_: Annotated[bool, typer.Option("--all", help=f"Every chunk by number, not just {SHOWN}.")] = False,
     include: Include = None,
@@ -120,10 +121,11 @@ def _dag_of(client: AirflowClient, run: str) -> str:
 
 def _workspace(settings: Settings, run: str, template: str | None) -> Workspace:
     """The run's; ConfigError when it is not clear which it is."""
-    return open_workspace(settings, Stores(settings), _dag_id(settings, run, template), run)
+    return open_workspace(settings, Stores(settings), dag_of_run(settings, run, template), run)
 
 
-def _dag_id(settings: Settings, run: str, template: str | None) -> str:
+def dag_of_run(settings: Settings, run: str, template: str | None) -> str:
+    """By which the run's workspace is found; ConfigError when it is not clear which it is."""
     if template:
         return template_id(settings, template)
     if not settings.workspace.startswith("file://"):

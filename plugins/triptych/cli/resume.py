@@ -66,7 +66,8 @@ def how_to_go_on(template: str, run_id: str, include: Sequence[Path], runner: Ru
     command = shlex.join(again)
     return (
         f"What is done is kept. Go on with:\n  {command}\nor, once the script is corrected, with its new code:\n"
-        f"  {command} --new-code keep\nEach chunk's state and log: triptych job show {run_id}"
+        f"  {command} --new-code keep\nEach chunk's state and log: triptych job show {run_id}\n"
+        f"One chunk again, by itself (--shell to look around there): triptych chunk run {run_id} NUMBER"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from triptych import __version__
 from triptych.blocks import Role
-from triptych.errors import IntegrityError, ObjectNotFoundError, VersionError
+from triptych.errors import ConfigError, IntegrityError, ObjectNotFoundError, VersionError
 from triptych.jobs.packs import Pack
 from triptych.jobs.records import read_record
 from triptych.jobs.removed import check_not_removed
@@ -233,6 +233,16 @@ def planned(workspace: Workspace) -> PlanRef:
         msg = f"{workspace.root}: holds no plan: no such run, or its `partition` did not come to its end. Launch anew."
         raise IntegrityError(msg)
     return ref
+
+
+def check_kept(workspace: Workspace, plan: Plan) -> None:
+    """ConfigError for a job whose data were removed once it had ended: its plan, measures and logs are all there is."""
+    if not workspace.names(plan.blocks[Role.APP].code):
+        msg = (
+            f"{workspace.root}: this job is done, and only its plan, measures and logs were kept: `triptych job show` "
+            "tells them. Launch it anew; `triptych run --keep` keeps all of a job."
+        )
+        raise ConfigError(msg)
 
 
 def check_package(plan: Plan) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from triptych.jobs.pack_log import Attempted, PackState, read_states
+from triptych.jobs.pack_log import Attempted, PackLog, PackState, read_states
 from triptych.jobs.plan import FrozenJob, Plan, PlanRef, newest_plan, read_job, read_plan
 from triptych.jobs.workspace import ChunkEntry, Workspace
 
@@ -108,6 +108,13 @@ def read_report(workspace: Workspace) -> JobReport | None:
     states = [state for _, state in read_states(workspace, plan).values()]
     chunks = list(_chunks(workspace.chunks(plan.chunk_list), states))
     return JobReport(ref, plan, read_job(workspace, plan), chunks)
+
+
+def read_chunk(workspace: Workspace, plan: Plan, entry: ChunkEntry) -> ChunkReport:
+    """One chunk of the plan as the workspace has it now; no more than its pack's log is read."""
+    pack = next(each for each in plan.packs if each.first <= entry.number < each.first + each.count)
+    (found,) = _chunks([entry], [PackLog(workspace, plan, pack).read()])
+    return found
 
 
 def read_log(workspace: Workspace, tried: Attempted) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from triptych.blocks import Block, Role, Template
 from triptych.errors import ConfigError, IntegrityError, TriptychError, VerdictError
 from triptych.jobs.job import Job, PlannedJob, load_job, new_job
 from triptych.jobs.locations import Location
-from triptych.jobs.plan import Plan, code_name, planned, read_plan
+from triptych.jobs.plan import Plan, check_kept, planned, read_plan
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.retention.run_lock import forget, held_run
@@ -109,7 +109,7 @@ def resumed_job(settings: Settings, dag_id: str, run_id: str, resume: Resume) ->
     if resume.plan_sha256 not in (None, ref.sha256):
         msg = f"--plan {resume.plan_sha256}: {workspace.uri(ref.name)}, the newest, has SHA-256 {ref.sha256}."
         raise IntegrityError(msg)
-    _check_whole(workspace, run_id)
+    check_kept(workspace, read_plan(workspace, ref))
     if resume.destination:
         _check_unpublished(workspace)
     if resume.new_code or resume.destination:
@@ -119,17 +119,6 @@ def resumed_job(settings: Settings, dag_id: str, run_id: str, resume: Resume) ->
     if resume.retries is None:
         return job
     return replace(job, spec=replace(job.spec, config={**job.spec.config, "maxTaskRetries": resume.retries}))
-
-
-def _check_whole(workspace: Workspace, run_id: str) -> None:
-    """ConfigError for a job whose results were removed once it had ended."""
-    plan = read_plan(workspace, planned(workspace))
-    if not workspace.names(code_name(plan.blocks[Role.APP].sha256)):
-        msg = (
-            f"--resume {run_id}: this job is done, and only its plan, measures and logs were kept (`triptych job show "
-            f"{run_id}`). Launch it anew; `triptych run --keep` keeps all of a job."
-        )
-        raise ConfigError(msg)
 
 
 def _check_unpublished(workspace: Workspace) -> None:

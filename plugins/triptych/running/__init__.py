@@ -13,6 +13,7 @@ from triptych.blocks import Block, Platform, Role
 from triptych.running.spec import (
     Cache,
     ContainerEndedError,
+    InteractiveSession,
     MountedInput,
     RunSpec,
     Session,
@@ -27,6 +28,7 @@ from triptych.settings import Runner, Settings
 __all__ = [
     "Cache",
     "ContainerEndedError",
+    "InteractiveSession",
     "MountedInput",
     "RunSpec",
     "Session",
@@ -55,7 +57,7 @@ def checked_images(blocks: Mapping[Role, Block], settings: Settings, here: Colle
     return images
 
 
-def open_session(spec: RunSpec, settings: Settings) -> AbstractContextManager[Session]:
+def open_session(spec: RunSpec, settings: Settings) -> AbstractContextManager[InteractiveSession]:
     """A session of the configured runner; docker's is imported only when it is the one."""
     if settings.runner is Runner.PROCESS:
         from triptych.running.process import ProcessSession

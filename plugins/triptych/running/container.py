@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 
 from triptych.blocks import Block
+from triptych.errors import ConfigError
 from triptych.harmless import harmless_logger
 from triptych.running import compat
 from triptych.running.reaper import expiry_label
 from triptych.running.sharing import HOME, INPUTS, OWN_CACHE, SHARED_CACHE
-from triptych.running.spec import RunSpec, thread_variables
+from triptych.running.spec import SHELL, RunSpec, thread_variables
 from triptych.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,6 +77,27 @@ class Container:
     def output(self) -> Iterator[tuple[int, bytes]]:
         """What it writes, from where the last reader stopped, until it ends: 1 or 2 for the stream, and a piece."""
         return compat.output(self._stream)
+
+    def shell(self, url: str, folder: PurePath, secrets: Mapping[str, str]) -> int:
+        """A shell in a unit's `folder`, on this process's terminal, by docker's own command; its exit code.
+
+        `url` is the engine's. ConfigError where the command is missing. Secrets come by its environment, which no list
+        of processes shows.
+        """
+        docker = shutil.which("docker")
+        if docker is None:
+            msg = (
+                "--shell: a shell in a container needs the command `docker`, and it is not installed here. Without "
+                "--shell the chunk runs all the same."
+            )
+            raise ConfigError(msg)
+        # The command takes absolute paths alone, docker's library for Python others, too.
+        host = f"unix:///{url.removeprefix('unix://').lstrip('/')}" if url.startswith("unix://") else url
+        terminal = ["-t"] if os.isatty(0) and os.isatty(1) else []
+        named = [part for name in secrets for part in ("-e", name)]
+        begin = f'. "$0/env.sh"; cd "$0/in"; exec {SHELL}'
+        argv = [docker, "-H", host, "exec", "-i", *terminal, *named, self.id, SHELL, "-c", begin, str(folder)]
+        return subprocess.run(argv, env={**os.environ, **secrets}, check=False).returncode
 
     def kill(self) -> None:
         """End it at once; nothing when it has ended. Raises nothing: it is called from timers, too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Ending
 from triptych.running.images import answering, connected, frozen_image, known_image, own_volumes, present_image
+from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
 from triptych.running.loop import REFUSED, Loop, MarkerError
 from triptych.running.reaper import reap
 from triptych.running.restrictions import restriction
 from triptych.running.rights.private_folders import strip_setuid
-from triptych.running.sharing import WORK
-from triptych.running.spec import ContainerEndedError, RunSpec, Session, Unit, UnitError, Usage
+from triptych.running.sharing import CODE, OURS, WORK
+from triptych.running.spec import ContainerEndedError, InteractiveSession, RunSpec, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
 from triptych.settings import Settings
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def docker_session(spec: RunSpec, settings: Settings) -> Iterator[Session]:
+def docker_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSession]:
     """A session whose container is gone when the context ends, however it ends."""
     with connected(settings.docker_url) as client:
         reap(client)
@@ -69,16 +70,35 @@ class DockerSession:
         self._client, self._spec, self._settings, self._image = client, spec, settings, image
         self._loop: Loop | None = None
 
+    @property
+    def command(self) -> Sequence[str]:
+        """As `Session.command`."""
+        return command(self._spec.block, str(CODE), str(OURS))
+
     def run(self, unit: Unit) -> Usage:
         """As `Session.run`; the peak of memory is that of the container so far."""
         started = time.monotonic()
+        with self._brought(unit) as loop:
+            return self._follow(loop, unit, started)
+
+    def shell(self, unit: Unit) -> int:
+        """As `Session.shell`."""
+        with self._brought(unit) as loop:
+            loop.is_idle = False
+            code = loop.container.shell(self._settings.docker_url, WORK / unit.folder.name, self._spec.secrets)
+            self._fetch(loop, unit)
+        return code
+
+    @contextmanager
+    def _brought(self, unit: Unit) -> Iterator[Loop]:
+        """The loop, in whose container the unit is meanwhile; replaced where something of the unit is left in it."""
         _lay_out(unit)
         with answering(self._settings.docker_url):
             loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
         try:
             with answering(self._settings.docker_url):
                 loop.sharing.bring(loop.container.id, unit)
-            return self._follow(loop, unit, started)
+            yield loop
         finally:
             if not (loop.is_idle and loop.sharing.empty()):
                 self.close()

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from triptych.running.interpreter import LAUNCHER, command
 from triptych.running.lines import LineCutter, LineLog
-from triptych.running.spec import THREADS, RunSpec, Unit, UnitError, Usage, check_variable, thread_variables
+from triptych.running.spec import SHELL, THREADS, RunSpec, Unit, UnitError, Usage, check_variable, thread_variables
 from triptych.running.time_limit import time_limit
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *THREADS)
@@ -23,7 +23,11 @@ class ProcessSession:
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
         argv = command(spec.block, str(spec.block.code.absolute()), str(LAUNCHER))
-        self._argv = [sys.executable, *argv[1:]] if argv[0] == "python3" else argv
+        self.command = [sys.executable, *argv[1:]] if argv[0] == "python3" else argv
+
+    def shell(self, unit: Unit) -> int:
+        """As `Session.shell`."""
+        return subprocess.run([SHELL], env=self._environment(unit), cwd=unit.folder / "in", check=False).returncode
 
     def run(self, unit: Unit) -> Usage:
         """As `Session.run`."""
@@ -31,7 +35,7 @@ class ProcessSession:
         output = LineLog(unit.log)
         try:
             process = subprocess.Popen(
-                self._argv,
+                self.command,
                 env=self._environment(unit),
                 cwd=unit.folder / "in",
                 stdin=subprocess.DEVNULL,
@@ -40,7 +44,7 @@ class ProcessSession:
                 start_new_session=True,
             )
         except OSError as error:
-            msg = f"cannot start {self._argv[0]!r}: {error.strerror}. Is it installed on this machine?"
+            msg = f"cannot start {self.command[0]!r}: {error.strerror}. Is it installed on this machine?"
             raise UnitError(msg) from error
 
         def end() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Protocol
@@ -20,6 +20,8 @@ LONGEST_S = 7 * 86400
 """A container that no time limit bounds is there for a week at most: units are many, and one limit is of each."""
 LONGEST_VARIABLE_BYTES = 128 << 10
 """MAX_ARG_STRLEN of Linux, with the name, `=` and the zero byte at the end."""
+SHELL = "/bin/sh"
+"""Which every image has that our loop runs in."""
 _UNITS = "units"
 THREADS = (
     "OMP_NUM_THREADS",
@@ -245,3 +247,17 @@ class Session(Protocol):
 
     def run(self, unit: Unit) -> Usage:
         """Raises UnitError with exit code, reason and the last lines of the log."""
+
+
+class InteractiveSession(Session, Protocol):
+    """One that lets a person into a unit's place, too."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """What starts the script, as a shell in its place would be told it."""
+
+    def shell(self, unit: Unit) -> int:
+        """Instead of the unit's script, a shell on this process's terminal; its exit code.
+
+        What it left is in the unit's `out` folder then.
+        """

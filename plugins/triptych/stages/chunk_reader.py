@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from triptych.errors import IntegrityError
 from triptych.jobs.sources import SourceEntry
 from triptych.jobs.workspace import ByteRange, ChunkEntry, Workspace
 from triptych.storage import Stores
-from triptych.storage.copying import checked
+from triptych.storage.copying import HashingWriter, checked
 
 WINDOW_BYTES = 8 << 20
 """Ranges of a pack that lie side by side in a source are read together, so many bytes of them at once."""
@@ -55,6 +56,14 @@ class ChunkReader:
     def blocks(self, chunk: ChunkEntry) -> Iterator[bytes]:
         """The chunk as a stream; IntegrityError, SourceError where it is not what `partition` saw."""
         return checked(self._raw(chunk), chunk.size, chunk.sha256, f"chunk {chunk.number}")
+
+    def save(self, chunk: ChunkEntry, path: Path) -> str:
+        """Write the chunk to a new file; the SHA-256 of its bytes. Raises as `blocks` does."""
+        with path.open("xb") as out:
+            hashing = HashingWriter(out)
+            for block in self.blocks(chunk):
+                hashing.write(block)
+        return hashing.sha256
 
     def _raw(self, chunk: ChunkEntry) -> Iterator[bytes]:
         if chunk.ranges is None:

@@ -41,9 +41,10 @@ from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.sessions import BlockRunner
 from triptych.stages.side_inputs import held_inputs
-from triptych.storage import OBJECTS_AT_ONCE
-from triptych.storage.copying import HashingWriter
+from triptych.storage import OBJECTS_AT_ONCE, Writer
 
+DATA = "data.bin"
+"""The chunk's bytes, in the folder that its script is told of."""
 SHOWN_FAILURES = 20
 """The error of a pack repeats so many of its chunks' errors."""
 MOST_LOST = 3
@@ -268,22 +269,12 @@ class _Attempt:
     def _bring(self, entry: ChunkEntry, folder: Path) -> str:
         """Have the chunk's bytes where its script finds them; their SHA-256."""
         self._reserve.check(entry.size, "the input has")
-        with (folder / "in" / "data.bin").open("wb") as out:
-            hashing = HashingWriter(out)
-            for block in self._reader.blocks(entry):
-                hashing.write(block)
-        return hashing.sha256
+        return self._reader.save(entry, folder / "in" / DATA)
 
     def _script(self, entry: ChunkEntry, folder: Path) -> Usage:
-        if not (folder / "in" / "data.bin").exists():
+        if not (folder / "in" / DATA).exists():
             self._bring(entry, folder)
-        params: Mapping[str, Any] = self._job.spec.params[Role.APP]
-        if self._app.cacheable:
-            unit = Unit(Role.APP, folder, json.loads(canonical(params)), {}, self.journal.log)
-        else:
-            variables = _chunk_variables(entry, self._job.plan.chunks, self._job.run_id)
-            unit = Unit(Role.APP, folder, params, variables, self.journal.log)
-        return self._session.run(unit)
+        return self._session.run(chunk_unit(self._job, self._app, entry, folder, self.journal.log))
 
 
 def _failed(tried: Attempted, failure: TriptychError, error: str) -> Attempted:
@@ -296,6 +287,14 @@ def _measured(tried: Attempted, usage: Usage | None) -> Attempted:
     if usage is None:
         return tried
     return replace(tried, cpu_seconds=usage.cpu_seconds, peak_memory_bytes=usage.peak_memory_bytes)
+
+
+def chunk_unit(job: PlannedJob, app: Block, entry: ChunkEntry, folder: Path, log: Writer | None = None) -> Unit:
+    """The run of the app's script at one chunk, whose bytes are in `folder`; a cacheable one is told nothing else."""
+    params: Mapping[str, Any] = job.spec.params[Role.APP]
+    if app.cacheable:
+        return Unit(Role.APP, folder, json.loads(canonical(params)), {}, log)
+    return Unit(Role.APP, folder, params, _chunk_variables(entry, job.plan.chunks, job.run_id), log)
 
 
 def _chunk_variables(entry: ChunkEntry, chunks: int, job_id: str) -> dict[str, str]:

@@ -21,9 +21,9 @@ from triptych.jobs.job import Job, PlannedJob
 from triptych.running import (
     Cache,
     ContainerEndedError,
+    InteractiveSession,
     MountedInput,
     RunSpec,
-    Session,
     Stop,
     Unit,
     open_session,
@@ -59,7 +59,9 @@ class BlockRunner:
         return cls(job.settings, job.run_id, job.labels, timeout_s, images, job.deadline, inputs)
 
     @contextmanager
-    def session(self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None) -> Iterator[Session]:
+    def session(
+        self, block: Block, work: Path, first_chunk: int = 0, stop: Stop | None = None
+    ) -> Iterator[InteractiveSession]:
         """A session of the block, ended with the context; `work` is the attempt's own folder."""
         spec = RunSpec(
             block,

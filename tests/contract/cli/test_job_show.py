@@ -14,7 +14,6 @@ from urllib.request import urlopen
 import pytest
 
 from tests.support.command import call
-from tests.support.include_folders import write_app
 from tests.support.pack_logs import tried
 from tests.support.servers import Server, s3_client
 from triptych.jobs.pack_log import PackLog
@@ -25,28 +24,7 @@ from triptych.settings import get_settings
 from triptych.storage import FileEntry
 from triptych.storage.files import FileStore
 
-SCRIPT = """
-echo "this is chunk $CHUNK_NUMBER"
-test "$CHUNK_NUMBER" != 1 || { echo "no good" >&2; exit 3; }
-printf 12345 > "$TASK_RESULTS_DIR/r.txt"
-"""
-THREE = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 3}}
 LARGE = 3_000
-
-
-@pytest.fixture
-def app(home: Path) -> Path:
-    """The app `tried`, which fails at chunk 1, where it is tried twice."""
-    write_app(home / "include", SCRIPT, entrypoint="main.sh", manifest={"retries": 1}, template=THREE)
-    return home / "include" / "apps" / "tried"
-
-
-@pytest.fixture
-def failed(app: Path) -> str:
-    """The id of a run that failed."""
-    shown = call("run", "tried", "--runner", "process", "-d", "out")
-    assert shown.exit_code == 8
-    return shown.stderr.partition("--resume ")[2].split()[0]
 
 
 def test_a_failed_run_with_the_failure_first(failed: str) -> None:
