@@ -12,6 +12,7 @@ TOGETHER = {
     "tests/contract/running": "engine",
     "tests/contract/packaging": "packaging",
     "tests/attacks": "attacks",
+    "tests/apps": "apps",
     "tests/e2e": "airflow",
     "tests/faults": "faults",
     "tests/fuzz": "fuzz",

@@ -1,0 +1,38 @@
+"""Images of the apps that bring a Dockerfile, built as their users build them; Docker's layers make that quick."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from triptych.settings import PROJECT
+
+APPS = PROJECT / "include" / "apps"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+BASE = "triptych/tests-base"
+_TRUSTING = "FROM python:3.11-slim\nCOPY ca-certificates.crt {0}\nENV PIP_CERT={0} SSL_CERT_FILE={0}\n"
+"""What this machine trusts, so that a proxy in front of a registry, which signs anew, does not end the build."""
+
+
+def built_image(app: str, folder: Path) -> str:
+    """The image that the app's manifest names; skips the test, which CI forbids, where it cannot be built."""
+    base = "python:3.11-slim"
+    if CERTIFICATES.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "Dockerfile").write_text(_TRUSTING.format(CERTIFICATES))
+        (folder / CERTIFICATES.name).write_bytes(CERTIFICATES.read_bytes())
+        base = _built(BASE, folder)
+    image: str = json.loads((APPS / app / "manifest.json").read_text())["platform_config"]["container"]
+    return _built(image, APPS / app, "--build-arg", f"BASE={base}")
+
+
+def _built(image: str, folder: Path, *options: str) -> str:
+    command = ["docker", "build", *options, "--tag", image, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = (done.stdout + done.stderr).strip().splitlines()
+        pytest.skip(f"{image} cannot be built, which needs a network: {' '.join(words[-3:])}")
+    return image
