@@ -9,11 +9,11 @@ import typer
 from rich.progress import Progress
 
 from triptych.cli.console import echo, errors, print_json, print_table
-from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_client
+from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_runs
 from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, local_settings
 from triptych.errors import StorageError
-from triptych.retention import AirflowRuns, Failure, Finding, NoAirflow, RetentionPlan, planned, remove_all
+from triptych.retention import AirflowRuns, Failure, Finding, RetentionPlan, planned, remove_all
 from triptych.settings import DAY_S, Settings
 from triptych.storage import Stores
 
@@ -51,12 +51,7 @@ def clean(
     tell, stays, and is listed with the reason.
     """
     settings = local_settings(include, None)
-    asked: AirflowRuns = NoAirflow()
-    if airflow:
-        client = airflow_client(airflow, user, password_env, token_env)
-        from triptych.airflow.unfinished import RestRuns
-
-        asked = RestRuns(client)
+    asked = airflow_runs(airflow, user, password_env, token_env)
     stores = Stores(settings)
     plan = planned(settings, stores, asked, [template_id(settings, name) for name in template or ()])
     if not json_:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triptych.cli.console import echo, print_json, print_line, print_stream, print_table
-from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_client
+from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_client, airflow_runs
 from triptych.cli.resume import template_id
 from triptych.cli.setup import AsJson, Include, include_folders, local_settings, sound_template
 from triptych.errors import ConfigError
@@ -20,6 +20,7 @@ from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, JobReport, read_log, read_report
 from triptych.jobs.temporary import expiry_of
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
+from triptych.local.job_list import JobLine, list_jobs
 from triptych.settings import Settings, get_settings
 from triptych.stages.cache_reasons import count_hits, misses
 from triptych.stages.publishing import Listing, Records
@@ -35,10 +36,43 @@ SHOWN = 40
 """Chunks in the table, unless all are asked for."""
 MIB = 1 << 20
 COLUMNS = ["chunk", "name", "state", "tries", "seconds", "CPU s", "peak MiB", "in", "out", "worker", "reason"]
+LIST_COLUMNS = ["run", "template", "state", "launched (UTC)", "chunks", "done", "failed", "bytes kept"]
+LISTED = 20
+"""Jobs in the list, unless more are asked for."""
 Run = Annotated[str, typer.Argument(help="The run's id, as `triptych run` or Airflow shows it.")]
 OfTemplate = Annotated[
     str | None, typer.Option("--template", "-t", help="Where two templates, or DAGs, have a run of this id.")
 ]
+
+
+@job_commands.command("list", epilog="Example: triptych job list --template wordcount --limit 5")
+def list_(
+    template: Annotated[str | None, typer.Option("--template", "-t", help="Only jobs of this template.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the last changed first.")] = LISTED,
+    airflow: Annotated[
+        str | None, typer.Option(help="URL of Airflow's api-server, which tells which of its jobs run.")
+    ] = None,
+    user: User = None,
+    password_env: PasswordEnv = "AIRFLOW_PASSWORD",
+    token_env: TokenEnv = "AIRFLOW_TOKEN",
+    include: Include = None,
+    json_: AsJson = False,
+) -> None:
+    """The jobs of the workspace, the last changed first: state, chunks, when they were launched."""
+    settings = local_settings(include, None)
+    asked = airflow_runs(airflow, user, password_env, token_env)
+    jobs, count = list_jobs(settings, Stores(settings), asked, template and template_id(settings, template), limit)
+    if json_:
+        print_json([{**asdict(job), "state": job.state.value} for job in jobs])
+        return
+    print_table(LIST_COLUMNS, [_job_row(job) for job in jobs])
+    for job in jobs:
+        if job.error:
+            echo(f"{job.run}: {job.error}")
+    if len(jobs) < count:
+        echo(f"{len(jobs)} of {count} jobs; --limit {count} shows every one.")
+    if not count:
+        echo(f"No job in {settings.workspace}{f' of the template {template}' if template else ''}.")
 
 
 @job_commands.command("show", epilog="Example: triptych job show local-20261124T093000-1f9a --log 17")
@@ -109,6 +143,15 @@ def retry(
         f"Plan {repaired.ref.generation}, SHA-256 {repaired.ref.sha256}: {repaired.kept} of {repaired.plan.chunks} "
         f"chunk(s) have a result. {len(done.cleared)} task(s) of {dag_id} were cleared and run again."
     )
+
+
+def _job_row(job: JobLine) -> list[str]:
+    launched = "-" if job.launched is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(job.launched))
+    sums = job.sums
+    chunks = ["-"] * 3
+    if sums:
+        chunks = [str(sums.done + sums.failed + sums.waiting), str(sums.done), str(sums.failed)]
+    return [job.run, job.template, job.state.value, launched, *chunks, f"{job.bytes:,}"]
 
 
 def _dag_of(client: AirflowClient, run: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triptych.errors import ConfigError
+from triptych.retention import AirflowRuns, NoAirflow
 
 if TYPE_CHECKING:
     from triptych.airflow.rest import AirflowClient
@@ -32,3 +33,13 @@ def airflow_client(url: str, user: str | None, password_env: str, token_env: str
         msg = f"To speak to Airflow needs {error.name!r}, which is not installed: pip install 'triptych[airflow]'."
         raise ConfigError(msg) from error
     return AirflowClient(url, user, secret) if user else AirflowClient(url, token=secret)
+
+
+def airflow_runs(url: str | None, user: str | None, password_env: str, token_env: str) -> AirflowRuns:
+    """Who tells which runs have not ended: the Airflow at this URL, or nobody. ConfigError as `airflow_client`."""
+    if url is None:
+        return NoAirflow()
+    client = airflow_client(url, user, password_env, token_env)
+    from triptych.airflow.unfinished import RestRuns
+
+    return RestRuns(client)

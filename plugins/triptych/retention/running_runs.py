@@ -11,6 +11,8 @@ from triptych.retention.run_lock import is_held
 from triptych.settings import Settings
 from triptych.storage.walls import workspace_folder
 
+IT_RUNS = "it runs"
+"""Why a run stays of which that is known."""
 _LOCAL = re.compile(r"local-\d{8}T\d{6}-[0-9a-f]{4}")
 """As `triptych run` names its runs."""
 
@@ -43,7 +45,7 @@ def held_back(settings: Settings, airflow: AirflowRuns, dag: str, runs: Sequence
     local = [run for run in runs if _LOCAL.fullmatch(run)]
     back = {run: reason for run in local if (reason := _lock_says(settings, dag, run))}
     try:
-        return {**back, **dict.fromkeys(airflow.unfinished(dag, runs), "it runs")}
+        return {**back, **dict.fromkeys(airflow.unfinished(dag, runs), IT_RUNS)}
     except CannotTellError as error:
         return {**back, **{run: str(error) for run in runs if run not in local}}
 
@@ -61,4 +63,4 @@ def _lock_says(settings: Settings, dag: str, run: str) -> str:
     state = is_held(settings, dag, run)
     if state is None and not workspace_folder(settings):
         return "only the machine that launched it knows whether it runs: `triptych clean` there"
-    return "it runs" if state else ""
+    return IT_RUNS if state else ""
