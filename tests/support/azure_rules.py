@@ -18,11 +18,13 @@ from tests.support.servers import AZURE_ACCOUNT, AZURE_KEY
 
 @dataclass
 class AzureRules:
-    """`asked` has every request ("PUT /path?query"); `copies` says whether the server knows how to copy a block."""
+    """`asked` has every request ("PUT /path?query"), `sent` counts their bytes; `copies` says whether the server knows
+    how to copy a block."""
 
     endpoint: str = ""
     asked: list[str] = field(default_factory=list)
     copies: bool = True
+    sent: int = 0
 
 
 @contextmanager
@@ -52,6 +54,7 @@ class _Handler(Forwarding):
     def forward(self) -> None:
         body = self.body()
         self.state.asked.append(f"{self.command} {self.path}")
+        self.state.sent += len(body)
         source = self.headers.get("x-ms-copy-source")
         is_copied = source and "comp=block&" in f"{self.path}&" and self.state.copies
         self.answer(self._copied(source) if source and is_copied else self.ask(body))

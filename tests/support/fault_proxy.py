@@ -92,13 +92,14 @@ class Hit:
 
 @dataclass
 class FaultProxy:
-    """`counted` and `hits` are written by the proxy, `rules` by the test, at any time."""
+    """`counted`, `hits` and `sent`, the bytes of all requests, are written by the proxy, `rules` by the test."""
 
     endpoint: str = ""
     rules: list[Rule] = field(default_factory=list)
     hits: list[Hit] = field(default_factory=list)
     counted: Counter[Request] = field(default_factory=Counter)
     paths: list[tuple[Request, str]] = field(default_factory=list)
+    sent: int = 0
     chance: random.Random = field(default_factory=random.Random)
     closing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -193,6 +194,7 @@ class _Spoiling(Forwarding):
     def forward(self) -> None:
         body = self.body()
         kind = kind_of(self.command, self.path, self.headers)
+        self.of.sent += len(body)
         fault = self.of.judge(kind, urlsplit(self.path).path)
         if fault is None or fault in DONE_FIRST:
             self._spoil(fault, self.ask(body))

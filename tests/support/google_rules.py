@@ -5,6 +5,7 @@
   of the last part is compared, and a session that was cancelled stays so.
 - A rewrite of a large object takes more than one request.
 - Signed URLs: their signatures and times are looked at.
+- A composition is of 32 objects at most.
 - Multipart uploads of the XML API, whose parts are compared with their hash and are of 5 MiB at least.
 """
 
@@ -34,6 +35,8 @@ LARGE_BYTES = 5 << 20
 LEAST_PART_BYTES = 5 << 20
 _SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+MOST_COMPONENTS = 32
+_COMPOSED = re.compile(r"/storage/v1/b/([^/]+)/o/([^/?]+)/compose")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/?]+)(?:/rewriteTo/b/([^/]+)/o/([^/?]+))?")
 
 
@@ -65,6 +68,7 @@ class GoogleRules:
     `keeps` is how many bytes a session takes of one request, all unless a test says less: Google promises none.
     `spoils` is whether a byte of each upload changes on its way, and `compares` whether its hash is looked at.
     `has_parts` is whether the XML API has multipart uploads. `stored` is called before each part is answered.
+    `composes` is whether objects are put together. `sent` counts the bytes of all requests.
     """
 
     endpoint: str = ""
@@ -72,6 +76,8 @@ class GoogleRules:
     sessions: dict[str, Session] = field(default_factory=dict)
     uploads: dict[str, Multipart] = field(default_factory=dict)
     has_parts: bool = True
+    composes: bool = True
+    sent: int = 0
     stored: Callable[[], object] = lambda: None
     keeps: int | None = None
     spoils: bool = False
@@ -103,6 +109,7 @@ class _Handler(Forwarding):
     def forward(self) -> None:
         body = self.body()
         self.state.asked.append(f"{self.command} {self.path}")
+        self.state.sent += len(body)
         self.answer(self._answered(body))
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = forward
@@ -120,6 +127,9 @@ class _Handler(Forwarding):
             return self._in_session(session, body) if session else _error(410, "Not Found")
         if query.get("uploadType") == "resumable":
             return self._begin_session(body)
+        if composed := _COMPOSED.match(urlsplit(self.path).path):
+            with self.state.lock:
+                return self._composed(composed, query, body)
         if (
             not {"ifGenerationMatch", "ifSourceGenerationMatch", "rewriteToken"} & set(query)
             and "/rewriteTo/" not in self.path
@@ -147,6 +157,16 @@ class _Handler(Forwarding):
             said = {"kind": "storage#rewriteResponse", "totalBytesRewritten": str(LARGE_BYTES), "objectSize": str(size)}
             return _json(200, {**said, "done": False, "rewriteToken": f"more-of-{source['generation']}"})
         return self.ask(body)
+
+    def _composed(self, named: re.Match[str], query: dict[str, str], body: bytes) -> Answer:
+        target = self._resource(f"/storage/v1/b/{named[1]}/o/{named[2]}") or {}
+        if not self.state.composes:
+            return _error(403, "The caller may not compose.")
+        if len(json.loads(body)["sourceObjects"]) > MOST_COMPONENTS:
+            return _error(400, "The number of source components provided exceeds the maximum (32).")
+        if query.get("ifGenerationMatch") != target.get("generation", "0"):
+            return _error(412, "At least one of the pre-conditions you specified did not hold.")
+        return self._request("POST", urlsplit(self.path).path, body)
 
     def _begin_session(self, body: bytes) -> Answer:
         bucket = urlsplit(self.path).path.split("/")[5]

@@ -1,6 +1,6 @@
 """The engines' interface; the engines themselves are folders below `include/engines`."""
 
-from triptych.engines.api import Chunk, Output, Result, Source
+from triptych.engines.api import Chunk, Output, OutputWriter, Result, Source
 from triptych.engines.runtime.resources import resources
 
-__all__ = ["Chunk", "Output", "Result", "Source", "resources"]
+__all__ = ["Chunk", "Output", "OutputWriter", "Result", "Source", "resources"]

@@ -146,10 +146,21 @@ class Result(Input, Protocol):
         """In hex, as it was when the chunk was committed."""
 
 
+class OutputWriter(Writer, Protocol):
+    """One file of the output, as it is written."""
+
+    def append(self, item: Input, first: int = 0, prefix: bytes = b"") -> bytes:
+        """The bytes of a result from `first` on, without `prefix` where they begin with it; the last one.
+
+        As if each block of `stream` were written, of which all are read: a large one the store copies by itself where
+        it can, so that it is not sent.
+        """
+
+
 class Output(Protocol):
     """The destination. Files become part of the output when their context ends; the whole when `assemble` returns."""
 
-    def open(self, name: str) -> AbstractContextManager[Writer]:
+    def open(self, name: str) -> AbstractContextManager[OutputWriter]:
         """Stream one file; `name` is relative, with `/`. Two files of one name: EngineError.
 
         An error inside the context leaves no file, and the name free.

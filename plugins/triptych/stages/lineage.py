@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from triptych.engines import Output, Result
+from triptych.engines import Output, OutputWriter, Result
 from triptych.jobs.workspace import ChunkEntry
-from triptych.storage import Writer
 
 Span = tuple[int, int, int]
 Spans = list[Span]
@@ -40,7 +39,7 @@ class TracedOutput:
                 self._told = None
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Writer]:
+    def open(self, name: str) -> Iterator[OutputWriter]:
         """As `Output.open`."""
         with self._output.open(name) as out:
             yield out

@@ -16,7 +16,6 @@ from triptych.errors import (
     ObjectConflictError,
     ObjectNotFoundError,
     StorageAccessError,
-    UnsupportedError,
 )
 from triptych.storage.azure_requests import Address, address, beginning, code, map_errors, status, translated
 from triptych.storage.azure_upload import CHECKED, Upload, commit, handle_of
@@ -37,8 +36,6 @@ from triptych.storage.parallel import in_blocks, read_ahead
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
 
-COPY_BYTES = 256 << 20
-"""The server copies blocks of this size, of which it takes up to 4,000 MiB."""
 _COPY_S = 3600
 """How long a link to a blob that the server copies is good."""
 _SCOPE = "https://storage.azure.com/.default"
@@ -133,20 +130,15 @@ class AzureStore(Store):
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
         """The server copies the bytes into blocks of the blob; they pass through us where it has no such request."""
-        try:
-            with self._uploading(uri) as upload, map_errors(source):
-                url, authorization = self._readable(source)
-                upload.copy(url, size, COPY_BYTES, authorization)
-                return upload.pause(uri)
-        except UnsupportedError:
-            with self._uploading(uri) as upload:
+        with self._uploading(uri) as upload:
+            if not upload.copied(source, 0, size):
                 for block in self.stream(source, 0, size):
                     upload.write(block)
-                return upload.pause(uri)
+            return upload.pause(uri)
 
     @contextmanager
     def _uploading(self, uri: str) -> Iterator[Upload]:
-        upload = Upload(self._blob(uri), self._limits)
+        upload = Upload(self._blob(uri), self._limits, self._readable)
         with map_errors(uri):
             try:
                 yield upload

@@ -84,6 +84,13 @@ class Writer(Protocol):
 class Stage(Writer, Protocol):
     """A stream into an object that is to wait; when its context has ended without an error, `staged` is the object."""
 
+    def copy(self, source: str, begin: int, end: int, blocks: Iterable[bytes]) -> None:
+        """As if `blocks` were written, which are the bytes [begin, end) of an object of a store that it `copies_from`.
+
+        All of them are asked for, whatever becomes of them: the store copies what it can by itself, and the others are
+        sent.
+        """
+
     @property
     def staged(self) -> StagedObject: ...
 

@@ -54,11 +54,15 @@ class HashingWriter:
 
     def write(self, data: bytes, /) -> int:
         self._out.write(data)
+        self.count(data)
+        return len(data)
+
+    def count(self, data: bytes) -> None:
+        """These bytes go on by another way."""
         self._digest.update(data)
         self.size += len(data)
         if self._progress is not None:
             self._progress.count(len(data))
-        return len(data)
 
 
 def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label: str) -> Iterator[bytes]:
@@ -79,6 +83,19 @@ def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label
         expected = "" if size is None else f" ({size} bytes)"
         msg = f"{label}: {seen} bytes with another SHA-256 or size than committed{expected}."
         raise IntegrityError(msg)
+
+
+def behind(blocks: Iterable[bytes], first: int, least: int = 0) -> Iterator[bytes]:
+    """The bytes from `first` on; `least` of them, or all that there are, come as one block in the beginning."""
+    found, held = iter(blocks), b""
+    for block in found:
+        held += block[first:]
+        first = max(0, first - len(block))
+        if not first and len(held) >= least:
+            break
+    if held:
+        yield held
+    yield from found
 
 
 def save(blocks: Iterable[bytes], path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -82,7 +82,7 @@ class FileStore(Store):
             part = _part_beside(path)
         try:
             with part.open("wb") as out:
-                yield _FileWriter(out, uri)
+                yield _FileWriter(out, uri, self._path)
                 with _map_errors(uri):
                     out.close()
                     part.chmod(0o644)
@@ -123,7 +123,7 @@ class FileStore(Store):
         self._check_place(uri)
         path = self._path(aside)
         with self._new_file(path, aside) as out:
-            writer = _FileWriter(out, aside)
+            writer = _FileWriter(out, aside, lambda source: self._path(source, to_copy=True))
             yield writer
             with _map_errors(aside):
                 out.close()
@@ -278,14 +278,23 @@ class _FileWriter:
 
     staged: StagedObject
 
-    def __init__(self, out: BinaryIO, uri: str) -> None:
-        self._out, self._uri = out, uri
+    def __init__(self, out: BinaryIO, uri: str, path_of: Callable[[str], Path]) -> None:
+        """`path_of` is where a file lies that is to be copied."""
+        self._out, self._uri, self._path_of = out, uri, path_of
 
     def write(self, data: bytes, /) -> int:
         try:
             return self._out.write(data)
         except OSError as error:
             raise _translated(self._uri, error) from error
+
+    def copy(self, source: str, begin: int, end: int, blocks: Iterable[bytes]) -> None:
+        """As `Stage.copy`: in the kernel, or on the file server, while the blocks are asked for."""
+        with _map_errors(source), self._path_of(source).open("rb", buffering=0) as data, ThreadPoolExecutor(1) as pool:
+            copying = pool.submit(copy_in_kernel, data, self._out, begin, end)
+            for _ in blocks:
+                pass  # Who made them wants all to be read.
+            copying.result()
 
 
 def _place(made: Path, path: Path, replaces: str | None) -> str:
@@ -324,21 +333,27 @@ def _staged(uri: str, aside: str, path: Path) -> StagedObject:
     return StagedObject(uri, info.size, aside, info.etag)
 
 
-def copy_in_kernel(source: BinaryIO, target: BinaryIO) -> None:
-    """All of `source`, from its start, to `target`, on the file server or in the kernel (copy_file_range(2)).
+def copy_in_kernel(source: BinaryIO, target: BinaryIO, begin: int = 0, end: int | None = None) -> None:
+    """The bytes of `source` from `begin` to `end`, or to its last one, behind what was written to `target`.
 
-    Through our memory only where the file systems of the two refuse that, or the system has no such call.
+    On the file server or in the kernel (copy_file_range(2)); through our memory only where the file systems of the two
+    refuse that, or the system has no such call.
     """
-    left = os.fstat(source.fileno()).st_size
+    target.flush()
+    os.lseek(source.fileno(), begin, os.SEEK_SET)
+    left = (os.fstat(source.fileno()).st_size if end is None else end) - begin
     try:
         while left > 0 and (copied := os.copy_file_range(source.fileno(), target.fileno(), left)):
             left -= copied
     except (OSError, AttributeError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_KERNEL_COPY:
             raise
-        source.seek(0)
-        target.seek(0)
-        shutil.copyfileobj(source, target, BLOCK_BYTES)
+        while left > 0 and (block := source.read(min(left, BLOCK_BYTES))):
+            left -= len(block)
+            target.write(block)
+    if left > 0:
+        raise OSError(errno.EIO, "the file ended before its size")
+    target.seek(0, os.SEEK_END)
 
 
 def _info(path: Path, stat: os.stat_result) -> ObjectInfo:

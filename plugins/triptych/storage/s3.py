@@ -27,7 +27,7 @@ from triptych.storage.links.s3 import prefer_version_4, signed_url
 from triptych.storage.s3_answers import refuse_cut_answers
 from triptych.storage.s3_download import blocks
 from triptych.storage.s3_requests import bucket_key, map_errors, status
-from triptych.storage.s3_upload import Upload
+from triptych.storage.s3_upload import COPY_BYTES, Upload
 
 
 def connect(conn_id: str | None, limits: TransferLimits, service: Service | None = None) -> Store:
@@ -36,11 +36,6 @@ def connect(conn_id: str | None, limits: TransferLimits, service: Service | None
 
 
 PUT_TRIES = 5
-COPY_BYTES = 256 << 20
-"""Larger objects are copied in parts of this size, several at once. Amazon's CopyObject ends at 5 GiB, and a copy in
-parts at 10,000 of them: boto3 makes the parts larger where they would be more."""
-
-
 _MD5_OF_ANOTHER = base64.b64encode(hashlib.md5(b"not empty", usedforsecurity=False).digest()).decode()
 
 
@@ -50,7 +45,7 @@ class S3Store(Store):
     uploads_wait = True
 
     def __init__(self, client: Any, limits: TransferLimits, copy_bytes: int = COPY_BYTES) -> None:
-        """`client` is boto3's; objects above `copy_bytes` are copied in parts of that size."""
+        """`client` is boto3's; large objects are copied in parts of `copy_bytes`, or somewhat more."""
         self._client = client
         refuse_cut_answers(client)
         prefer_version_4(client)
@@ -97,14 +92,19 @@ class S3Store(Store):
             upload.staged = StagedObject(uri, *upload.pause())
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
-        """The server copies the bytes, in parts, into a multipart upload to the URI; `aside` is not used."""
+        """The server copies the bytes, in parts, into a multipart upload to the URI; `aside` is not used.
+
+        They pass through us where it knows no such request, or refuses it.
+        """
         with self._uploading(uri) as upload:
-            upload.copy(bucket_key(source), size, self._copy_bytes)
+            if not upload.copied(source, 0, size):
+                for block in self.stream(source, 0, size):
+                    upload.write(block)
             return StagedObject(uri, *upload.pause())
 
     @contextmanager
     def _uploading(self, uri: str) -> Iterator[Upload]:
-        upload = Upload(self._client, bucket_key(uri), self._limits)
+        upload = Upload(self._client, bucket_key(uri), self._limits, self._copy_bytes)
         with map_errors(uri):
             try:
                 yield upload

@@ -4,49 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from triptych.storage.base import StagedObject, TransferLimits
-from triptych.storage.parallel import PartBuffer, PartSender, growing_part_bytes
+from triptych.errors import UnsupportedError
+from triptych.storage.base import TransferLimits
+from triptych.storage.parted import PartedUpload
+from triptych.storage.s3_requests import bucket_key, map_errors
 
 MOST_PARTS = 10_000
+LEAST_PART_BYTES = 5 << 20
+"""But for the last one."""
+COPY_BYTES = 256 << 20
+"""Of a part that the store copies, or somewhat more. Amazon's copy of a whole object ends at 5 GiB, as a part does."""
 _MD5 = re.compile("[0-9a-f]{32}")
 
 
-class Upload:
+class Upload(PartedUpload):
     """A stream of one object, and its upload once there is a part to send."""
 
-    staged: StagedObject
-
-    def __init__(self, client: Any, bucket_key: Mapping[str, str], limits: TransferLimits) -> None:
+    def __init__(
+        self, client: Any, bucket_key: Mapping[str, str], limits: TransferLimits, copy_bytes: int = COPY_BYTES
+    ) -> None:
+        super().__init__(limits, MOST_PARTS, LEAST_PART_BYTES, copy_bytes)
         self._client, self._bucket_key = client, bucket_key
-        self._limits = limits
-        self._buffer = PartBuffer()
-        self._size = 0
         self._upload_id: str | None = None
-        self._parts: PartSender[str] = PartSender(limits)
-
-    def write(self, data: bytes, /) -> int:
-        """Keep the bytes until they are a part; a full part is sent, and waited for when too many are under way."""
-        self._buffer.add(data)
-        self._size += len(data)
-        while self._buffer.held >= self._part_bytes:
-            self._send(Body=self._buffer.take(self._part_bytes))
-        return len(data)
-
-    def copy(self, source: Mapping[str, str], size: int, part_bytes: int) -> None:
-        """Have the server copy this object's bytes; the parts are larger than `part_bytes` where they would be many."""
-        part_bytes = max(part_bytes, -(-size // MOST_PARTS))
-        for start in range(0, size, part_bytes):
-            end = min(start + part_bytes, size)
-            self._send(CopySource=source, CopySourceRange=f"bytes={start}-{end - 1}")
-        self._size += size
+        self._begins = threading.Lock()
 
     def finish(self) -> None:
         """Send the rest, wait for all parts, and make the object visible; a small one is one put."""
-        if self._upload_id is None:
+        if not self._parts.count:
             self._client.put_object(**self._bucket_key, Body=self._buffer.take(self._buffer.held))
             return
         _, upload_id, _, etags = self.pause()
@@ -58,12 +46,11 @@ class Upload:
 
         Any process can complete the upload with these.
         """
-        upload_id = self._begun()
         if self._buffer.held or not self._parts.count:
-            self._send(Body=self._buffer.take(self._buffer.held))
+            self._send(self._buffer.held)
         etags = self._parts.all_sent()
         self._parts.close()
-        return self._size, upload_id, _whole_etag(etags), tuple(etags)
+        return self._size, self._begun(), _whole_etag(etags), tuple(etags)
 
     def abort(self) -> None:
         """Drop what was sent; nothing of it is visible, nor billed."""
@@ -71,24 +58,32 @@ class Upload:
         if self._upload_id is not None:
             self._client.abort_multipart_upload(**self._bucket_key, UploadId=self._upload_id)
 
-    @property
-    def _part_bytes(self) -> int:
-        return growing_part_bytes(self._limits.part_bytes, self._parts.count, MOST_PARTS)
-
     def _begun(self) -> str:
-        if self._upload_id is None:
-            begun: str = self._client.create_multipart_upload(**self._bucket_key)["UploadId"]
-            self._upload_id = begun
-        return self._upload_id
+        with self._begins:
+            if self._upload_id is None:
+                begun: str = self._client.create_multipart_upload(**self._bucket_key)["UploadId"]
+                self._upload_id = begun
+            return self._upload_id
 
-    def _send(self, **part: Any) -> None:
-        part["UploadId"] = self._begun()
-        self._parts.send(partial(self._send_part, self._parts.count + 1, part), len(part.get("Body", b"")))
+    def _send_part(self, number: int, data: bytes) -> str:
+        etag: str = self._client.upload_part(**self._bucket_key, UploadId=self._begun(), PartNumber=number, Body=data)[
+            "ETag"
+        ]
+        return etag
 
-    def _send_part(self, number: int, part: Mapping[str, Any]) -> str:
-        ask = self._client.upload_part_copy if "CopySource" in part else self._client.upload_part
-        answer = ask(**self._bucket_key, PartNumber=number, **part)
-        etag: str = answer.get("CopyPartResult", answer)["ETag"]
+    def _copy_part(self, number: int, source: str, begin: int, end: int) -> str:
+        with map_errors(source):
+            answer = self._client.upload_part_copy(
+                **self._bucket_key,
+                UploadId=self._begun(),
+                PartNumber=number,
+                CopySource=bucket_key(source),
+                CopySourceRange=f"bytes={begin}-{end - 1}",
+            )
+        etag: str | None = answer.get("CopyPartResult", {}).get("ETag")
+        if etag is None:
+            msg = f"{source}: the store's answer does not say that it copied anything."
+            raise UnsupportedError(msg)
         return etag
 
 

@@ -15,6 +15,7 @@ from triptych.engines.arrays.bitmasks import set_bits, to_words
 from triptych.engines.dialects.dialect import LINES, Dialect
 from triptych.engines.dialects.quotes import NEWLINE, RETURN, QuoteScan, line_ends
 from triptych.engines.runtime.resources import resources
+from triptych.storage.copying import behind
 
 SCANNED_BYTES = 256 * 1024
 
@@ -76,10 +77,7 @@ def record_runs(item: Input, limit: Limit, dialect: Dialect, *, first: int = 0) 
 
 def from_byte(item: Input, first: int) -> Iterator[bytes]:
     """Its blocks without the first so many bytes."""
-    for block in item.stream():
-        if first < len(block):
-            yield block[first:] if first else block
-        first = max(0, first - len(block))
+    return behind(item.stream(), first)
 
 
 def _fills(block: Ends, start: int, records: int, limit: Limit) -> bool:

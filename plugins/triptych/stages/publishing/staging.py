@@ -9,18 +9,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeGuard
 
-from triptych.engines import Result
+from triptych.engines import OutputWriter, Result
+from triptych.engines.api import Input
 from triptych.errors import EngineError, IntegrityError
 from triptych.jobs.locations import OWN_FOLDER
 from triptych.stages.publishing.cleaning import all_tried, tried
 from triptych.stages.publishing.names import Names, allowed_name, folders_of
 from triptych.stages.publishing.records import MadeFile, Packed, Records, StagingRecord
 from triptych.stages.results import ResultObject
-from triptych.storage import FileEntry, Stage, Writer
-from triptych.storage.copying import HashingWriter, file_blocks
+from triptych.storage import FileEntry, Stage
+from triptych.storage.copying import HashingWriter, behind, file_blocks
 
 KEYS_PER_RECORD = 100
 """A record is written anew for each upload: one for all would grow with the square of their number."""
@@ -45,14 +47,14 @@ class StagedOutput:
         self._asked: deque[Future[str | None]] = deque()
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Writer]:
+    def open(self, name: str) -> Iterator[OutputWriter]:
         """As `Output.open`."""
         with self._claimed(name) as check, ExitStack() as stack:
             sink = _Sink(self._store.one_put_bytes, lambda: stack.enter_context(self._stage(name, check)))
-            hashing = HashingWriter(sink, name)
-            yield hashing
+            out = _HashedWriter(sink, name, self._is_copied_by_store)
+            yield out
             stack.close()
-            file = FileEntry(name, hashing.size, hashing.sha256)
+            file = FileEntry(name, out.size, out.sha256)
             if sink.stage is not None:
                 self.files.append(MadeFile(file, staged=sink.stage.staged))
             else:
@@ -106,11 +108,9 @@ class StagedOutput:
         if all_tried("what was staged", [*files, *packs]):
             tried("staging/: the record", self._places.remove)
 
-    def _is_copied_by_store(self, result: Result) -> TypeGuard[ResultObject]:
-        is_large = result.size >= self._store.one_put_bytes
-        return (
-            is_large and isinstance(result, ResultObject) and result.is_object and self._store.copies_from(result.store)
-        )
+    def _is_copied_by_store(self, item: Input) -> TypeGuard[ResultObject]:
+        is_large = item.size >= self._store.one_put_bytes
+        return is_large and isinstance(item, ResultObject) and item.is_object and self._store.copies_from(item.store)
 
     @contextmanager
     def _stage(self, name: str, check: Future[str | None]) -> Iterator[Stage]:
@@ -152,14 +152,50 @@ class _Sink:
         self._most, self._begin = most, begin
 
     def write(self, data: bytes, /) -> int:
-        if self.stage is None and len(self.kept) + len(data) >= self._most:
+        if self.stage is not None or len(self.kept) + len(data) >= self._most:
+            return self.begun().write(data)
+        self.kept += data
+        return len(data)
+
+    def begun(self) -> Stage:
+        """The stage, with all that was kept."""
+        if self.stage is None:
             self.stage = self._begin()
             self.stage.write(bytes(self.kept))
             self.kept.clear()
-        if self.stage is not None:
-            return self.stage.write(data)
-        self.kept += data
-        return len(data)
+        return self.stage
+
+
+class _HashedWriter(HashingWriter):
+    """One file of the output (`triptych.engines.OutputWriter`)."""
+
+    def __init__(self, sink: _Sink, name: str, is_copied: Callable[[Input], TypeGuard[ResultObject]]) -> None:
+        super().__init__(sink, name)
+        self._sink, self._is_copied = sink, is_copied
+
+    def append(self, item: Input, first: int = 0, prefix: bytes = b"") -> bytes:
+        """As `OutputWriter.append`; each byte is hashed, whoever moves it."""
+        blocks = behind(item.stream(), first, len(prefix))
+        head = next(blocks, b"")
+        rest = head.removeprefix(prefix)
+        begin, last = first + len(head) - len(rest), b""
+
+        def passed() -> Iterator[bytes]:
+            nonlocal last
+            for block in chain((rest,), blocks):
+                last = block[-1:] or last
+                yield block
+
+        if rest and self._is_copied(item):
+            self._sink.begun().copy(item.uri, begin, item.size, map(self._counted, passed()))
+        else:
+            for block in passed():
+                self.write(block)
+        return last
+
+    def _counted(self, block: bytes) -> bytes:
+        self.count(block)
+        return block
 
 
 class _Places:

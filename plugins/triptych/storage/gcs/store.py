@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from triptych.connections import gcs_client
@@ -21,6 +21,7 @@ from triptych.storage.base import (
     Writer,
 )
 from triptych.storage.gcs import parts
+from triptych.storage.gcs.composing import Composition
 from triptych.storage.gcs.download import blocks
 from triptych.storage.gcs.requests import blob_of, bucket_and_name, etag_of, map_errors, media_url, session
 from triptych.storage.gcs.upload import Upload
@@ -80,29 +81,19 @@ class GcsStore(Store):
     @contextmanager
     def writer(self, uri: str) -> Iterator[Writer]:
         """Parts of `TransferLimits.part_bytes`, at first; they are dropped when the context raises."""
-        with self._uploading(uri) as upload:
+        upload = Upload(self._client, self._session, uri, self._limits)
+        with _ended(upload, uri):
             yield upload
             upload.finish()
 
     @contextmanager
     def stage(self, uri: str, aside: str) -> Iterator[Stage]:
         """An object aside; the release is a rewrite by the server."""
-        with self._uploading(aside) as upload:
-            yield upload
-            upload.finish()
-            upload.staged = StagedObject(uri, upload.size, aside)
-
-    @contextmanager
-    def _uploading(self, uri: str) -> Iterator[Upload]:
-        upload = Upload(self._client, self._session, uri, self._limits)
-        try:
-            yield upload
-        except BaseException as error:
-            try:
-                upload.abort()
-            except Exception as second:
-                error.add_note(f"{uri}: the upload could not be cancelled: {second}")
-            raise
+        made = Composition(self._client, self._session, aside, self._limits, self.stream, self._rewrite)
+        with _ended(made, aside):
+            yield made
+            made.finish()
+            made.staged = StagedObject(uri, made.size, aside)
 
     def stage_copy(self, source: str, size: int, uri: str, aside: str) -> StagedObject:
         """The server copies the bytes aside, and once more to the URI when it is released."""
@@ -195,6 +186,23 @@ class GcsStore(Store):
 
         found: type[Exception] = NotFound
         return found
+
+
+class _Abortable(Protocol):
+    def abort(self) -> None: ...
+
+
+@contextmanager
+def _ended(upload: _Abortable, uri: str) -> Iterator[None]:
+    """Abort the upload where the context ends with an error."""
+    try:
+        yield
+    except BaseException as error:
+        try:
+            upload.abort()
+        except Exception as second:
+            error.add_note(f"{uri}: the upload could not be cancelled: {second}")
+        raise
 
 
 def _generation(replaces: str | None) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Output, Result
 from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.headers import TablePart, headed_tables
-from triptych.engines.dialects.record_ends import first_record, from_byte
+from triptych.engines.dialects.record_ends import first_record
 from triptych.engines.streams.contents import unpacked_suffix
 
 TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
@@ -28,9 +28,8 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         for index, part in enumerate(parts):
             if last and not last.endswith((b"\n", b"\r")) and part.item.size > part.skipped:
                 out.write(line_end)
-            for block in _blocks(part, index, is_text=is_text):
-                out.write(block)
-                last = block or last
+            mark = BOM_UTF8 if index and is_text and not part.skipped else b""
+            last = out.append(part.item, part.skipped, mark) or last
         if params["newline"] and last and not last.endswith(b"\n"):
             out.write(line_end)
 
@@ -49,11 +48,3 @@ def _line_end(parts: Sequence[TablePart]) -> bytes:
 
 def _default_name(extensions: set[str]) -> str:
     return f"output{extensions.pop()}" if len(extensions) == 1 else "output.bin"
-
-
-def _blocks(part: TablePart, index: int, *, is_text: bool) -> Iterator[bytes]:
-    """Its bytes but for those that are skipped, and a byte-order mark in the midst of text."""
-    blocks = from_byte(part.item, part.skipped)
-    if index and is_text and not part.skipped:
-        yield next(blocks, b"").removeprefix(BOM_UTF8)
-    yield from blocks
