@@ -138,7 +138,7 @@ def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path
     path, rate = tmp_path / f"a.{extension}", 44_100
     draw = np.random.default_rng(3)
     # Longer than a block, on and off at any place; below -40 dBFS is as good as silent.
-    loud = np.repeat(np.resize([0.3, 0.001], 120), draw.integers(1000, 60_000, 120))
+    loud = np.repeat(np.resize([0.3, 0.001], 60), draw.integers(1000, 60_000, 60))
     soundfile.write(path, draw.uniform(-1, 1, (len(loud), 2)) * loud[:, None], rate, "PCM_16")
     command = ["ffmpeg", "-i", str(path), "-af", "silencedetect=noise=-40dB:d=0.5", "-f", "null", "-"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
@@ -147,7 +147,7 @@ def test_silences_are_those_that_ffmpeg_finds(settings: Settings, tmp_path: Path
     pieces = split(settings, "audio_silence", [path], {"min_silence_ms": 500})
     # Ours are windows of 10 ms.
     found = [piece.metadata["start_s"] for piece in pieces[1:]]
-    assert len(middles) > 20
+    assert len(middles) > 10
     assert found == pytest.approx(middles, abs=0.01)
 
 
@@ -309,9 +309,10 @@ def test_audio_that_was_cut_off_is_refused(
     settings: Settings, tmp_path: Path, name: str, options: str, share: float
 ) -> None:
     path = tmp_path / name
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.3", *options.split()]
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=5:r=48000:c=pink:a=0.3", *options.split()]
     subprocess.run([*command, str(path)], check=True)
-    assert split(settings, "audio_time", [path], {})
+    if share == 0.5:
+        assert split(settings, "audio_time", [path], {})
     with path.open("r+b") as file:
         file.truncate(int(path.stat().st_size * share))
     for engine in ("audio_time", "audio_silence"):
@@ -327,14 +328,29 @@ def test_an_ogg_that_begins_in_the_middle_of_its_stream(
     settings: Settings, tmp_path: Path, codec: str, atol: float
 ) -> None:
     whole, path = tmp_path / "whole.ogg", tmp_path / "late.ogg"
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=20:r=48000:c=pink:a=0.1:seed=1"]
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=9:r=48000:c=pink:a=0.1:seed=1"]
     subprocess.run([*command, "-c:a", codec, str(whole)], check=True)
     subprocess.run(["ffmpeg", "-v", "error", "-ss", "7", "-i", str(whole), "-c", "copy", str(path)], check=True)
     (piece,) = split(settings, "audio_time", [path], {"segment_s": 100})
     found, truth = soundfile.read(io.BytesIO(piece.data))[0], soundfile.read(whole)[0]
-    assert len(found) == 13 * 48_000
+    assert len(found) == 2 * 48_000
     # A decoder needs some packets before it is right.
     np.testing.assert_allclose(found[5000:], truth[7 * 48_000 + 5000 :], atol=atol)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 1, 1.5])
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_a_short_ogg_has_all_its_frames(settings: Settings, tmp_path: Path, codec: str, seconds: float) -> None:
+    """Up to a second of it is one page."""
+    path, tone = tmp_path / "a.ogg", f"sine=d={seconds}:r=48000"
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", tone, "-c:a", codec, str(path)], check=True)
+    (piece,) = split(settings, "audio_time", [path], {})
+    found = soundfile.read(io.BytesIO(piece.data))[0]
+    assert len(found) == seconds * 48_000
+    if seconds > 0.1:
+        truth = np.sin(2 * np.pi * 440 * np.arange(len(found)) / 48_000) / 8
+        np.testing.assert_allclose(found[2000:-2000], truth[2000:-2000], atol=0.02)
 
 
 def test_ogg_recordings_one_behind_the_other_are_refused(settings: Settings, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from triptych.engines.audio.model import (
     converted,
     unreadable,
 )
-from triptych.engines.audio.truncation import is_counted_mp3
+from triptych.engines.audio.truncation import has_one_page_of_sound, is_counted_mp3
 from triptych.engines.compat import read_in_order
 from triptych.errors import TriptychError
 
@@ -76,12 +76,12 @@ class SoundFileReader:
 @contextmanager
 def open_coded(data: BinaryIO, item: Input) -> Iterator[SoundFileReader | FFmpegReader]:
     """What decodes the input best; `data` is its open file."""
-    is_counted = is_counted_mp3(data)
+    is_counted, is_one_page = is_counted_mp3(data), has_one_page_of_sound(data)
     data.seek(0)
     with _known(data) as audio:
         if audio is None or audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted):
             yield FFmpegReader(data, item)
-        elif audio.format == "OGG":  # FFmpeg decodes Vorbis in half the time.
+        elif audio.format == "OGG" and not is_one_page:  # FFmpeg decodes Vorbis in half the time.
             yield FFmpegReader(data, item, audio.frames)
         else:
             yield SoundFileReader(audio, data, item)

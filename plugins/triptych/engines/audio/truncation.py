@@ -1,7 +1,8 @@
 """Whether an audio file ends before its own headers say: what libsndfile takes silently for a shorter file.
 
 AIFF: Apple's "Audio Interchange File Format 1.3". W64: Sony's "Wave64", sizes with their header, in steps of 8 bytes.
-Ogg: RFC 3533. MP3: an ID3v2 tag, then the first frame, which holds the count of all where the encoder wrote one.
+Ogg: RFC 3533. MP4: ISO/IEC 14496-12, 4.2. MP3: an ID3v2 tag, then the first frame, which holds the count of all where
+the encoder wrote one.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ def ends_early(item: Input, missing: int) -> TriptychError:
 
 
 def require_end(file: BinaryIO, item: Input) -> None:
-    """Raises the input's error for an AIFF, W64 or Ogg file that was cut off; any other is let through."""
+    """Raises the input's error for an AIFF, W64, MP4 or Ogg file that was cut off; any other is let through."""
     file.seek(0)
     head = file.read(12)
     if head[:4] == b"FORM":
         _require_chunk(_aiff_chunks(file), b"SSND", item)
     elif head[:4] == b"riff":
         _require_chunk(_w64_chunks(file), b"data", item)
+    elif head[4:8] == b"ftyp":
+        for _, offset, length in _mp4_boxes(file):
+            if offset + length > item.size:
+                raise ends_early(item, offset + length - item.size)
     elif head[:4] == b"OggS":
         _require_pages(file, item)
 
@@ -53,6 +58,23 @@ def is_counted_mp3(file: BinaryIO) -> bool:
         head = b""
     first = head + file.read(200)
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def has_one_page_of_sound(file: BinaryIO) -> bool:
+    """Whether an Ogg file ends with the first page that has sound: of such Vorbis, FFmpeg leaves out the first frames.
+
+    Pages of headers have the position 0.
+    """
+    offset = 0
+    while file.seek(offset) == offset:
+        head, length = _page(file)
+        if head[:4] != b"OggS":
+            break
+        offset += length
+        if any(head[6:14]):
+            file.seek(offset)
+            return not file.read(1)
+    return False
 
 
 def _require_chunk(chunks: Iterator[tuple[bytes, int, int]], wanted: bytes, item: Input) -> None:
@@ -79,6 +101,19 @@ def _w64_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         name, length = struct.unpack("<4s12xQ", head)
         yield name, offset + 24, length - 24 if length < 2**62 else 0
         offset += max(24, length + -length % 8)
+
+
+def _mp4_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """The outermost, up to padding or to one that goes to the end of the file: 0 says so, 1 that the size follows."""
+    offset = 0
+    while file.seek(offset) == offset and len(head := file.read(16)) >= 8:
+        length, name = struct.unpack(">I4s", head[:8])
+        if length == 1 and len(head) == 16:
+            length = int.from_bytes(head[8:], "big")
+        if length < 8 or not name.isascii():
+            return
+        yield name, offset, length
+        offset += length
 
 
 def _require_pages(file: BinaryIO, item: Input) -> None:
