@@ -9,10 +9,9 @@ import av
 import numpy as np
 
 from triptych.engines.api import Result
-from triptych.engines.audio.model import AudioFormat, Dtype, Samples
+from triptych.engines.audio.joints import Joint
+from triptych.engines.audio.model import BLOCK_FRAMES, AudioFormat, Dtype, Samples
 from triptych.engines.audio.opening import open_audio
-from triptych.engines.audio.span import AudioSpan
-from triptych.engines.contracts import Part
 
 PACKED = {"float64": "dbl", "float32": "flt", "int32": "s32"}
 """FFmpeg's names of sample types, all channels of one time side by side: PyAV does not fill eight planes."""
@@ -30,15 +29,18 @@ class Target:
     is_mixed: bool = False
 
 
-def mixed(parts: Sequence[Part[AudioSpan]], target: Target) -> Iterator[Samples]:
+def mixed(joints: Sequence[Joint], target: Target) -> Iterator[Samples]:
     """Arrays (frames, channels) of the target's dtype; only as many frames as overlap are kept in memory.
 
     Parts [0, 0, 0] and [4, 4, 4], of which the second overlaps the first by two frames, are [0, 1, 3, 4].
     """
     empty: Samples = np.zeros((0, target.channels), target.format.dtype)
     held = empty
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        kept = overlap_frames(following, target.rate) if following else 0
+    for joint, following in zip(joints, [*joints[1:], None], strict=True):
+        yield from _silence(joint.silent, target)
+        if joint.part is None:
+            continue
+        part, kept = joint.part, following.shared if following else 0
         blocks = _blocks(part.result, target)
         head = empty
         while len(head) < len(held) and (block := next(blocks, None)) is not None:
@@ -57,9 +59,9 @@ def mixed(parts: Sequence[Part[AudioSpan]], target: Target) -> Iterator[Samples]
         held = tail[len(tail) - kept :]
 
 
-def overlap_frames(part: Part[AudioSpan], rate: int) -> int:
-    """Frames, at `rate` of them a second, that the part shares with the one before; 0 where nobody tells of any."""
-    return part.place.overlap_at(rate) if part.place else 0
+def _silence(frames: int, target: Target) -> Iterator[Samples]:
+    for begin in range(0, frames, BLOCK_FRAMES):
+        yield np.zeros((min(BLOCK_FRAMES, frames - begin), target.channels), target.format.dtype)
 
 
 def _faded(before: Samples, after: Samples) -> Samples:
@@ -101,7 +103,7 @@ def _resampled(blocks: Iterator[Samples], rate: int, target: Target, dtype: Dtyp
     """By FFmpeg's resampler: of 5.1 to stereo it mixes the centre and the back to both sides."""
     resampler: av.AudioResampler | None = None
     for block in blocks:
-        layout, wanted = _layout(block.shape[1]), _layout(target.channels)
+        layout, wanted = layout_name(block.shape[1]), layout_name(target.channels)
         resampler = resampler or av.AudioResampler(format=PACKED[dtype], layout=wanted, rate=target.rate)
         frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format=PACKED[dtype], layout=layout)
         frame.sample_rate = rate
@@ -110,5 +112,6 @@ def _resampled(blocks: Iterator[Samples], rate: int, target: Target, dtype: Dtyp
         yield from (each.to_ndarray().reshape(-1, target.channels) for each in resampler.resample(None))
 
 
-def _layout(channels: int) -> str:
+def layout_name(channels: int) -> str:
+    """FFmpeg's: 6 are `5.1`."""
     return LAYOUTS.get(channels, f"{channels}C")

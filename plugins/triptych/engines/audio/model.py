@@ -22,11 +22,13 @@ Samples = npt.NDArray[Any]
 BLOCK_FRAMES = 1 << 16
 FLOATS: dict[str, Dtype] = {"FLOAT": "float32", "DOUBLE": "float64"}
 """libsndfile's names of sample types that are floats."""
+IN_MP4 = ("AAC", "ALAC")
+"""Formats that are a codec in an MP4."""
 
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """How audio is written: libsndfile's names of a file format and a sample type.
+    """How audio is written: libsndfile's names of a file format and a sample type; AAC, ALAC, MP3, OPUS are FFmpeg's.
 
     `fmt_chunk` is what the chunk `fmt ` of a WAV shall hold, when more is known than the sample type, the rate and the
     number of channels; else it is empty.
@@ -44,7 +46,7 @@ class AudioFormat:
     @property
     def extension(self) -> str:
         """With its dot, in small letters."""
-        return f".{self.format.lower()}"
+        return ".m4a" if self.format in IN_MP4 else f".{self.format.lower()}"
 
 
 WAV_OF_FLOATS = AudioFormat("WAV", "FLOAT")

@@ -14,9 +14,9 @@ from triptych.engines.contracts import Place
 class AudioSpan(Place):
     """Frames `first_frame` to before `first_frame + frames` of a source's audio, at `sample_rate` frames a second.
 
-    `overlap_frames` of them, its first, are also the last of the span before. `tags` are those of the source, as
-    `title=Talk`. Chunks that are whole sources, as
-    `passthrough` makes them, have none of these fields.
+    `overlap_frames` of them, its first, are also the last of the span before. The source has `source_frames` in all.
+    `tags` are those of the source, as `title=Talk`. Chunks that are whole sources, as `passthrough` makes them, have
+    none of these fields.
     """
 
     first_frame: int = 0
@@ -26,6 +26,7 @@ class AudioSpan(Place):
     overlap_frames: int = 0
     start_s: float = 0.0
     end_s: float | None = None
+    source_frames: int | None = None
     tags: tuple[str, ...] = ()
 
     @classmethod
@@ -40,6 +41,7 @@ class AudioSpan(Place):
             channels=audio.channels,
             start_s=start / audio.rate,
             end_s=end / audio.rate,
+            source_frames=audio.frames,
             **more,
         )
 

@@ -217,7 +217,7 @@ CASES = [
         {},
         _pieces,
         _whole,
-        bad={"format": "mp3"},
+        bad={"format": "mp2"},
         corrupt=_wrong_pieces,
         says="chunk 3, 'o.wav': cannot be read as audio",
         grow=_long_pieces,

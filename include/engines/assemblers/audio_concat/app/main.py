@@ -8,7 +8,16 @@ from functools import partial
 from typing import Any
 
 from triptych.engines import Output, Result, resources
-from triptych.engines.audio.concatenation import Target, mixed, overlap_frames
+from triptych.engines.audio.concatenation import Target, mixed
+from triptych.engines.audio.encoding import (
+    ENCODED,
+    LOSSY,
+    OPUS_RATE,
+    UnencodableError,
+    require_encodable,
+    write_encoded,
+)
+from triptych.engines.audio.joints import Joint, joints
 from triptych.engines.audio.model import WAV_OF_FLOATS, AudioFormat
 from triptych.engines.audio.opening import open_audio
 from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
@@ -16,11 +25,18 @@ from triptych.engines.audio.soundfile_reader import write_coded
 from triptych.engines.audio.span import AudioSpan
 from triptych.engines.audio.tags import recording_tags, tell_lost_tags
 from triptych.engines.audio.wav_reader import WavReader, wav_samples
-from triptych.engines.contracts import Part, SourceParts, by_source, output_names
+from triptych.engines.contracts import OnMissing, by_source, output_names
 from triptych.engines.streams.prefetch import prefetch
 
 BLOCK_BYTES = 1 << 20
-WRITTEN = {"flac": AudioFormat("FLAC", "PCM_24"), "wav": WAV_OF_FLOATS}
+WRITTEN = {
+    "flac": AudioFormat("FLAC", "PCM_24"),
+    "wav": WAV_OF_FLOATS,
+    "alac": AudioFormat("ALAC", "PCM_24"),
+    "mp3": AudioFormat("MP3", "FLOAT"),
+    "aac": AudioFormat("AAC", "FLOAT"),
+    "opus": AudioFormat("OPUS", "FLOAT"),
+}
 UNPLACED = "audio"
 """The output's name when nobody tells of which source the results are."""
 
@@ -37,12 +53,18 @@ class Head:
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    groups = by_source(results, AudioSpan, unplaced=UNPLACED, on_missing=params["on_missing"])
+    on_missing: OnMissing = "fail" if params["on_missing"] == "fail" else "skip"
+    groups = by_source(results, AudioSpan, unplaced=UNPLACED, on_missing=on_missing)
     heads = [_head(group.parts[0].result) for group in groups]
-    targets = [_target(head, params) for head in heads]
+    targets = [_target(group.parts[0].result, head, params) for group, head in zip(groups, heads, strict=True)]
     names = output_names([group.source for group in groups], [target.format.extension for target in targets])
     for group, head, target, name in zip(groups, heads, targets, names, strict=True):
-        _join(group, head, target, output, name)
+        joined = joints(group, target.rate, fills=params["on_missing"] == "silence")
+        if target.format.format == "WAV":
+            tell_lost_tags(group)
+            _put(joined, head, target, output, name)
+        else:
+            _write(joined, target, params["bitrate_kbps"], recording_tags(group.parts), output, name)
 
 
 def _head(result: Result) -> Head:
@@ -51,7 +73,8 @@ def _head(result: Result) -> Head:
         return Head(audio.format, audio.rate, audio.channels, audio.frames, wav)
 
 
-def _target(first: Head, params: Mapping[str, Any]) -> Target:
+def _target(result: Result, first: Head, params: Mapping[str, Any]) -> Target:
+    """What the result's source becomes; raises the result's error where the format has no such rate or channels."""
     target = first.format
     rate, channels = params["sample_rate"] or first.rate, params["channels"] or first.channels
     if (rate, channels) != (first.rate, first.channels):
@@ -59,50 +82,67 @@ def _target(first: Head, params: Mapping[str, Any]) -> Target:
     if params["format"] not in ("auto", target.format.lower()):
         written = WRITTEN[params["format"]]
         keeps = target.subtype in ("PCM_16", "PCM_24") or (target.subtype == "PCM_32" and written.format == "WAV")
-        target = replace(target, format=written.format, subtype=target.subtype if keeps else written.subtype)
-    return Target(target, rate, channels, is_mixed=params["channels"] is not None)
+        is_lossy = written.format in LOSSY
+        target = AudioFormat(written.format, target.subtype if keeps and not is_lossy else written.subtype)
+    if target.format == "OPUS":
+        rate = OPUS_RATE
+    made = Target(target, rate, channels, is_mixed=params["channels"] is not None)
+    if target.format in ENCODED:
+        try:
+            require_encodable(made)
+        except UnencodableError as error:
+            text = f"{error}. Set the parameters sample_rate and channels to what it has, or another format."
+            raise result.error(text) from error
+    return made
 
 
-def _join(group: SourceParts[AudioSpan], first: Head, target: Target, output: Output, name: str) -> None:
-    if target.format.format != "WAV":
-        path = resources().new_folder() / "joined"
-        blocks = prefetch(mixed(group.parts, target))
-        write_coded(path, target.format, target.rate, target.channels, blocks, recording_tags(group.parts))
-        output.put_file(path, name)
-        path.unlink()
-        return
-    tell_lost_tags(group)
-    heads = [first, *(_head(part.result) for part in group.parts[1:])]
-    overlaps = [overlap_frames(part, target.rate) for part in group.parts[1:]]
-    if not any(overlaps) and all(_is_like(head, target) for head in heads):
+def _write(
+    joined: Sequence[Joint], target: Target, kbps: int | None, tags: Sequence[str], output: Output, name: str
+) -> None:
+    path = resources().new_folder() / "joined"
+    blocks = prefetch(mixed(joined, target))
+    if target.format.format in ENCODED:
+        write_encoded(path, target, kbps * 1000 if kbps else None, blocks, tags)
+    else:
+        write_coded(path, target.format, target.rate, target.channels, blocks, tags)
+    output.put_file(path, name)
+    path.unlink()
+
+
+def _put(joined: Sequence[Joint], first: Head, target: Target, output: Output, name: str) -> None:
+    """As a WAV: of the parts' own bytes where they are the target's samples, one behind the other."""
+    heads = [first, *(_head(joint.part.result) for joint in joined[1:] if joint.part)]
+    is_plain = not any(joint.shared or joint.silent for joint in joined)
+    if is_plain and all(_is_like(head, target) for head in heads):
         wavs = [head.wav for head in heads if head.wav]
         length = sum(wav.header.length for wav in wavs)
         _put_wav(target, length, (data for wav in wavs for data in wav.data()), output, name)
         return
-    _put_mixed(group.parts, target, _frames(heads, overlaps, target.rate), output, name)
+    _put_mixed(joined, target, _frames(heads, joined, target.rate), output, name)
 
 
-def _put_mixed(parts: Sequence[Part[AudioSpan]], target: Target, frames: int | None, output: Output, name: str) -> None:
+def _put_mixed(joined: Sequence[Joint], target: Target, frames: int | None, output: Output, name: str) -> None:
     """A WAV needs its length first: samples wait in a scratch file where the number of frames is not known."""
-    samples = wav_samples(mixed(parts, target), target.format.subtype)
+    samples = wav_samples(mixed(joined, target), target.format.subtype)
     if frames is not None:
         _put_wav(target, frames * frame_bytes(_fmt_chunk(target)), samples, output, name)
         return
     path = resources().new_folder() / "joined"
     with path.open("wb") as out:
         out.writelines(prefetch(samples))
-    with path.open("rb") as joined:
-        _put_wav(target, path.stat().st_size, iter(partial(joined.read, BLOCK_BYTES), b""), output, name)
+    with path.open("rb") as waiting:
+        _put_wav(target, path.stat().st_size, iter(partial(waiting.read, BLOCK_BYTES), b""), output, name)
     path.unlink()
 
 
-def _frames(heads: Sequence[Head], overlaps: Sequence[int], rate: int) -> int | None:
+def _frames(heads: Sequence[Head], joined: Sequence[Joint], rate: int) -> int | None:
     """Of the whole; None where only decoding or resampling tells it."""
-    total = 0
-    for head, shared in zip(heads, [*overlaps, 0], strict=True):
+    total = sum(joint.silent for joint in joined)
+    shared = [joint.shared for joint in joined if joint.part]
+    for head, following in zip(heads, [*shared[1:], 0], strict=True):
         if head.frames is None or head.rate != rate:
             return None
-        total += head.frames - min(head.frames, shared)
+        total += head.frames - min(head.frames, following)
     return total
 
 
