@@ -1,8 +1,8 @@
 """What a partitioner tells its assembler: where each chunk lies in its source, as typed metadata.
 
 A family's place is a frozen subclass of `Place`. `Chunk(metadata=place.to_metadata())` writes it; the stage adds the
-chunk's number among those of its source (`part`, from 0) and how many there are (`parts`); `by_source` reads it all
-back and refuses what is not whole.
+chunk's number among those of its source (`part`, from 0), how many there are (`parts`), and how many sources have
+chunks (`sources`); `by_source` reads it all back and refuses what is not whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 
 from triptych.engines.api import Result
 
-SOURCE_INDEX, PART, PARTS = "source_index", "part", "parts"
+SOURCE_INDEX, PART, PARTS, SOURCES = "source_index", "part", "parts", "sources"
 """Keys of a chunk's metadata."""
 OnMissing = Literal["fail", "skip"]
 """What an assembler does when a part of a source left no file."""
@@ -95,9 +95,9 @@ def by_source(
 ) -> list[SourceParts[P]]:
     """Results grouped by source index, each source's in order of part; one file per part.
 
-    Raises the result's error where a part is missing (unless `on_missing` is "skip"), doubled, or left several
-    files. Results whose partitioner tells no place at all are one group called `unplaced`, in order of chunk, and are
-    refused where that is None.
+    Raises the result's error where a part, or all of a source, is missing (unless `on_missing` is "skip"), doubled, or
+    left several files. Results whose partitioner tells no place at all are one group called `unplaced`, in order of
+    chunk, and are refused where that is None.
     """
     groups: dict[int, list[Part[P]]] = {}
     for result in results:
@@ -107,10 +107,25 @@ def by_source(
         else:
             group = groups.setdefault(UNPLACED, [])
             group.append(Part(result, None, len(group)))
+    if on_missing == "fail":
+        require_all_sources(results)
     return [
         SourceParts(str(unplaced), group) if index == UNPLACED else _whole(group, on_missing)
         for index, group in sorted(groups.items())
     ]
+
+
+def require_all_sources(results: Sequence[Result]) -> None:
+    """Raises the first result's error where a source has chunks, of which none left a file."""
+    placed = [result for result in results if SOURCES in result.metadata]
+    found = {result.metadata.get(SOURCE_INDEX): result.metadata.get("source") for result in placed}
+    if placed and len(found) < (count := _number(placed[0], SOURCES)):
+        named = ", ".join(sorted(map(str, found.values()))[:10]) + (" ..." if len(found) > 10 else "")
+        lost = count - len(found)
+        text = (
+            f"of the {count} sources, {lost} left no file at all; only {named} did. Run the chunks of the others again."
+        )
+        raise placed[0].error(text)
 
 
 def named_results(results: Sequence[Result], pattern: str | None) -> list[Result]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.engines import Chunk
-from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX
+from triptych.engines.contracts import PART, PARTS, SOURCE_INDEX, SOURCES
 from triptych.errors import EngineError
 from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlannedPack
@@ -117,8 +117,8 @@ def write_chunk_list(
 ) -> ChunkList:
     """One line per chunk, in order, in packs as `share` makes them of the number of chunks.
 
-    Chunks of a known source learn their part and how many there are. These numbers are known when the last chunk is,
-    so the list waits in a local file.
+    Chunks of a known source learn their part, how many there are, and how many sources have chunks. These numbers are
+    known when the last chunk is, so the list waits in a local file.
     """
     parts: Counter[int] = Counter()
     waiting = scratch / "chunks.jsonl"
@@ -146,7 +146,8 @@ def _written(pack: Pack, lines: Iterable[bytes], parts: Mapping[int, int], out: 
         entry = ChunkEntry.from_line(line)
         index = entry.metadata.get(SOURCE_INDEX)
         if index is not None:
-            line = replace(entry, metadata={**entry.metadata, PARTS: parts[index]}).to_line()
+            counts = {PARTS: parts[index], SOURCES: len(parts)}
+            line = replace(entry, metadata={**entry.metadata, **counts}).to_line()
         digest.update(line)
         out.write(line)
     return PlannedPack(pack["first"], pack["count"], offset, out.size - offset, digest.hexdigest())

@@ -108,3 +108,13 @@ def test_outputs_are_named_after_their_sources() -> None:
     assert output_names(["a/t.wav", "b/t.wav", "u"], ".flac", "_x") == ["a/t_x.flac", "b/t_x.flac", "u_x.flac"]
     assert output_names(["t.wav", "t.mp3"], ".flac") == ["t.wav.flac", "t.mp3.flac"]
     assert output_names(["t.mp4", "t.mov", "u.mp4"], [".mp4", ".mov", ".mp4"]) == ["t.mp4", "t.mov", "u.mp4"]
+
+
+def test_a_source_of_which_no_chunk_left_a_file_is_missed() -> None:
+    results = [
+        _result(f"{source}.0", source_index=source, source=f"{source}.wav", part=0, parts=1, sources=3)
+        for source in (0, 2)
+    ]
+    with pytest.raises(EngineError, match=r"^0\.0: of the 3 sources, 1 left no file at all; only 0\.wav, 2\.wav did\."):
+        by_source(results, Place)
+    assert [group.source for group in by_source(results, Place, on_missing="skip")] == ["0.wav", "2.wav"]

@@ -56,6 +56,7 @@ def test_parts_are_counted_for_each_source(tmp_path: Path) -> None:
         (0, 1),
     ]
     assert [each.metadata["x"] for each in found] == [0, 1, 2, 3, 4]
+    assert [each.metadata["sources"] for each in found] == [3] * 5
 
 
 def test_chunks_of_no_source_are_as_they_were(tmp_path: Path) -> None:
