@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.engines.cases.video import clip, frame_count
 from tests.support.engine_harness import Piece, Results, join, split, untouched
+from tests.support.films import H264, clip, frame_count, pictures
 from tests.support.programs import needs_ffmpeg
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
 pytestmark = needs_ffmpeg
-QUICK = "-c:v libx264 -preset ultrafast -g 25"
 SECOND = {"segment_s": 1}
 EXACT = {"segment_s": 0.8, "crf": 0}
 """Cuts between keyframes: the first segment, or none, is a copy."""
@@ -45,13 +44,6 @@ def _times(path: Path) -> list[float]:
         "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0", path
     )
     return [float(line.strip(",")) for line in shown.split()]
-
-
-def _pictures(path: Path) -> list[str]:
-    """A digest of each frame as it is shown: FFmpeg's command turns what is to be turned."""
-    words = ["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]
-    lines = _run("ffmpeg", "-nostdin", "-v", "error", "-i", path, *words).splitlines()
-    return [line.rpartition(",")[2].strip() for line in lines if not line.startswith("#")]
 
 
 def _samples(path: Path, track: int = 0) -> int:
@@ -93,12 +85,11 @@ def _files(pieces: Sequence[Piece], folder: Path) -> list[Path]:
 # 1. Complete or refused.
 
 
-@pytest.mark.parametrize("missing", [0, 1, 2])
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize(("name", "missing"), [("a.mp4", 0), ("a.mp4", 1), ("a.mp4", 2), ("a.mkv", 1)])
 def test_a_missing_part_is_black_and_silent_by_choice(
-    settings: Settings, tmp_path: Path, missing: int, name: str
+    settings: Settings, tmp_path: Path, name: str, missing: int
 ) -> None:
-    path = _film(tmp_path, name, f"{QUICK} -c:a flac -strict -2", 3)
+    path = _film(tmp_path, name, f"{H264} -c:a flac -strict -2", 3)
     results = untouched(split(settings, "video_frames", [path], SECOND))
     del results[missing]
     with pytest.raises(EngineError, match=rf"of the 3 parts of {name}, 1 left no file: {missing}\."):
@@ -107,15 +98,15 @@ def test_a_missing_part_is_black_and_silent_by_choice(
     assert frame_count(again) == 75
     assert _times(again) == pytest.approx(_times(path), abs=0.002)
     assert abs(_samples(again) - 3 * 48_000) <= 1024
-    kept = [picture for n, picture in enumerate(_pictures(path)) if n // 25 != missing]
-    found = _pictures(again)
+    kept = [picture for n, picture in enumerate(pictures(path)) if n // 25 != missing]
+    found = pictures(again)
     assert found[: 25 * missing] + found[25 * missing + 25 :] == kept
     assert len(set(found[25 * missing : 25 * missing + 25])) == 1
 
 
 @pytest.mark.parametrize("name", ["o.srt", "thumb.jpg", "log.txt"])
 def test_what_is_no_video_is_refused_in_a_sentence(settings: Settings, tmp_path: Path, name: str) -> None:
-    path = _film(tmp_path, "a.mp4", QUICK, 1)
+    path = _film(tmp_path, "a.mp4", H264, 1)
     (piece,) = split(settings, "video_frames", [path], SECOND)
     beside = b"1\n00:00:00,000 --> 00:00:01,000\nhi\n"
     if name == "thumb.jpg":
@@ -134,7 +125,7 @@ def test_what_is_no_video_is_refused_in_a_sentence(settings: Settings, tmp_path:
 @pytest.mark.parametrize("app", ["", "-c:v libx264 -preset ultrafast -vsync passthrough -enc_time_base -1 -c:a aac"])
 def test_frames_of_a_changing_rate_keep_their_times(settings: Settings, tmp_path: Path, name: str, app: str) -> None:
     rate = "-vf select='not(mod(n\\,3))+gt(mod(n\\,40)\\,20)' -vsync vfr"
-    path = _film(tmp_path, name, f"{QUICK} {rate} -g 20 -sc_threshold 0 -c:a aac", 6)
+    path = _film(tmp_path, name, f"{H264} {rate} -g 20 -sc_threshold 0 -c:a aac", 3)
     pieces = split(settings, "video_frames", [path], SECOND)
     results = _treated(pieces, tmp_path, app, ".mkv") if app else untouched(pieces)
     again = _joined(settings, tmp_path, results)
@@ -155,13 +146,13 @@ def test_frames_of_a_changing_rate_keep_their_times(settings: Settings, tmp_path
 def test_joined_sound_is_as_long_as_the_source(
     settings: Settings, tmp_path: Path, name: str, sound: str, app: str, suffix: str
 ) -> None:
-    path = _film(tmp_path, name, f"{QUICK} -c:a {sound}", 5)
+    path = _film(tmp_path, name, f"{H264} -c:a {sound}", 3)
     pieces = split(settings, "video_frames", [path], {"segment_s": 0.6})
     results = _treated(pieces, tmp_path, f"-vf scale=48:-2 -c:v libx264 -preset ultrafast {app}", suffix)
     again = _joined(settings, tmp_path, results)
     assert abs(_samples(again) - _samples(path)) <= 1200
     start, end = _times(again)[0], _times(again)[-1]
-    assert end - start == pytest.approx(4.96, abs=0.01)
+    assert end - start == pytest.approx(2.96, abs=0.01)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
@@ -169,7 +160,7 @@ def test_sound_before_the_first_picture_is_kept(settings: Settings, tmp_path: Pa
     path = tmp_path / name
     tone, pictures = "sine=f=440:r=48000:d=4", "testsrc2=s=96x64:r=25:d=3"
     words = ["-f", "lavfi", "-i", tone, "-itsoffset", "1", "-f", "lavfi", "-i", pictures, "-map", "1:v", "-map", "0:a"]
-    _ffmpeg(*words, "-vsync", "passthrough", *QUICK.split(), "-c:a", "aac", path)
+    _ffmpeg(*words, "-vsync", "passthrough", *H264.split(), "-c:a", "aac", path)
     again = _joined(settings, tmp_path, untouched(split(settings, "video_frames", [path], SECOND)))
     assert _times(again) == pytest.approx(_times(path), abs=0.002)
     assert _samples(again) == _samples(path)
@@ -178,31 +169,30 @@ def test_sound_before_the_first_picture_is_kept(settings: Settings, tmp_path: Pa
 # 3. Encoded keeps what copied keeps.
 
 
-@pytest.mark.parametrize("degrees", ["90", "180", "270"])
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+@pytest.mark.parametrize(("name", "degrees"), [("a.mp4", "90"), ("a.mp4", "180"), ("a.mp4", "270"), ("a.mov", "90")])
 def test_a_film_that_is_turned_stays_so(settings: Settings, tmp_path: Path, name: str, degrees: str) -> None:
-    whole, path = _film(tmp_path, "whole.mp4", f"{QUICK} -c:a aac"), tmp_path / name
+    whole, path = _film(tmp_path, "whole.mp4", f"{H264} -c:a aac"), tmp_path / name
     _ffmpeg("-i", whole, "-c", "copy", "-metadata:s:v:0", f"rotate={degrees}", path)
     pieces = split(settings, "video_frames", [path], EXACT)
-    shown = _pictures(path)
-    assert [picture for piece in _files(pieces, tmp_path) for picture in _pictures(piece)] == shown
-    assert shown != _pictures(whole)
+    shown = pictures(path)
+    assert pictures(*_files(pieces, tmp_path)) == shown
+    assert shown != pictures(whole)
     app = "-c:v libx264 -preset ultrafast -qp 0 -c:a copy"
-    assert _pictures(_joined(settings, tmp_path, _treated(pieces, tmp_path, app, ".mp4"))) == shown
+    assert pictures(_joined(settings, tmp_path, _treated(pieces, tmp_path, app, ".mp4"))) == shown
 
 
 def test_parts_that_are_turned_in_several_ways_are_shown_alike(settings: Settings, tmp_path: Path) -> None:
     """An app that turned some of them, and kept the wish of others."""
-    whole, path = _film(tmp_path, "whole.mp4", f"{QUICK} -an"), tmp_path / "a.mp4"
+    whole, path = _film(tmp_path, "whole.mp4", f"{H264} -an"), tmp_path / "a.mp4"
     _ffmpeg("-i", whole, "-c", "copy", "-metadata:s:v:0", "rotate=90", path)
     pieces = split(settings, "video_frames", [path], SECOND)
     turned = _treated(pieces, tmp_path, "-c:v libx264 -preset ultrafast -qp 0", ".mp4")
     again = _joined(settings, tmp_path, [untouched(pieces)[0], turned[1]], crf=0)
-    assert _pictures(again) == _pictures(path)
+    assert pictures(again) == pictures(path)
 
 
 def test_parts_of_other_proportions_are_not_squashed(settings: Settings, tmp_path: Path) -> None:
-    path = _film(tmp_path, "a.mp4", f"{QUICK} -an")
+    path = _film(tmp_path, "a.mp4", f"{H264} -an")
     pieces = split(settings, "video_frames", [path], SECOND)
     turned = _treated(pieces, tmp_path, "-vf transpose=1 -c:v libx264 -preset ultrafast", ".mp4")
     with pytest.raises(EngineError, match=r"chunk 1, 'o\.mp4': is shown 64 x 96, and the first part 96 x 64\. Let"):
@@ -244,11 +234,10 @@ def test_pixels_are_kept_or_have_more_room(
     path = _film(tmp_path, name, f"{options} -an")
     pieces = split(settings, "video_frames", [path], EXACT)
     files = _files(pieces, tmp_path)
-    assert sum(map(frame_count, files)) == 50
-    size = _shown(path, "stream=width,height", "-select_streams", "v")
+    assert len(pictures(*files)) == 50
+    size = _shown(path, "stream=width,height", "-select_streams", "v").strip()
     for file in files[1:]:
-        assert _shown(file, "stream=width,height", "-select_streams", "v") == size
-        assert _shown(file, "stream=pix_fmt", "-select_streams", "v").strip() == f"pix_fmt={pixels}"
+        assert _shown(file, "stream=width,height,pix_fmt", "-select_streams", "v").strip() == f"{size}|pix_fmt={pixels}"
 
 
 @pytest.mark.parametrize("order", ["tt", "bb"])
@@ -256,7 +245,7 @@ def test_pixels_are_kept_or_have_more_room(
 def test_fields_stay_fields(settings: Settings, tmp_path: Path, name: str, order: str) -> None:
     lines = f"-vf tinterlace={'4' if order == 'tt' else '5'} -flags +ildct+ilme"
     params = "tff=1" if order == "tt" else "bff=1"
-    path = _film(tmp_path, name, f"{QUICK} {lines} -x264-params {params} -an")
+    path = _film(tmp_path, name, f"{H264} {lines} -x264-params {params} -an")
     asked = ("stream=field_order", "-select_streams", "v")
     truth = _shown(path, *asked)
     assert truth.strip() in (f"field_order={order}", f"field_order={order[0]}{'b' if order == 'tt' else 't'}")
@@ -295,14 +284,14 @@ def test_what_no_encoder_keeps_is_refused_before_any_chunk(
 def test_a_rendition_is_as_the_film_is_shown(
     settings: Settings, tmp_path: Path, options: str, shown: tuple[int, int]
 ) -> None:
-    whole, path = _film(tmp_path, "whole.mp4", f"{QUICK} -an", 1), tmp_path / "a.mp4"
+    whole, path = _film(tmp_path, "whole.mp4", f"{H264} -an", 1), tmp_path / "a.mp4"
     _ffmpeg("-i", whole, "-c", "copy", "-metadata:s:v:0", options, path)
     (piece,) = split(settings, "video_renditions", [path], {"ladder": [{"height": 48, "bitrate_kbps": 90}]})
     assert (piece.metadata["rendition"]["width_px"], piece.metadata["rendition"]["height_px"]) == shown
 
 
 def test_a_rendition_of_pixels_that_are_not_square(settings: Settings, tmp_path: Path) -> None:
-    path = _film(tmp_path, "a.mp4", f"{QUICK} -vf setsar=4/3 -an", 1)
+    path = _film(tmp_path, "a.mp4", f"{H264} -vf setsar=4/3 -an", 1)
     (piece,) = split(settings, "video_renditions", [path], {"ladder": [{"height": 32, "bitrate_kbps": 90}]})
     assert piece.metadata["rendition"]["width_px"] == 64
 
@@ -324,7 +313,7 @@ def test_tracks_languages_chapters_and_title_come_back(
     tags = ["-metadata", "title=Holiday", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fra"]
     maps = ["-map", "0:v", "-map", "1:a", "-map", "2:a", "-map", "3", "-map_chapters", "4"]
     text = "srt" if name.endswith("mkv") else "mov_text"
-    _ffmpeg(*inputs, "-i", words, "-i", notes, *maps, *tags, *QUICK.split(), "-c:a", "aac", "-c:s", text, path)
+    _ffmpeg(*inputs, "-i", words, "-i", notes, *maps, *tags, *H264.split(), "-c:a", "aac", "-c:s", text, path)
     with caplog.at_level(logging.INFO):
         pieces = split(settings, "video_frames", [path], {"segment_s": 1.5})
     assert re.search(rf"{name}: 1 subtitle track.* not in its segments", caplog.text)
@@ -344,12 +333,12 @@ def test_tracks_languages_chapters_and_title_come_back(
     ("name", "options"),
     [
         ("a.avi", "-c:v libx264 -preset veryfast -bf 2 -g 25 -c:a libmp3lame"),
-        ("a.ts", f"{QUICK} -c:a aac"),
-        ("a.flv", f"{QUICK} -c:a aac"),
+        ("a.ts", f"{H264} -c:a aac"),
+        ("a.flv", f"{H264} -c:a aac"),
         ("a.mpg", "-c:v mpeg2video -g 12 -c:a mp2"),
         ("a.wmv", "-c:v wmv2 -g 25 -an"),
         ("a.ogv", "-c:v libtheora -g 25 -c:a libvorbis"),
-        ("a.3gp", f"{QUICK} -c:a aac"),
+        ("a.3gp", f"{H264} -c:a aac"),
     ],
 )
 @pytest.mark.parametrize("segment_s", [1, 0.8])
@@ -361,8 +350,8 @@ def test_a_film_of_another_format_is_named_for_what_it_became(
     suffix = ".3gp" if name == "a.3gp" else ".mkv"
     files = _files(pieces, tmp_path)
     assert {file.suffix for file in files} == {suffix}
-    count = len(_pictures(path))
-    assert sum(map(frame_count, files)) == count
+    count = len(pictures(path))
+    assert len(pictures(*files)) == count
     again = _joined(settings, tmp_path, untouched(pieces))
     assert again.suffix == suffix
     assert _shown(again, "format=format_name").startswith("format_name=" + ("mov" if suffix == ".3gp" else "matroska"))
@@ -379,6 +368,6 @@ def test_sound_that_no_segment_can_hold_is_refused(settings: Settings, tmp_path:
 
 
 def test_two_films_that_become_one_name_keep_their_own(settings: Settings, tmp_path: Path) -> None:
-    paths = [_film(tmp_path, "a.ts", f"{QUICK} -an", 1), _film(tmp_path, "a.flv", f"{QUICK} -an", 1)]
+    paths = [_film(tmp_path, "a.ts", f"{H264} -an", 1), _film(tmp_path, "a.flv", f"{H264} -an", 1)]
     found = join(settings, "video_concat", untouched(split(settings, "video_frames", paths, SECOND)))
     assert set(found) == {"a.ts.mkv", "a.flv.mkv"}

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tests.contract.engines.cases.video import clip, frame_count, placed
+from tests.contract.engines.cases.video import placed
 from tests.support import field_pictures
 from tests.support.engine_harness import SAMPLES, Piece, Results, join, left_behind, split, untouched
+from tests.support.films import H264, clip, frame_count, pictures
 from triptych.engines.video.frame_index import read_frame_index
 from triptych.engines.video.scene_scores import DETECTORS, detector
 from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
-H264 = "-c:v libx264 -preset ultrafast -g 25"
 B_FRAMES = "-c:v libx264 -preset medium -bf 3 -g 20 -x264-params open-gop=1"
 TEN_BITS = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p10le"
 VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20 -c:a libopus"
@@ -33,26 +33,6 @@ LIVE = ("live.mkv", "-live 1")
 """Matroska that leaves its sizes open."""
 REFRESH = "-c:v libx264 -preset ultrafast -bf 0 -x264-params intra-refresh=1:keyint=25"
 """Keyframes at which decoding may begin, but shows nothing for a second."""
-
-
-def _pictures(path: Path) -> list[str]:
-    """A digest of each decoded frame."""
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-map",
-        "0:v",
-        "-fps_mode",
-        "passthrough",
-        "-f",
-        "framemd5",
-        "-",
-    ]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [line.split(",")[-1].strip() for line in shown.splitlines() if not line.startswith("#")]
 
 
 def _probed(path: Path, what: str) -> str:
@@ -98,7 +78,7 @@ def test_cut_and_joined_has_every_frame(
     again = tmp_path / f"again{path.suffix}"
     again.write_bytes(found[name])
     assert frame_count(again) == 100
-    assert _pictures(again) == _pictures(path)
+    assert pictures(again) == pictures(path)
     assert abs(_sound_s(again) - _sound_s(path)) < 0.1
 
 
@@ -126,7 +106,7 @@ def test_a_video_without_sound(settings: Settings, tmp_path: Path) -> None:
     pieces = split(settings, "video_frames", [path], {"items_per_chunk": 10, "crf": 0})
     again = tmp_path / "again.mp4"
     again.write_bytes(join(settings, "video_concat", untouched(pieces), {"crf": 0})["a.mp4"])
-    assert _pictures(again) == _pictures(path)
+    assert pictures(again) == pictures(path)
 
 
 def test_a_ladder_above_the_source_keeps_its_height(settings: Settings, tmp_path: Path) -> None:
@@ -142,7 +122,7 @@ def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) 
     again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
     shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
     assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
-    assert _pictures(again) == _pictures(path)[25:50] + _pictures(path)[75:]
+    assert pictures(again) == pictures(path)[25:50] + pictures(path)[75:]
 
 
 @pytest.mark.parametrize("name", ["content", "adaptive"])
@@ -183,8 +163,8 @@ def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, opt
     pieces = split(settings, "video_frames", [path], {"segment_s": 1, "cut": "keyframes", "crf": 0})
     files = _written(pieces, tmp_path / "pieces", path.suffix)
     assert [piece.metadata["copied"] for piece in pieces] == copied
+    assert pictures(*files) == pictures(path)
     assert [frame_count(file) for file in files] == [piece.items for piece in pieces]
-    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
 
 
 def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: Path) -> None:
@@ -197,7 +177,7 @@ def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: 
     assert len(set(_packet_times(path))) > frame_count(path) == 150
     pieces = split(settings, "video_frames", [path], {"segment_s": 3, "cut": "keyframes"})
     files = _written(pieces, tmp_path / "pieces", ".webm")
-    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert pictures(*files) == pictures(path)
     assert sum(piece.items or 0 for piece in pieces) == 150
 
 
@@ -244,9 +224,9 @@ def test_two_fields_are_one_frame(
     path = field_pictures.write(tmp_path / name, 20, is_paired)
     pieces = split(settings, "video_frames", [path], {**params, "crf": 0})
     files = _written(pieces, tmp_path / "pieces", path.suffix)
-    assert sum(frame_count(file) for file in files) == sum(piece.items or 0 for piece in pieces) == 20
-    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
-    assert len(set(_pictures(path))) == 20
+    assert len(pictures(*files)) == sum(piece.items or 0 for piece in pieces) == 20
+    assert pictures(*files) == pictures(path)
+    assert len(set(pictures(path))) == 20
     assert len(pieces) > 2
 
 
@@ -275,11 +255,11 @@ def test_frames_that_an_edit_list_hides_stay_hidden(
     assert frame_count(path) < len(_packet_times(path))
     pieces = split(settings, "video_frames", [path], {"segment_s": 1, "cut": "keyframes", "crf": 0})
     files = _written(pieces, tmp_path / "pieces", ".mp4")
-    assert [picture for file in files for picture in _pictures(file)] == _pictures(path)
+    assert pictures(*files) == pictures(path)
     again = tmp_path / "again.mp4"
     twice = placed(*[path.read_bytes()] * 2, source="a.mp4")
     again.write_bytes(join(settings, "video_concat", twice, {"crf": 0})["a.mp4"])
-    assert _pictures(again) == _pictures(path) * 2
+    assert pictures(again) == pictures(path) * 2
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.webm", "ntsc.mp4", "mp3.mp4"])
@@ -431,7 +411,7 @@ def test_sources_of_one_name_are_outputs_of_their_own(
     for path in paths:
         again = tmp_path / "again.mp4"
         again.write_bytes(joined[f"{path.parent.name}/clip{ends[0]}"])
-        assert _pictures(again) == _pictures(path)
+        assert pictures(again) == pictures(path)
 
 
 @pytest.mark.parametrize("assembler", ["video_concat", "video_scenes"])
@@ -444,7 +424,7 @@ def test_a_part_that_is_missing_is_refused_or_left_out(settings: Settings, tmp_p
     (joined,) = join(settings, assembler, results, {"on_missing": "skip"}).values()
     again = tmp_path / "again.mp4"
     again.write_bytes(joined)
-    assert _pictures(again) == _pictures(path)[:25] + _pictures(path)[50:]
+    assert pictures(again) == pictures(path)[:25] + pictures(path)[50:]
 
 
 def test_only_the_scenes_that_are_chosen_have_to_be_there(settings: Settings, tmp_path: Path) -> None:
@@ -469,7 +449,7 @@ def test_results_of_no_source_are_joined_in_order_of_chunk(settings: Settings, t
     results = [Results({"o.mkv": path.read_bytes()}) for path in paths]
     again = tmp_path / "again.mkv"
     again.write_bytes(join(settings, "video_concat", results)["video.mkv"])
-    assert _pictures(again) == _pictures(paths[0]) + _pictures(paths[1])
+    assert pictures(again) == pictures(paths[0]) + pictures(paths[1])
 
 
 @pytest.mark.parametrize(
@@ -495,7 +475,7 @@ def test_slices_of_each_rendition_are_a_film(settings: Settings, tmp_path: Path)
     for name, data in films.items():
         film = tmp_path / name
         film.write_bytes(data)
-        assert _pictures(film) == _pictures(path)
+        assert pictures(film) == pictures(path)
         assert _sounds(film) == _sounds(path)
 
 

@@ -11,22 +11,8 @@ import pytest
 
 from tests.contract.engines.cases import Join, Split
 from tests.support.engine_harness import SAMPLES, Piece, Results
+from tests.support.films import clip, frame_count, pictures
 from triptych.engines.video.segment import VideoSegment
-
-
-def clip(path: Path, seconds: float = 4, options: str = "-c:v libx264 -preset ultrafast -g 25", rate: int = 25) -> Path:
-    """Numbered test pictures, 96 x 64, with a tone."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("no ffmpeg: apt-get install ffmpeg")
-    inputs = f"-f lavfi -i testsrc2=size=96x64:rate={rate} -f lavfi -i sine=frequency=440:sample_rate=48000"
-    command = ["ffmpeg", "-v", "error", "-y", *inputs.split(), "-t", str(seconds), *options.split(), str(path)]
-    subprocess.run(command, check=True)
-    return path
-
-
-def frame_count(path: Path) -> int:
-    """By ffprobe, which decodes all."""
-    return _probed(path, "-count_frames -show_entries stream=nb_read_frames")
 
 
 def _probed(path: Path, what: str) -> int:
@@ -52,11 +38,11 @@ def _all_frames(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     folder.mkdir(exist_ok=True)
     for path in sources:
         mine = [piece for piece in pieces if piece.metadata["source"] == path.name]
-        counts = []
-        for number, piece in enumerate(mine):
-            cut = folder / f"{number}{path.suffix}"
+        cuts = [folder / f"{number}{path.suffix}" for number in range(len(mine))]
+        for cut, piece in zip(cuts, mine, strict=True):
             cut.write_bytes(piece.data)
-            counts.append(frame_count(cut))
+        pictures(*cuts)
+        counts = [frame_count(cut) for cut in cuts]
         assert counts == [piece.items for piece in mine]
         assert sum(counts) == frame_count(path)
 
