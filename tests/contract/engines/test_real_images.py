@@ -131,7 +131,7 @@ def test_all_frames_are_made_smaller(settings: Settings, tmp_path: Path, name: s
     assert _magick("identify", "-format", "%wx%h %T,", small) == "40x30 12," * 3
 
 
-def _geotiff(path: Path, data: npt.NDArray[Any]) -> Path:
+def _geotiff(path: Path, data: npt.NDArray[Any], nodata: str = "") -> Path:
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632)
     for tag, kind, value in (
@@ -140,6 +140,8 @@ def _geotiff(path: Path, data: npt.NDArray[Any]) -> Path:
         (34735, 3, keys),
     ):
         tags[tag], tags.tagtype[tag] = value, kind
+    if nodata:
+        tags[42113], tags.tagtype[42113] = nodata, 2
     Image.fromarray(data).save(path, tiffinfo=tags)
     return path
 
@@ -165,6 +167,29 @@ def test_a_map_stays_a_map_and_tiles_know_their_place(settings: Settings, tmp_pa
         for tag in (33550, 33922, 34735):
             assert again.tag_v2[tag] == source.tag_v2[tag]
         np.testing.assert_array_equal(np.asarray(again), data)
+
+
+def test_a_map_without_a_tile_has_no_value_there_and_stays_in_its_place(settings: Settings, tmp_path: Path) -> None:
+    data: npt.NDArray[Any] = np.arange(40 * 50).reshape(40, 50).astype(np.float32)
+    path = _geotiff(tmp_path / "a.tif", data, nodata="-9999")
+    pieces = split(settings, "image_tiles", [path], {"tile_size": 32, "format": "tiff"})
+    params = {"on_missing": "nodata", "format": "tiff"}
+    (found,) = join(settings, "mosaic", untouched(pieces)[1:], params).values()
+    with Image.open(io.BytesIO(found)) as again, Image.open(path) as source:
+        assert isinstance(again, TiffImagePlugin.TiffImageFile)
+        assert isinstance(source, TiffImagePlugin.TiffImageFile)
+        for tag in (33550, 33922, 34735, 42113):
+            assert again.tag_v2[tag] == source.tag_v2[tag]
+        data[:32, :32] = -9999
+        np.testing.assert_array_equal(np.asarray(again), data)
+
+
+def test_colours_that_no_engine_reads_are_named(settings: Settings, tmp_path: Path) -> None:
+    Image.new("LAB", (20, 10), (100, 20, 30)).save(tmp_path / "a.tif")
+    with pytest.raises(
+        SourceError, match=r"a\.tif: cannot be read as an image: its colours are CIE L\*a\*b\*, which no"
+    ):
+        split(settings, "image_tiles", [tmp_path / "a.tif"], {})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from triptych.engines.images.vips import ImageHeader
 
 if TYPE_CHECKING:
@@ -50,6 +52,34 @@ def unheld(header: ImageHeader, file_format: str) -> str:
     meant = "" if is_plain else f", which are {header.interpretation}"
     holds = "png or tiff" if file_format != "png" and not unheld(header, "png") else "tiff"
     return f"has {what}{meant}, which {file_format} cannot hold. Set the format to {holds}."
+
+
+def fill_pixel(choice: str, header: ImageHeader, nodata: str = "") -> tuple[float, ...] | None:
+    """A pixel of the image that is black, white, transparent, or what `nodata` says; None where there is none.
+
+    RGBA of 8 bits in black is (0, 0, 0, 255). White of other numbers than 8 or 16 bits and floats is none.
+    """
+    if choice == "nodata":
+        return (float(nodata),) * header.bands if _holds(header, nodata) else None
+    most = {"uchar": 255, "ushort": 65535, "float": 1, "double": 1}.get(header.format)
+    has_alpha = header.bands in (2, 4) and header.interpretation != "cmyk"
+    if choice == "transparent":
+        return (0,) * header.bands if has_alpha else None
+    if most is None:
+        return (0,) * header.bands if choice == "black" else None
+    if header.interpretation == "cmyk":
+        return (0, 0, 0, most if choice == "black" else 0)
+    shade = most if choice == "white" else 0
+    return (*[shade] * (header.bands - has_alpha), *[most] * has_alpha)
+
+
+def _holds(header: ImageHeader, number: str) -> bool:
+    """Whether a pixel of the image can have the value."""
+    try:
+        value = float(number)
+        return header.format in ("float", "double") or np.array(value).astype(header.dtype) == value
+    except (ValueError, OverflowError):
+        return False
 
 
 def widened(image: pyvips.Image, header: ImageHeader) -> pyvips.Image:

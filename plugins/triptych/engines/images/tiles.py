@@ -1,8 +1,9 @@
-"""What `image_tiles` tells `mosaic` of a tile."""
+"""What `image_tiles` tells `mosaic` of a tile, and how both cut an image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from triptych.engines.contracts import Place
 from triptych.engines.images.georeference import Georeference
@@ -15,7 +16,7 @@ class TilePlace(Place):
     It is in `row` of `rows` and `column` of `columns`, from 0, and shares `overlap_px` with each neighbour (more where
     the last ones were moved inward). Its file is `tile_width_px` by `tile_height_px`: larger where it was padded.
     The image is taken as it is shown, upright. `bands` is how many the source has; `map` tells where the tile lies on a
-    map, for a GeoTIFF.
+    map, for a GeoTIFF. `tile_px` and `boundary` are of the grid that the image is cut in.
     """
 
     row: int
@@ -33,3 +34,47 @@ class TilePlace(Place):
     image_height_px: int
     bands: int | None = None
     map: Georeference | None = None
+    tile_px: int | None = None
+    boundary: str = ""
+
+    def at(self, row: int, column: int) -> Self | None:
+        """The place of another tile of the same image; None where nobody tells of the grid."""
+        if self.tile_px is None:
+            return None
+        grid = Grid(self.tile_px, self.overlap_px, self.boundary)
+        x, width = grid.spans(self.image_width_px)[column]
+        y, height = grid.spans(self.image_height_px)[row]
+        file = (self.tile_px, self.tile_px) if grid.pads else (width, height)
+        return replace(
+            self,
+            row=row,
+            column=column,
+            x_px=x,
+            y_px=y,
+            width_px=width,
+            height_px=height,
+            tile_width_px=file[0],
+            tile_height_px=file[1],
+            map=self.map.moved(x - self.x_px, y - self.y_px) if self.map else None,
+        )
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an image is cut: tiles of `tile_px` by `tile_px` that share `overlap_px`; `boundary` as in the schema."""
+
+    tile_px: int
+    overlap_px: int
+    boundary: str
+
+    @property
+    def pads(self) -> bool:
+        """Whether the last tiles are filled up to the size of all others."""
+        return self.boundary == "pad"
+
+    def spans(self, length: int) -> list[tuple[int, int]]:
+        """(start, length) of each tile along a side of `length` pixels: 10 in tiles of 4 -> (0, 4), (4, 4), (8, 2)."""
+        starts = range(0, max(1, length - self.overlap_px), self.tile_px - self.overlap_px)
+        if self.boundary == "shift" and length >= self.tile_px:
+            return [(min(start, length - self.tile_px), self.tile_px) for start in starts]
+        return [(start, min(self.tile_px, length - start)) for start in starts]

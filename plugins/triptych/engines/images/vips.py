@@ -44,6 +44,9 @@ WHOLE_SHARE = 1 / 2
 CACHE_SHARE = 1 / 4
 CACHED_FILES = 64
 
+IN_WORDS = {"bad labq format": "its colours are CIE L*a*b*, which no engine here reads; save it as RGB"}
+"""What libvips says, as a user would."""
+
 
 def limit_cache() -> None:
     """Bounds libvips's cache of operations, which is the process's own, by what this engine may use."""
@@ -126,4 +129,5 @@ class ImageHeader:
 def reason(error: Exception) -> str:
     """The last line of what libvips says, which names the cause; earlier ones name operations."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    last = lines[-1].strip() if lines else type(error).__name__
+    return next((words for raw, words in IN_WORDS.items() if raw in last), last)

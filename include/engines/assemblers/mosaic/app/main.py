@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.arrays.aliases import Floats
-from triptych.engines.contracts import SourceParts, by_source, output_names
+from triptych.engines.contracts import SourceParts, by_source, output_names, require_all_sources
 from triptych.engines.images.georeference import put_on_map
-from triptych.engines.images.holding import unheld, widened
+from triptych.engines.images.holding import fill_pixel, unheld, widened
 from triptych.engines.images.opening import read_upright
 from triptych.engines.images.row_writer import SaveOptions, save_rows
 from triptych.engines.images.strips import ROWS_AT_ONCE, empty
@@ -42,18 +42,19 @@ TileRow = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Tile:
-    """An app's result, and where its chunk lies in the image."""
+    """An app's result, None where there is none, and where its chunk lies in the image."""
 
-    result: Result
+    result: Result | None
     place: TilePlace
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What all tiles of one image share; `scale` is new pixels per old one."""
+    """What all tiles of one image share; `scale` is new pixels per old one, `fill` a pixel of what is missing."""
 
     scale: float
     header: ImageHeader
+    fill: tuple[float, ...] = ()
 
     def size_of(self, place: TilePlace) -> tuple[int, int]:
         """Width and height that the tile's file must have."""
@@ -81,56 +82,67 @@ class Cell:
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     limit_cache()
     images = by_source(results, TilePlace, on_missing="skip")  # _grid says which row and column is missing.
+    if params["on_missing"] == "fail":
+        require_all_sources(results)
     extension, options = SAVERS[params["format"]]
     options = options | ({"Q": params["quality"]} if params["format"] == "jpeg" else {})
     path = resources().new_folder() / f"mosaic{extension}"
     for image, name in zip(images, output_names([i.source for i in images], extension, params["suffix"]), strict=True):
-        grid = _grid(image)
-        _save(grid, path, options, params["format"], blend=params["on_overlap"] == "blend")
+        grid = _grid(image, fills=params["on_missing"] != "fail")
+        shape = _shape(image.parts[0].result, grid, params)
+        _save(grid, shape, path, options, blend=params["on_overlap"] == "blend")
         output.put_file(path, name)
         path.unlink()
 
 
-def _grid(image: SourceParts[TilePlace]) -> list[list[Tile]]:
-    """Tiles by row and column; raises the error of the first result when one of them is missing."""
+def _grid(image: SourceParts[TilePlace], *, fills: bool) -> list[list[Tile]]:
+    """Tiles by row and column; unless it `fills`, raises the error of the first result when one of them is missing."""
     tiles = {(place.row, place.column): Tile(part.result, place) for part in image.parts if (place := part.place)}
-    first = next(iter(tiles.values()))
-    rows, columns = range(first.place.rows), range(first.place.columns)
+    first = next(iter(tiles.values())).place
+    rows, columns = range(first.rows), range(first.columns)
     missing = [(row, column) for row in rows for column in columns if (row, column) not in tiles]
-    if missing:
+    filled = [Tile(None, place) for row, column in missing if fills and (place := first.at(row, column))]
+    if len(filled) < len(missing):
         where = f"row {missing[0][0]}, column {missing[0][1]} is missing"
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         text = f"of the {len(rows)} x {len(columns)} tiles of {image.source}, {where}{more}. Run these chunks again."
-        raise first.result.error(text)
+        raise image.parts[0].result.error(text)
+    tiles |= {(tile.place.row, tile.place.column): tile for tile in filled}
     return [[tiles[row, column] for column in columns] for row in rows]
 
 
-def _save(grid: Sequence[Sequence[Tile]], path: Path, options: SaveOptions, file_format: str, *, blend: bool) -> None:
-    first = grid[0][0]
-    shape = _shape(grid)
-    if refusal := unheld(shape.header, file_format):
-        raise first.result.error(refusal)
-    width, height = (round(px * shape.scale) for px in (first.place.image_width_px, first.place.image_height_px))
+def _save(grid: Sequence[Sequence[Tile]], shape: Shape, path: Path, options: SaveOptions, *, blend: bool) -> None:
+    first = grid[0][0].place
+    width, height = (round(px * shape.scale) for px in (first.image_width_px, first.image_height_px))
     save_rows(_rows(grid, shape, width, height, blend=blend), (width, height), shape.header, path, options)
-    if first.place.map:
-        put_on_map(path, first.place.source, first.place.map.moved(0, 0, shape.scale))
+    if first.map:
+        put_on_map(path, first.source, first.map.moved(0, 0, shape.scale))
 
 
-def _shape(grid: Sequence[Sequence[Tile]]) -> Shape:
-    """By the first tile, and by all headers where that has fewer bands than the source: an optimiser may have
-    written what is grey as one band.
+def _shape(result: Result, grid: Sequence[Sequence[Tile]], params: Mapping[str, Any]) -> Shape:
+    """By the first tile that is there, and by all headers where that has fewer bands than the source: an optimiser may
+    have written what is grey as one band. Raises the result's error for what the mosaic's format cannot hold.
     """
-    first = grid[0][0]
-    image = _opened(first)
-    shape = Shape(image.width / first.place.tile_width_px, ImageHeader.of(image))
-    if first.place.bands is not None and image.bands >= first.place.bands:
-        return shape
-    headers = [ImageHeader.of(_opened(tile)) for tiles in grid for tile in tiles]
-    return replace(shape, header=max(headers, key=lambda header: (header.bands, header.pixel_bytes)))
+    left = [(tile.result, tile.place) for tiles in grid for tile in tiles if tile.result]
+    first = left[0][1]
+    image = _opened(left[0][0])
+    scale, header = image.width / first.tile_width_px, ImageHeader.of(image)
+    if first.bands is None or image.bands < first.bands:
+        headers = [ImageHeader.of(_opened(each)) for each, _ in left]
+        header = max(headers, key=lambda header: (header.bands, header.pixel_bytes))
+    if refusal := unheld(header, params["format"]):
+        raise result.error(refusal)
+    if params["on_missing"] == "fail":
+        return Shape(scale, header)
+    fill = fill_pixel(params["on_missing"], header, first.map.nodata if first.map else "")
+    if fill is None:
+        text = f"has no {params['on_missing']} pixels to fill missing tiles with. Set on_missing to another choice."
+        raise result.error(text)
+    return Shape(scale, header, fill)
 
 
-def _opened(tile: Tile) -> pyvips.Image:
-    return read_upright(tile.result, b"".join(tile.result.stream()))
+def _opened(result: Result) -> pyvips.Image:
+    return read_upright(result, b"".join(result.stream()))
 
 
 def _rows(grid: Sequence[Sequence[Tile]], shape: Shape, width: int, height: int, *, blend: bool) -> Iterator[Pixels]:
@@ -140,7 +152,8 @@ def _rows(grid: Sequence[Sequence[Tile]], shape: Shape, width: int, height: int,
     across = list(_cells(columns, width, width))
     strip = np.empty((ROWS_AT_ONCE, width, shape.header.bands), shape.header.dtype)
     decoded: dict[int, TileRow] = {}
-    with closing(prefetch(map(partial(_pixels, shape), grid), 1)) as tile_rows:
+    result = next(tile.result for tiles in grid for tile in tiles if tile.result)
+    with closing(prefetch(map(partial(_pixels, shape, result), grid), 1)) as tile_rows:
         for cell in _cells(rows, height, ROWS_AT_ONCE):
             decoded = {number: row for number, row in decoded.items() if number in cell.bands}
             # Only now: no row that is done with is kept while the next one comes.
@@ -168,11 +181,11 @@ def _cells(bands: Sequence[Band], end: int, most: int) -> Iterator[Cell]:
         yield Cell(begin, stop, [n for n, band in enumerate(bands) if band.begin <= begin < band.end])
 
 
-def _pixels(shape: Shape, tiles: Sequence[Tile]) -> TileRow:
-    """Those of a row of tiles, each with as much room as the largest needs."""
+def _pixels(shape: Shape, result: Result, tiles: Sequence[Tile]) -> TileRow:
+    """Those of a row of tiles, each with as much room as the largest needs; the result's error where there is none."""
     sizes = [shape.size_of(tile.place) for tile in tiles]
     width, height = max(width for width, _ in sizes), max(height for _, height in sizes)
-    row = empty((len(tiles), height, width, shape.header.bands), shape.header.dtype, tiles[0].result)
+    row = empty((len(tiles), height, width, shape.header.bands), shape.header.dtype, result)
     tile_bytes = height * width * shape.header.pixel_bytes
     for number, pixels in enumerate(map_ordered(partial(_decoded, shape), tiles, 2 * tile_bytes)):
         row[number, : pixels.shape[0], : pixels.shape[1]] = pixels
@@ -181,8 +194,10 @@ def _pixels(shape: Shape, tiles: Sequence[Tile]) -> TileRow:
 
 def _decoded(shape: Shape, tile: Tile) -> Pixels:
     """The tile's pixels; raises the result's error when it is not like the others."""
-    header = shape.header
-    image, expected = widened(_opened(tile), header), shape.size_of(tile.place)
+    header, expected = shape.header, shape.size_of(tile.place)
+    if tile.result is None:
+        return np.full((expected[1], expected[0], header.bands), shape.fill, header.dtype)
+    image = widened(_opened(tile.result), header)
     if (image.width, image.height) != expected or (image.bands, image.format) != (header.bands, header.format):
         actual = f"{image.width} x {image.height}, {image.bands} bands, {image.format}"
         wanted = f"{expected[0]} x {expected[1]}, {header.bands} bands, {header.format}"

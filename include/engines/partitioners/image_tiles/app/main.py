@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,28 +15,12 @@ from triptych.engines.images.georeference import Georeference, read_georeference
 from triptych.engines.images.holding import unheld
 from triptych.engines.images.opening import open_image
 from triptych.engines.images.strips import strips
-from triptych.engines.images.tiles import TilePlace
+from triptych.engines.images.tiles import Grid, TilePlace
 from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, reason
 from triptych.engines.streams.parallel import map_ordered
 from triptych.errors import JobSpecError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}
-
-
-@dataclass(frozen=True)
-class Grid:
-    """How the images are cut: tiles of `tile_px` by `tile_px` that share `overlap_px`; `boundary` as in the schema."""
-
-    tile_px: int
-    overlap_px: int
-    boundary: str
-
-    def spans(self, length: int) -> list[tuple[int, int]]:
-        """(start, length) of each tile along a side of `length` pixels: 10 in tiles of 4 -> (0, 4), (4, 4), (8, 2)."""
-        starts = range(0, max(1, length - self.overlap_px), self.tile_px - self.overlap_px)
-        if self.boundary == "shift" and length >= self.tile_px:
-            return [(min(start, length - self.tile_px), self.tile_px) for start in starts]
-        return [(start, min(self.tile_px, length - start)) for start in starts]
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -67,7 +51,7 @@ def _tiles(
         (x, width), (y, height) = across[column], down[row]
         lies = replace(first, row=row, column=column, x_px=x, y_px=y, width_px=width, height_px=height)
         lies = replace(lies, map=georeference.moved(x, y)) if georeference else lies
-        return lies if grid.boundary == "pad" else replace(lies, tile_width_px=width, tile_height_px=height)
+        return lies if grid.pads else replace(lies, tile_width_px=width, tile_height_px=height)
 
     cut = (
         # A copy: the strip is written over while tiles wait to be packed.
@@ -98,6 +82,8 @@ def _first_place(source: Source, image: pyvips.Image, grid: Grid) -> TilePlace:
         image_width_px=image.width,
         image_height_px=image.height,
         bands=image.bands,
+        tile_px=grid.tile_px,
+        boundary=grid.boundary,
     )
 
 
