@@ -112,7 +112,7 @@ def film_encoding(video: VideoStream, looks: Looks, format_name: str, crf: int) 
     own = video.pix_fmt or ""
     exact = [codec for codec, pix_fmt in pixels if pix_fmt == own]
     if exact:
-        return Encoding(exact[0], own, _options(exact[0], looks, crf))
+        return Encoding(exact[0], own, encoder_options(exact[0], looks, crf))
     wider = sorted(_wider(own, pixels), key=lambda pair: _room(pair[1]))
     if not wider:
         what = f"{video.width} x {video.height} pixels of the format {own}"
@@ -122,7 +122,7 @@ def film_encoding(video: VideoStream, looks: Looks, format_name: str, crf: int) 
         raise UnwritableError(msg)
     codec, pix_fmt = wider[0]
     note = f"pixels of the format {own} become {pix_fmt} where frames are encoded anew, with {codec}"
-    return Encoding(codec, pix_fmt, _options(codec, looks, crf), note)
+    return Encoding(codec, pix_fmt, encoder_options(codec, looks, crf), note)
 
 
 def _codecs(video: VideoStream, looks: Looks, format_name: str) -> list[str]:
@@ -175,8 +175,8 @@ def _has_alpha(shape: av.VideoFormat) -> bool:
     return any(part.is_alpha for part in shape.components) or shape.has_palette
 
 
-def _options(codec: str, looks: Looks, crf: int) -> dict[str, str]:
-    """A CRF of 0 is without loss in H.264 of 8 bits only."""
+def encoder_options(codec: str, looks: Looks, crf: int) -> dict[str, str]:
+    """Of an encoder by name. A CRF of 0 is without loss in H.264 of 8 bits only."""
     if codec == FFV1:
         return {"level": "3", "g": "1"}
     if codec == VP9:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.contract.engines.cases import Join, Split
+from tests.contract.engines.cases.images import as_png
 from tests.support.engine_harness import SAMPLES, Piece, Results
 from tests.support.films import clip, frame_count, pictures
 from triptych.engines.video.segment import VideoSegment
@@ -127,6 +130,18 @@ def _slices(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert spans == ([(0.0, 3.0), (3.0, last)] if last > 3 else [(0.0, last)])
 
 
+def _stills(count: int = 3, side: int = 64) -> list[Results]:
+    return [Results({"o.png": as_png(Image.new("RGB", (side, side), (40 * n % 256, 90, 20)))}) for n in range(count)]
+
+
+def _three_frames(found: Mapping[str, bytes]) -> None:
+    assert set(found) == {"film.mp4"}
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.mp4"
+        film.write_bytes(found["film.mp4"])
+        assert frame_count(film) == 3
+
+
 LADDER = [{"height": h, "bitrate_kbps": rate} for h, rate in ((64, 90), (32, 40), (480, 900))]
 
 
@@ -208,5 +223,15 @@ CASES = [
         bad={"scenes": []},
         corrupt=lambda: _pieces()[:1],
         says="there is no scene 2; there are 0",
+    ),
+    Join(
+        "video_from_images",
+        {"frame_rate": "25"},
+        _stills,
+        _three_frames,
+        bad={"frame_rate": "fast"},
+        corrupt=lambda: [Results({"o.png": b"no picture"})],
+        says="chunk 0, 'o.png': cannot be read as an image",
+        grow=lambda factor: _stills(8 * factor, 600),
     ),
 ]
