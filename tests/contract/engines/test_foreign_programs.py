@@ -1,0 +1,211 @@
+"""Inputs made by programs that no engine here uses: SoX, ExifTool, MKVToolNix and ImageMagick.
+
+Of each kind that issue reports were about: missing parts, times, how it is shown, what a format cannot hold, tracks
+and tags, names, channels. docs/contributing/tests.md lists the versions.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from tests.contract.engines.cases.images import picture
+from tests.support.engine_harness import join, split, untouched
+from tests.support.films import clip, pictures
+from tests.support.programs import needs_ffmpeg
+from triptych.errors import EngineError, SourceError
+from triptych.settings import Settings
+
+PACKAGES = {
+    "sox": "sox libsox-fmt-mp3",
+    "exiftool": "libimage-exiftool-perl",
+    "mkvmerge": "mkvtoolnix",
+    "convert": "imagemagick",
+}
+
+
+def _needs(program: str) -> pytest.MarkDecorator:
+    reason = f"no {program}: apt-get install {PACKAGES[program]}"
+    return pytest.mark.skipif(shutil.which(program) is None, reason=reason)
+
+
+def _run(*words: str | Path) -> str:
+    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=True).stdout
+
+
+def _sox(path: Path, *words: str, seconds: float = 2, rate: int = 44_100) -> Path:
+    """Two tones, a major third apart, on so many channels as the words say."""
+    _run(
+        "sox",
+        "-R",
+        "-n",
+        "-r",
+        str(rate),
+        *words,
+        path,
+        "synth",
+        str(seconds),
+        "sine",
+        "440",
+        "sine",
+        "554",
+        "gain",
+        "-6",
+    )
+    return path
+
+
+def _by_sox(path: Path, channels: int) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    """What SoX itself reads."""
+    command = ["sox", "-R", "-D", str(path), "-t", "raw", "-e", "signed", "-b", "32", "-"]
+    data = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(data, np.int32).reshape(-1, channels)
+
+
+@_needs("sox")
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        ("a.flac", "24"),
+        ("a.wav", "32"),
+        ("a.aiff", "16"),
+        ("a.au", "16"),
+        ("a.caf", "24"),
+    ],
+)
+def test_sound_of_sox_comes_back_to_the_sample(settings: Settings, tmp_path: Path, name: str, bits: str) -> None:
+    path = _sox(tmp_path / name, "-b", bits, "-c", "2")
+    results = untouched(split(settings, "audio_time", [path], {"segment_s": 0.7}))
+    with pytest.raises(EngineError, match="1 left no file: 1"):
+        join(settings, "audio_concat", [results[0], results[2]])
+    ((again, data),) = join(settings, "audio_concat", results).items()
+    assert again == f"a{Path(name).suffix if name in ('a.flac', 'a.wav', 'a.aiff') else '.wav'}"
+    found = soundfile.read(io.BytesIO(data), always_2d=True)[0]
+    np.testing.assert_array_equal(found * 2**31, _by_sox(path, 2))
+
+
+@_needs("sox")
+def test_comments_of_sox_are_in_the_whole(settings: Settings, tmp_path: Path) -> None:
+    words = [word for tag in ("TITLE=Third", "ARTIST=SoX") for word in ("--add-comment", tag)]
+    path = _sox(tmp_path / "a.flac", *words)
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.7})
+    again = tmp_path / "again.flac"
+    again.write_bytes(join(settings, "audio_concat", untouched(pieces))["a.flac"])
+    shown = _run("sox", "--info", "-a", again).lower()
+    assert "title=third" in shown
+    assert "artist=sox" in shown
+
+
+@_needs("sox")
+@pytest.mark.parametrize("channels", [3, 5, 6])
+def test_channels_of_sox_are_kept(settings: Settings, tmp_path: Path, channels: int) -> None:
+    path = _sox(tmp_path / "a.wav", "-b", "24", "-c", str(channels), seconds=1)
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.3})
+    again = tmp_path / "again.wav"
+    again.write_bytes(join(settings, "audio_concat", untouched(pieces))["a.wav"])
+    np.testing.assert_array_equal(_by_sox(again, channels), _by_sox(path, channels))
+
+
+@_needs("exiftool")
+@pytest.mark.parametrize(("orientation", "method"), [(3, 3), (6, 4), (8, 2), (5, 5)])
+def test_a_photo_that_exiftool_turns_is_tiled_as_it_is_shown(
+    settings: Settings, tmp_path: Path, orientation: int, method: int
+) -> None:
+    path = tmp_path / "a.png"
+    picture(70, 50).save(path)
+    _run("exiftool", "-q", "-overwrite_original", f"-Orientation#={orientation}", path)
+    pieces = split(settings, "image_tiles", [path], {"tile_size": 32})
+    (data,) = join(settings, "mosaic", untouched(pieces)).values()
+    steps = {3: "ROTATE_180", 6: "ROTATE_270", 8: "ROTATE_90", 5: "TRANSPOSE"}
+    truth = picture(70, 50).transpose(Image.Transpose[steps[orientation]])
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(truth))
+
+
+@_needs("exiftool")
+@needs_ffmpeg
+def test_a_film_that_exiftool_turns_stays_so(settings: Settings, tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", 2)
+    upright = pictures(path)
+    _run("exiftool", "-q", "-overwrite_original", "-rotation=90", path)
+    pieces = split(settings, "video_frames", [path], {"segment_s": 0.8, "crf": 0})
+    files = [tmp_path / f"{number}.mp4" for number in range(len(pieces))]
+    for file, piece in zip(files, pieces, strict=True):
+        file.write_bytes(piece.data)
+    assert pictures(*files) == pictures(path) != upright
+
+
+@_needs("mkvmerge")
+@needs_ffmpeg
+def test_times_that_mkvmerge_gives_are_kept(settings: Settings, tmp_path: Path) -> None:
+    """Frames of 20, 40 and 80 ms in turn."""
+    whole, path, times = (
+        clip(tmp_path / "whole.mkv", 2, "-c:v libx264 -preset ultrafast -g 10 -an"),
+        tmp_path / "a.mkv",
+        tmp_path / "t",
+    )
+    starts = np.cumsum([0, *np.resize([20, 40, 80], 49)])
+    times.write_text("# timestamp format v2\n" + "".join(f"{start}\n" for start in starts))
+    _run("mkvmerge", "-q", "-o", path, "--timestamps", f"0:{times}", whole)
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 10})
+    (data,) = join(settings, "video_concat", untouched(pieces)).values()
+    again = tmp_path / "again.mkv"
+    again.write_bytes(data)
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "frame=pts_time",
+        "-of",
+        "json",
+        again,
+    ]
+    shown = [float(frame["pts_time"]) * 1000 for frame in json.loads(_run(*command))["frames"]]
+    assert shown == pytest.approx(starts, abs=1)
+
+
+@_needs("mkvmerge")
+@needs_ffmpeg
+def test_tracks_that_mkvmerge_adds_come_back(settings: Settings, tmp_path: Path) -> None:
+    film, path, chapters = clip(tmp_path / "film.mkv", 2), tmp_path / "a.mkv", tmp_path / "chapters.txt"
+    second = clip(tmp_path / "second.mkv", 2, "-vn -c:a flac")
+    chapters.write_text("CHAPTER01=00:00:00.000\nCHAPTER01NAME=One\nCHAPTER02=00:00:01.000\nCHAPTER02NAME=Two\n")
+    first = ["--language", "1:eng", film]
+    _run("mkvmerge", "-q", "-o", path, "--title", "Both", "--chapters", chapters, *first, "--language", "0:fra", second)
+    pieces = split(settings, "video_frames", [path], {"segment_s": 1})
+    again = tmp_path / "again.mkv"
+    again.write_bytes(join(settings, "video_concat", untouched(pieces))["a.mkv"])
+    seen = [json.loads(_run("mkvmerge", "-J", each)) for each in (path, again)]
+    told = [[(track["codec"], track["properties"].get("language")) for track in each["tracks"]] for each in seen]
+    assert told[0] == told[1]
+    assert len(told[0]) == 3
+    assert seen[1]["container"]["properties"]["title"] == "Both"
+    assert seen[1]["chapters"][0]["num_entries"] == 2
+
+
+@_needs("convert")
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-colorspace", "CMYK", "-depth", "8"], "has 4 bands of uchar, which are cmyk, which png cannot hold"),
+        (["-colorspace", "CMYK", "-depth", "16"], "has 4 bands of ushort, which are cmyk, which png cannot hold"),
+        (["-colorspace", "Lab", "-depth", "8"], r"its colours are CIE L\*a\*b\*"),
+    ],
+)
+def test_what_imagemagick_writes_and_png_has_not_is_refused(
+    settings: Settings, tmp_path: Path, words: list[str], says: str
+) -> None:
+    path = tmp_path / "a.tif"
+    _run("convert", "-size", "60x40", "gradient:red-blue", *words, path)
+    with pytest.raises(SourceError, match=rf"a\.tif: .*{says}"):
+        split(settings, "image_tiles", [path], {"format": "png"})
