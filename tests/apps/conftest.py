@@ -15,6 +15,8 @@ from tests.support.app_images import built_image
 from triptych.settings import PROJECT
 
 App = Callable[..., Path]
+APP_OF = {"align_counts": "align_reads"}
+"""Of templates that are called otherwise."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,12 +33,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 @pytest.fixture
 def run_app(tmp_path: Path, image: Callable[[str], str]) -> App:
-    """Runs an app's template on these sources, as its user does, and gives the output's folder."""
+    """Runs a template on these sources, as its user does, and gives the output's folder."""
 
-    def run(app: str, sources: list[Path], *options: Any) -> Path:
-        image(app)
+    def run(template: str, sources: list[Path], *options: Any) -> Path:
+        image(APP_OF.get(template, template))
         given = [part for source in sources for part in ("--source", str(source))]
-        command = [sys.executable, "-m", "triptych", "run", app, "--include", str(PROJECT / "include")]
+        command = [sys.executable, "-m", "triptych", "run", template, "--include", str(PROJECT / "include")]
         output = tmp_path / "out"
         own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(PROJECT / "plugins")}
         done = subprocess.run(
