@@ -185,9 +185,14 @@ def test_real_documents_come_back_byte_for_byte(settings: Settings, tmp_path: Pa
         assert len({piece.name for piece in pieces}) == len(pieces)
 
 
-def test_utf_16_is_refused(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"a\.txt: byte 0 begins UTF-16"):
-        _cut(settings, tmp_path, "a.txt", "text".encode("utf-16"))
+def test_utf_16_is_decoded(settings: Settings, tmp_path: Path) -> None:
+    text = "<meta charset=utf-16><h1>Łódź</h1>x"
+    for name, titles in (("a.txt", [[]]), ("a.html", [[], ["Łódź"]])):
+        path = tmp_path / name
+        path.write_bytes(text.encode("utf-16"))
+        pieces = split(settings, "sections", [path], {})
+        assert b"".join(piece.data for piece in pieces) == text.encode()
+        assert _paths(pieces) == titles
 
 
 def test_a_pdf_by_its_bookmarks(settings: Settings, tmp_path: Path) -> None:
@@ -300,5 +305,3 @@ def test_html_is_read_by_its_charset(settings: Settings, tmp_path: Path, head: s
 def test_html_of_an_unknown_charset_is_refused(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="charset 'klingon', which is not known"):
         _cut(settings, tmp_path, "a.html", "<meta charset=klingon><h1>x</h1>")
-    with pytest.raises(SourceError, match="UTF-16"):
-        _cut(settings, tmp_path, "a.html", "<h1>x</h1>".encode("utf-16"))

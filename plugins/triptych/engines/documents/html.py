@@ -76,15 +76,9 @@ def _decoded(data: bytes, encoding: str) -> str:
 
 
 def _declared_encoding(item: Input, head: bytes) -> str:
-    """By a byte-order mark, else by `<meta charset>` (HTML 13.2.3.2) or XML's declaration; empty without these.
-
-    The item's error for one in which tags are no ASCII.
-    """
+    """By a byte-order mark, else by `<meta charset>` (HTML 13.2.3.2) or XML's declaration; empty without these."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = "is UTF-16, in which tags are not found. Convert the file first, e.g. iconv -f UTF-16 -t UTF-8."
-        raise item.error(text)
     found = _CHARSET.search(head[:CHARSET_BYTES])
     name = found[1].decode("ascii", "replace") if found else ""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,8 +22,7 @@ from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
 from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import BatchSource, keyed
 from triptych.engines.sorting.order import Order
-from triptych.engines.streams.file_objects import BlockReader
-from triptych.engines.streams.unpacking import HEAD_BYTES, packing_of, unpacked
+from triptych.engines.streams.contents import as_text
 from triptych.engines.tables.csv_batches import Batch, line_batches
 from triptych.engines.times.zones import find_zone
 
@@ -42,9 +40,10 @@ def log_runs(files: Sequence[Input], params: Mapping[str, Any]) -> Iterator[Batc
     zone, year = find_zone(params["time_zone"]), params["year"] or 1970
     forms = [declared_form(format) for format in params["formats"]] or list(KNOWN)
     for file in files:
-        clock = _fitting(file, forms, Clock(forms, zone, year, _start(file)))
+        text, _ = as_text(file)
+        clock = _fitting(text, forms, Clock(forms, zone, year, _start(file)))
         if clock is not None:
-            yield partial(_entries, file, clock)
+            yield partial(_entries, text, clock)
 
 
 def _start(file: Input) -> datetime | None:
@@ -56,19 +55,9 @@ def _start(file: Input) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def _blocks(file: Input) -> Iterator[bytes]:
-    """Unpacked, where the file is packed."""
-    with file.open() as data:
-        packing = packing_of(data.read(HEAD_BYTES))
-    if packing is None:
-        yield from file.stream()
-        return
-    yield from unpacked(file, io.BufferedReader(BlockReader(file.stream())), packing)
-
-
 def _fitting(file: Input, forms: Sequence[TimestampForm], clock: Clock) -> Clock | None:
     """With the form that reads most of the first lines, and beside it the others; None for a file without lines."""
-    first = islice(split_records(_blocks(file), file), LOOKED_AT_LINES)
+    first = islice(split_records(file.stream(), file), LOOKED_AT_LINES)
     lines = pa.array([line for line in first if line.strip()], pa.large_binary())
     if not len(lines):
         return None
@@ -87,7 +76,7 @@ def _entries(file: Input, clock: Clock) -> Iterator[pa.RecordBatch]:
     """In batches; what comes before the first timestamp belongs to the first entry."""
     # It goes on from line to line, and what is sorted may be read twice.
     entry, clock = _OpenEntry(file), replace(clock)
-    for batch in line_batches(_blocks(file), file):
+    for batch in line_batches(file.stream(), file):
         starts, times = _stamped(file, batch, clock)
         if not len(entry.time):
             entry.time, starts, times = times[:1], starts[1:], times[1:]

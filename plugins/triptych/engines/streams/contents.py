@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 512
 """Where a tar says that it is one."""
+LOOKED_AT_BYTES = 64
 READ_BYTES = 1 << 20
 UTF_8 = "utf-8"
 _SUFFIXES: Mapping[Packing, tuple[str, ...]] = {
@@ -60,7 +61,7 @@ _BINARIES = (
     Binary("zip", "a zip file, as those of Excel (.xlsx) and OpenDocument are", _CSV_ADVICE, b"PK\x03\x04"),
     Binary("zip", "an empty zip file", _UNPACK_ADVICE, b"PK\x05\x06"),
     Binary("ole", "an OLE file, as those of old Excel (.xls) are", _CSV_ADVICE, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-    Binary("parquet", "Parquet", _TABLE_ADVICE, b"PAR1"),
+    Binary("parquet", "Parquet", "Write it as text first.", b"PAR1"),
     Binary("parquet-encrypted", "encrypted Parquet", "Decrypt it first.", b"PARE"),
     Binary("orc", "ORC", _TABLE_ADVICE, b"ORC"),
     Binary("avro", "Avro", _TABLE_ADVICE, b"Obj\x01"),
@@ -84,8 +85,9 @@ def binary_of(head: bytes) -> Binary | None:
     """By the first HEAD_BYTES of what is not packed; None where it may be text."""
     for binary in _BINARIES:
         if head[binary.offset :].startswith(binary.magic):
-            # Text may begin with three letters: what follows them in ORC is none.
-            if binary.name == "orc" and not any(byte < 9 or byte > 126 for byte in head[3:64]):
+            # Text may begin with these letters, as PARENT does: what follows them in the format is none.
+            behind = head[binary.offset + len(binary.magic) :][:LOOKED_AT_BYTES]
+            if binary.magic.isalnum() and not any(byte < 9 or byte > 126 for byte in behind):
                 continue
             return binary
     return None
@@ -126,8 +128,8 @@ def _decoded_item(item: Input, head: bytes, declared: str | None, *, in_utf8: bo
     marked = marked_encoding(head)
     if marked is None and declared is None and (likely := _unmarked_utf16(head)):
         text = (
-            f"byte {1 if likely.endswith('LE') else 0} is zero, as in {likely} without a mark. Declare its encoding, "
-            f"or convert the file first: iconv -f {likely} -t UTF-8."
+            f"byte {1 if likely.endswith('LE') else 0} is zero, as in {likely} without a mark. Convert the file first: "
+            f"iconv -f {likely} -t UTF-8. Engines of tables take dialect.encoding, too."
         )
         raise item.error(text)
     encoding = marked or declared

@@ -9,8 +9,11 @@ from operator import itemgetter
 from typing import Any
 
 from triptych.engines import Chunk, Source, resources
+from triptych.engines.api import Input
 from triptych.engines.jsontext.items import Entries, json_entries
 from triptych.engines.jsontext.places import ItemPlace
+from triptych.engines.streams.contents import as_text
+from triptych.engines.streams.runs import Runs
 
 BLOCK_BYTES = 64 * 1024
 NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
@@ -25,9 +28,10 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 
 def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
     most: int = params["items_per_chunk"]
-    make = _LinesMaker() if params["layout"] == "jsonl" else _RangesMaker(source, most)
+    item, _ = as_text(source)
+    make = _LinesMaker() if params["layout"] == "jsonl" else _RangesMaker(source, item, most)
     first_item = 0
-    for _, numbered in groupby(_parts(json_entries(source, params["path"]), most), key=itemgetter(0)):
+    for _, numbered in groupby(_parts(json_entries(item, params["path"]), most), key=itemgetter(0)):
         parts = map(itemgetter(1), numbered)
         head = next(parts)
         place = ItemPlace(source_index=source.index, source=source.path, first_item=first_item)
@@ -56,8 +60,8 @@ def _parts(entries: Iterable[Entries], most: int) -> Iterator[tuple[int, Entries
 class _RangesMaker:
     """The source's text between two brackets; an item alone without, where there is one in each chunk."""
 
-    def __init__(self, source: Source, most: int) -> None:
-        self._source, self._most = source, most
+    def __init__(self, source: Source, item: Input, most: int) -> None:
+        self._runs, self._item, self._most = Runs(source, item), item, most
         self._closing_offsets: dict[bytes, int] = {}
 
     def __call__(self, head: Entries, others: Iterator[Entries]) -> Chunk:
@@ -68,24 +72,24 @@ class _RangesMaker:
         end = int(last.ends[-1]) - len(last.text) + len(last.text.rstrip())
         run = (begin, end - begin)
         if self._most == 1 and not head.keyed:
-            return Chunk.of_ranges(self._source, [run], items=items)
+            return self._runs.chunk([run], items=items)
         opening, closing = (b"{", b"}") if head.keyed else (b"[", b"]")
         # A range chunk has no suffix, but any such byte of the source is one.
         if closing not in self._closing_offsets:
             self._closing_offsets[closing] = self._last(closing)
         runs = [run, (self._closing_offsets[closing], 1)]
-        return Chunk.of_ranges(self._source, runs, opening, items=items)
+        return self._runs.chunk(runs, opening, items=items)
 
     def _last(self, octet: bytes) -> int:
         """The offset of the last such byte of the source."""
-        with self._source.open() as data:
-            for begin in range(self._source.size - BLOCK_BYTES, -BLOCK_BYTES, -BLOCK_BYTES):
+        with self._item.open() as data:
+            for begin in range(self._item.size - BLOCK_BYTES, -BLOCK_BYTES, -BLOCK_BYTES):
                 data.seek(max(begin, 0))
                 index = data.read(BLOCK_BYTES).rfind(octet)
                 if index >= 0:
                     return max(begin, 0) + index
         msg = f"is no JSON: there is no {octet.decode()!r}. Is the file whole?"
-        raise self._source.error(msg)
+        raise self._item.error(msg)
 
 
 class _LinesMaker:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from triptych.engines import Chunk, Source, resources
+from triptych.engines import Chunk, Source
 from triptych.engines.api import Input
 from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.dialects.record_ends import Limit, RecordRun, first_record, record_runs
 from triptych.engines.runtime.loading import naming_missing_library
+from triptych.engines.streams.runs import Runs
 from triptych.engines.tables.places import RowPlace
 from triptych.errors import JobSpecError
 
 DEFAULT_ITEMS = 1000
-KEPT_BYTES = 1 << 20
-"""A chunk that is no range of its source is handed on in memory up to this size."""
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -62,13 +60,16 @@ def _with_header(table: Opened, wanted: bool | None) -> Opened:
 
 
 def _of_text(source: Source, table: Opened, limit: Limit) -> Iterator[Chunk]:
-    cut = _ranges(source, table) if table.item is source else _pieces(table)
+    chunks = Runs(source, table.item)
+    header = [(table.start, len(table.header))] if table.header else []
     first_row = 0
     runs = record_runs(table.item, limit, table.dialect, first=table.body)
     for run in _with_one_at_least(runs, table):
         place = RowPlace(source_index=source.index, source=source.path, first_row=first_row, rows=run.records)
         name = f"{source.name}:{first_row}"
-        yield replace(cut(run), name=name, items=run.records, metadata={**place.to_metadata(), **table.to_metadata()})
+        body = [(run.offset, run.length)] if run.length else []
+        metadata = {**place.to_metadata(), **table.to_metadata()}
+        yield chunks.chunk([*header, *body], name=name, items=run.records, metadata=metadata)
         first_row += run.records
 
 
@@ -78,39 +79,3 @@ def _with_one_at_least(runs: Iterator[RecordRun], table: Opened) -> Iterator[Rec
     if first:
         yield first
         yield from runs
-
-
-def _ranges(source: Source, table: Opened) -> Callable[[RecordRun], Chunk]:
-    header = [(table.start, len(table.header))] if table.header else []
-
-    def cut(run: RecordRun) -> Chunk:
-        body = [(run.offset, run.length)] if run.length else []
-        return Chunk.of_ranges(source, [*header, *body])
-
-    return cut
-
-
-def _pieces(table: Opened) -> Callable[[RecordRun], Chunk]:
-    """Of what was unpacked or decoded: bytes of their own."""
-    path = resources().new_folder() / "piece"
-
-    def cut(run: RecordRun) -> Chunk:
-        with table.item.open() as data:
-            data.seek(run.offset)
-            if run.length <= KEPT_BYTES:
-                return Chunk.of_bytes(table.header + data.read(run.length))
-            _write(path, table.header, iter(lambda: data.read(KEPT_BYTES), b""), run.length)
-        return Chunk.of_file(path)
-
-    return cut
-
-
-def _write(path: Path, header: bytes, blocks: Iterator[bytes], length: int) -> None:
-    path.unlink(missing_ok=True)  # The chunk before may still be linked to it.
-    with path.open("wb") as out:
-        out.write(header)
-        for block in blocks:
-            out.write(block[:length])
-            length -= len(block)
-            if length <= 0:
-                return

@@ -14,18 +14,20 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import Destination
 
 from triptych.engines import Chunk, Source, resources
+from triptych.engines.api import Input
 from triptych.engines.documents.formats import HEADINGS, format_by_extension
 from triptych.engines.documents.headings import Heading
 from triptych.engines.documents.pdf import open_pdf, pdf_errors
 from triptych.engines.documents.places import SectionPlace
 from triptych.engines.documents.word import WordDocument
+from triptych.engines.streams.contents import as_text, unpacked_suffix
+from triptych.engines.streams.runs import Runs
 
 MAX_TITLES_IN_NAME = 80
 """Characters."""
 MAX_BLANK_BYTES = 4096
 REOPEN_PAGES = 200
 """A PDF reader keeps every object that it has read."""
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 Outline = Sequence["Destination | Outline"]
 """pypdf's: entries, each followed by the list of those below it."""
 
@@ -51,7 +53,7 @@ class PageRun:
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
     for source in sources:
-        text_format = params["format"] if params["format"] != "auto" else format_by_extension(source.name) or "text"
+        text_format = _format(source) if params["format"] == "auto" else params["format"]
         if text_format == "pdf":
             yield from _pdf(source, params)
         elif text_format == "docx":
@@ -60,18 +62,22 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
             yield from _text(source, text_format, params["depth"])
 
 
+def _format(source: Source) -> str:
+    return format_by_extension(f"a{unpacked_suffix(source.name)}") or "text"
+
+
 def _text(source: Source, text_format: str, depth: int) -> Iterator[Chunk]:
-    _check_encoding(source)
-    for index, section in enumerate(sections(HEADINGS[text_format](source), source, depth)):
+    item, _ = as_text(source)
+    chunks = Runs(source, item)
+    for index, section in enumerate(sections(HEADINGS[text_format](item), item, depth)):
         place = _place(source, section.level, section.heading_path)
-        ranges = [(section.offset, section.end - section.offset)]
+        runs = [(section.offset, section.end - section.offset)]
         name = _name(source, index, section.heading_path)
-        yield Chunk.of_ranges(
-            source, ranges, name=name, items=1, metadata=replace(place, first_byte=section.offset).to_metadata()
-        )
+        metadata = replace(place, first_byte=section.offset).to_metadata()
+        yield chunks.chunk(runs, name=name, items=1, metadata=metadata)
 
 
-def sections(headings: Iterator[Heading], source: Source, depth: int) -> Iterator[Section]:
+def sections(headings: Iterator[Heading], source: Input, depth: int) -> Iterator[Section]:
     """What comes before the first heading is a section of level 0, or part of the first one if it is blank."""
     titles: dict[int, str] = {}
     offset = level = 0
@@ -86,18 +92,11 @@ def sections(headings: Iterator[Heading], source: Source, depth: int) -> Iterato
     yield Section(offset, source.size, level, tuple(titles.values()))
 
 
-def _blank(source: Source, end: int) -> bool:
+def _blank(source: Input, end: int) -> bool:
     if end > MAX_BLANK_BYTES:
         return False
     with source.open() as stream:
         return not stream.read(end).removeprefix(BOM_UTF8).strip()
-
-
-def _check_encoding(source: Source) -> None:
-    with source.open() as stream:
-        if stream.read(2) in UTF_16_MARKS:
-            text = "byte 0 begins UTF-16. Convert the file first: iconv -f UTF-16 -t UTF-8."
-            raise source.error(text)
 
 
 def _docx(source: Source, depth: int) -> Iterator[Chunk]:

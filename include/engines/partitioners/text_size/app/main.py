@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from triptych.engines import Chunk, Source
 from triptych.engines.documents.places import TextPlace
 from triptych.engines.documents.text import decoded
+from triptych.engines.streams.contents import as_text
+from triptych.engines.streams.runs import Runs
 from triptych.errors import JobSpecError
 
 MAX_CHARACTERS = 2_000_000
@@ -61,7 +63,9 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
 def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
     path = PurePosixPath(source.path.replace("/", "_"))
     stem, suffix, end_byte = path.stem, path.suffix, 0
-    for index, cut in enumerate(cuts(decoded(source), params)):
+    item, _ = as_text(source)
+    chunks = Runs(source, item)
+    for index, cut in enumerate(cuts(decoded(item), params)):
         first_byte = end_byte - len(cut.text[: cut.overlap].encode())
         size = len(cut.text.encode())
         end_byte = first_byte + size
@@ -74,8 +78,7 @@ def _of_source(source: Source, params: Mapping[str, Any]) -> Iterator[Chunk]:
             overlap_characters=cut.overlap,
             ends=cut.ends,
         )
-        yield Chunk.of_ranges(
-            source,
+        yield chunks.chunk(
             [(first_byte, size)],
             name=f"{stem}_{index:05d}{suffix}",
             items=_count(cut.text, params["unit"]),
