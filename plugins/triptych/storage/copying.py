@@ -11,6 +11,7 @@ from time import monotonic
 from triptych.errors import IntegrityError
 from triptych.harmless import harmless_logger
 from triptych.storage.base import BLOCK_BYTES, FileEntry, Store, Writer
+from triptych.storage.digests import Sha256
 
 _log = harmless_logger(__name__)
 
@@ -45,7 +46,7 @@ class HashingWriter:
         """`label` is what the log calls it when it takes long; empty: nothing is said."""
         self._out = out
         self._progress = Progress(label) if label else None
-        self._digest = hashlib.sha256()
+        self._digest = Sha256()
         self.size = 0
 
     @property
@@ -53,8 +54,8 @@ class HashingWriter:
         return self._digest.hexdigest()
 
     def write(self, data: bytes, /) -> int:
-        self._out.write(data)
         self.count(data)
+        self._out.write(data)
         return len(data)
 
     def count(self, data: bytes) -> None:
@@ -70,7 +71,7 @@ def checked(blocks: Iterable[bytes], size: int | None, sha256: str | None, label
 
     What goes on beyond its size is not read to its end. The log tells how far a long one is.
     """
-    digest, seen, progress = hashlib.sha256(), 0, Progress(label, size)
+    digest, seen, progress = Sha256(), 0, Progress(label, size)
     for block in blocks:
         progress.count(len(block))
         seen += len(block)

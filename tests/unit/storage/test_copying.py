@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import random
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from triptych.storage import copying
+from triptych.storage import copying, digests
 
 BLOCK = bytes(10 << 20)
 
@@ -43,3 +45,48 @@ def test_of_short_transfers_nothing_is_said(caplog: pytest.LogCaptureFixture) ->
         for _ in copying.checked([BLOCK] * 4, None, None, "s3://a/b"):
             pass
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("sizes", [[1 << 20] * 9, [7, 5 << 20, 3, 1 << 20, 1 << 20, 0, 100], [6 << 20], []])
+def test_blocks_of_any_size_have_the_digest_of_all(sizes: list[int]) -> None:
+    blocks = [random.Random(size).randbytes(size) for size in sizes]
+    written, out = io.BytesIO(), hashlib.sha256(b"".join(blocks)).hexdigest()
+    hashing = copying.HashingWriter(written)
+    for block in blocks:
+        hashing.write(block)
+        assert hashing.sha256 == hashlib.sha256(written.getvalue()).hexdigest()
+    assert b"".join(copying.checked(blocks, sum(sizes), out, "a")) == written.getvalue()
+
+
+def test_what_its_writer_changes_afterwards_is_hashed_as_it_was() -> None:
+    hashing, buffer, digest = copying.HashingWriter(io.BytesIO()), bytearray(1 << 20), hashlib.sha256()
+    for number in range(9):
+        buffer[:] = bytes([number]) * len(buffer)
+        digest.update(buffer)
+        hashing.write(buffer)  # type: ignore[arg-type]  # As `io.BufferedWriter` does, whose buffer is its own.
+    assert hashing.sha256 == digest.hexdigest()
+
+
+def test_a_long_stream_is_hashed_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest that ends with a block only once that is written."""
+    written = threading.Event()
+
+    class Waiting:
+        def update(self, block: bytes) -> None:
+            assert len(block) < digests.BESIDE_BYTES or written.wait(60)
+
+        def hexdigest(self) -> str:
+            return "done"
+
+    class Out:
+        def write(self, data: bytes, /) -> int:
+            written.set()
+            return len(data)
+
+    monkeypatch.setattr(hashlib, "sha256", Waiting)
+    hashing = copying.HashingWriter(Out())
+    hashing.write(bytes(digests.BESIDE_BYTES))
+    assert hashing.sha256 == "done"
+    written.clear()
+    for _ in copying.checked([bytes(digests.BESIDE_BYTES)], None, "done", "a"):
+        written.set()

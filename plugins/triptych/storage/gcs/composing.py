@@ -35,15 +35,14 @@ class Composition:
         rewrite: Callable[[str, str], object],
     ) -> None:
         """`stream` has the bytes of an object by its URI, `rewrite` copies one to another URI."""
-        import google_crc32c
-
         self._client, self._session, self._uri, self._limits = client, session, uri, limits
         self._stream, self._rewrite = stream, rewrite
         self._section: Upload | None = None
         self._components: list[str] = []
         self._own: list[str] = []
         """Of what is there by now: the object itself, and what lies beside it until that is whole."""
-        self._crc32c = google_crc32c.Checksum()
+        self._crc32c: Any = None
+        """Of all bytes, once there are some that were not written; else its upload has it."""
         self.size = 0
 
     def write(self, data: bytes, /) -> int:
@@ -61,6 +60,7 @@ class Composition:
             for block in blocks:
                 self.write(block)
             return
+        self._begin_crc32c()
         self._end_section()
         self._components.append(self._in_this_bucket(source))
         for block in blocks:
@@ -89,8 +89,15 @@ class Composition:
         finally:
             self._remove({*self._own, self._uri})
 
+    def _begin_crc32c(self) -> None:
+        import google_crc32c
+
+        if self._crc32c is None:
+            self._crc32c = self._section.crc32c.copy() if self._section is not None else google_crc32c.Checksum()
+
     def _count(self, data: bytes) -> None:
-        self._crc32c.update(data)
+        if self._crc32c is not None:
+            self._crc32c.update(data)
         self.size += len(data)
 
     def _upload(self, uri: str) -> Upload:

@@ -34,14 +34,15 @@ class Upload:
         self._client, self._session, self._uri, self._limits = client, session, uri, limits
         self._blob = blob_of(client, uri)
         self._buffer = PartBuffer()
-        self._crc32c = google_crc32c.Checksum()
+        self.crc32c = google_crc32c.Checksum()
+        """Of all that was written."""
         self.size = 0
         self._way: _InParts | _InOrder | None = None
 
     def write(self, data: bytes, /) -> int:
         """Keep the bytes until they are more than a part; waits when too many parts are under way."""
         self._buffer.add(data)
-        self._crc32c.update(data)
+        self.crc32c.update(data)
         self.size += len(data)
         # The last part is never empty: it ends the upload.
         while self._buffer.held > self._part_bytes:
@@ -56,7 +57,7 @@ class Upload:
             if self._way is None:
                 self._blob.upload_from_string(rest, "application/octet-stream")
             else:
-                self._way.finish(rest, self.size, base64.b64encode(self._crc32c.digest()).decode())
+                self._way.finish(rest, self.size, base64.b64encode(self.crc32c.digest()).decode())
 
     def abort(self) -> None:
         """End the upload; nothing of it was visible."""
