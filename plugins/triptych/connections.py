@@ -121,8 +121,11 @@ def _send_always(client: BaseClient, said: Mapping[str, str], conn_id: str | Non
         )
         raise StorageAccessError(msg)
 
+    # What is copied was written with the same key of the customer's, which has a name of its own there.
+    always = {**said, **{f"CopySource{name}": said[name] for name in said if name.startswith("SSECustomer")}}
+
     def add(params: dict[str, object], model: OperationModel, context: Mapping[str, object], **_: object) -> None:
-        for name, value in said.items():
+        for name, value in always.items():
             is_sent = name == "RequestPayer" or not context.get("is_presign_request")
             if is_sent and name in model.input_shape.members:
                 params.setdefault(name, value)

@@ -75,8 +75,8 @@ class Upload(PartedUpload):
         with map_errors(source):
             answer = self._client.upload_part_copy(
                 **self._bucket_key,
-                UploadId=self._begun(),
                 PartNumber=number,
+                UploadId=self._begun(),
                 CopySource=bucket_key(source),
                 CopySourceRange=f"bytes={begin}-{end - 1}",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import ipaddress
 import json
@@ -115,6 +116,22 @@ def test_encryption_and_acl_go_with_what_is_made(monkeypatch: pytest.MonkeyPatch
             assert headers["x-amz-acl"] == "bucket-owner-full-control"
         for method in ("GET", "HEAD", "DELETE"):
             assert all("x-amz-acl" not in headers for headers in server.of(method))
+
+
+def test_a_customers_own_key_goes_with_what_is_read_written_and_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    said = {"s3": {"extra_args": {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}}}
+    with recording() as server:
+        _ask_all(_store(monkeypatch, server.endpoint, service_config=said))
+        copies = [headers for _, headers in server.asked if "x-amz-copy-source" in headers]
+        read = [headers for line, headers in server.asked if line.startswith("GET ") and "/small" in line]
+        made = [headers for line, headers in server.asked if line.startswith("PUT ")]
+    encoded = base64.b64encode(key.encode()).decode()
+    prefix = "server-side-encryption-customer-key"
+    assert copies
+    assert read
+    assert {headers.get(f"x-amz-copy-source-{prefix}") for headers in copies} == {encoded}
+    assert {headers.get(f"x-amz-{prefix}") for headers in [*made, *read]} == {encoded}
 
 
 def test_who_pays_goes_with_all_requests(monkeypatch: pytest.MonkeyPatch) -> None:
