@@ -40,7 +40,8 @@ PUBLISHED_Q1 = [
 """TPC-H's answers for its scale factor 1, as its own kit has them."""
 PUBLISHED_Q6 = "123141078.2283"
 """Published with two places."""
-SCALES = [("0.01", 4), *([("1", 32)] if os.environ.get("APPS") == "whole" else [])]
+LARGE = pytest.param("1", 32, marks=pytest.mark.timeout(3000))
+SCALES = [pytest.param("0.01", 4), *([LARGE] if os.environ.get("APPS") == "whole" else [])]
 """Scale factors, and MiB in a chunk: the second is 766 MB of lines."""
 TYPES = ["decimal128(15, 2)", "date32[day]", "decimal128(18, 4)"]
 
