@@ -158,19 +158,8 @@ def test_times_that_mkvmerge_gives_are_kept(settings: Settings, tmp_path: Path) 
     (data,) = join(settings, "video_concat", untouched(pieces)).values()
     again = tmp_path / "again.mkv"
     again.write_bytes(data)
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v",
-        "-show_entries",
-        "frame=pts_time",
-        "-of",
-        "json",
-        again,
-    ]
-    shown = [float(frame["pts_time"]) * 1000 for frame in json.loads(_run(*command))["frames"]]
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "json"]
+    shown = [float(frame["pts_time"]) * 1000 for frame in json.loads(_run(*probe, again))["frames"]]
     assert shown == pytest.approx(starts, abs=1)
 
 
@@ -180,7 +169,7 @@ def test_tracks_that_mkvmerge_adds_come_back(settings: Settings, tmp_path: Path)
     film, path, chapters = clip(tmp_path / "film.mkv", 2), tmp_path / "a.mkv", tmp_path / "chapters.txt"
     second = clip(tmp_path / "second.mkv", 2, "-vn -c:a flac")
     chapters.write_text("CHAPTER01=00:00:00.000\nCHAPTER01NAME=One\nCHAPTER02=00:00:01.000\nCHAPTER02NAME=Two\n")
-    first = ["--language", "1:eng", film]
+    first: list[str | Path] = ["--language", "1:eng", film]
     _run("mkvmerge", "-q", "-o", path, "--title", "Both", "--chapters", chapters, *first, "--language", "0:fra", second)
     pieces = split(settings, "video_frames", [path], {"segment_s": 1})
     again = tmp_path / "again.mkv"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import struct
 import subprocess
 import zipfile
 from collections.abc import Sequence
@@ -182,6 +183,30 @@ def test_a_map_without_a_tile_has_no_value_there_and_stays_in_its_place(settings
             assert again.tag_v2[tag] == source.tag_v2[tag]
         data[:32, :32] = -9999
         np.testing.assert_array_equal(np.asarray(again), data)
+
+
+def _bitmap(bits: int, masks: Sequence[int], pixels: bytes) -> bytes:
+    """Two pixels side by side, by Microsoft's BITMAPINFOHEADER with BI_BITFIELDS."""
+    head = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, bits, 3, len(pixels), 0, 0, 0, 0) + struct.pack("<3I", *masks)
+    return struct.pack("<2sIHHI", b"BM", 14 + len(head) + len(pixels), 0, 0, 14 + len(head)) + head + pixels
+
+
+@pytest.mark.parametrize(
+    ("bits", "masks", "pixels"),
+    [
+        (16, (0xF800, 0x07E0, 0x001F), struct.pack("<2H", 0xFFFF, 0xF800)),
+        (32, (0xFF0000, 0xFF00, 0xFF), struct.pack("<2I", 0xFFFFFF, 0xFF0000)),
+    ],
+)
+def test_white_is_white_in_every_bitmap(
+    settings: Settings, tmp_path: Path, bits: int, masks: Sequence[int], pixels: bytes
+) -> None:
+    """Of 5 bits, and with a byte beside the colours that nobody uses."""
+    path = tmp_path / "a.bmp"
+    path.write_bytes(_bitmap(bits, masks, pixels))
+    (piece,) = split(settings, "image_tiles", [path], {"tile_size": 32})
+    with Image.open(io.BytesIO(piece.data)) as tile:
+        assert np.asarray(tile).tolist() == [[[255, 255, 255], [255, 0, 0]]]
 
 
 def test_colours_that_no_engine_reads_are_named(settings: Settings, tmp_path: Path) -> None:

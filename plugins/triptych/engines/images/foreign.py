@@ -14,7 +14,8 @@ from PIL import Image
 from triptych.engines.api import Input
 from triptych.engines.runtime.resources import resources
 
-MAGIC = (b"BM", b"P2", b"P3", b"P5", b"P6")
+BITMAP = b"BM"
+MAGIC = (BITMAP, b"P2", b"P3", b"P5", b"P6")
 EXTENSIONS = (".bmp", ".ppm", ".pgm")
 WHOLE_SHARE = 1 / 4
 """Of the memory, for the file and its pixels, which are there at once."""
@@ -33,11 +34,11 @@ def read_foreign(item: Input, data: bytes) -> pyvips.Image:
         WHOLE_SHARE, f"the image of {width} x {height} pixels, which its format gives only whole,"
     )
     share.check(width * height * 6, item, "Save it as TIFF or PNG.")
-    pixels: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = _bitmap(data) if data.startswith(BITMAP) else _netpbm(data)
     if pixels is None or pixels.shape[:2] != (height, width):
         text = "cannot be read as an image: it is damaged, or not all there. Correct or remove it."
         raise item.error(text)
-    image = pyvips.Image.new_from_array(_turned_round(pixels))
+    image = pyvips.Image.new_from_array(pixels)
     is_deep, is_grey = pixels.dtype == np.uint16, image.bands == 1
     names = {(False, False): "srgb", (True, False): "rgb16", (False, True): "b-w", (True, True): "grey16"}
     return image.copy(interpretation=names[is_deep, is_grey])
@@ -58,6 +59,22 @@ def _size(item: Input, data: bytes) -> tuple[int, int]:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         text = "cannot be read as an image: its header is damaged. Correct or remove it."
         raise item.error(text) from error
+
+
+def _bitmap(data: bytes) -> npt.NDArray[Any] | None:
+    """By Pillow: OpenCV makes 248 of the white of 5 bits, and transparency of a byte that is not used."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            mode = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
+            return np.asarray(image.convert(mode))
+    except (OSError, SyntaxError, ValueError, IndexError):
+        return None
+
+
+def _netpbm(data: bytes) -> npt.NDArray[Any] | None:
+    """By OpenCV: Pillow makes 8 bits of the 16 of a PPM."""
+    pixels: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return None if pixels is None else _turned_round(pixels)
 
 
 def _turned_round(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

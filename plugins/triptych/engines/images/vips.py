@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,8 +45,18 @@ WHOLE_SHARE = 1 / 2
 CACHE_SHARE = 1 / 4
 CACHED_FILES = 64
 
-IN_WORDS = {"bad labq format": "its colours are CIE L*a*b*, which no engine here reads; save it as RGB"}
-"""What libvips says, as a user would."""
+IN_WORDS = {
+    "bad labq format": "its colours are CIE L*a*b*, which no engine here reads; save it as RGB",
+    "not in a known format": "it is of no known format",
+    "unable to call": "it is damaged",
+    "libpng read error": "it is damaged, or not all there",
+    "is not configured": "it is compressed in a way that no engine here reads; save it with another compression",
+    "separate planes not supported": "its bands are in tiles of their own; save it with its bands together",
+    "not been built in": "it is compressed in a way that no engine here reads; save it as PNG, TIFF or JPEG",
+}
+"""What libvips and the libraries below it say, as a user would."""
+OF_LIBRARY = re.compile(r"^(?:\w*2?vips\w*|VipsJpeg|\w+load_\w+|heif|webp\w*): (?:Sorry, )?")
+"""With which function or library a sentence of libvips begins."""
 
 
 def limit_cache() -> None:
@@ -130,4 +141,4 @@ def reason(error: Exception) -> str:
     """The last line of what libvips says, which names the cause; earlier ones name operations."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     last = lines[-1].strip() if lines else type(error).__name__
-    return next((words for raw, words in IN_WORDS.items() if raw in last), last)
+    return next((words for raw, words in IN_WORDS.items() if raw in last), OF_LIBRARY.sub("", last))
