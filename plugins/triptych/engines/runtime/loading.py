@@ -21,6 +21,7 @@ EXTRAS = {
     "isal": "genomics",
     "markdown_it": "documents",
     "msgspec": "tables",
+    "openpyxl": "tables",
     "orjson": "tables",
     "PIL": "images",
     "pyarrow": "tables",

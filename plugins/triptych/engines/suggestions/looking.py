@@ -19,17 +19,18 @@ from triptych.engines.archives.members import read_tar
 from triptych.engines.archives.zips import open_zip
 from triptych.engines.dialects.dialect import FORMATS
 from triptych.engines.dialects.finding import LOOKED_AT_BYTES, LOOKED_AT_RECORDS
-from triptych.engines.dialects.formats import DELIMITERS
+from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.documents.formats import HEADINGS, format_by_extension
 from triptych.engines.logs.timestamps import KNOWN
 from triptych.engines.runtime.resources import MIB, resources
-from triptych.engines.streams.contents import Unpacked, binary_of, first_bytes, marked_encoding
+from triptych.engines.streams.contents import Unpacked, binary_of, first_bytes, marked_encoding, unpacked_suffix
 from triptych.engines.streams.file_objects import BlockReader
 from triptych.engines.streams.unpacking import packing_of, unpack_into, unpacked
 from triptych.engines.suggestions.columns import Columns, are_urls, columns_of
 from triptych.engines.suggestions.content import Content, media_of
 from triptych.engines.suggestions.json_arrays import largest_array
+from triptych.engines.tables.contained import WORKBOOK, tables_in
 from triptych.engines.tables.parquet import open_parquet
 
 LOOKED_AT_MEMBERS = 200
@@ -101,9 +102,18 @@ def _zip(source: Source) -> Look:
         names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
     if "word/document.xml" in names:
         return Look(source, Content.DOCUMENT, "a Word document", "docx")
-    if "xl/workbook.xml" in names:
-        return Look(source, Content.OTHER, "an Excel workbook. Save it as CSV first.")
+    is_workbook = WORKBOOK in names
+    if is_workbook or all(unpacked_suffix(name) in EXTENSIONS for name in names):
+        return _contained(source, "an Excel workbook" if is_workbook else f"a zip of {len(names):,} tables")
     return Look(source, Content.ARCHIVE, f"a zip of {len(names):,} files", "zip", members=names)
+
+
+def _contained(source: Source, described: str) -> Look:
+    """By its first table."""
+    first = next(tables_in(source), None)
+    table = opened(first, {}, binaries=("parquet",)) if first else None
+    columns = columns_of(table.names, _rows(table)) if table and table.format in DELIMITERS else {}
+    return Look(source, Content.TABLE, f"{described}{_listed(columns)}", "contained", columns)
 
 
 def _tar(source: Source) -> Look:

@@ -10,6 +10,7 @@ from typing import Any
 
 from triptych.engines.api import Chunk, Source
 from triptych.engines.dialects.opening import opened
+from triptych.engines.tables.contained import tables_in
 from triptych.engines.tables.group_labels import Label, Labels
 from triptych.engines.tables.group_names import LabelMetadata
 from triptych.engines.tables.group_parquet import ParquetGroups
@@ -24,7 +25,13 @@ def group_by(
     `metadata` says what a label's chunk is to tell, `params` the format and dialect of the sources. Raises SourceError
     where sources have several formats, headers or schemas, and for a record that cannot be read or has no label.
     """
-    tables = [opened(source, params, binaries=("parquet",)) for source in sources if source.size]
+    tables = [
+        opened(item, params, binaries=("parquet",))
+        for source in sources
+        if source.size
+        for item in tables_in(source)
+        if item.size
+    ]
     if not tables:
         return
     first = tables[0]

@@ -16,6 +16,7 @@ from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened, refuse_double_names
 from triptych.engines.jsontext.records import json_batches
 from triptych.engines.tables.column_types import ColumnType, Unfit, declared_type, typed
+from triptych.engines.tables.contained import tables_in
 from triptych.engines.tables.csv_batches import CsvTable
 from triptych.engines.tables.duckdb_tables import identifier, literal
 from triptych.engines.tables.parquet import BATCH_ROWS, open_parquet
@@ -80,8 +81,8 @@ def typed_tables(
     """Every result that is not empty; raises the error of one that cannot be read."""
     columns = Columns(params["types"], params["text_only"])
     tables: list[TypedTable] = []
-    for result in filter(_has_bytes, results):
-        table = opened(result, params, binaries=("parquet",))
+    for item in (each for result in filter(_has_bytes, results) for each in tables_in(result)):
+        table = opened(item, params, binaries=("parquet",))
         if table.format == "parquet":
             tables.append(TypedParquet(table.item))
         elif table.format in DELIMITERS:

@@ -12,6 +12,7 @@ from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.dialects.record_ends import Limit, RecordRun, first_record, record_runs
 from triptych.engines.runtime.loading import naming_missing_library
 from triptych.engines.streams.runs import Runs
+from triptych.engines.tables.contained import Contained, tables_in
 from triptych.engines.tables.places import RowPlace
 from triptych.errors import JobSpecError
 
@@ -23,16 +24,25 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
     target_bytes = _target_bytes(sources, params)
     items: int | None = params["items_per_chunk"]
     for source in filter(_has_bytes, sources):
-        table = opened(source, params, otherwise="lines", binaries=("parquet",), in_utf8=False)
-        if table.format == "parquet":
-            yield from _of_parquet(source, table.item, Limit(items, target_bytes))
-        else:
-            limit = Limit(items or (None if target_bytes else DEFAULT_ITEMS), target_bytes)
-            yield from _of_text(source, _with_header(table, params["header"]), limit)
+        for item in filter(_has_bytes, tables_in(source)):
+            table = opened(item, params, otherwise="lines", binaries=("parquet",), in_utf8=False)
+            if table.format == "parquet":
+                chunks = _of_parquet(source, table.item, Limit(items, target_bytes))
+            else:
+                limit = Limit(items or (None if target_bytes else DEFAULT_ITEMS), target_bytes)
+                chunks = _of_text(source, _with_header(table, params["header"]), limit)
+            yield from chunks if item is source else _of_contained(chunks, item)
 
 
-def _has_bytes(source: Source) -> bool:
-    return source.size > 0
+def _has_bytes(item: Input) -> bool:
+    return item.size > 0
+
+
+def _of_contained(chunks: Iterator[Chunk], item: Input) -> Iterator[Chunk]:
+    """Of a table in its source: rows count in the table, and the chunk tells which one that is."""
+    table = item.table if isinstance(item, Contained) else item.name
+    for chunk in chunks:
+        yield replace(chunk, name=f"{table}:{chunk.name}", metadata={**chunk.metadata, "table": table})
 
 
 def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int | None:

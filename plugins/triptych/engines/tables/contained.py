@@ -1,0 +1,94 @@
+"""The tables in one file: a workbook's sheets, the tables of a zip, and of any other file that file itself."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from triptych.engines.archives.members import safe_name
+from triptych.engines.archives.zips import entry_blocks, open_zip
+from triptych.engines.dialects.formats import EXTENSIONS
+from triptych.engines.runtime.loading import naming_missing_library
+from triptych.engines.runtime.resources import resources
+from triptych.engines.streams.contents import Unpacked, first_bytes, unpacked_suffix
+from triptych.engines.streams.unpacking import Expansion, unpack_into
+from triptych.harmless import harmless_logger
+
+if TYPE_CHECKING:
+    from triptych.engines.api import Input
+    from triptych.errors import TriptychError
+
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+WORKBOOK = "xl/workbook.xml"
+OTHERS = ("word/document.xml", "ppt/presentation.xml", "xl/workbook.bin", "mimetype")
+"""In zips that are no archives of files, but documents of one program."""
+_log = harmless_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Contained(Unpacked):
+    """A table that lies in `item`, as a file in scratch; messages name both."""
+
+    table: str = ""
+    """The sheet's name, or the file's in the zip."""
+
+    @property
+    def label(self) -> str:
+        """As `Input.label`."""
+        return f"{self.item.label}: {self.table!r} in it"
+
+    def error(self, text: str) -> TriptychError:
+        """As `Input.error`."""
+        return self.item.error(f"{self.table!r} in it: {text}")
+
+
+def tables_in(item: Input) -> Iterator[Input]:
+    """The item itself, or what lies in it, in its order; use each as it comes, or keep all: they are scratch files.
+
+    A workbook's hidden and empty sheets, and what systems put beside files in zips, are left out, with a line in the
+    log. Raises the item's error for a file in a zip that is no table by its name, and for what unpacks to too much.
+    """
+    if not item.size or not first_bytes(item, 4).startswith(ZIP_MAGIC):
+        yield item
+        return
+    with item.open() as data, open_zip(item, data) as archive:
+        names = archive.namelist()
+        if WORKBOOK in names:
+            with naming_missing_library("tables of Excel"):
+                from triptych.engines.documents.excel import sheets
+            for name, rows in sheets(item, archive):
+                yield Contained(item, _written(rows), f"{name}.csv", name)
+        elif any(name in names for name in OTHERS):
+            yield item
+        else:
+            yield from _members(item, archive)
+
+
+def _members(item: Input, archive: zipfile.ZipFile) -> Iterator[Input]:
+    expansion, count = Expansion(item), 0
+    for entry in archive.infolist():
+        name = safe_name(item, entry.filename) if not entry.is_dir() else ""
+        path = PurePosixPath(name)
+        if not name or path.parts[0] == "__MACOSX" or path.name.startswith("."):
+            if name:
+                _log.info("%s: %r in it is left out", item.label, name)
+            continue
+        if unpacked_suffix(name) not in EXTENSIONS:
+            text = (
+                f"{name!r} in it is no table by its name; those end in {', '.join(EXTENSIONS)}, packed or not. "
+                "Pack tables alone, or cut the zip with codebase."
+            )
+            raise item.error(text)
+        expansion.add(entry.file_size, name)
+        count += 1
+        yield Contained(item, _written(entry_blocks(archive, entry, item)), path.name, name)
+    if not count:
+        text = "holds no file. Pack it again."
+        raise item.error(text)
+
+
+def _written(blocks: Iterator[bytes]) -> Path:
+    return unpack_into(resources().new_folder() / "table", blocks)
