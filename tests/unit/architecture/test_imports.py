@@ -46,7 +46,7 @@ ELSEWHERE: Mapping[str, str] = {}
 
 LATE: Mapping[str, str] = {
     "rows": "only Parquet needs pyarrow; all other rows are cut without it",
-    "triptych.engines.tables.contained": "only Excel needs openpyxl; `rows` cuts zips of tables without it",
+    "triptych.engines.documents.contained": "only Excel needs openpyxl; `rows` cuts zips of tables without it",
     "triptych.engines.streams.unpacking": "only zstd needs a library; all other packings are unpacked without it",
 }
 """Engines, and modules of theirs, that import inside functions, each with a reason."""

@@ -21,6 +21,7 @@ from triptych.engines.dialects.dialect import FORMATS
 from triptych.engines.dialects.finding import LOOKED_AT_BYTES, LOOKED_AT_RECORDS
 from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.opening import Opened, opened
+from triptych.engines.documents.contained import WORKBOOK, tables_in
 from triptych.engines.documents.formats import HEADINGS, format_by_extension
 from triptych.engines.logs.timestamps import KNOWN
 from triptych.engines.runtime.resources import MIB, resources
@@ -30,7 +31,6 @@ from triptych.engines.streams.unpacking import packing_of, unpack_into, unpacked
 from triptych.engines.suggestions.columns import Columns, are_urls, columns_of
 from triptych.engines.suggestions.content import Content, media_of
 from triptych.engines.suggestions.json_arrays import largest_array
-from triptych.engines.tables.contained import WORKBOOK, tables_in
 from triptych.engines.tables.parquet import open_parquet
 
 LOOKED_AT_MEMBERS = 200

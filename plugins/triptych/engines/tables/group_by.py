@@ -10,7 +10,7 @@ from typing import Any
 
 from triptych.engines.api import Chunk, Source
 from triptych.engines.dialects.opening import opened
-from triptych.engines.tables.contained import tables_in
+from triptych.engines.documents.contained import tables_in
 from triptych.engines.tables.group_labels import Label, Labels
 from triptych.engines.tables.group_names import LabelMetadata
 from triptych.engines.tables.group_parquet import ParquetGroups

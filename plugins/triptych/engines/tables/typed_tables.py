@@ -14,9 +14,9 @@ import pyarrow as pa
 from triptych.engines.api import Input, Result
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened, refuse_double_names
+from triptych.engines.documents.contained import tables_in
 from triptych.engines.jsontext.records import json_batches
 from triptych.engines.tables.column_types import ColumnType, Unfit, declared_type, typed
-from triptych.engines.tables.contained import tables_in
 from triptych.engines.tables.csv_batches import CsvTable
 from triptych.engines.tables.duckdb_tables import identifier, literal
 from triptych.engines.tables.parquet import BATCH_ROWS, open_parquet

@@ -15,8 +15,8 @@ from transcription import Transcription
 from triptych.engines import Output, Result
 from triptych.engines.api import Input
 from triptych.engines.dialects.opening import opened
+from triptych.engines.documents.contained import tables_in
 from triptych.engines.tables.cells import NUL, NULL_CELL
-from triptych.engines.tables.contained import tables_in
 from triptych.engines.tables.named_cells import CellBatch, named_cells
 from triptych.errors import EngineError, JobSpecError
 

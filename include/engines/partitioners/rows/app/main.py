@@ -10,9 +10,9 @@ from triptych.engines import Chunk, Source
 from triptych.engines.api import Input
 from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.dialects.record_ends import Limit, RecordRun, first_record, record_runs
+from triptych.engines.documents.contained import Contained, tables_in
 from triptych.engines.runtime.loading import naming_missing_library
 from triptych.engines.streams.runs import Runs
-from triptych.engines.tables.contained import Contained, tables_in
 from triptych.engines.tables.places import RowPlace
 from triptych.errors import JobSpecError
 
