@@ -15,6 +15,7 @@ from tests.support.engine_harness import INCLUDE, Piece
 from tests.support.inputs import MemoryInput
 from triptych.blocks import Block, Catalog, Role, read_catalog
 from triptych.engines import Chunk, Result
+from triptych.engines.api import Input
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.engines.runtime.resources import Resources, using
 from triptych.jobs.spec import block_params
@@ -37,6 +38,15 @@ class MemoryResult(MemoryInput):
         return f"{self.chunk or 0:06d}_{self.name}"
 
 
+class _MemoryFile(io.BytesIO):
+    """One of them, as it is written."""
+
+    def append(self, item: Input, first: int = 0, prefix: bytes = b"") -> bytes:
+        data = b"".join(item.stream())[first:].removeprefix(prefix)
+        self.write(data)
+        return data[-1:]
+
+
 class MemoryOutput:
     """The files that an assembler has made, by name."""
 
@@ -44,8 +54,8 @@ class MemoryOutput:
         self.files: dict[str, bytes] = {}
 
     @contextmanager
-    def open(self, name: str) -> Iterator[io.BytesIO]:
-        file = io.BytesIO()
+    def open(self, name: str) -> Iterator[_MemoryFile]:
+        file = _MemoryFile()
         yield file
         self.files[name] = file.getvalue()
 

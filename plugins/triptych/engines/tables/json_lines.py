@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from triptych.engines.api import Input
-from triptych.engines.arrays.text_columns import TextColumn
+from triptych.engines.arrays.text_columns import BytesColumn, TextColumn
 from triptych.engines.tables.csv_batches import Batch
 from triptych.engines.tables.duckdb_tables import literal
+
+_ESCAPED = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+"""An escape in JSON: a surrogate pair, half of one alone (group 1), or another."""
+_HALF = "\ufdd0"
+"""A code point that is kept free for such uses (Unicode, 23.7)."""
 
 
 def json_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextColumn]:
@@ -21,26 +30,51 @@ def json_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextCo
     Lines `{"a": {"b": [1]}}` and `{}`, name `a.b` -> ["[1]", null]: null where a record has no such value. Raises the
     item's error with the place of the line that is no JSON.
     """
-    lines = pa.table({"line": batch.records().view(pa.large_string())})
+    records = batch.records()
+    try:
+        return _columns(records, names)
+    except (duckdb.Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.
+        lines = [_ESCAPED.sub(_marked, line) for line in records.to_pylist()]
+        _refuse_first_faulty(lines, batch, item)
+        try:
+            columns = _columns(pa.array(lines, pa.large_binary()), names)
+        except (duckdb.Error, UnicodeDecodeError):
+            msg = f"a line cannot be read as JSON: {str(error).splitlines()[0]}"
+            raise item.error(msg) from error
+    _refuse_first_marked(columns, names, batch, item)
+    return columns
+
+
+def _columns(records: BytesColumn, names: Sequence[str]) -> list[TextColumn]:
+    lines = pa.table({"line": records.view(pa.large_string())})
     wanted = [
         f"json_extract(line, {literal(_pointer(name))})::VARCHAR AS c{number}" for number, name in enumerate(names)
     ]
-    try:
-        found = _connection().from_arrow(lines).project(", ".join(wanted)).to_arrow_table()
-    except (duckdb.Error, UnicodeDecodeError) as error:  # The latter, where its message quotes bytes.
-        _refuse_first_faulty(batch, item)
-        msg = f"a line cannot be read as JSON: {str(error).splitlines()[0]}"
-        raise item.error(msg) from error
+    found = _connection().from_arrow(lines).project(", ".join(wanted)).to_arrow_table()
     return [column.combine_chunks().cast(pa.large_string()) for column in found.columns]
 
 
-def _refuse_first_faulty(batch: Batch, item: Input) -> None:
-    for index, line in enumerate(batch.records().to_pylist()):
+def _marked(escape: re.Match[bytes]) -> bytes:
+    """A half of a surrogate pair alone, which JSON allows and no UTF-8 holds, as a sign that stands for it."""
+    return _HALF.encode("unicode_escape") if escape[1] else escape[0]
+
+
+def _refuse_first_faulty(lines: Sequence[bytes], batch: Batch, item: Input) -> None:
+    for index, line in enumerate(lines):
         try:
             orjson.loads(line)
         except ValueError as error:
             msg = f"{batch.location(index)} is no JSON: {error}. Correct it."
             raise item.error(msg) from error
+
+
+def _refuse_first_marked(columns: Sequence[TextColumn], names: Sequence[str], batch: Batch, item: Input) -> None:
+    """Two such values would be one key."""
+    for name, column in zip(names, columns, strict=True):
+        index = pc.index(pc.match_substring(column, _HALF), value=True).as_py()
+        if index >= 0:
+            msg = f"{batch.location(index)} has half a surrogate pair in {name!r}, which no text holds. Correct it."
+            raise item.error(msg)
 
 
 @lru_cache(maxsize=1)

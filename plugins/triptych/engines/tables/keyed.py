@@ -117,7 +117,11 @@ class _KeyedJson(_Keyed):
             yield self._batch([self._key(batch.values, name) for name in self.keys], records)
 
     def cells(self, records: BytesColumn) -> Mapping[str, Cells]:
-        rows = decode_lines(joined_bytes(records))
+        try:
+            rows = decode_lines(joined_bytes(records))
+        except (ValueError, RecursionError) as error:  # It is JSON: the batches were read by a slower way.
+            msg = "a row has half a surrogate pair, or too many levels. Write rows that a table can hold."
+            raise self.result.error(msg) from error
         return {name: json_cells(rows, name) for name in self.names}
 
     def _batches(self) -> Iterator[JsonBatch]:
@@ -134,5 +138,10 @@ class _KeyedJson(_Keyed):
             row = next(row for row in rows if name not in row)
             msg = f"a row has no key {name!r}: {str(row)[:100]}."
             raise self.result.error(msg) from None
-        texts = [value if isinstance(value, str) else json_of(value) for value in values]
-        return pa.array(texts, pa.large_string())
+        try:
+            texts = [value if isinstance(value, str) else json_of(value) for value in values]
+            return pa.array(texts, pa.large_string())
+        except (UnicodeEncodeError, RecursionError) as error:
+            what = "half a surrogate pair" if isinstance(error, ValueError) else "too many levels"
+            msg = f"a row's key {name!r} has {what}, and is no text. Correct it."
+            raise self.result.error(msg) from error

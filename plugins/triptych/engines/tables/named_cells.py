@@ -65,8 +65,9 @@ def _exact_records(batch: JsonBatch, item: Input) -> list[Any]:
         raise item.error(text)
     try:
         return exact_lines(batch.lines())
-    except RecursionError as error:
-        text = f"{batch.location(0)}, or one behind it, has too many levels. Write flat records."
+    except (ValueError, RecursionError) as error:
+        what = "half a surrogate pair" if isinstance(error, ValueError) else "too many levels"
+        text = f"{batch.location(0)}, or one behind it, has {what}. Write flat records of text and numbers."
         raise item.error(text) from error
 
 
