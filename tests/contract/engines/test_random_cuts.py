@@ -89,7 +89,7 @@ def test_spans_are_what_ffmpeg_decodes(settings: Settings, tmp_path: Path, case:
     words = ["-f", "lavfi", "-i", noise, "-ac", str(channels), "-c:a", codec]
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", *words, str(path)], check=True)
     truth = _decoded(path, channels)
-    assert len(truth) == frames
+    assert frames <= len(truth) < frames + 8  # FFmpeg's W64 says that what it is filled up with is sound.
     segment_s = round(draw.uniform(0.02, 1.5), 3)
     overlap_ms = draw.choice([0, draw.randint(0, int(segment_s * 900))])
     pieces = split(settings, "audio_time", [path], {"segment_s": segment_s, "overlap_ms": overlap_ms})
@@ -120,7 +120,7 @@ FILMS = [
 def test_segments_have_the_frames_that_ffmpeg_shows(settings: Settings, tmp_path: Path, case: int) -> None:
     draw = _draw("video", case)
     (extension, codec), rate = draw.choice(FILMS), draw.choice([12, 24, 25, 30, 50])
-    options = f"{codec} -g {draw.randint(1, 40)} {draw.choice(['-an', '-c:a aac', '-c:a flac -strict -2'])}"
+    options = f"{codec} -g {draw.randint(1, 40)} {draw.choice(['-an', '-c:a aac', '-c:a libmp3lame'])}"
     path = clip(tmp_path / f"a{extension}", round(draw.uniform(0.5, 3), 2), options, rate)
     cut: dict[str, Any] = draw.choice(
         [{"items_per_chunk": draw.randint(5, 40)}, {"segment_s": round(draw.uniform(0.2, 1.5), 2)}]
