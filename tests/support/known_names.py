@@ -55,6 +55,8 @@ WORDS = {
     "wasb": "a type of Airflow's connections",
     "wasb_default": "the id of Airflow's own",
     "google_cloud_platform": "a type of Airflow's connections",
+    "SSECustomerAlgorithm": "an argument of S3's, which a connection may give",
+    "SSECustomerKey": "an argument of S3's, which a connection may give",
     "quota_project_id": "what a connection of that type may say",
     "STORAGE_EMULATOR_HOST": "a variable of Google's client",
     "http": "a type of Airflow's connections",
