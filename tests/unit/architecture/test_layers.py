@@ -31,7 +31,7 @@ FAMILIES: Sequence[frozenset[str]] = (
     frozenset({"contracts", "runtime"}),
     frozenset({""}),
     frozenset({"arrays", "compat", "streams"}),
-    frozenset({"dialects", "jsontext", "reduction", "times"}),
+    frozenset({"dialects", "jsontext", "metrics", "reduction", "times"}),
     frozenset({"archives", "audio", "genomics", "images", "video"}),
     frozenset({"codebase", "documents", "sorting", "speech"}),
     frozenset({"tables"}),

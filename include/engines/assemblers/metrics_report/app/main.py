@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from classification import Classification
-from measuring import MeasureError
-from page import page
-from transcription import Transcription
-
 from triptych.engines import Output, Result
 from triptych.engines.api import Input
 from triptych.engines.dialects.opening import opened
 from triptych.engines.documents.contained import tables_in
+from triptych.engines.metrics.classification import Classification
+from triptych.engines.metrics.measuring import MeasureError
+from triptych.engines.metrics.page import page
+from triptych.engines.metrics.transcription import Transcription
 from triptych.engines.tables.cells import NUL, NULL_CELL
 from triptych.engines.tables.named_cells import CellBatch, named_cells
 from triptych.errors import EngineError, JobSpecError

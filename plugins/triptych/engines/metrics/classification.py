@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from measuring import MeasureError
+from triptych.engines.metrics.measuring import MeasureError
 
 MOST_CLASSES = 1000
 """A matrix of a million cells; what has more is no class."""

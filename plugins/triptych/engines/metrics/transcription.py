@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from measuring import MeasureError
 
+from triptych.engines.metrics.measuring import MeasureError
 from triptych.errors import EngineError
 
 MOST_WORDS = 20_000
