@@ -143,7 +143,8 @@ def test_what_only_the_last_rows_have_is_not_lost(settings: Settings) -> None:
     last = pd.DataFrame({"n": [1.5], "none": ["2026-01-02"]})
     text = rows.to_csv(index=False) + last.to_csv(index=False, header=False)
     lines = rows[["n"]].to_json(orient="records", lines=True) + '{"n": 2.5, "late": "x"}\n'
-    found = join(settings, "parquet", [Results({"t.csv": text.encode()}), Results({"t.jsonl": lines.encode()})])
+    results = [Results({"t.csv": text.encode()}), Results({"t.jsonl": lines.encode()})]
+    found = join(settings, "parquet", results, {"datasets": "one"})
     table = pq.read_table(io.BytesIO(found["data.parquet"])).to_pydict()
     assert sum(table["n"]) == pytest.approx(60_004)
     assert [str(day) for day in table["none"] if day] == ["2026-01-02"]

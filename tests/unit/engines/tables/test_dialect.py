@@ -102,6 +102,9 @@ def test_it_refuses_what_is_not_right_as_the_results_error(tmp_path: Path, recor
         _by_us(result)
 
 
+PARQUET = b"PAR1\x15\x04"
+
+
 @pytest.mark.parametrize(
     ("name", "start", "format"),
     [
@@ -110,7 +113,8 @@ def test_it_refuses_what_is_not_right_as_the_results_error(tmp_path: Path, recor
         ("t.json", b"[", "jsonl"),
         ("t.ndjson", b"", "jsonl"),
         ("t.parquet", b"", "parquet"),
-        ("t.bin", b"PAR1", "parquet"),
+        ("t.bin", PARQUET, "parquet"),
+        ("t.bin", b"PAR1,PAR2\n", "lines"),
         ("t", b'\xef\xbb\xbf{"a": 1}', "jsonl"),
         ("t", b"a,b", "lines"),
         ("t", b"", "lines"),
@@ -118,5 +122,5 @@ def test_it_refuses_what_is_not_right_as_the_results_error(tmp_path: Path, recor
 )
 def test_one_rule_says_what_a_file_is(name: str, start: bytes, format: str) -> None:
     assert format_of(MemoryInput(start, name=name), otherwise="lines") == format
-    if start != b"PAR1":
+    if start != PARQUET:
         assert format_of(MemoryInput(start, name=name), "tsv") == "tsv"
