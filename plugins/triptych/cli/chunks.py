@@ -15,7 +15,7 @@ import typer
 
 from triptych.blocks import Block, Role
 from triptych.cli.console import echo, print_json, print_line, print_stream
-from triptych.cli.jobs import MIB, OfTemplate, Run, dag_of_run
+from triptych.cli.jobs import OfTemplate, Run, dag_of_run, told_use
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
 from triptych.errors import ChunkError, ConfigError, StorageError
 from triptych.jobs.job import load_job
@@ -149,9 +149,7 @@ def _shell(trial: Trial) -> None:
 def _told(chunk: OneChunk, usage: Usage | None, found: Sequence[FoundFile], folder: Path | None) -> Sequence[str]:
     took = ""
     if usage:
-        cpu = "" if usage.cpu_seconds is None else f", {usage.cpu_seconds:.1f} s of CPU"
-        peak = "" if usage.peak_memory_bytes is None else f", at most {usage.peak_memory_bytes / MIB:.1f} MiB"
-        took = f" done in {usage.seconds:.1f} s{cpu}{peak};"
+        took = f" done in {usage.seconds:.1f} s{told_use(usage.cpu_seconds, usage.peak_memory_bytes)};"
     size = sum(file.size for file in found)
     kept = f"in {folder}" if folder else "which are gone: --to FOLDER keeps them" if found else ""
     return [

@@ -214,6 +214,12 @@ def _row(chunk: ChunkReport) -> list[str]:
     return [*about, *measures, *sizes, last.worker if last else "-", next(iter(chunk.reason.splitlines()), "")]
 
 
+def told_use(cpu_seconds: float | None, peak_memory_bytes: int | None) -> str:
+    """`, 1.5 s of CPU, at most 12.0 MiB`: what of it is known, to stand behind a time."""
+    cpu = "" if cpu_seconds is None else f", {cpu_seconds:.1f} s of CPU"
+    return cpu + ("" if peak_memory_bytes is None else f", at most {peak_memory_bytes / MIB:.1f} MiB")
+
+
 def _or_dash(value: float | None, unit: int = 1) -> str:
     return "-" if value is None else f"{value / unit:.1f}"
 
@@ -239,12 +245,11 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
     sums = report.sums()
     said = {chunk.entry.number: chunk.last.cache for chunk in report.chunks if chunk.last and chunk.last.cache}
     cache = [f"{count_hits(said)} of {len(said)} chunk(s) had been run before.", *misses(said)] if said else []
-    cpu = "" if sums.cpu_seconds is None else f", {sums.cpu_seconds:.1f} s of CPU"
-    peak = "" if sums.peak_memory_bytes is None else f", at most {sums.peak_memory_bytes / MIB:.1f} MiB"
+    used = told_use(sums.cpu_seconds, sums.peak_memory_bytes)
     return [
         "",
         f"{len(report.chunks)} chunk(s): {sums.done} done, {sums.failed} failed, {sums.waiting} not yet.",
-        f"{sums.tries} tries in {sums.seconds:.1f} s{cpu}{peak}; of what is done, {sums.bytes_in:,} bytes in, "
+        f"{sums.tries} tries in {sums.seconds:.1f} s{used}; of what is done, {sums.bytes_in:,} bytes in, "
         f"{sums.bytes_out:,} bytes out.",
         *cache,
         *(

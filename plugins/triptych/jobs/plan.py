@@ -115,6 +115,10 @@ class Plan:
             raise IntegrityError(msg)
         return found
 
+    def pack_of(self, number: int) -> PlannedPack | None:
+        """The pack that holds the chunk of this number; None where the job has no such chunk."""
+        return next((pack for pack in self.packs if pack.first <= number < pack.first + pack.count), None)
+
     def tasks(self) -> list[Pack]:
         """The packs as their tasks get them by XCom."""
         return [Pack(first=pack.first, count=pack.count, chunks=self.chunks) for pack in self.packs]

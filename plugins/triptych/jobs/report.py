@@ -112,8 +112,8 @@ def read_report(workspace: Workspace) -> JobReport | None:
 
 def read_chunk(workspace: Workspace, plan: Plan, entry: ChunkEntry) -> ChunkReport:
     """One chunk of the plan as the workspace has it now; no more than its pack's log is read."""
-    pack = next(each for each in plan.packs if each.first <= entry.number < each.first + each.count)
-    (found,) = _chunks([entry], [PackLog(workspace, plan, pack).read()])
+    pack = plan.pack_of(entry.number)
+    (found,) = _chunks([entry], [PackLog(workspace, plan, pack).read()] if pack else [])
     return found
 
 

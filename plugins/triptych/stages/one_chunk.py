@@ -55,7 +55,7 @@ class OneChunk:
     @classmethod
     def of(cls, job: PlannedJob, number: int) -> Self:
         """The chunk of this number; ConfigError where the job has none."""
-        pack = next((each for each in job.plan.packs if each.first <= number < each.first + each.count), None)
+        pack = job.plan.pack_of(number)
         if pack is None:
             msg = f"Chunk {number}: the job {job.run_id} has {job.plan.chunks} chunk(s), counted from 0."
             raise ConfigError(msg)
