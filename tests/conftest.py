@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["AIRFLOW_HOME"] = home.name
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Data names no test but by its argument: what is packed while tests are collected may differ between processes."""
+    return argname if isinstance(val, bytes) and len(val) > 32 else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SuiteScheduling:
     return SuiteScheduling(config, log)
