@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.engine_harness import split
@@ -53,10 +56,61 @@ def test_a_space_that_makes_no_sense(settings: Settings, params: dict[str, Any],
         split(settings, "sweep", [], params)
 
 
-def test_a_sweep_takes_no_source(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("x")
-    with pytest.raises(JobSpecError, match="takes no source"):
-        split(settings, "sweep", [tmp_path / "x"], {"space": {"a": [1]}})
+def test_each_point_sees_each_source_whole_and_nothing_is_copied(settings: Settings, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.bin", "b.bin", "empty.bin")]
+    for path, data in zip(paths, (b"\0one\n", b"\xfftwo", b""), strict=True):
+        path.write_bytes(data)
+    params = {"space": {"rate": [1, 2]}, "replicates": 2, "seed": 5, "layout": "data_only"}
+    pieces = split(settings, "sweep", paths, params)
+    assert [piece.data for piece in pieces] == [b"\0one\n"] * 4 + [b"\xfftwo"] * 4
+    told = [
+        [piece.metadata[key] for key in ("source", "data_part", "point", "replicate", "params", "seed")]
+        for piece in pieces
+    ]
+    points = [[0, 0, {"rate": 1}, 5], [0, 1, {"rate": 1}, 6], [1, 0, {"rate": 2}, 7], [1, 1, {"rate": 2}, 8]]
+    assert told == [["a.bin", 0, *point] for point in points] + [["b.bin", 1, *point] for point in points]
+    assert not any(piece.copied for piece in pieces)
+    # Another part of a source would be one that an assembler by sources joins with it.
+    assert not any("source_index" in piece.metadata for piece in pieces)
+    first = split(settings, "sweep", paths, {**params, "layout": "point_first"})
+    assert [piece.data.partition(b"\n")[2] for piece in first] == [piece.data for piece in pieces]
+    assert [json.loads(piece.data.partition(b"\n")[0])["seed"] for piece in first] == [5, 6, 7, 8] * 2
+    (alone,) = split(settings, "sweep", paths, {"space": {"rate": [1]}, "parts": "all", "layout": "data_only"})
+    assert alone.data == b"\0one\n\xfftwo"
+
+
+def test_a_part_that_is_no_range_is_behind_its_point_too(settings: Settings, tmp_path: Path) -> None:
+    """Packed text is cut in memory, Parquet into files."""
+    packed, table = tmp_path / "t.csv.gz", tmp_path / "t.parquet"
+    packed.write_bytes(gzip.compress(b"id\n1\n2\n3\n"))
+    pq.write_table(pa.table({"id": [1, 2, 3]}), table)
+    params = {"space": {"rate": [0.1, 0.2]}, "parts": "rows", "items_per_chunk": 2}
+    texts = [piece.data.partition(b"\n")[2] for piece in split(settings, "sweep", [packed], params)]
+    assert texts == [b"id\n1\n2\n"] * 2 + [b"id\n3\n"] * 2
+    cut = split(settings, "sweep", [table], params)
+    rows = [pq.read_table(pa.BufferReader(piece.data.partition(b"\n")[2])).column("id").to_pylist() for piece in cut]
+    assert rows == [[1, 2], [1, 2], [3], [3]]
+    plain = split(settings, "sweep", [table], {**params, "layout": "data_only"})
+    assert [piece.data for piece in plain] == [piece.data.partition(b"\n")[2] for piece in cut]
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({}, r"1,000,000, 1,000,000 chunks, and 100,000 are the most"),
+        ({"max_chunks": 1_000_000, "mode": "random", "samples": 600_001}, "600,001 for each of 2 parts"),
+        ({"max_chunks": 3, "parts": "rows", "mode": "list", "points": [{}], "items_per_chunk": 1}, "at least 4 parts"),
+    ],
+)
+def test_products_that_are_too_many_are_refused(
+    settings: Settings, tmp_path: Path, more: dict[str, Any], says: str
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("1\n2\n3\n")
+    sources = [] if not more else [tmp_path / "a.txt", tmp_path / "b.txt"]
+    params = {"space": {name: list(range(100)) for name in "abc"}, **more}
+    with pytest.raises(JobSpecError, match=says):
+        split(settings, "sweep", sources, params)
 
 
 def test_urls_from_the_parameters(settings: Settings) -> None:

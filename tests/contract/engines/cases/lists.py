@@ -27,6 +27,33 @@ def _grid(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     assert [piece.metadata["replicate"] for piece in pieces[:4]] == [0, 1, 0, 1]
 
 
+def _points_over_rows(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    """Every point with every part: a line with the point, then rows of the table with its header, not copied."""
+    points = [dict(zip(SPACE, values, strict=True)) for values in itertools.product(*SPACE.values())]
+    tables = []
+    for number, piece in enumerate(pieces):
+        line, _, data = piece.data.partition(b"\n")
+        assert json.loads(line)["params"] == piece.metadata["params"] == points[number % len(points)]
+        assert (piece.metadata["point"], piece.metadata["data_part"]) == (number % len(points), number // len(points))
+        assert not piece.copied
+        tables.append(pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False))
+    for first in range(len(points)):
+        whole = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False) for path in sources])
+        assert pd.concat(tables[first :: len(points)]).values.tolist() == whole.values.tolist()
+
+
+def _rows_of_urls(folder: Path) -> list[Path]:
+    path = folder / "list.csv"
+    path.write_text("id,url\n" + "".join(f'{number},"{url}"\n' for number, url in enumerate(URLS)))
+    return [path]
+
+
+def _open_quote(folder: Path) -> Path:
+    path = folder / "broken.csv"
+    path.write_text('a,b\n1,"2\n3,4\n')
+    return path
+
+
 def _url_text(folder: Path) -> list[Path]:
     path = folder / "list.txt"
     path.write_text("# a list\n\n" + "\r\n".join(URLS))
@@ -217,6 +244,15 @@ def _four(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
 
 CASES = [
     Split("sweep", {"space": SPACE, "replicates": 2, "seed": 7}, None, _grid, bad={"replicates": 0}),
+    Split(
+        "sweep",
+        {"space": SPACE, "parts": "rows", "items_per_chunk": 2},
+        _rows_of_urls,
+        _points_over_rows,
+        bad={"parts": "halves"},
+        corrupt=_open_quote,
+        says="byte 6 is never closed",
+    ),
     Split(
         "urls",
         {"items_per_chunk": 3},

@@ -1,4 +1,4 @@
-"""Each point of a parameter space as a chunk of JSON: `{"params": {...}, "seed": 7, "replicate": 0}`."""
+"""Each point of a parameter space as a chunk: `{"params": {...}, "seed": 7, "replicate": 0}`, alone or with data."""
 
 from __future__ import annotations
 
@@ -7,26 +7,127 @@ import json
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from triptych.engines import Chunk, Source
+from triptych.engines import Chunk, Source, resources
+from triptych.engines.contracts import SOURCE_INDEX
+from triptych.engines.tables.cutting.rows import row_chunks
 from triptych.errors import JobSpecError
+from triptych.storage.copying import file_blocks
+
+NO_SOURCE = "none:"
+"""Where the one empty source lies that a job without a source has."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of one point: `seed` is its own."""
+
+    number: int
+    params: Mapping[str, Any]
+    replicate: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"point_{self.number:06d}_{self.replicate}"
+
+    def to_line(self) -> bytes:
+        """What the app reads."""
+        about = {"params": self.params, "seed": self.seed, "replicate": self.replicate}
+        return json.dumps(about, ensure_ascii=False).encode()
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    """Points in order (the last parameter of a grid changes fastest), each with its replicates; seeds count up."""
-    if any(source.size for source in sources):
-        msg = "dataSource: sweep takes no source; its chunks hold parameters. Leave the source empty."
-        raise JobSpecError(msg)
-    number = 0
+    """Points in order (the last parameter of a grid changes fastest), each with its replicates; seeds count up.
+
+    With sources, all points of the first part of the data, then all of the next; a point has one seed for all parts.
+    """
+    filled = [source for source in sources if source.size]
+    is_alone = all(source.uri == NO_SOURCE for source in sources)
+    count = _count(params)
+    _refuse_many(count, 1 if is_alone or params["parts"] != "sources" else len(filled), params)
+    if is_alone:
+        for point in _runs(params):
+            yield Chunk.of_bytes(point.to_line(), name=f"{point.name}.json", items=1, metadata=_metadata(point, params))
+        return
+    for number, part in enumerate(_parts(filled, params)):
+        _refuse_many(count, number + 1, params)
+        for point in _runs(params):
+            metadata = {**part.metadata, **_metadata(point, params), "data_part": number}
+            named = replace(part, name=f"{point.name}_{part.name}", metadata=metadata)
+            yield from _behind(point, named) if params["layout"] == "point_first" else [named]
+
+
+def _metadata(point: Point, params: Mapping[str, Any]) -> dict[str, Any]:
+    about = {"point": point.number, "replicate": point.replicate, "replicates": params["replicates"]}
+    return {**about, "params": point.params, "seed": point.seed}
+
+
+def _parts(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
+    """The data without a point. None tells its place in a source, as there are others with the same one."""
+    if params["parts"] == "rows":
+        for chunk in row_chunks(sources, params):
+            told = {key: value for key, value in chunk.metadata.items() if key != SOURCE_INDEX}
+            yield replace(chunk, metadata=told)
+    elif params["parts"] == "sources":
+        for source in sources:
+            yield Chunk.of_sources([source], name=source.name, items=1, metadata={"source": source.path})
+    elif sources:
+        files = [{"name": source.path, "size": source.size} for source in sources]
+        yield Chunk.of_sources(sources, name="all", items=len(sources), metadata={"files": files})
+
+
+def _behind(point: Point, part: Chunk) -> Iterator[Chunk]:
+    """The part behind a line with the point; of a range chunk nothing is copied."""
+    line = point.to_line() + b"\n"
+    if part.ranges is not None:
+        yield replace(part, prefix=line + part.prefix)
+    elif part.path is None:
+        yield replace(part, data=line + (part.data or b""))
+    else:
+        path = _written(line, part.path)
+        yield replace(part, path=path)
+        path.unlink()
+        path.parent.rmdir()
+
+
+def _written(line: bytes, part: Path) -> Path:
+    path = resources().new_folder() / "part"
+    with path.open("wb") as out:
+        out.write(line)
+        out.writelines(file_blocks(part))
+    return path
+
+
+def _runs(params: Mapping[str, Any]) -> Iterator[Point]:
+    """Each point's replicates one behind the other."""
     for index, point in enumerate(_points(params)):
         for replicate in range(params["replicates"]):
-            about = {"point": index, "replicate": replicate, "replicates": params["replicates"], "params": point}
-            seed = params["seed"] + number
-            data = json.dumps({"params": point, "seed": seed, "replicate": replicate}, ensure_ascii=False).encode()
-            name = f"point_{index:06d}_{replicate}.json"
-            yield Chunk.of_bytes(data, name=name, items=1, metadata={**about, "seed": seed})
-            number += 1
+            yield Point(index, point, replicate, params["seed"] + index * params["replicates"] + replicate)
+
+
+def _count(params: Mapping[str, Any]) -> int:
+    """How many chunks the points are for each part of the data; in a space that `_points` refuses, any number."""
+    if params["mode"] == "grid":
+        points = math.prod(len(values) for values in params["space"].values())
+    else:
+        points = params["samples"] if params["mode"] == "random" else len(params["points"])
+    return points * int(params["replicates"])
+
+
+def _refuse_many(count: int, parts: int, params: Mapping[str, Any]) -> None:
+    most = params["max_chunks"]
+    if count * parts > most:
+        several = f" for each of {'at least ' if params['parts'] == 'rows' else ''}{parts} parts of the data"
+        _refuse(
+            "max_chunks",
+            f"the points and their replicates are {count:,}{several if parts > 1 else ''}, {count * parts:,} chunks, "
+            f"and {most:,} are the most. Sweep fewer values, cut the data into fewer parts, draw some (mode random), "
+            "or raise it.",
+        )
 
 
 def _points(params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
