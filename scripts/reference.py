@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -199,23 +199,37 @@ def _catalogue() -> str:
         "Every engine that comes with Triptych: its parameters, and an example. The examples of partitioners were run "
         "when this page was written; `triptych engine preview` shows the same for your data."
     )
-    lines = [line for block in engine_blocks() for line in _engine_entry(block)]
+    blocks = engine_blocks()
+    lines = [line for block in blocks for line in _engine_entry(block, blocks)]
     return _page("Engines", about, lines)
 
 
-def _engine_entry(block: Block) -> Iterator[str]:
+def _engine_entry(block: Block, blocks: Sequence[Block]) -> Iterator[str]:
     yield from ("", f"## {block.role} `{block.name}`", "", block.description, "")
+    example = json.loads((block.folder / "example.json").read_text(encoding="utf-8"))
+    if told := example.get("app"):
+        heading = "What the app receives" if block.role is Role.PARTITIONER else "What the app leaves"
+        yield from (f"**{heading}.** {told}", "")
+    yield from (f"**Fits with** {_partners(block, blocks)}.", "")
     if keys := properties(block.schema):
         yield from ("| parameter | type | default | meaning |", "| --- | --- | --- | --- |")
     for key, inner in keys.items():
         default = "required" if key in block.schema.get("required", ()) else f"`{json.dumps(inner.get('default'))}`"
         about = inner.get("description", "").replace("|", "\\|")
         yield f"| `{key}` | {type_text(inner, '`')} | {default} | {about} |"
-    example = json.loads((block.folder / "example.json").read_text(encoding="utf-8"))
     template = {block.role: block.name, "params": {block.role: example["params"]}}
     yield from ("", example["about"], "", "```json", json.dumps(template, ensure_ascii=False), "```")
     if block.role is Role.PARTITIONER:
         yield from ("", *_example_chunks(block, example))
+
+
+def _partners(block: Block, blocks: Sequence[Block]) -> str:
+    """The engines of the other role that it goes with, as `validate` judges; those that take any are not listed."""
+    if block.role is Role.ASSEMBLER:
+        found = [f"`{each.name}`" for each in blocks if each.role is Role.PARTITIONER and block.joins(each)]
+        return ", ".join(found) if block.joins_with is not None else "every partitioner"
+    own = [f"`{each.name}`" for each in blocks if each.joins_with is not None and each.joins(block)]
+    return ", ".join([*own, "every assembler that takes any chunks"])
 
 
 def _example_chunks(block: Block, example: Mapping[str, Any]) -> Iterator[str]:

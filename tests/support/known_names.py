@@ -224,7 +224,21 @@ def _known_words() -> frozenset[str]:
     _, _, extras = project.partition("[project.optional-dependencies]")
     known |= set(re.findall(r"^([a-z0-9]+) = ", extras.partition("\n[")[0], re.MULTILINE))
     known |= {path.name for room in _ROOMS for path in (PROJECT / room).rglob("*") if path.is_dir()}
+    known |= set(_metadata_keys())
     return frozenset(known | {"triptych"})
+
+
+def _metadata_keys() -> Iterator[str]:
+    """What engines tell of chunks: keys of objects in their code, and fields of the families' dataclasses."""
+    for _, tree in python_files("include/engines"):
+        for node in ast.walk(tree):
+            keys = node.keys if isinstance(node, ast.Dict) else ()
+            yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+    for module in modules().values():
+        kinds = [node for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+        for kind in kinds if module.package == "engines" else ():
+            fields = [node.target for node in kind.body if isinstance(node, ast.AnnAssign)]
+            yield from (field.id for field in fields if isinstance(field, ast.Name))
 
 
 @cache
