@@ -25,7 +25,7 @@ def test_each_suggestion_can_be_pasted_and_makes_what_is_shown(home: Path) -> No
     (group,) = json.loads(shown.stdout)
     assert group["content"] == "table"
     found = {each["partitioner"]: each for each in group["suggestions"]}
-    assert list(found) == ["rows", "keys", "passthrough"]
+    assert list(found) == ["rows", "keys", "kfold", "passthrough"]
     assert found["keys"]["params"] == {"partitioner": {"columns": ["land"]}}
     assert found["keys"]["preview"]["chunks"] == 2
     assert found["keys"]["preview"]["first"]["items"] == 10

@@ -35,7 +35,7 @@ FAMILIES: Sequence[frozenset[str]] = (
     frozenset({"archives", "audio", "genomics", "images", "video"}),
     frozenset({"codebase", "documents", "sorting", "speech"}),
     frozenset({"tables"}),
-    frozenset({"logs"}),
+    frozenset({"learning", "logs"}),
     frozenset({"suggestions"}),
 )
 """The same inside `engines`; "" is what `triptych.engines` itself gives to engines."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,6 +16,8 @@ from triptych.engines.suggestions.looking import Look
 
 LARGE_BYTES = 64 * MIB
 """Beyond it, chunks have a size: a tenth of what is large may be more than an app wants."""
+FOLDS = 5
+"""So many are usual, and scikit-learn's default."""
 _IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".gif", ".bmp")
 _MATE = re.compile(r"(?:^|[._-])R?[12](?=[._-])")
 
@@ -64,6 +67,9 @@ def _table(looks: Sequence[Look]) -> Iterator[Suggestion]:
         yield Suggestion("keys", f"a chunk for each value of {key}", {"columns": [key]})
     if dates := date_column(columns):
         yield Suggestion("dates", f"a chunk for each {dates.freq} of {dates.column}", dates.to_params())
+    if key and looks[0].form != "parquet" and max(Counter(columns[key]).values()) >= FOLDS:
+        why = f"{FOLDS} folds to cross-validate with, each with its share of each {key}"
+        yield Suggestion("kfold", why, {"folds": FOLDS, "stratify": key})
 
 
 def _json(looks: Sequence[Look]) -> Iterator[Suggestion]:

@@ -15,7 +15,7 @@ from triptych.engines.tables.csv_batches import Batch, CsvTable, line_batches
 from triptych.engines.tables.group_labels import Labels, csv_texts, json_texts
 from triptych.engines.tables.group_names import LabelMetadata, named_labels
 from triptych.engines.tables.group_spill import Group, GroupSpill
-from triptych.engines.tables.json_lines import json_columns
+from triptych.engines.tables.json_lines import present_columns
 from triptych.errors import TriptychError
 
 if TYPE_CHECKING:
@@ -56,13 +56,7 @@ class TextGroups:
             return
         source = table.item
         for batch in line_batches(source.stream(), source, blank=False):
-            values = json_columns(batch, columns, source)
-            for name, column in zip(columns, values, strict=True):
-                if column.null_count:
-                    absent = column.is_null().index(True).as_py()
-                    msg = f"{batch.location(absent)} has no value {name!r}. Correct it."
-                    raise source.error(msg)
-            yield batch, values
+            yield batch, present_columns(batch, columns, source)
 
 
 def _ended(header: bytes) -> bytes:

@@ -45,6 +45,17 @@ def json_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextCo
     return columns
 
 
+def present_columns(batch: Batch, names: Sequence[str], item: Input) -> list[TextColumn]:
+    """The same, and the item's error for a record that has no such value; null is one."""
+    columns = json_columns(batch, names, item)
+    for name, column in zip(names, columns, strict=True):
+        if column.null_count:
+            absent = column.is_null().index(True).as_py()
+            msg = f"{batch.location(absent)} has no value {name!r}. Correct it."
+            raise item.error(msg)
+    return columns
+
+
 def _columns(records: BytesColumn, names: Sequence[str]) -> list[TextColumn]:
     lines = pa.table({"line": records.view(pa.large_string())})
     wanted = [
