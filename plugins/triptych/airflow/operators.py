@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from triptych.airflow.metrics import count_chunk
 from triptych.blocks import Template
 from triptych.blocks.date_names import NAMES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
@@ -83,7 +85,8 @@ class AppOperator(_EndsAtOnce, DockerOperator):
     def _run(self, context: Context) -> None:
         # Every clear of an instance that has ended raises `max_tries`: its chunks have all their tries again.
         launch = Launch(str(context["ti"].max_tries), context["ti"].try_number)
-        ran = run_pack(_loaded(context), self.pack["first"], launch)
+        job = _loaded(context)
+        ran = run_pack(job, self.pack["first"], launch, partial(count_chunk, job.dag_id))
         self.log.info("%d chunk(s) done.", ran)
 
 

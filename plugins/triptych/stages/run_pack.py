@@ -69,6 +69,9 @@ class ChunkOutcome:
     error: str | None = None
     cache: str = ""
     """As `Attempted.cache`."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    """Of its result; 0 when it failed."""
 
 
 def run_pack(
@@ -149,7 +152,7 @@ def _run_all(
         if tried.error:
             _log.error("%s", tried.error)
             failed.append(tried.error)
-        on_chunk(ChunkOutcome(entry.number, tried.seconds, tried.error, tried.cache))
+        on_chunk(ChunkOutcome(entry.number, tried.seconds, tried.error, tried.cache, entry.size, tried.bytes_out))
     if lost:
         raise lost[0]
     return failed
@@ -163,6 +166,7 @@ class _Tried:
     error: str | None = None
     is_worth_another: bool = True
     cache: str = ""
+    bytes_out: int = 0
 
 
 class _Failed(Exception):  # No error of the worker's: how a chunk's try ends.
@@ -238,7 +242,7 @@ class _Attempt:
         said = self._cache.said.get(entry.number, "") if self._cache else ""
         tried = replace(tried, seconds=time.monotonic() - clock, cache=said)
         self.journal.add(tried, log_offset)
-        return _Tried(tried.seconds, tried.error, is_worth_another, said)
+        return _Tried(tried.seconds, tried.error, is_worth_another, said, sum(file.size for file in tried.files))
 
     def _succeeded(self, tried: Attempted, entry: ChunkEntry, folder: Path) -> Attempted:
         """The try with its results kept; _Failed where that is the chunk's failure, and no fault of the worker's."""
