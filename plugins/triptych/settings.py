@@ -142,6 +142,7 @@ OPTIONS = (
         "valid for so long. 48 hours; Amazon and Google sign links for a week at most.",
     ),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
+    Option("max_chunks", "1000000", "Most chunks of one job; a template's `max_chunks` may say fewer."),
     Option(
         "maintenance_schedule",
         "",
@@ -208,6 +209,7 @@ class Settings:
     whisper_model: str
     temporary_s: int
     max_tasks: int
+    max_chunks: int
     maintenance_schedule: str
     keep_success_days: int
     keep_failure_days: int
@@ -277,6 +279,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         whisper_model=text["whisper_model"],
         temporary_s=_positive(text, "temporary_seconds"),
         max_tasks=_positive(text, "max_tasks"),
+        max_chunks=_positive(text, "max_chunks"),
         maintenance_schedule=text["maintenance_schedule"],
         keep_success_days=_positive(text, "keep_success_days"),
         keep_failure_days=_positive(text, "keep_failure_days"),

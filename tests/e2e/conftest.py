@@ -70,6 +70,11 @@ TIMES = {"type": "object", "properties": {"times": {"type": "integer", "default"
 def _write_apps(airflow: EmbeddedAirflow) -> None:
     include = airflow.home / "include"
     write_app(include, FAILS_AT_1, **SHELL, manifest=ONCE, template=REPLICAS)
+    told = {"notifier": "webhook", "connection": "hook", "endpoint": "jobs"}
+    mailed = {"notifier": "email", "connection": "mail", "to": "ops@example.org"}
+    slacked = {"notifier": "slack", "connection": "slack"}
+    telling = {**REPLICAS, "on_failure": [told, mailed, slacked], "on_success": [told], "owner": "science"}
+    write_app(include, FAILS_AT_1, **SHELL, name="telling", manifest=ONCE, template=telling)
     write_app(include, FAILS_AT_1, **SHELL, name="mended", manifest=ONCE, template=REPLICAS)
     write_app(include, HANGS_AT_1, **SHELL, name="held", manifest=ONCE, template=REPLICAS)
     write_app(include, UPPER, **SHELL, name="upper")

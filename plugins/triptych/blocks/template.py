@@ -7,6 +7,7 @@ from pathlib import Path
 from triptych.blocks.date_names import name_errors
 from triptych.blocks.document import Document, read_document
 from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
+from triptych.blocks.notices import read_notices
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 from triptych.schemas.descriptors import Side
@@ -29,6 +30,7 @@ def read_template(
             f"the folder's name {identity!r} is no id: name one of 1 to 64 letters, digits, '-' or '_'.", "id"
         )
     _check_own_text(document)
+    told = {key: read_notices(document, key) for key in ("on_success", "on_failure")}
     if document.errors:
         return None, document.errors, document.warnings
     params = data.get("params", {})
@@ -46,6 +48,13 @@ def read_template(
         keep_failure_days=data.get("keep_failure_days"),
         connections=tuple(data.get("connections") or ()),
         inputs=data.get("inputs") or {},
+        **told,
+        owner=data.get("owner", "triptych"),
+        tags=tuple(data.get("tags") or ()),
+        pool=data.get("pool"),
+        max_active_runs=data.get("max_active_runs"),
+        max_cores=data.get("max_cores"),
+        max_chunks=data.get("max_chunks"),
     )
     return template, document.errors, document.warnings
 

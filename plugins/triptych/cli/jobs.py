@@ -23,7 +23,7 @@ from triptych.jobs.workspace import Workspace, folder_name, open_workspace
 from triptych.local.job_list import JobLine, list_jobs
 from triptych.settings import Settings, get_settings
 from triptych.stages.cache_reasons import count_hits, misses
-from triptych.stages.publishing import Listing, Records
+from triptych.stages.publishing import Listing, newest_listing
 from triptych.stages.repair import NewCode
 from triptych.storage import Stores
 from triptych.storage.paths import file_path
@@ -96,7 +96,7 @@ def show(
         return
     chunks = report.chunks if all_ else report.first(SHOWN)
     if json_:
-        output = _output(workspace)
+        output = newest_listing(workspace)
         print_json(
             {**_about(workspace, report, run), "output": output, "chunks": [_row_json(chunk) for chunk in chunks]}
         )
@@ -104,7 +104,7 @@ def show(
     print_table(COLUMNS, [_row(chunk) for chunk in chunks])
     if len(chunks) < len(report.chunks):
         echo(f"{len(chunks)} of {len(report.chunks)} chunks; --all shows every one.")
-    listing = _output(workspace)
+    listing = newest_listing(workspace)
     for line in (*_summary(workspace, report), *_made_of(listing), *_fetched_by(listing)):
         print_line(line)
 
@@ -258,13 +258,6 @@ def _summary(workspace: Workspace, report: JobReport) -> Sequence[str]:
         ),
         f"Plan {report.ref.generation}, SHA-256 {report.ref.sha256}, in {_place(workspace)}",
     ]
-
-
-def _output(workspace: Workspace) -> Listing | None:
-    """The list of the newest output that is in place."""
-    records = Records(workspace.store, workspace.root)
-    found = (records.listing(making.number) for making in reversed(records.makings()))
-    return next((listing for listing in found if listing is not None), None)
 
 
 def _made_of(listing: Listing | None) -> Sequence[str]:

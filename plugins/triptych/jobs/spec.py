@@ -48,6 +48,8 @@ class JobSpec:
     inputs: Mapping[str, tuple[Location, ...]] = field(default_factory=dict)
     temporary: bool = False
     """Without a destination: whether the output goes to temporary storage, and not to what is kept."""
+    max_chunks: int | None = None
+    """Of its template; None: as the settings say."""
 
     def to_json(self) -> dict[str, Any]:
         """As `job.json` holds it; `from_json` reads it back."""
@@ -68,6 +70,7 @@ class JobSpec:
             keep_failure_days=data.get("keep_failure_days"),
             inputs={name: _read_locations(source) for name, source in data.get("inputs", {}).items()},
             temporary=data.get("temporary", False),
+            max_chunks=data.get("max_chunks"),
         )
 
     @property
@@ -123,6 +126,7 @@ def build_job_spec(
         keep_failure_days=template.keep_failure_days,
         inputs={name: read_sources(each) for name, each in inputs.items()},
         temporary=place is Place.TEMPORARY,
+        max_chunks=template.max_chunks,
     )
 
 

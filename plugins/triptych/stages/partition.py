@@ -92,6 +92,7 @@ def _planned(job: NewJob) -> Plan:
     _log.info("%d source(s), %s bytes.", len(sources), f"{sum(source.size for source in sources):,}")
     inputs = freeze_inputs(job.spec.inputs, job.stores, job.settings)
     limits = UploadLimits(OBJECTS_AT_ONCE, job.settings.engine_memory_bytes // MEMORY_SHARE)
+    most = min(job.settings.max_chunks, job.spec.max_chunks or job.settings.max_chunks)
     share = partial(_shares, job.spec.config, job.blocks[Role.APP], job.settings)
     with held_inputs(inputs, job.stores, job.settings) as held, workbench(job.settings, held) as work:
         runner = replace(BlockRunner.of(job, held.mounted), images=images)
@@ -100,7 +101,7 @@ def _planned(job: NewJob) -> Plan:
         engine = open_code(workspace, blocks[Role.PARTITIONER], work)
         chunks = ChunkStore(workspace, sources, engine.tag, work, token)
         with cut(engine, job.spec.params[Role.PARTITIONER], sources, job.stores, runner, work) as made:
-            selection = Selection(made, job.spec.config["sample"])
+            selection = Selection(made, job.spec.config["sample"], most)
             listed = write_chunk_list(chunks.entries(selection, limits), workspace, token, work, share)
         check_work(engine, sources, selection.chunks, allow_empty=job.spec.config["allowEmpty"])
     if selection.note:

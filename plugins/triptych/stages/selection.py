@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from triptych.blocks import Block, Platform
 from triptych.engines import Chunk
-from triptych.errors import EngineError
+from triptych.errors import EngineError, JobSpecError
 from triptych.harmless import harmless_logger
 from triptych.jobs.sources import SourceEntry
 
@@ -14,11 +14,15 @@ _log = harmless_logger(__name__)
 
 
 class Selection:
-    """All of a partitioner's chunks, or the first `sample`; iterate once, then `note` says what was left out."""
+    """All of a partitioner's chunks, or the first `sample`; iterate once, then `note` says what was left out.
 
-    def __init__(self, made: Iterable[Chunk], sample: int | None) -> None:
+    JobSpecError, while it is iterated, for more than `most`.
+    """
+
+    def __init__(self, made: Iterable[Chunk], sample: int | None, most: int) -> None:
         self._made = made
         self._sample = sample
+        self._most = most
         self.chunks = 0
         """So many were given so far."""
         self.is_sample = False
@@ -29,6 +33,12 @@ class Selection:
             if self._sample is not None and self.chunks >= self._sample:
                 self.is_sample = True
                 return
+            if self.chunks >= self._most:
+                msg = (
+                    f"The job has more than {self._most:,} chunks, and that is the most that `max_chunks` of the "
+                    "template, or of the settings, allows. Make larger chunks, or try a part with config.sample."
+                )
+                raise JobSpecError(msg)
             self.chunks += 1
             yield chunk
 

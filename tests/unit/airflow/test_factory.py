@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,30 @@ def test_resources_come_from_the_manifest_else_from_the_settings(include: Path) 
     assert shown == ["mine", 2.5, "0.5g"]
     assert plain.partial_kwargs["pool"] == "gpus"
     assert _task(dags["plain"], "partition").retry_delay == timedelta(seconds=7)
+
+
+def test_owner_tags_pool_and_limits_are_the_templates(include: Path) -> None:
+    own = {"owner": "science", "tags": ["nightly"], "pool": "mine", "maxActiveRuns": 3, "max_cores": 7}
+    write_app(include, "", name="own", manifest={"device_requirements": {"min_cpu": 2}}, template={**PARTS, **own})
+    dag = build_dags()["own"]
+    kwargs = _task(dag, "app").partial_kwargs
+    assert (dag.owner, dag.max_active_runs, "nightly" in dag.tags) == ("science", 3, True)
+    assert (kwargs["pool"], kwargs["max_active_tis_per_dag"]) == ("mine", 3)  # Three tasks of two cores.
+    assert dag.on_failure_callback is None
+
+
+def test_fewer_cores_than_one_task_takes_break_the_dag(include: Path) -> None:
+    needs = {"device_requirements": {"min_cpu": 2}}
+    with suppress(ManifestError):
+        write_app(include, "", name="own", manifest=needs, template={**PARTS, "max_cores": 1.5})
+    assert "max_cores is 1.5, and one task of own@1.0 takes 2" in str(build_dags()["own"].doc_md)
+
+
+def test_who_is_told_stands_in_the_stored_dag(include: Path) -> None:
+    told = [{"notifier": "webhook", "connection": "hook"}]
+    write_app(include, "", name="told", template={**PARTS, "on_failure": told})
+    data = DagSerialization.to_dict(build_dags()["told"])["dag"]
+    assert (data.get("has_on_failure_callback"), data.get("has_on_success_callback")) == (True, None)
 
 
 def _spoil(include: Path, name: str, file: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Chunk
-from triptych.errors import EngineError
+from triptych.errors import EngineError, JobSpecError
 from triptych.jobs.sources import SourceEntry
 from triptych.stages.selection import Selection, check_work
 
@@ -28,14 +28,14 @@ NO_BYTES, BYTES = SourceEntry("file:///a", None, 0, "e"), SourceEntry("file:///b
     ],
 )
 def test_a_sample_is_the_first_chunks_and_says_so(sample: int | None, given: int, note: str) -> None:
-    selection = Selection(CHUNKS, sample)
+    selection = Selection(CHUNKS, sample, 10**6)
     assert list(selection) == CHUNKS[:given]
     assert (selection.chunks, selection.note) == (given, note)
 
 
 def test_a_sample_makes_one_chunk_more_and_no_others() -> None:
     made = iter(CHUNKS)
-    list(Selection(made, 1))
+    list(Selection(made, 1, 10**6))
     assert list(made) == CHUNKS[2:]
 
 
@@ -60,3 +60,10 @@ def test_no_chunk_of_empty_sources_or_of_a_container_that_ran_well_is_told(
     with caplog.at_level(logging.WARNING, "triptych"):
         check_work(_engine(platform), sources, 0, allow_empty=False)
     assert "Nothing to do: partitioner rows@1.0 made no chunk" in caplog.text
+
+
+def test_more_chunks_than_are_allowed_end_the_job_before_the_next_is_made() -> None:
+    made = iter(CHUNKS)
+    with pytest.raises(JobSpecError, match="more than 1 chunks"):
+        list(Selection(made, None, 1))
+    assert len(list(made)) == len(CHUNKS) - 2

@@ -7,7 +7,7 @@ an attempt uses `Publisher`: what it decided, once decided, is never taken back,
 from triptych.stages.publishing.names import Existing, Names
 from triptych.stages.publishing.overlap import check_destination
 from triptych.stages.publishing.publisher import Publisher, Target
-from triptych.stages.publishing.records import Listing, Records, Used
+from triptych.stages.publishing.records import Listing, Records, Used, newest_listing
 from triptych.stages.publishing.staging import StagedOutput
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "Target",
     "Used",
     "check_destination",
+    "newest_listing",
 ]

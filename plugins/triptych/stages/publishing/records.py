@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from triptych.errors import EngineError, ObjectNotFoundError
 from triptych.jobs.records import read_record
+from triptych.jobs.workspace import Workspace
 from triptych.storage import FileEntry, StagedObject, Store
 
 LIST_BYTES = 256 << 20
@@ -203,6 +204,13 @@ class Records:
 
     def _output_uri(self, number: int) -> str:
         return f"{self.root}/output/{number}.json"
+
+
+def newest_listing(workspace: Workspace) -> Listing | None:
+    """The list of a run's newest output that is in place; None without one."""
+    records = Records(workspace.store, workspace.root)
+    found = (records.listing(making.number) for making in reversed(records.makings()))
+    return next((listing for listing in found if listing is not None), None)
 
 
 def read_listing(store: Store, uri: str) -> Listing:

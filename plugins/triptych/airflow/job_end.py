@@ -1,0 +1,104 @@
+"""How a run ended, in few words, from its records alone: what a notice tells."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from triptych.errors import TriptychError
+from triptych.harmless import harmless
+from triptych.jobs.report import ChunkState, JobReport, read_report
+from triptych.jobs.workspace import open_workspace
+from triptych.settings import Settings
+from triptych.stages import Stage
+from triptych.stages.publishing import newest_listing
+from triptych.storage import Stores
+
+SHOWN_REASONS = 3
+_REASON_LETTERS = 500
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """One run of one template that has ended; numbers of chunks are None where no plan was made."""
+
+    text: str
+    """A sentence or two with the rest: chat programs show just this key of what they are sent."""
+    state: str
+    """`success` or `failed`, as Airflow has it."""
+    dag_id: str
+    run_id: str
+    name: str
+    reason: str
+    """Why it failed, a line each; empty for a success."""
+    url: str
+    """The run's page in Airflow."""
+    seconds: float | None = None
+    """Since `partition` froze the job."""
+    chunks: int | None = None
+    done: int | None = None
+    failed: int | None = None
+    waiting: int | None = None
+    output: str | None = None
+    """URI of the output; None without one."""
+    files: int | None = None
+    bytes: int | None = None
+
+
+def read_job_end(settings: Settings, dag_id: str, run_id: str, base_url: str, *, has_succeeded: bool) -> JobEnd:
+    """What the workspace tells of the run; where it cannot be read, that is the reason."""
+    state = "success" if has_succeeded else "failed"
+    url = f"{base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    stores = Stores(settings)
+    try:
+        workspace = open_workspace(settings, stores, dag_id, run_id)
+        report = read_report(workspace)
+        if report is None:
+            reason = "" if has_succeeded else f"No plan was made: the log of the task `{Stage.PARTITION}` says why."
+            return JobEnd(_sentence(dag_id, run_id, state, reason, url), state, dag_id, run_id, dag_id, reason, url)
+        listing = newest_listing(workspace) if has_succeeded else None
+    except TriptychError as error:
+        reason = f"The job's records cannot be read: {harmless(str(error))}"
+        return JobEnd(_sentence(dag_id, run_id, state, reason, url), state, dag_id, run_id, dag_id, reason, url)
+    sums = report.sums()
+    reason = "" if has_succeeded else _why(report)
+    name = harmless(report.job.spec.name)
+    return JobEnd(
+        text=_sentence(name if name == dag_id else f"{name} ({dag_id})", run_id, state, reason, url),
+        state=state,
+        dag_id=dag_id,
+        run_id=run_id,
+        name=name,
+        reason=reason,
+        url=url,
+        seconds=round(time.time() - report.job.started, 1),
+        chunks=len(report.chunks),
+        done=sums.done,
+        failed=sums.failed,
+        waiting=sums.waiting,
+        output=str(listing["uri"]) if listing else None,
+        files=len(listing["files"]) if listing else None,
+        bytes=sum(file["size"] for file in listing["files"]) if listing else None,
+    )
+
+
+def _why(report: JobReport) -> str:
+    """How many chunks failed, and the most frequent reasons; else which task's log tells more."""
+    sums = report.sums()
+    failed = [chunk for chunk in report.chunks if chunk.state is ChunkState.FAILED]
+    lines = [f"{sums.failed} of {len(report.chunks)} chunk(s) failed, {sums.waiting} were not run."]
+    counted = Counter(chunk.reason for chunk in failed)
+    for reason, count in counted.most_common(SHOWN_REASONS):
+        number = next(chunk.entry.number for chunk in failed if chunk.reason == reason)
+        lines.append(harmless(f"{count} as chunk {number}: {reason}"[:_REASON_LETTERS]))
+    if not failed:
+        task = Stage.APP if sums.waiting else Stage.ASSEMBLE
+        lines.append(f"The log of the task `{task}` says why.")
+    return "\n".join(lines)
+
+
+def _sentence(job: str, run_id: str, state: str, reason: str, url: str) -> str:
+    ended = "succeeded" if state == "success" else "failed"
+    return "\n".join(line for line in (f"Job {job} {ended}: run {run_id}.", reason, url) if line)
