@@ -62,7 +62,7 @@ class QuoteScan:
             toggles = to_words(buffer)
             within = self._within(toggles)
         self._look_back(block, toggles, within)
-        outside = ~within
+        outside = np.invert(within, out=within)
         if len(escaped):
             buffer[:] = False
             buffer[escaped] = True
@@ -72,23 +72,26 @@ class QuoteScan:
     def _within(self, toggles: Words) -> Words:
         """Behind an odd number of quotes: of `a,"b""c",d` from the first up to the one before `c`, but the second."""
         within = prefix_xor(toggles.copy())
-        return ~within if self.inside else within
+        return np.invert(within, out=within) if self.inside else within
 
     def _is_regular(
         self, toggles: Words, within: Words, octets: Octets, newlines: Words, buffer: Mask, *, marked: bool
     ) -> bool:
         """Whether each quote that opens a value stands at its start, or is the second of two: then parity tells all."""
         opening = toggles & within
-        behind = newlines | (toggles & ~within)
+        # In place from here on: memory taken anew costs as much as the operation.
+        behind = toggles ^ opening
+        behind |= newlines
         if self._dialect.delimiter:
             behind |= to_words(np.equal(octets, ord(self._dialect.delimiter), out=buffer))
         allowed = behind << _ONE
-        allowed[1:] |= behind[:-1] >> _LAST
+        allowed[1:] |= np.right_shift(behind, _LAST, out=behind)[:-1]
         if self._at_start or self._has_closed:
             allowed[0] |= _ONE
         if marked:
             allowed[0] |= np.uint64(1 << len(BOM_UTF8))
-        return not (opening & ~allowed).any()
+        opening &= np.invert(allowed, out=allowed)
+        return not opening.any()
 
     def _counting(self, block: bytes, quotes: list[int], escaped: set[int], *, marked: bool) -> Iterator[int]:
         """Of the quotes at these indices those that open or close a value, one by one."""
