@@ -1,4 +1,4 @@
-"""`parquet` keeps tables apart that chunks left under several names. Truth by construction."""
+"""`parquet`, `concat` and `sorted_concat` keep results of several names apart. Truth by construction."""
 
 from __future__ import annotations
 
@@ -78,3 +78,42 @@ def test_other_columns_under_names_of_chunks_alone_are_refused(settings: Setting
         _joined(settings, OTHER)
     assert set(_joined(settings, OTHER, datasets="by_name")) == {"customer.parquet", "orders.parquet"}
     assert [set(row) for row in _joined(settings, OTHER, datasets="one")["data.parquet"]] == [{"id", "day", "name"}] * 2
+
+
+def test_a_name_packed_or_not_is_one_data_set(settings: Settings) -> None:
+    packed = Results({"fact.csv.gz": gzip.compress(b"a\n2\n", mtime=0), "other.csv": b"b\n4\n"})
+    both = [Results({"fact.csv": b"a\n1\n", "other.csv": b"b\n3\n"}), packed]
+    assert _joined(settings, both) == {
+        "fact.parquet": [{"a": 1}, {"a": 2}],
+        "other.parquet": [{"b": 3}, {"b": 4}],
+    }
+    assert join(settings, "concat", both) == {"fact.csv": b"a\n1\n2\n", "other.csv": b"b\n3\n4\n"}
+
+
+FACT, CUSTOMER = b"id,year,sum\n1,2025,2.50\n2,2026,3.25\n3,2026,1.00\n", b"id,name\n7,Ada\n8,Bo\n"
+
+
+@pytest.mark.parametrize("engine", ["concat", "sorted_concat"])
+def test_texts_of_several_names_are_several_files(settings: Settings, engine: str) -> None:
+    by: dict[str, Any] = {"by": ["id:number"]} if engine == "sorted_concat" else {}
+    assert join(settings, engine, STAR, by) == {"customer.csv": CUSTOMER, "fact.csv": FACT}
+    alone = join(settings, engine, STAR[:1], by)
+    assert alone == {"customer.csv": b"id,name\n7,Ada\n", "fact.csv": FACT[:-12]}
+    assert join(settings, engine, STAR, {**by, "name": "all.csv"}) == {"customer.csv": CUSTOMER, "fact.csv": FACT}
+    own = [Results({f"part_{number}.csv": b"id\n%d\n" % number}) for number in range(3)]
+    assert join(settings, engine, own, {**by, "name": "all.csv"}) == {"all.csv": b"id\n0\n1\n2\n"}
+    divided = join(settings, engine, own, {**by, "datasets": "by_name"})
+    assert set(divided) == {"part_0.csv", "part_1.csv", "part_2.csv"}
+    with pytest.raises(EngineError, match="its header"):
+        join(settings, engine, STAR, {**by, "datasets": "one"})
+
+
+def test_a_text_beside_a_table_stays_apart(settings: Settings) -> None:
+    both = [Results({"r.csv": b"a\n%d\n" % number, "log.txt": b"chunk %d" % number}) for number in range(2)]
+    assert join(settings, "concat", both) == {"r.csv": b"a\n0\n1\n", "log.txt": b"chunk 0\nchunk 1"}
+
+
+def test_arrays_of_several_names_are_lines_of_several_names(settings: Settings) -> None:
+    both = [Results({"a.json": b'[{"k": %d}]' % number, "b.jsonl": b'{"k": 5}\n'}) for number in (2, 1)]
+    found = join(settings, "sorted_concat", both, {"by": ["k"]})
+    assert found == {"a.jsonl": b'{"k": 1}\n{"k": 2}\n', "b.jsonl": b'{"k": 5}\n' * 2}

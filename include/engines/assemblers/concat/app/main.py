@@ -1,4 +1,4 @@
-"""All results in one file, by chunk number; a header that several have is kept once."""
+"""All results of one name in one file, by chunk number; a header that several have is kept once."""
 
 from __future__ import annotations
 
@@ -10,20 +10,29 @@ from triptych.engines import Output, Result
 from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.headers import TablePart, headed_tables
 from triptych.engines.dialects.record_ends import first_record
-from triptych.engines.streams.contents import unpacked_suffix
+from triptych.engines.streams.contents import unpacked_name, unpacked_suffix
+from triptych.engines.tables.datasets import datasets
 
 TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
 TEXTS = TABLES | {".jsonl", ".ndjson", ".txt", ".md", ".log"}
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    """Tables are put together by `headed_tables`; what is no table, as it is. Empty results leave nothing."""
+    """One file, or one for each data set, which then has its results' name.
+
+    Tables are put together by `headed_tables`; what is no table, as it is. Empty results leave nothing.
+    """
+    for name, chosen in datasets(results, params["datasets"], name_of=_name).items():
+        _put(chosen, output, name or params["name"], params)
+
+
+def _put(results: Sequence[Result], output: Output, name: str | None, params: Mapping[str, Any]) -> None:
     extensions = {unpacked_suffix(result.name) for result in results}
     filled = [result for result in results if result.size]
     parts = headed_tables(filled, params) if extensions <= TABLES else _plain(filled, params["header"])
     is_text = extensions <= TEXTS
     line_end = b"" if params["newline"] is False or not (is_text or params["newline"]) else _line_end(parts)
-    with output.open(params["name"] or _default_name(extensions)) as out:
+    with output.open(name or _default_name(extensions)) as out:
         last = b""
         for index, part in enumerate(parts):
             if last and not last.endswith((b"\n", b"\r")) and part.item.size > part.skipped:
@@ -32,6 +41,11 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
             last = out.append(part.item, part.skipped, mark) or last
         if params["newline"] and last and not last.endswith(b"\n"):
             out.write(line_end)
+
+
+def _name(result: Result) -> str:
+    """Tables are unpacked, other results are not."""
+    return unpacked_name(result.name) if unpacked_suffix(result.name) in TABLES else result.name
 
 
 def _plain(results: Sequence[Result], header: bool | None) -> list[TablePart]:

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from triptych.engines import Output, Result, resources
 from triptych.engines.contracts import output_names
-from triptych.engines.streams.contents import unpacked_name
 from triptych.engines.tables.datasets import WHOLE, datasets
 from triptych.engines.tables.duckdb_tables import database, identifier, literal
 from triptych.engines.tables.typed_tables import TypedTable, in_schema, typed_tables, unified
@@ -41,7 +40,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         if WHOLE in named:
             _put(output, tables_of(filled), params["name"], "", params, connection)
             return
-        names = output_names([unpacked_name(name) for name in named], ".parquet")
+        names = output_names(list(named), ".parquet")
         tables = {name: tables_of(chosen) for name, chosen in zip(names, named.values(), strict=True)}
         partitioned = _partitioned(tables, params["partition_by"])
         for name, each in tables.items():

@@ -1,4 +1,4 @@
-"""Results as one table in order; sorted results are merged, others are sorted first."""
+"""Results of one name as one table in order; sorted results are merged, others are sorted first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from triptych.engines import Output, Result
 from triptych.engines.api import Input
 from triptych.engines.arrays.text_columns import TextColumn, scalar
+from triptych.engines.contracts import output_names
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened, refuse_other_table
 from triptych.engines.jsontext.records import json_lines
@@ -19,6 +20,7 @@ from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merg
 from triptych.engines.sorting.order import Order
 from triptych.engines.sorting.sort_keys import SortColumn, directions
 from triptych.engines.tables.csv_batches import Batch, CsvTable, line_batches
+from triptych.engines.tables.datasets import WHOLE, datasets
 from triptych.engines.tables.json_lines import json_columns
 from triptych.engines.tables.text_codec import json_text
 
@@ -26,11 +28,19 @@ NULLS: Mapping[str, Literal["at_start", "at_end"]] = {"first": "at_start", "last
 
 
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
-    results = [result for result in results if result.size]
+    """One table, or one of each data set, which then has its results' name."""
+    filled = [result for result in results if result.size]
+    named = datasets(filled, params["datasets"])
+    tables = {name: [opened(result, params) for result in chosen] for name, chosen in named.items()}
+    formats = [each[0].format if each else "csv" for each in tables.values()]
+    names = output_names(list(named), [f".{format}" for format in formats]) if WHOLE not in named else [params["name"]]
+    for name, format, each in zip(names, formats, tables.values(), strict=True):
+        _put(each, output, name or f"sorted.{format}", params)
+
+
+def _put(tables: Sequence[Opened], output: Output, name: str, params: Mapping[str, Any]) -> None:
     columns = [SortColumn.of(text) for text in params["by"]]
-    tables = [opened(result, params) for result in results]
-    format = tables[0].format if tables else "csv"
-    if format not in DELIMITERS:
+    if tables and tables[0].format not in DELIMITERS:
         columns = [column.of_json() for column in columns]
     parts = [_Part(table, columns, params["nulls"]) for table in tables]
     header = _header(parts)
@@ -38,7 +48,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     sources = [part.batches for part in parts]
 
     def write(batches: Iterator[pa.RecordBatch]) -> None:
-        with output.open(params["name"] or f"sorted.{format}") as out:
+        with output.open(name) as out:
             out.write(header if header.endswith(b"\n") or not header else header + b"\n")
             for batch in batches:
                 out.write(record_bytes(batch))
@@ -50,7 +60,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         write(merged(sources, order, in_order=params["sorted"]))
     except NotInOrderError as error:
         text = f"is not in order at {error.record[:60]!r}. Let the engine find out which results are."
-        raise results[error.source].error(text) from error
+        raise parts[error.source].result.error(text) from error
 
 
 @dataclass(frozen=True)
