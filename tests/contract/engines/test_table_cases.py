@@ -139,6 +139,11 @@ def test_what_is_no_text_is_refused_by_its_name(settings: Settings, tmp_path: Pa
 def test_words_that_begin_like_a_format_are_text(settings: Settings, tmp_path: Path) -> None:
     path = _written(tmp_path, "t.csv", b"ORC,BZh\nPK,Rar!\n")
     assert [piece.items for piece in _cut(settings, path)] == [1]
+    for text in (b"BZh,a\n1,2\n", b"BZh9\n1AY\n", b"BZh9,1AY&SX\nx,y\n"):
+        path.write_bytes(text)
+        assert [piece.data for piece in _cut(settings, path)] == [text]
+    path.write_bytes(bz2.compress(b""))
+    assert _cut(settings, path) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,12 +50,15 @@ _MAGIC = {
     b"\xfd7zXZ\0": Packing.XZ,
     b"\x28\xb5\x2f\xfd": Packing.ZSTD,
 }
-HEAD_BYTES = max(map(len, _MAGIC))
+_BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+"""Text may begin with BZh: behind the size of blocks there is the mark of a block, or, in an empty one, of the end."""
+HEAD_BYTES = 10
 
 
 def packing_of(head: bytes) -> Packing | None:
     """By the first HEAD_BYTES of a file; None where they are of none that is known."""
-    return next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), None)
+    packing = next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), None)
+    return None if packing is Packing.BZIP2 and not _BZIP2.match(head) else packing
 
 
 ROOM_BYTES = 16 << 20
