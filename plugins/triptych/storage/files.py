@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from triptych.errors import ObjectConflictError, ObjectNotFoundError, SourceError, StorageAccessError, StorageError
 from triptych.storage.base import BLOCK_BYTES, ObjectInfo, Stage, StagedObject, Store, WaitingUpload, Writer
-from triptych.storage.paths import file_path, file_uri, identity
+from triptych.storage.paths import file_path, file_uri, files_below, identity, warn_of_links
 from triptych.storage.walls import refusal
 
 _HIDDEN = ".triptych-part-"
@@ -49,16 +49,26 @@ class FileStore(Store):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Sorted by bytes of the path; hidden parts of writers are left out, and links that lead outside refused.
 
-        Nothing of closed folders is listed.
+        Nothing of closed folders is listed. Links to folders, and those that lead nowhere, are left out, which a
+        warning tells.
         """
         self._path(prefix)
         start = file_path(prefix)
         folder, beginning = (start, "") if prefix.endswith("/") else (start.parent, start.name)
-        for path in sorted(self._walk(folder, beginning), key=os.fsencode):
-            if not path.name.startswith(_HIDDEN):
+        left_out: list[Path] = []
+        # By identity: a mount may show a closed folder at a second path.
+        closed = {known for each in self._closed if (known := identity(each))}
+        for path in sorted(files_below(folder, beginning, closed, left_out), key=os.fsencode):
+            if path.name.startswith(_HIDDEN):
+                continue
+            try:
                 self._path(file_uri(path))  # A link may lead out of the roots.
-                with suppress(FileNotFoundError):
-                    yield _info(path, path.stat())
+                found = _info(path, path.stat())
+            except (FileNotFoundError, RuntimeError):  # RuntimeError says that links lead in a circle.
+                left_out += [path] if path.is_symlink() else []
+                continue
+            yield found
+        warn_of_links(prefix, folder, left_out)
 
     def stream(self, uri: str, offset: int = 0, length: int | None = None, etag: str | None = None) -> Iterator[bytes]:
         """From one open file, so that a replaced one is not mixed in; `etag` is compared once it is open."""
@@ -239,19 +249,6 @@ class FileStore(Store):
             return False
         known = [*self._roots, *self._closed]
         return all(any(root.is_relative_to(folder) for folder in known) for root in other._roots)
-
-    def _walk(self, folder: Path, beginning: str) -> Iterator[Path]:
-        """Every file below `folder` whose path in it starts with `beginning`, a part of one name."""
-        closed = {found for each in self._closed if (found := identity(each))}
-        for parent, folders, files in os.walk(folder):
-            if beginning:
-                folders[:] = [name for name in folders if name.startswith(beginning)]
-                files = [name for name in files if name.startswith(beginning)]
-                beginning = ""  # It holds for the first level, which comes first.
-            # By identity: a mount may show a closed folder at a second path.
-            folders[:] = [name for name in folders if identity(Path(parent, name)) not in closed]
-            for name in files:
-                yield Path(parent, name)
 
     def _path(self, uri: str, *, to_copy: bool = False) -> Path:
         """The real path, links resolved; StorageAccessError outside the roots, and inside what is closed.

@@ -368,6 +368,19 @@ def test_a_linked_file_that_leads_outside_is_not_listed(tmp_path: Path, outside:
         list(store.list(f"{inside.as_uri()}/"))
 
 
+def test_links_that_are_left_out_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "data"
+    (folder / "in").mkdir(parents=True)
+    (folder / "in" / "a").write_bytes(b"x")
+    (folder / "file").symlink_to(folder / "in" / "a")
+    for name, target in (("folder", folder / "in"), ("gone", folder / "b"), ("loop", folder / "loop")):
+        (folder / name).symlink_to(target)
+    store = Stores(read_settings({"allowed_roots": str(folder)})).open("file:///any")
+    assert [Path(info.uri).name for info in store.list(f"{folder.as_uri()}/")] == ["file", "a"]
+    (line,) = caplog.messages
+    assert "links that lead to folders, or nowhere, are left out: 3, folder, gone, loop" in line
+
+
 def test_without_roots_only_our_own_code_reaches_the_workspace(tmp_path: Path) -> None:
     workspace = (tmp_path / "work space").as_uri()
     stores = Stores(read_settings({"workspace": workspace}))
