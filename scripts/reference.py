@@ -80,22 +80,24 @@ def _exit_codes() -> str:
 
 
 def _blocks() -> str:
-    manifest, template = own_schema(Kind.MANIFEST), own_schema(Kind.TEMPLATE)
+    manifest, template, case = map(own_schema, (Kind.MANIFEST, Kind.TEMPLATE, Kind.CASE))
     inner = properties(manifest)
     tables = {
         "manifest.json": manifest,
         "manifest.json: platform_config": inner["platform_config"],
         "manifest.json: device_requirements": inner["device_requirements"],
         "template.json": template,
+        "test/case.json": case,
     }
     lines = [line for title, schema in tables.items() for line in ("", f"## {title}", "", *_key_table(schema))]
     about = (
         "A building block is a folder with a manifest.json, an optional schema.json (JSON Schema of its parameters, "
         "2020-12 unless `$schema` says otherwise) and its code in `app/`. Keys may be written in `snake_case` or "
         "`camelCase`; unknown ones are warned of.\n\n"
-        "These tables come from `manifest.schema.json` and `template.schema.json`, which the reader validates with, "
-        "too. `triptych app new`, `engine new` and `template new` lay copies of them into `schemas/` of the include "
-        "folder and name them in `$schema`: an editor then completes and checks what you write (in `snake_case`)."
+        "These tables come from `manifest.schema.json`, `template.schema.json` and `case.schema.json` (of an app's "
+        "[tests](../how-to/test-an-app.md)), which the reader validates with, too. `triptych app new`, `engine new` "
+        "and `template new` lay copies of them into `schemas/` of the include folder and name them in `$schema`: an "
+        "editor then completes and checks what you write (in `snake_case`)."
     )
     return _page("Building blocks", about, lines[1:])
 

@@ -19,6 +19,12 @@ class TriptychError(Exception):
         return harmless(super().__str__())
 
 
+class UnexpectedOutputError(TriptychError):
+    """An app's output is not what its test expects, or the job of the test failed."""
+
+    exit_code = 1
+
+
 class ConfigError(TriptychError):
     """A setting in `[triptych]` is missing or wrong."""
 
@@ -101,7 +107,8 @@ class VerdictError(ChunkError):
 
     def __init__(self, verdict: str, reasons: Iterable[str] = ()) -> None:
         self.verdict = verdict
-        super().__init__("\n".join([verdict, *reasons]))
+        self.reasons = tuple(reasons)
+        super().__init__("\n".join([verdict, *self.reasons]))
 
 
 class ContainerError(TriptychError):

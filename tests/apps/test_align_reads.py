@@ -1,8 +1,7 @@
-"""`align_reads` beside Bowtie 2's own figures for its lambda example, and reads whose places are known."""
+"""`align_reads` beside Bowtie 2's own figures for its lambda example. (Its samples: `test_samples.py`.)"""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import os
@@ -13,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.conftest import App
-from tests.support.app_images import APPS
 
-TEST = APPS / "align_reads" / "test"
 EXAMPLES = Path("/usr/share/doc/bowtie2/examples")
 """Of Debian's package bowtie2-examples."""
 IN_ONE_PROCESS = {"reads": 10_000, "unaligned": 596, "aligned_once": 9_404, "aligned_more": 0}
@@ -45,22 +42,6 @@ def _sam(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Header and records; a header line among the records is one of these."""
     count = next((number for number, line in enumerate(lines) if not line.startswith("@")), len(lines))
     return list(lines[:count]), list(lines[count:])
-
-
-def test_reads_of_the_sample_are_found_where_they_were_cut_out(
-    run_app: App, image: Callable[[str], str], tmp_path: Path
-) -> None:
-    index = _index(image("align_reads"), TEST / "reference.fa", tmp_path)
-    reads = [TEST / "reads_R1.fastq", TEST / "reads_R2.fastq"]
-    output = run_app("align_reads", reads, "--input", f"index={index}/", "-p", "partitioner.items_per_chunk=20")
-    header, records = _sam((output / "aligned.sam").read_text().splitlines())
-    assert [line.partition("\t")[0] for line in header] == ["@HD", "@SQ", "@PG"]
-    fields = [record.split("\t") for record in records]
-    with (TEST / "expected" / "positions.tsv").open(newline="") as file:
-        expected = [
-            (row["read"], row[mate]) for row in csv.DictReader(file, delimiter="\t") for mate in ("first", "second")
-        ]
-    assert [(each[0], each[3]) for each in fields] == expected
 
 
 @needs_examples

@@ -11,12 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import blocks, chunks, clean, jobs, run, suggest, upload, verify
+from triptych.cli import app_dev, app_test, blocks, chunks, clean, jobs, run, suggest, upload, verify
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
 EPILOG = (
-    "Exit codes: 0 done, 2 usage or configuration, 3 to 14 by kind of error (docs/reference/exit-codes.md), 130 Ctrl-C."
+    "Exit codes: 0 done, 1 a test that failed, 2 usage or configuration, 3 to 14 by kind of error "
+    "(docs/reference/exit-codes.md), 130 Ctrl-C."
 )
 
 
@@ -56,6 +57,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Help is text: markup would eat `<run>` and `[brackets]`.
 )
+blocks.app_commands.command("test", epilog=app_test.EPILOG)(app_test.app_test)
+blocks.app_commands.command("dev", epilog=app_dev.EPILOG)(app_dev.app_dev)
 blocks.engine_commands.command("suggest", epilog=suggest.EPILOG)(suggest.engine_suggest)
 app.add_typer(blocks.app_commands, name="app")
 app.add_typer(blocks.engine_commands, name="engine")

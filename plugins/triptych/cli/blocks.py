@@ -45,11 +45,12 @@ def app_new(
     image: Annotated[str, typer.Option(help="The container image.")] = "python:3.11-slim",
     include: Include = None,
 ) -> None:
-    """Write a folder with manifest, schema, template, script and sample input that runs at once."""
+    """Write a folder with manifest, schema, template, script, sample and expected output that runs at once."""
     folder = new_app(_home(include), name, language, image)
     echo(f"Made {folder}. Try it:")
     sample = _short(folder / "test" / "sample.txt")
     echo(f"  triptych run {name} --source {sample}{_include_option(include)}")
+    echo(f"  triptych app test {name}{_include_option(include)}")
 
 
 @app_commands.command("validate")

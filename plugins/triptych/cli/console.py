@@ -38,6 +38,12 @@ def print_line(text: str) -> None:
     output.out(harmless(text))
 
 
+def clear_screen() -> None:
+    """Begin at the top, where standard output is a terminal."""
+    if output.is_terminal:
+        output.clear()
+
+
 def print_stream(blocks: Iterable[bytes]) -> None:
     """What a script printed, on standard output; what is no UTF-8 in it has a mark."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")

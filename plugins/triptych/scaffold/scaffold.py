@@ -54,6 +54,7 @@ def new_app(include: Path, name: str, language: Language, image: str) -> Path:
         "template.json": _json(template),
         f"app/{script}": _sample(f"app.{script}"),
         "test/sample.txt": _sample("sample.txt"),
+        "test/expected/output.txt": _sample(f"app.{language}.expected.txt"),
     }
     return _write(include, folder, name, files)
 

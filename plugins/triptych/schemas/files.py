@@ -24,6 +24,7 @@ class Kind(StrEnum):
     MANIFEST = "manifest"
     TEMPLATE = "template"
     JOB = "job"
+    CASE = "case"
 
     @property
     def file_name(self) -> str:
@@ -40,7 +41,7 @@ def own_schema(kind: Kind) -> Mapping[str, Any]:
 
 @cache
 def own_validator(kind: Kind) -> Validator:
-    """jsonschema's validator of it; a template's schema refers to that of jobs."""
+    """jsonschema's validator of it; those of templates and cases refer to that of jobs."""
     from jsonschema.validators import extend
     from referencing import Registry, Resource
 

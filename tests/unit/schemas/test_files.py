@@ -18,6 +18,7 @@ INCLUDE = PROJECT / "include"
 FILES = [
     *((path, Kind.MANIFEST) for path in sorted(INCLUDE.rglob("manifest.json"))),
     *((path, Kind.TEMPLATE) for path in sorted(INCLUDE.rglob("template.json"))),
+    *((path, Kind.CASE) for path in sorted(INCLUDE.rglob("case.json"))),
 ]
 
 
@@ -38,7 +39,7 @@ def test_it_is_a_schema_and_says_what_each_key_means(kind: Kind) -> None:
             assert inner.get("description", "").endswith((".", "below")), f"{kind}: {key}"
 
 
-@pytest.mark.parametrize("kind", [Kind.MANIFEST, Kind.TEMPLATE])
+@pytest.mark.parametrize("kind", [Kind.MANIFEST, Kind.TEMPLATE, Kind.CASE])
 def test_an_editor_knows_the_other_spelling_of_each_key(kind: Kind) -> None:
     for each in _objects(own_schema(kind)):
         for key in (key for key in each["properties"] if "_" in key):

@@ -1,4 +1,4 @@
-"""Counts the words of one chunk: `data.bin` in, `counts.csv` out (chunk, word, count; frequent first)."""
+"""Counts the words of one chunk: `data.bin` in, `counts.csv` out (word, count; frequent first)."""
 
 import csv
 import json
@@ -18,15 +18,14 @@ def count_words(text: str, min_length: int, case: str) -> Counter[str]:
 
 def main() -> None:
     params = json.loads(os.environ["APP_PARAMS"])
-    chunk = os.environ.get("CHUNK_NUMBER", "0")
     text = Path(os.environ["TASK_DIR"], "data.bin").read_text(encoding="utf-8")
     counts = count_words(text, params.get("min_length", 4), params.get("case", "fold"))
 
     with Path(os.environ["TASK_RESULTS_DIR"], "counts.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
-        for word, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            table.writerow([chunk, word, count])
-    print(f"chunk {chunk}: {counts.total()} words, {len(counts)} different")
+        table.writerow(["word", "count"])
+        table.writerows(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    print(f"{counts.total()} words, {len(counts)} different")
 
 
 if __name__ == "__main__":
