@@ -20,6 +20,7 @@ REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3
 TOGETHER = {**REPLICAS, "config": {"chunksPerTask": 3}}
 GREEDY = "x = bytearray(400 * 2**20); print(len(x))"
 UPPER = 'tr a-z A-Z < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
+REVERSED = 'rev "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/output.txt"'
 CHANCE = 'echo "$(cat "$TASK_DIR/data.bin") $(cat /proc/sys/kernel/random/uuid)" > "$TASK_RESULTS_DIR/output.txt"'
 BY_LINE = {
     "partitioner": "rows",
@@ -83,6 +84,12 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     daily = {"schedule": "* * * * *", "dataSource": source}
     write_app(include, UPPER, **SHELL, name="daily", template=daily)
     write_app(include, UPPER, **SHELL, name="updated", template={"schedule": [READY], "dataSource": TEXT.as_uri()})
+    write_app(include, UPPER, **SHELL, name="begun", template={"config": {"maxTaskRetries": 0}})
+    chained = {"schedule": ["begun.output"], "dataSource": "{{ upstream.uri }}*.txt"}
+    write_app(include, REVERSED, **SHELL, name="chained", template=chained)
+    dated = {"schedule": "@daily", "dataSource": TEXT.as_uri(), "params": {"partitioner": {"replicas": 1}}}
+    dated |= {"partitioner": "replicate", "dataDestination": f"{(airflow.home / 'dated').as_uri()}/{{{{ ds }}}}/"}
+    write_app(include, UPPER, **SHELL, name="dated", template=dated)
     slow = {**REPLICAS, "config": {"taskTimeout": 2}}
     write_app(include, "import signal; signal.pause()", name="slow", manifest=ONCE, template=slow)
     small = {**ONCE, "device_requirements": {"min_memory": 0.0625}}

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from airflow.sdk import DAG, Asset, get_parsing_context
+from airflow.sdk import DAG, get_parsing_context
 
+from triptych.airflow.chaining import output_asset
 from triptych.airflow.form import form_params
 from triptych.airflow.judgement import judged, read_schedule
 from triptych.airflow.notices import callback
@@ -211,7 +212,7 @@ def _add_tasks(
             task_id=Stage.ASSEMBLE.value,
             retries=retries,
             trigger_rule="all_done",
-            outlets=[Asset(f"{dag.dag_id}.output")],
+            outlets=[output_asset(dag.dag_id)],
         )
         run >> join
         cut >> join

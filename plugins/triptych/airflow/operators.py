@@ -10,9 +10,10 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from triptych.airflow.chaining import tell_output, upstreams
 from triptych.airflow.metrics import count_chunk
 from triptych.blocks import Template
-from triptych.blocks.date_names import NAMES
+from triptych.blocks.run_names import DATES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
 from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
@@ -55,10 +56,11 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
 
     def _partition(self, context: Context) -> list[Pack]:
         settings, template = get_settings(), self.find(self.template_id)
-        dates = {name: str(context[name]) for name in NAMES if context.get(name) is not None}
+        dates = {name: str(context[name]) for name in DATES if context.get(name) is not None}
         run = context["dag_run"]
         # `params` holds the form's defaults too; what was not given must not override the template.
-        spec = build_job_spec(template, _given(context["params"], run.conf or {}), dates, settings.allowed_connections)
+        given = _given(context["params"], run.conf or {})
+        spec = build_job_spec(template, given, dates, settings.allowed_connections, upstreams(context))
         done = partition(new_job(settings, template, spec, run.dag_id, run.run_id, _began(context)))
         context["ti"].xcom_push(PLAN_KEY, str(done.ref))
         return done.plan.tasks()
@@ -103,6 +105,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         except VerdictError as error:
             msg = f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again."
             raise AirflowFailException(msg) from error
+        tell_output(context, outcome)
         return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from triptych.blocks.date_names import name_errors
 from triptych.blocks.document import Document, read_document
 from triptych.blocks.model import Block, Catalog, Diagnostic, Role, Template
 from triptych.blocks.notices import read_notices
+from triptych.blocks.run_names import name_errors
 from triptych.blocks.versions import NAME
 from triptych.errors import ManifestError
 from triptych.schemas.descriptors import Side

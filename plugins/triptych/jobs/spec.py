@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from triptych.blocks import Block, Platform, Role, Template
-from triptych.blocks.date_names import fill
 from triptych.blocks.json_file import value_errors
+from triptych.blocks.run_names import fill, names_upstream
 from triptych.errors import JobSpecError
 from triptych.jobs.locations import Location, listed, read_location, read_sources
 from triptych.schemas.descriptors import Place, Side
@@ -84,17 +84,19 @@ def build_job_spec(
     conf: Mapping[str, Any],
     dates: Mapping[str, str] | None = None,
     allowed_connections: Collection[str] | None = (),
+    upstreams: Sequence[Mapping[str, str]] = (),
 ) -> JobSpec:
     """Merge template defaults < flat fields < nested conf and validate everything; all errors in one JobSpecError.
 
     `dates` are by the names that the template's own text may use (`ds`, `logical_date` ...): what a caller gives is
     data. A caller names the template's connections and `allowed_connections`; any, where that is None.
+    `upstreams` are the outputs that started the run, each by the names `upstream.uri` ...: of several each is a source.
     """
     _refuse_unkept(conf, "conf")
-    dates = dates or {}
+    known = {**(dates or {}), **(upstreams[0] if len(upstreams) == 1 else {})}
     conf, errors = respelled(_without_left_out(conf))
     errors += [*_shape_errors(conf), *_unknown_fields(template, conf)]
-    params = {role: _merge_params(template, role, conf, dates) for role in Role}
+    params = {role: _merge_params(template, role, conf, known) for role in Role}
     config = _merge_config(template, conf)
     for role, block in template.blocks.items():
         errors += schema_errors(params[role], block.schema, f"params.{role}")
@@ -102,7 +104,10 @@ def build_job_spec(
     own, given = _own_places(template), _given_places(conf)
     unset = {key for key in given if key.startswith(_INPUT) and given[key] in (None, [])}
     chosen = {key: value for key, value in {**own, **given}.items() if key not in unset}
-    places = {key: _place(value, own.get(key), dates) for key, value in chosen.items()}
+    places = {
+        key: _place(value, own.get(key), known, () if key == Side.DESTINATION else upstreams)
+        for key, value in chosen.items()
+    }
     source, destination = places[Side.SOURCE], places[Side.DESTINATION]
     inputs = {key.removeprefix(_INPUT): value for key, value in places.items() if key.startswith(_INPUT)}
     errors += _input_errors(template, inputs)
@@ -217,14 +222,22 @@ def respelled(conf: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return made, errors
 
 
-def _place(chosen: Any, own: Any, dates: Mapping[str, str]) -> Any:
-    """The caller's location as it is, or the template's own with the run's dates in it; None for none.
+def _place(chosen: Any, own: Any, known: Mapping[str, str], upstreams: Sequence[Mapping[str, str]]) -> Any:
+    """The caller's location as it is, or the template's own with what the run knows in it; None for none.
 
     A caller who gives an empty one wants none, whatever the template says. The form gives the template's own back.
+    What names an output that started the run is there once for each of them.
     """
     if is_nothing(chosen):
         return None
-    return fill(chosen, dates) if chosen == own else chosen
+    if chosen != own:
+        return chosen
+    if len(upstreams) < 2 or not names_upstream(own):
+        return fill(own, known)
+    once: Sequence[Mapping[str, str]] = ({},)
+    return [
+        fill(item, {**known, **each}) for item in listed(own) for each in (upstreams if names_upstream(item) else once)
+    ]
 
 
 def _location_errors(
@@ -284,13 +297,13 @@ def _renamed(template: Template, key: str) -> str:
     return f"{key}: is unknown.{today}" if today else ""
 
 
-def _merge_params(template: Template, role: Role, conf: Mapping[str, Any], dates: Mapping[str, str]) -> dict[str, Any]:
+def _merge_params(template: Template, role: Role, conf: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
     own, given = template.params.get(role, {}), _object(_object(conf.get("params")).get(role))
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
     flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
     # The form gives the template's own values back.
     changed = {key: value for key, value in flat.items() if key not in own or value != own[key]}
-    filled = {key: fill(value, dates) for key, value in own.items() if key not in changed and key not in given}
+    filled = {key: fill(value, known) for key, value in own.items() if key not in changed and key not in given}
     return {**defaults(template.blocks[role].schema), **filled, **changed, **given}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from triptych.blocks import Diagnostic, Template
-from triptych.blocks.date_names import fill
+from triptych.blocks.run_names import fill
 from triptych.errors import JobSpecError
 from triptych.jobs.locations import listed, read_sources
 
@@ -18,6 +18,9 @@ SOME_RUN = {
     "logical_date": "2026-01-02 03:04:05+00:00",
     "data_interval_start": "2026-01-01 03:04:05+00:00",
     "data_interval_end": "2026-01-02 03:04:05+00:00",
+    "upstream.uri": "s3://bucket/output/",
+    "upstream.dag_id": "other",
+    "upstream.run_id": "scheduled__2026-01-02T03:04:05+00:00",
 }
 """The names that a template's text may use, with the values of some run."""
 

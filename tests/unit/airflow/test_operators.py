@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors, TriggeringAssetEventsAccessor
 
 from tests.support.include_folders import write_app
 from triptych.airflow.factory import find_template
@@ -61,7 +62,9 @@ def _no_xcoms(monkeypatch: pytest.MonkeyPatch) -> None:
 def _context(conf: dict[str, Any], **params: Any) -> Any:
     """What Airflow gives to a task, as far as ours read it; `params` are the form's fields."""
     run = SimpleNamespace(dag_id="tried", run_id="run", conf=conf, start_date=datetime.now(tz=UTC))
-    return {"dag_run": run, "params": {**conf, **params}, "ts": "2026-01-02T00:00:00", "ti": Instance()}
+    told = {"dag_run": run, "params": {**conf, **params}, "ts": "2026-01-02T00:00:00", "ti": Instance()}
+    none = TriggeringAssetEventsAccessor.build([])
+    return {**told, "triggering_asset_events": none, "outlet_events": OutletEventAccessors()}
 
 
 def _partition(conf: dict[str, Any], **params: Any) -> Any:

@@ -79,9 +79,7 @@ def test_a_date_that_is_not_there_matters_where_it_is_used(template: Template) -
     assert build_job_spec(template, given).sources[0].uri == "file:///a"
 
 
-@pytest.mark.parametrize(
-    "text", ["{{ upstream.uri }}", "{{ ds | upper }}", "{{ 1 + 1 }}", "{{ dss }}", "{{ }}", "{{ ds"]
-)
+@pytest.mark.parametrize("text", ["{{ upstream }}", "{{ ds | upper }}", "{{ 1 + 1 }}", "{{ dss }}", "{{ }}", "{{ ds"])
 @pytest.mark.parametrize("place", ["dataSource", "dataDestination", "params"])
 def test_other_names_in_a_template_are_told_when_it_is_read(tmp_path: Path, text: str, place: str) -> None:
     value: Any = {"app": {"day": text}} if place == "params" else f"file:///{text}/"
@@ -89,7 +87,33 @@ def test_other_names_in_a_template_are_told_when_it_is_read(tmp_path: Path, text
     (tmp_path / "apps" / "tried" / "template.json").write_text(json.dumps({place: value}))
     (error,) = read_catalog([tmp_path]).errors
     assert error.location == ("$.params.app.day" if place == "params" else f"$.{place}")
-    assert "only names of the run's dates can stand in braces (ds, ds_nodash," in error.message
+    assert "only what a run knows can stand in braces (ds, ds_nodash," in error.message
+
+
+def _upstream(number: int) -> dict[str, str]:
+    return {"upstream.uri": f"s3://b/{number}/", "upstream.dag_id": "first", "upstream.run_id": f"run {number}"}
+
+
+def test_each_output_that_started_the_run_is_a_source(tmp_path: Path) -> None:
+    sources = [{"uri": "{{ upstream.uri }}*.csv", "conn_id": "c"}, "file:///more"]
+    template = write_app(tmp_path, "", template={"dataSource": sources})
+    spec = build_job_spec(template, {}, None, None, [_upstream(1), _upstream(2)])
+    assert [each.uri for each in spec.sources] == ["s3://b/1/*.csv", "s3://b/2/*.csv", "file:///more"]
+    assert [each.conn_id for each in spec.sources] == ["c", "c", None]
+
+
+def test_one_output_is_known_by_its_names_everywhere(tmp_path: Path) -> None:
+    own = {"dataSource": "{{ upstream.uri }}", "dataDestination": "s3://out/{{ upstream.dag_id }}/"}
+    own["params"] = {"app": {"day": "{{ upstream.run_id }}"}}  # type: ignore[assignment]
+    template = write_app(tmp_path, "", schema=SCHEMA, template=own)
+    spec = build_job_spec(template, {}, None, None, [_upstream(1)])
+    assert [each.uri for each in (*spec.sources, spec.destination) if each] == ["s3://b/1/", "s3://out/first/"]
+    assert spec.params[Role.APP]["day"] == "run 1"
+    for others in ((), [_upstream(1), _upstream(2)]):
+        with pytest.raises(JobSpecError, match="was not started by one output of another job"):
+            build_job_spec(template, {}, None, None, others)
+    with pytest.raises(JobSpecError, match="was not started by one output of another job"):
+        build_job_spec(template, {}, None, None)
 
 
 STORES = [

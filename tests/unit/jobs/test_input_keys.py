@@ -109,7 +109,7 @@ def test_json_and_back_is_the_same(template: Template) -> None:
     ("inputs", "location", "message"),
     [
         ({"in dex": MODEL}, "$.inputs", "a name must be 1 to 64 letters"),
-        ({"index": "file:///{{ dss }}"}, "$.inputs.index", "only names of the run's dates"),
+        ({"index": "file:///{{ dss }}"}, "$.inputs.index", "only what a run knows"),
         ({"index": ["file:///a", "s3://me:x@b/k"]}, "$.inputs.index.1", "holds credentials"),
         ([MODEL], "$.inputs", "must be an object"),
     ],

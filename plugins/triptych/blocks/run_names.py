@@ -1,4 +1,4 @@
-"""`{{ ds }}` and its like in a template's own text: the run's dates by name, and nothing else. No expressions."""
+"""`{{ ds }}` and its like in a template's own text: what a run knows of itself by name. No expressions."""
 
 from __future__ import annotations
 
@@ -10,18 +10,33 @@ from typing import Any
 from triptych.errors import JobSpecError
 from triptych.schemas.diagnostics import Json, Path
 
-NAMES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
+DATES = ("ds", "ds_nodash", "ts", "ts_nodash", "logical_date", "data_interval_start", "data_interval_end")
 """As Airflow's users know them."""
+UPSTREAM = ("upstream.uri", "upstream.dag_id", "upstream.run_id")
+"""Of the job whose output started the run: where that lies, ending in `/`, and whose it is."""
+NAMES = (*DATES, *UPSTREAM)
 _PLACE = re.compile(r"\{\{\{\{|\{\{(.*?)\}\}|\{\{", re.DOTALL)
 """A brace pair that is meant as such (written twice), a name in braces, or a pair that nothing ends."""
 
 
-def fill(value: Any, dates: Mapping[str, str]) -> Any:
-    """A JSON value with the dates in every text of it, at any depth; keys stay as they are.
+def fill(value: Any, known: Mapping[str, str]) -> Any:
+    """A JSON value with what is `known` for a name in every text of it, at any depth; keys stay as they are.
 
-    JobSpecError for a name that this run has no date for.
+    JobSpecError for a name that this run knows nothing for.
     """
-    return _map_texts(value, lambda text: _PLACE.sub(lambda found: _date(found, text, dates), text))
+    return _map_texts(value, lambda text: _PLACE.sub(lambda found: _known(found, text, known), text))
+
+
+def names_upstream(value: Json) -> bool:
+    """Whether a text of the value names something of UPSTREAM."""
+    found = list[bool]()
+
+    def look(text: str) -> str:
+        found.extend((each[1] or "").strip() in UPSTREAM for each in _PLACE.finditer(text))
+        return text
+
+    _map_texts(value, look)
+    return any(found)
 
 
 def name_errors(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -38,20 +53,24 @@ def name_errors(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from name_errors(item, (*path, key))
 
 
-def _date(found: re.Match[str], text: str, dates: Mapping[str, str]) -> str:
+def _known(found: re.Match[str], text: str, known: Mapping[str, str]) -> str:
     if found[0] == "{{{{":
         return "{{"
     name = (found[1] or "").strip()
-    if name in dates:
-        return dates[name]
-    why = "this run has no logical date" if name in NAMES else _allowed()
+    if name in known:
+        return known[name]
+    why = _allowed()
+    if name in DATES:
+        why = "this run has no logical date"
+    elif name in UPSTREAM:
+        why = "this run was not started by one output of another job. Launch it with a dataSource of its own."
     msg = f"{json.dumps(text[:200])}: {found[0][:80]!r}: {why}"
     raise JobSpecError(msg)
 
 
 def _allowed() -> str:
     names = ", ".join(NAMES)
-    return f"only names of the run's dates can stand in braces ({names}), no expressions. Write `{{{{{{{{` for `{{{{`."
+    return f"only what a run knows can stand in braces ({names}), no expressions. Write `{{{{{{{{` for `{{{{`."
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
