@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,7 @@ def read_record(data: bytes, label: str, make: Callable[[Any], T]) -> T:
     """
     try:
         made = make(json.loads(data))
-        fits = _fits(made, type(made))
+        fits = _check(type(made))(made)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         msg = f"{label}: is no record as Triptych writes it there ({type(error).__name__}: {error})."
         raise IntegrityError(msg) from error
@@ -31,30 +31,44 @@ def read_record(data: bytes, label: str, make: Callable[[Any], T]) -> T:
     return made
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    """Whether a value, with all that it holds, is of a type; bool is no number, and a whole number is one."""
+@cache
+def _check(wanted: Any) -> Callable[[Any], bool]:
+    """Whether a value, with all that it holds, is of a type; bool is no number, and a whole number is one.
+
+    Made once for each type: of a job of 10,000 chunks a third of a million values are looked at.
+    """
     origin = get_origin(wanted)
     if wanted is Any:
-        return True
+        return lambda value: True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, each) for each in get_args(wanted))
-    if isinstance(value, bool):
-        return wanted is bool
+        each_of = tuple(_check(each) for each in get_args(wanted))
+        return lambda value: any(check(value) for check in each_of)
     if wanted is float:
-        return isinstance(value, int | float)
-    if dataclasses.is_dataclass(value):
-        kind: type = type(value)
-        hints = _hints(kind)
-        fields = dataclasses.fields(value)
-        return isinstance(value, wanted) and all(_fits(getattr(value, each.name), hints[each.name]) for each in fields)
-    if isinstance(value, Mapping) and origin is not None:
-        key, inner = get_args(wanted)
-        return isinstance(value, origin) and all(_fits(k, key) and _fits(v, inner) for k, v in value.items())
-    if isinstance(value, list | tuple) and origin is not None:
-        return isinstance(value, origin) and all(_fits(each, get_args(wanted)[0]) for each in value)
-    return isinstance(value, origin or wanted)
+        return lambda value: isinstance(value, int | float) and not isinstance(value, bool)
+    if dataclasses.is_dataclass(wanted):
+        return lambda value: isinstance(value, wanted) and all(
+            check(getattr(value, name)) for name, check in _fields(type(value))
+        )
+    if origin is not None:
+        return _holds(origin, tuple(_check(each) for each in get_args(wanted) if each is not Ellipsis))
+    return lambda value: isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+
+
+def _holds(origin: Any, inner: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    """Of a mapping its keys and values, of a list or tuple each item."""
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, origin):
+            return False
+        if isinstance(value, Mapping):
+            key, item = inner
+            return all(key(k) and item(v) for k, v in value.items())
+        return not isinstance(value, list | tuple) or all(inner[0](each) for each in value)
+
+    return check
 
 
 @cache
-def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind)
+def _fields(kind: type) -> Sequence[tuple[str, Callable[[Any], bool]]]:
+    hints = get_type_hints(kind)
+    return tuple((each.name, _check(hints[each.name])) for each in dataclasses.fields(kind))
