@@ -160,3 +160,9 @@ class UnfinishedRunError(TriptychError):
 
     exit_code = 14
     retryable = True
+
+
+class JobFailedError(TriptychError):
+    """A job that was watched has ended without an output: it failed before its chunks, or after, or was stopped."""
+
+    exit_code = 15

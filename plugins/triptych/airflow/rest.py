@@ -78,17 +78,22 @@ class AirflowClient:
             return {}
         return {name: str(part.get("status")) for name, part in (answer or {}).items() if isinstance(part, dict)}
 
-    def dags(self) -> list[dict[str, Any]]:
-        """Every DAG that the DAG processor has stored."""
-        return self._pages("dags", "dags", {"dag_id": str})
+    def dags(self, *tags: str) -> list[dict[str, Any]]:
+        """Every DAG that the DAG processor has stored, or those with one of these tags."""
+        return self._pages("dags", "dags", {"dag_id": str}, **({"tags": list(tags)} if tags else {}))
 
     def import_errors(self) -> list[dict[str, Any]]:
         """What the DAG processor could not import: `filename` and `stack_trace` of each."""
         return self._pages("importErrors", "import_errors", {})
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Unpause the DAG and start a run; returns the run's id."""
-        self.pause(dag_id, paused=False)
+    def is_paused(self, dag_id: str) -> bool:
+        """Whether what is triggered of the DAG waits."""
+        return bool(_fields(self.get(_dag(dag_id)), {"is_paused": bool}, _dag(dag_id))["is_paused"])
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], *, unpause: bool = True) -> str:
+        """Unpause the DAG, unless it is to stay as it is, and start a run; returns the run's id."""
+        if unpause:
+            self.pause(dag_id, paused=False)
         path = f"{_dag(dag_id)}/dagRuns"
         run = self.call("POST", path, {"logical_date": None, "conf": dict(conf)})
         return str(_fields(run, {"dag_run_id": str}, path)["dag_run_id"])
@@ -100,6 +105,30 @@ class AirflowClient:
     def runs(self, dag_id: str, states: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Every run of the DAG, or those in one of these states, oldest first, as Airflow lists them."""
         return self._pages(f"{_dag(dag_id)}/dagRuns", "dag_runs", {"dag_run_id": str}, state=list(states))
+
+    def newest_runs(
+        self, dag_ids: Sequence[str], states: Sequence[str], since: str | None, most: int | None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """At most so many runs of these DAGs, the last begun first, and how many there are.
+
+        `since` is a time as Airflow writes it: what was due before is left out. Of no states every run is.
+        """
+        path = "dags/~/dagRuns/list"
+        wanted: Fields = {"dag_id": str, "dag_run_id": str, "state": str}
+        body: dict[str, Any] = {"dag_ids": list(dag_ids), "order_by": "-run_after"}
+        body |= {"states": list(states)} if states else {}
+        body |= {"run_after_gte": since} if since else {}
+        rows: list[dict[str, Any]] = []
+        for _ in range(self._limits.pages):
+            limit = PAGE if most is None else min(PAGE, most - len(rows))
+            page = self.call("POST", path, {**body, "page_offset": len(rows), "page_limit": limit})
+            found = _rows(page, "dag_runs", wanted, path)
+            rows += found
+            total = int(_fields(page, {"total_entries": int}, path)["total_entries"])
+            if not found or len(rows) >= (total if most is None else min(most, total)):
+                return rows, total
+        msg = f"POST {path}: the list has more than {self._limits.pages} pages."
+        raise AirflowError(msg)
 
     def set_state(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
         """Mark one task instance; a running one is killed."""
@@ -120,14 +149,35 @@ class AirflowClient:
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         self.call("PATCH", path, {"value": value, "map_index": -1})
 
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Json:
+        """An XCom of a task that is not mapped; None when there is none."""
+        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        try:
+            answer: dict[str, Json] = _fields(self.get(path), {}, path)
+        except AirflowError as error:
+            if error.status != 404:
+                raise
+            return None
+        return answer.get("value")
+
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """The run as Airflow tells it: `state`, `conf`, when it was queued, began and ended."""
+        path = _run(dag_id, run_id)
+        return _fields(self.get(path), {"state": str, "dag_run_id": str}, path)
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
-        path = _run(dag_id, run_id)
-        return str(_fields(self.get(path), {"state": str}, path)["state"])
+        return str(self.run(dag_id, run_id)["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of the run; mapped ones have `map_index` from 0, others -1."""
         return self._pages(f"{_run(dag_id, run_id)}/taskInstances", "task_instances", {**_INSTANCE, "state": _TEXT})
+
+    def count_tasks(self, dag_id: str, run_id: str, task_id: str, *states: str) -> int:
+        """How many instances a task of the run has, of all or in one of these states; no more of them is asked."""
+        path = f"{_run(dag_id, run_id)}/taskInstances"
+        page = self.get(path, task_id=task_id, limit=1, **({"state": list(states)} if states else {}))
+        return int(_fields(page, {"total_entries": int}, path)["total_entries"])
 
     def clear(
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from triptych.airflow.rest import DONE, UNFINISHED, AirflowClient, AirflowError, poll
+from triptych.airflow.job_runs import stop as end_run
+from triptych.airflow.job_runs import unfinished, what_failed
+from triptych.airflow.rest import AirflowClient, AirflowError
 from triptych.blocks import Block, Role
 from triptych.errors import UnfinishedRunError
 from triptych.jobs.workspace import open_workspace
@@ -14,7 +16,6 @@ from triptych.stages import PLAN_KEY, Stage
 from triptych.stages.repair import Change, NewCode, Repaired, repair
 from triptych.storage import Stores
 
-STOP_S = 120.0
 SHOWN = 5
 
 
@@ -41,15 +42,7 @@ def retry(
     `settings.workspace` is that of Airflow's. UnfinishedRunError while a task of it is unfinished; with `stop` the run
     is failed first.
     """
-    if stop and _unfinished(client, dag_id, run_id):
-        _stop(client, dag_id, run_id)
-    if unfinished := _unfinished(client, dag_id, run_id):
-        more = " ..." if len(unfinished) > SHOWN else ""
-        msg = (
-            f"The run {run_id} of {dag_id} is unfinished: {', '.join(unfinished[:SHOWN])}{more}. Wait for its end, or "
-            "end it by --stop."
-        )
-        raise UnfinishedRunError(msg)
+    check_ended(client, dag_id, run_id, stop=stop)
     # Who may not clear is told so before there is a plan that nobody goes on with.
     client.clear(dag_id, run_id, [Stage.ASSEMBLE.value], only_failed=False, dry_run=True)
     stores = Stores(settings)
@@ -67,29 +60,30 @@ def retry(
     return Retried(repaired, tuple((task["task_id"], task["map_index"]) for task in cleared))
 
 
-def _unfinished(client: AirflowClient, dag_id: str, run_id: str) -> list[str]:
-    """What of the run is: `app[3] is running`, [-1] for no mapped one; the run itself where no task is."""
-    tasks = [task for task in client.tasks(dag_id, run_id) if task["state"] in UNFINISHED]
-    if tasks:
-        return [f"{task['task_id']}[{task['map_index']}] is {task['state']}" for task in tasks]
-    state = client.run_state(dag_id, run_id)
-    return [] if state in DONE else [f"it is {state}"]
+def clear_failed(client: AirflowClient, dag_id: str, run_id: str, *, stop: bool) -> tuple[tuple[str, int], ...]:
+    """Let the run go on with the code that it has: what did not end well is cleared, and told as `Retried.cleared`.
+
+    Raises as `retry` does. A run of which nothing failed has its output made again, from the results that are there.
+    """
+    check_ended(client, dag_id, run_id, stop=stop)
+    cleared = client.clear(dag_id, run_id, what_failed(client, dag_id, run_id), only_failed=False)
+    return tuple((task["task_id"], task["map_index"]) for task in cleared)
 
 
-def _stop(client: AirflowClient, dag_id: str, run_id: str) -> None:
-    client.fail_run(dag_id, run_id)
-    if not poll(lambda: not _unfinished(client, dag_id, run_id), STOP_S, 1.0):
-        msg = f"The run {run_id} of {dag_id} did not end within {STOP_S:.0f} s. Try again."
-        raise AirflowError(msg)
+def check_ended(client: AirflowClient, dag_id: str, run_id: str, *, stop: bool) -> None:
+    """UnfinishedRunError while a task of the run is unfinished; with `stop` it is ended first."""
+    if stop:
+        end_run(client, dag_id, run_id)
+    if found := unfinished(client, dag_id, run_id):
+        more = " ..." if len(found) > SHOWN else ""
+        msg = (
+            f"The run {run_id} of {dag_id} is unfinished: {', '.join(found[:SHOWN])}{more}. Wait for its end, or "
+            "end it by --stop."
+        )
+        raise UnfinishedRunError(msg)
 
 
 def _to_clear(client: AirflowClient, dag_id: str, run_id: str, new_code: NewCode) -> list[str | tuple[str, int]]:
-    """With KEEP each pack that did not end well, however: a run that is stopped skips those that wait."""
     if new_code is NewCode.RERUN:
         return [Stage.APP.value, Stage.ASSEMBLE.value]
-    packs: list[str | tuple[str, int]] = [
-        (task["task_id"], task["map_index"])
-        for task in client.tasks(dag_id, run_id)
-        if task["task_id"] == Stage.APP and task["state"] != "success" and task["map_index"] >= 0
-    ]
-    return [*packs, Stage.ASSEMBLE.value]
+    return what_failed(client, dag_id, run_id)

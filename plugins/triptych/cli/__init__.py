@@ -11,12 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import app_dev, app_test, blocks, chunks, clean, jobs, run, suggest, upload, verify
+from triptych.cli import app_dev, app_test, blocks, chunks, clean, jobs, profiles, run, suggest, upload, verify
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
 EPILOG = (
-    "Exit codes: 0 done, 1 a test that failed, 2 usage or configuration, 3 to 14 by kind of error "
+    "Exit codes: 0 done, 1 a test that failed, 2 usage or configuration, 3 to 15 by kind of error "
     "(docs/reference/exit-codes.md), 130 Ctrl-C."
 )
 
@@ -65,6 +65,7 @@ app.add_typer(blocks.engine_commands, name="engine")
 app.add_typer(blocks.template_commands, name="template")
 app.add_typer(jobs.job_commands, name="job")
 app.add_typer(chunks.chunk_commands, name="chunk")
+app.add_typer(profiles.profile_commands, name="profile")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.command("upload", epilog=upload.EPILOG)(upload.upload_files)

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -15,8 +15,9 @@ import typer
 
 from triptych.blocks import Block, Role
 from triptych.cli.console import echo, print_json, print_line, print_stream
-from triptych.cli.jobs import OfTemplate, Run, dag_of_run, told_use
-from triptych.cli.setup import AsJson, Include, local_settings, sound_template
+from triptych.cli.jobs import told_use
+from triptych.cli.place import NO_WORKSPACE, OfTemplate, Place, Run, placed
+from triptych.cli.setup import AsJson, sound_template
 from triptych.errors import ChunkError, ConfigError, StorageError
 from triptych.jobs.job import load_job
 from triptych.jobs.report import ChunkReport, read_chunk, read_log
@@ -32,18 +33,19 @@ Number = Annotated[int, typer.Argument(min=0, help="The chunk's number, as `trip
 
 
 @chunk_commands.command("get", epilog="Example: triptych chunk get local-20261124T093000-1f9a 17 --to broken/")
+@placed
 def get(
+    place: Place,
     run: Run,
     number: Number,
     to: Annotated[
         Path | None, typer.Option(help="A new folder, or an empty one. Default: chunk-17, by number.")
     ] = None,
     template: OfTemplate = None,
-    include: Include = None,
     json_: AsJson = False,
 ) -> None:
     """Fetch a chunk's input, its parameters, and what each of its tries printed."""
-    chunk = _chunk(local_settings(include, None), run, number, template)
+    chunk = _chunk(place, place.settings, run, number, template)
     told = read_chunk(chunk.job.workspace, chunk.job.plan, chunk.entry)
     folder = to or Path(f"chunk-{number}")
     with _new_folder(folder) as filled:
@@ -57,7 +59,8 @@ def get(
         return
     echo(
         f"Chunk {number} ({chunk.entry.name}), {told.state.value}: {chunk.entry.size:,} bytes of input in {DATA}, "
-        f"params.json, chunk.json, {len(logs)} log(s). To run it here: triptych chunk run {shlex.quote(run)} {number}"
+        f"params.json, chunk.json, {len(logs)} log(s). To run it here: "
+        f"{shlex.join(['triptych', 'chunk', 'run', run, str(number), *place.options])}"
     )
     print_line(str(folder))
 
@@ -68,7 +71,9 @@ def get(
     "`triptych chunk run local-20261124T093000-1f9a 17 --new-code --to results/`\n\n"
     "`triptych chunk run local-20261124T093000-1f9a 17 --shell`\n",
 )
+@placed
 def run_chunk(
+    place: Place,
     run: Run,
     number: Number,
     shell: Annotated[bool, typer.Option("--shell", help="Open a shell in the script's place instead.")] = False,
@@ -78,12 +83,11 @@ def run_chunk(
     to: Annotated[Path | None, typer.Option(help="Keep what it leaves in this folder, a new or an empty one.")] = None,
     template: OfTemplate = None,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
-    include: Include = None,
     json_: AsJson = False,
 ) -> None:
     """Run the app at one chunk here, in its container, with the job's code. The job itself stays as it is."""
-    settings = local_settings(include, runner)
-    chunk = _chunk(settings, run, number, template)
+    settings = replace(place.settings, runner=runner or place.settings.runner)
+    chunk = _chunk(place, settings, run, number, template)
     app = _newest_app(settings, chunk.job.dag_id) if new_code else None
     with ExitStack() as stack:
         filled = stack.enter_context(_new_folder(to)) if to else None
@@ -119,8 +123,11 @@ class _Printed:
         return len(data)
 
 
-def _chunk(settings: Settings, run: str, number: int, template: str | None) -> OneChunk:
-    return OneChunk.of(load_job(settings, dag_of_run(settings, run, template), run), number)
+def _chunk(place: Place, settings: Settings, run: str, number: int, template: str | None) -> OneChunk:
+    dag = place.dag_of(run, template)
+    if not place.has_workspace:
+        raise ConfigError(NO_WORKSPACE)
+    return OneChunk.of(load_job(settings, dag, run), number)
 
 
 def _newest_app(settings: Settings, template: str) -> Block:

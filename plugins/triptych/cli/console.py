@@ -57,6 +57,12 @@ def print_json(value: Json) -> None:
     output.out(harmless_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
+def print_json_line(value: Json) -> None:
+    """One line of JSON on standard output, at once: for programs that read as it comes."""
+    output.out(harmless_json(json.dumps(value, ensure_ascii=False, default=str)))
+    output.file.flush()
+
+
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
     """A table that never cuts a cell: narrow terminals and pipes get folded text."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -18,10 +18,21 @@ PasswordEnv = Annotated[str, typer.Option(help="The variable that holds the pass
 TokenEnv = Annotated[str, typer.Option(help="Without --user: the variable that holds a token.")]
 
 
-def airflow_client(url: str, user: str | None, password_env: str, token_env: str) -> AirflowClient:
-    """ConfigError without a login, or without the library that speaks to Airflow."""
+def airflow_client(
+    url: str,
+    user: str | None,
+    password_env: str,
+    token_env: str,
+    *,
+    password: str | None = None,
+    token: str | None = None,
+) -> AirflowClient:
+    """Who has a password or a token already gives it; otherwise a variable holds it.
+
+    ConfigError without a login, or without the library that speaks to Airflow.
+    """
     name = password_env if user else token_env
-    secret = os.environ.get(name)
+    secret = (password if user else token) or os.environ.get(name)
     if not secret:
         msg = (
             f"{name} is not set: give --user and its password in a variable (--password-env), or a token (--token-env)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,30 @@ def conf_from_options(
     if destination:
         conf["dataDestination"] = location(local_uri(destination, is_folder=True), conn_id)
     return conf
+
+
+def changed_conf(
+    template: Template | None,
+    conf: Mapping[str, Any],
+    given: Sequence[str],
+    sources: Sequence[str],
+    destination: str | None,
+    conn_id: str | None,
+) -> dict[str, Any]:
+    """The conf of an earlier job with `-p`, `--source` and `--destination` in the place of what it says of these.
+
+    Without the template nobody knows which parameters are texts: each value is JSON where it can be.
+    """
+    changed, errors = respelled(copy.deepcopy(dict(conf)))
+    if errors:
+        raise JobSpecError("\n".join(errors))
+    for text in given:
+        _set(changed, text, template)
+    if sources:
+        changed["dataSource"] = [location(local_uri(each), conn_id) for each in sources]
+    if destination:
+        changed["dataDestination"] = location(local_uri(destination, is_folder=True), conn_id)
+    return changed
 
 
 def with_config(conf: dict[str, Any], retries: int | None, *, no_cache: bool) -> dict[str, Any]:
@@ -101,7 +126,7 @@ def _inputs(given: Sequence[str], conn_id: str | None) -> dict[str, Any]:
     return {name: sources[0] if len(sources) == 1 else sources for name, sources in named.items()}
 
 
-def _set(conf: dict[str, Any], text: str, template: Template) -> None:
+def _set(conf: dict[str, Any], text: str, template: Template | None) -> None:
     """`app.a.b=1` into `conf["params"]["app"]["a"]["b"]`; the value is JSON where it can be and no text is wanted."""
     name, equals, value = text.partition("=")
     role, *keys = name.split(".")
@@ -114,7 +139,8 @@ def _set(conf: dict[str, Any], text: str, template: Template) -> None:
         if not isinstance(target, dict):
             msg = f"-p {text}: {key!r} holds a value already, and no object."
             raise JobSpecError(msg)
-    schema = config_schema() if role == "config" else template.blocks[Role(role)].schema
+    own = template.blocks[Role(role)].schema if template and role != "config" else {}
+    schema = config_schema() if role == "config" else own
     target[keys[-1]] = _value(value, properties(schema).get(keys[0], {}) if len(keys) == 1 else {})
 
 

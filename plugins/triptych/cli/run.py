@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from triptych.blocks import Template
 from triptych.cli.console import echo, echo_error, print_json, print_line, results_only
 from triptych.cli.parameters import conf_from_options, with_config
 from triptych.cli.progress import Progress
@@ -18,8 +19,9 @@ from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
 from triptych.cli.setup import AsJson, Include, local_settings, sound_template
 from triptych.errors import TriptychError, VerdictError
 from triptych.jobs.cache_eviction import evict
-from triptych.jobs.spec import build_job_spec
+from triptych.jobs.spec import JobSpec, build_job_spec
 from triptych.jobs.workspace import workspace_root
+from triptych.local.cancelling import ends_when_asked
 from triptych.local.finished import remove_data, remove_old
 from triptych.local.runner import Summary, new_run_id, run_job, run_planned
 from triptych.retention.run_lock import held_run
@@ -88,6 +90,10 @@ def run(
         bool, typer.Option("--no-cache", help="Take no kept result: run every chunk, and keep what comes of it.")
     ] = False,
     include: Include = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Show each task's chunks, how many are done a second, and how long it takes."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no logs.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the scripts print.")] = False,
     json_: AsJson = False,
@@ -106,44 +112,79 @@ def run(
         }
     )
     settings = local_settings(include, runner)
-    at_once = workers or os.cpu_count() or 1
     run_id = resume or new_run_id()
-    with results_only(), Progress(quiet=quiet, verbose=verbose) as watch:
+    manner = Manner(workers, runner, tuple(include or ()), quiet, verbose, watch, keep, explain, json_)
+
+    def launch(listener: Progress, at_once: int) -> tuple[str, Summary]:
+        chosen = sound_template(settings, template)
+        conf = conf_from_options(
+            chosen, job, params, param or [], source or [], manifest or [], input_ or [], destination, connection
+        )
+        if is_nothing(chosen.data_destination):
+            conf.setdefault("dataDestination", default_destination(run_id))
+        spec = build_job_spec(chosen, with_config(conf, retries, no_cache=no_cache), allowed_connections=None)
+        return launched(settings, chosen, spec, run_id, at_once, listener)
+
+    def go_on(listener: Progress, at_once: int) -> tuple[str, Summary]:
+        dag_id = template_id(settings, template)
+        with ends_when_asked(settings, dag_id, run_id), held_run(settings, dag_id, run_id):
+            planned = resume_job(settings, asked)
+            return planned.dag_id, run_planned(planned, at_once, listener)
+
+    carry_out(settings, template, run_id, manner, go_on if resume else launch)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a job is run here, and how it is told of: what is no part of the job."""
+
+    workers: int | None = None
+    runner: Runner | None = None
+    include: tuple[Path, ...] = ()
+    quiet: bool = False
+    verbose: bool = False
+    watch: bool = False
+    keep: bool = False
+    explain: bool = False
+    as_json: bool = False
+
+
+Work = Callable[[Progress, int], tuple[str, Summary]]
+"""Does the job, with so many tasks at once, and says its template's id and what came of it."""
+
+
+def default_destination(run_id: str) -> str:
+    """Where the output of a run goes whose template names no destination."""
+    return Path("triptych-output", run_id).absolute().as_uri() + "/"
+
+
+def launched(
+    settings: Settings, template: Template, spec: JobSpec, run_id: str, at_once: int, listener: Progress
+) -> tuple[str, Summary]:
+    """A new job, which `triptych job cancel` can end."""
+    with ends_when_asked(settings, template.id, run_id):
+        return template.id, run_job(settings, template, spec, run_id, at_once, listener)
+
+
+def carry_out(settings: Settings, template: str, run_id: str, manner: Manner, work: Work) -> None:
+    """Do the job, tell how it goes and what came of it; its error's exit code, with what to type next."""
+    include = manner.include
+    with results_only(), Progress(quiet=manner.quiet, verbose=manner.verbose, by_pack=manner.watch) as watch:
         try:
-            if resume:
-                with held_run(settings, template_id(settings, template), resume):
-                    planned = resume_job(settings, asked)
-                    dag_id, summary = planned.dag_id, run_planned(planned, at_once, watch)
-            else:
-                chosen = sound_template(settings, template)
-                conf = conf_from_options(
-                    chosen,
-                    job,
-                    params,
-                    param or [],
-                    source or [],
-                    manifest or [],
-                    input_ or [],
-                    destination,
-                    connection,
-                )
-                if is_nothing(chosen.data_destination):
-                    conf.setdefault("dataDestination", Path("triptych-output", run_id).absolute().as_uri() + "/")
-                spec = build_job_spec(chosen, with_config(conf, retries, no_cache=no_cache), allowed_connections=None)
-                dag_id, summary = chosen.id, run_job(settings, chosen, spec, run_id, at_once, watch)
+            dag_id, summary = work(watch, manner.workers or os.cpu_count() or 1)
         except TriptychError as error:
             # Each failed chunk was told as it failed, unless nothing is.
-            echo_error(error.verdict if isinstance(error, VerdictError) and not quiet else str(error))
+            echo_error(error.verdict if isinstance(error, VerdictError) and not manner.quiet else str(error))
             if watch.chunks:
-                echo(how_to_go_on(template, run_id, include or [], runner))
+                echo(how_to_go_on(template, run_id, include, manner.runner))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             if watch.chunks:
-                echo(how_to_go_on(template, run_id, include or [], runner))
+                echo(how_to_go_on(template, run_id, include, manner.runner))
             raise
-    if not keep:
+    if not manner.keep:
         _forget(settings, dag_id, run_id, summary)
-    _show(summary, run_id, watch.cache, as_json=json_, explain=explain)
+    _show(summary, run_id, watch.cache, as_json=manner.as_json, explain=manner.explain)
 
 
 def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary) -> None:

@@ -196,16 +196,23 @@ States = Mapping[PlannedPack, tuple[Position, PackState]]
 """Of each pack, its state and the entry that it was read from."""
 
 
-def read_states(workspace: Workspace, plan: Plan, readers: int = READERS) -> States:
-    """Every pack's state and where it was read, from one listing and an object per pack."""
+def read_states(workspace: Workspace, plan: Plan, readers: int = READERS, known: States | None = None) -> States:
+    """Every pack's state and where it was read, from one listing and an object per pack.
+
+    Of packs that are where they were in `known`, which was read of the same plan, nothing is read again.
+    """
     highest: dict[str, int] = defaultdict(int)
     for name in workspace.names(f"commits/{plan.generation}/"):
         key = name.split("/")[2]
         highest[key] = max(highest[key], _number(name))
-    positions = [_position(plan, pack, highest[pack.key]) for pack in plan.packs]
+    positions = [(pack, _position(plan, pack, highest[pack.key])) for pack in plan.packs]
+    before = known or {}
+    same = {pack: before[pack] for pack, at in positions if pack in before and before[pack][0] == at}
+    todo = [each for each in positions if each[0] not in same]
     with ThreadPoolExecutor(readers) as pool:
-        states = pool.map(lambda each: _read(workspace, *each), zip(plan.packs, positions, strict=True))
-        return dict(zip(plan.packs, zip(positions, states, strict=True), strict=True))
+        states = pool.map(lambda each: _read(workspace, *each), todo)
+        read = {pack: (at, state) for (pack, at), state in zip(todo, states, strict=True)}
+    return {pack: same.get(pack) or read[pack] for pack in plan.packs}
 
 
 def entry_name(generation: int, pack: PlannedPack, number: int) -> str:

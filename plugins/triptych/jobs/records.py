@@ -21,7 +21,7 @@ def read_record(data: bytes, label: str, make: Callable[[Any], T]) -> T:
     """
     try:
         made = make(json.loads(data))
-        fits = _check(type(made))(made)
+        fits = _fits(made)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         msg = f"{label}: is no record as Triptych writes it there ({type(error).__name__}: {error})."
         raise IntegrityError(msg) from error
@@ -29,6 +29,11 @@ def read_record(data: bytes, label: str, make: Callable[[Any], T]) -> T:
         msg = f"{label}: is no record as Triptych writes it there: a value in it has another type."
         raise IntegrityError(msg)
     return made
+
+
+def _fits(made: object) -> bool:
+    kind: Any = type(made)
+    return _check(kind)(made)
 
 
 @cache
@@ -46,8 +51,9 @@ def _check(wanted: Any) -> Callable[[Any], bool]:
     if wanted is float:
         return lambda value: isinstance(value, int | float) and not isinstance(value, bool)
     if dataclasses.is_dataclass(wanted):
-        return lambda value: isinstance(value, wanted) and all(
-            check(getattr(value, name)) for name, check in _fields(type(value))
+        kind: Any = wanted
+        return lambda value: (
+            isinstance(value, kind) and all(check(getattr(value, name)) for name, check in _fields(value.__class__))
         )
     if origin is not None:
         return _holds(origin, tuple(_check(each) for each in get_args(wanted) if each is not Ellipsis))

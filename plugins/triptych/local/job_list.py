@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from itertools import islice
 
 from triptych.errors import TriptychError
-from triptych.jobs.report import Sums, read_report
-from triptych.jobs.workspace import Workspace, workspace_uri
+from triptych.jobs.report import read_report
+from triptych.jobs.views.job_line import JobLine, JobState, Wanted
+from triptych.jobs.workspace import Workspace, folder_name, workspace_uri
 from triptych.retention import AirflowRuns
 from triptych.retention.inventory import RunFolder, take_inventory
+from triptych.retention.run_lock import is_held
 from triptych.retention.running_runs import IT_RUNS, held_back
 from triptych.settings import Settings
 from triptych.storage import Stores
 
 
-class JobState(StrEnum):
-    """How far a job is, as the workspace tells it, and whoever runs it."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    UNFINISHED = "unfinished"
-    """It has no output and no failed chunk: it was stopped, or it runs where nobody here can see it."""
-    REMOVED = "removed"
-    """Retention took it."""
-
-
-@dataclass(frozen=True)
-class JobLine:
-    """One job; `template` and `run` are the folders of both, which are their ids but for odd ones."""
-
-    template: str
-    run: str
-    state: JobState
-    changed: float
-    """Seconds since the epoch; of its newest object."""
-    bytes: int
-    launched: float | None
-    """As `changed`; with `sums` None of a job without a plan."""
-    sums: Sums | None
-    error: str
-    """Why its plan and logs cannot be read, as those of another version; empty where they can."""
-
-
 def list_jobs(
-    settings: Settings, stores: Stores, airflow: AirflowRuns, template: str | None, most: int
+    settings: Settings, stores: Stores, airflow: AirflowRuns, wanted: Wanted, most: int | None
 ) -> tuple[list[JobLine], int]:
-    """At most so many jobs, of one template or all, and how many there are; one listing, then a look at each."""
+    """At most so many jobs, and how many there are at least: all, where no state is asked for.
+
+    One listing, then a look at each until there are enough.
+    """
     store = stores.workspace()
     found = take_inventory(store, workspace_uri(settings)).runs.values()
-    runs = [run for run in found if run.is_run and not run.foreign and template in (None, run.dag)]
+    runs = [run for run in found if run.is_run and not run.foreign and wanted.template in (None, run.dag)]
+    runs = [run for run in runs if run.modified >= wanted.since]
     runs.sort(key=lambda run: (-run.modified, run.dag, run.run))
-    return list(_lines(settings, stores, airflow, runs[:most])), len(runs)
+    if not wanted.states:
+        return list(_lines(settings, stores, airflow, runs[:most])), len(runs)
+    lines = (line for line in _lines(settings, stores, airflow, runs) if line.state in wanted.states)
+    fit = list(islice(lines, None if most is None else most + 1))
+    return fit[:most], len(fit)
 
 
 def _lines(settings: Settings, stores: Stores, airflow: AirflowRuns, runs: list[RunFolder]) -> Iterator[JobLine]:
@@ -73,14 +53,29 @@ def _lines(settings: Settings, stores: Stores, airflow: AirflowRuns, runs: list[
         except TriptychError as failure:
             error = str(failure)
         sums = report.sums() if report else None
-        state = JobState.RUNNING if (run.dag, run.run) in busy else _state(run, sums)
+        state = JobState.RUNNING if (run.dag, run.run) in busy else _state(run, sums.failed if sums else 0)
         launched = report.job.started if report else None
-        yield JobLine(run.dag, run.run, state, run.modified, run.bytes, launched, sums, error)
+        ended = run.modified if state.has_ended and state is not JobState.REMOVED else None
+        yield JobLine(run.dag, run.run, state, run.modified, run.bytes, launched, ended, sums, error)
 
 
-def _state(run: RunFolder, sums: Sums | None) -> JobState:
+def _state(run: RunFolder, failed: int) -> JobState:
     if run.is_removed:
         return JobState.REMOVED
     if run.has_output:
         return JobState.DONE
-    return JobState.FAILED if sums and sums.failed else JobState.UNFINISHED
+    return JobState.FAILED if failed else JobState.UNFINISHED
+
+
+def state_of(settings: Settings, workspace: Workspace, dag: str, run: str, failed: int) -> JobState:
+    """That of one run of the command's, of which so many chunks failed.
+
+    Of one that was launched elsewhere nobody here knows whether it runs.
+    """
+    if is_held(settings, folder_name(dag), folder_name(run)):
+        return JobState.RUNNING
+    folder = RunFolder(workspace.root)
+    for prefix in ("publish/", "output/"):
+        for name in workspace.names(prefix):
+            folder.see(name, 0, 0.0)
+    return _state(folder, failed)

@@ -40,6 +40,9 @@ class JobListener(Protocol):
     def on_chunk(self, outcome: ChunkOutcome) -> None:
         """A chunk ended, well or not."""
 
+    def on_pack(self, first: int) -> None:
+        """The pack that begins with this chunk is over, for now."""
+
     def on_assembling(self) -> None:
         """Every pack has been run."""
 
@@ -146,7 +149,10 @@ def _run_packs(job: PlannedJob, workers: int, listener: JobListener) -> None:
 
     def work(first: int) -> None:
         stop.check()
-        run_pack(job, first, launch, listener.on_chunk, stop)
+        try:
+            run_pack(job, first, launch, listener.on_chunk, stop)
+        finally:
+            listener.on_pack(first)
 
     with ThreadPoolExecutor(min(workers, len(job.plan.packs)) or 1) as pool, _stopping(stop):
         waiting = {pool.submit(work, pack.first) for pack in job.plan.packs}
