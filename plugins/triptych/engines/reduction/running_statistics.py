@@ -100,7 +100,7 @@ class ExactSquares:
         sizes = np.abs(values)
         is_plain = (values == 0) | ((sizes > _LEAST_PLAIN) & (sizes < _MOST_PLAIN))
         self._rest += sum((Fraction(value) ** 2 for value in values[~is_plain].tolist()), Fraction(0))
-        high, low = _halves(values[is_plain])
+        high, low = halves(values[is_plain])
         for squares in (high * high, 2 * high * low, low * low):
             self._floats.add(squares)
 
@@ -114,7 +114,7 @@ _LEAST_PLAIN, _MOST_PLAIN = 2.0**-450, 2.0**500
 _SPLITTER = 2.0**27 + 1
 
 
-def _halves(values: Floats) -> tuple[Floats, Floats]:
+def halves(values: Floats) -> tuple[Floats, Floats]:
     """Floats of at most 26 bits each that add up to the values, so that products of two are exact (Dekker 1971)."""
     scaled = _SPLITTER * values
     high = scaled - (scaled - values)
