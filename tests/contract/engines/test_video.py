@@ -31,6 +31,8 @@ AV1 = "-c:v libaom-av1 -cpu-used 8 -usage realtime -g 25"
 FRAGMENTS = "-movflags frag_keyframe+empty_moov"
 LIVE = ("live.mkv", "-live 1")
 """Matroska that leaves its sizes open."""
+OPEN = "-c:v libx264 -bf 3 -g 12 -x264-params open-gop=1"
+CRA = "-c:v libx265 -x265-params log-level=none:open-gop=1:bframes=2:b-adapt=0:keyint=13:min-keyint=13:scenecut=0"
 REFRESH = "-c:v libx264 -preset ultrafast -bf 0 -x264-params intra-refresh=1:keyint=25"
 """Keyframes at which decoding may begin, but shows nothing for a second."""
 
@@ -147,14 +149,14 @@ def _written(pieces: Sequence[Piece], folder: Path, suffix: str) -> list[Path]:
     ("name", "options", "copied"),
     [
         ("closed.mkv", "-c:v libx264 -bf 3 -g 25", [True] * 4),
-        ("open.mp4", "-c:v libx264 -bf 3 -g 25 -x264-params open-gop=1", [True] * 2),
+        ("open.mp4", OPEN, [True]),
         ("interlaced.mkv", "-c:v libx264 -g 25 -flags +ildct+ilme -x264-params interlaced=1", [True] * 4),
         ("closed hevc.mp4", HEVC + "0", [True] * 4),
-        ("open hevc.mkv", HEVC + "1", [True] * 2),
+        ("open hevc.mkv", HEVC + "1", [True]),
         ("hidden vp9.webm", VP9_HIDDEN, [True] * 4),
         ("av1.mkv", AV1, [True] * 4),
         ("asp.mp4", "-c:v mpeg4 -bf 2 -g 25", [True]),
-        ("refresh.mkv", REFRESH, [True, False, False, False]),
+        ("refresh.mkv", REFRESH, [True]),
     ],
 )
 def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, options: str, copied: list[bool]) -> None:
@@ -165,6 +167,45 @@ def test_no_cut_loses_a_frame(settings: Settings, tmp_path: Path, name: str, opt
     assert [piece.metadata["copied"] for piece in pieces] == copied
     assert pictures(*files) == pictures(path)
     assert [frame_count(file) for file in files] == [piece.items for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "frames"),
+    [("a.mp4", OPEN, 12), ("a.mkv", OPEN, 12), ("a.ts", OPEN, 12), ("a.mkv", REFRESH, 25), ("a.mov", CRA, 13)],
+)
+def test_where_no_decoder_can_begin_frames_are_encoded(
+    settings: Settings, tmp_path: Path, name: str, options: str, frames: int
+) -> None:
+    """FFmpeg marks keyframes that are no IDR as it marks others, and drops the first frame of what begins with one."""
+    path = clip(tmp_path / name, 2, options)
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": frames, "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", Path(pieces[0].name).suffix)
+    assert not all(piece.metadata["copied"] for piece in pieces)
+    ((again, data),) = join(settings, "video_concat", untouched(pieces), {"crf": 0}).items()
+    joined = tmp_path / f"joined{Path(again).suffix}"
+    joined.write_bytes(data)
+    assert pictures(*files) == pictures(path)
+    assert pictures(joined) == pictures(path)
+
+
+def test_hevc_joined_with_a_gap_shows_what_is_there(settings: Settings, tmp_path: Path) -> None:
+    """A clean random access picture counts on from those before it, and they are others here."""
+    path = clip(tmp_path / "a.mkv", 12, f"{CRA} -an")
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 143, "crf": 0})
+    first, gap, last = untouched(pieces)
+    joined = tmp_path / "joined.mkv"
+    without = [first, Results({}, gap.name, gap.metadata), last]
+    joined.write_bytes(join(settings, "video_concat", without, {"crf": 0, "on_missing": "skip"})["a.mkv"])
+    shown = pictures(path)
+    assert pictures(joined) == shown[:143] + shown[286:]
+
+
+def test_a_segment_of_two_frames_is_encoded_as_hevc(settings: Settings, tmp_path: Path) -> None:
+    """x265 tells no times of decoding where a film is shorter than its B-frames delay it."""
+    path = clip(tmp_path / "a.mp4", 1, HEVC + "0")
+    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 2, "crf": 0})
+    files = _written(pieces, tmp_path / "pieces", ".mp4")
+    assert pictures(*files) == pictures(path)
 
 
 def test_packets_that_are_not_shown_are_no_frames(settings: Settings, tmp_path: Path) -> None:

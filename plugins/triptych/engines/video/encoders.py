@@ -182,7 +182,8 @@ def encoder_options(codec: str, looks: Looks, crf: int) -> dict[str, str]:
     if codec == VP9:
         return {"b:v": "0"} | ({"crf": str(crf)} if crf else {"lossless": "1"})
     if codec == X265:
-        own = ["log-level=none", *(["lossless=1"] if not crf else [])]
+        # Of a film with fewer frames than B-frames delay, x265 tells times of decoding that it never set.
+        own = ["log-level=none", "bframes=0", *(["lossless=1"] if not crf else [])]
         hdr = [text for text in (looks.mastering, looks.light) if text]
         own += [*hdr, "repeat-headers=1", "hdr10=1"] if hdr else []
         return {"preset": "ultrafast", "x265-params": ":".join(own)} | ({"crf": str(crf)} if crf else {})

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from triptych.engines.video.clean_keys import CleanKeys, begins_decoding, reads_decoding
 from triptych.engines.video.mp4_boxes import DelayRuns, composition_delays
 from triptych.engines.video.packets import (
     MappedStreams,
@@ -25,6 +26,7 @@ from triptych.engines.video.truncation import DamagedVideoError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"}
@@ -40,11 +42,11 @@ class FrameIndex:
     """The times at which all frames are shown, ascending, in units of `time_base` seconds.
 
     `clean_keys` are those of keyframes at which a cut is clean: what is stored from there on is shown from there on,
-    and what is stored before is shown before.
+    what is stored before is shown before, and a decoder can begin there. The file is open while they are asked for.
     """
 
     times: Sequence[int]
-    clean_keys: frozenset[int]
+    clean_keys: CleanKeys
     time_base: Fraction
     audio_packets: Mapping[int, int] = field(default_factory=dict)
     """How many there are of each stream of audio, by its index."""
@@ -71,6 +73,11 @@ class PacketScan:
     """Whether no packet says of itself that it is not one frame."""
     times: array[int] = field(default_factory=lambda: array("q"))
     key_flags: bytearray = field(default_factory=bytearray)
+    places: array[int] = field(default_factory=lambda: array("q"))
+    """Where each packet begins, and how many bytes it has; empty where packets were read, and `key_flags` tell all."""
+    codec: str = ""
+    configuration: bytes = b""
+    """The codec's extradata."""
     lead: list[int] = field(default_factory=list)
     audio_packets: dict[int, int] = field(default_factory=dict)
     audio_start: Fraction | None = None
@@ -85,23 +92,37 @@ class PacketScan:
         is_each_alone = all(before < after for before, after in pairwise(times))
         return self.is_plain and is_each_alone and self.lead == list(times[: max(1, len(self.lead))])
 
+    def begins_with(self, packet: Packet[Any]) -> bool:
+        """Whether a decoder can begin with this keyframe."""
+        return bool(begins_decoding(self.codec, self.configuration, bytes(packet)))
+
     def shown(self) -> array[int]:
         """The times in the order of showing, not of storing."""
         return array("q", sorted(self.times))
 
-    def clean_keys(self) -> frozenset[int]:
+    def clean_keys(self, data: BinaryIO) -> CleanKeys:
         """See `FrameIndex`. In an open group of pictures a frame is stored behind its keyframe but shown before it.
 
         Times as stored [0, 3, 1, 2, 6, 4, 5], with keyframes at 0, 3 and 6: 0 alone is clean, for 1 is stored behind
-        3 and shown before it, and 4 behind 6.
+        3 and shown before it, and 4 behind 6. The first is whenever it is a keyframe: nothing is cut there.
         """
         times = np.frombuffer(self.times, np.int64)
         if not len(times):
-            return frozenset()
+            return CleanKeys([])
         earliest_from_here = np.minimum.accumulate(times[::-1])[::-1]
         clean = np.frombuffer(self.key_flags, np.bool_) & (earliest_from_here == times)
         clean[1:] &= np.maximum.accumulate(times)[:-1] < times[1:]
-        return frozenset(times[clean].tolist())
+        shown: list[int] = times[clean].tolist()
+        if not self.places:
+            return CleanKeys(shown)
+        places = np.frombuffer(self.places, np.int64).reshape(-1, 2)[clean]
+
+        def is_clean(number: int) -> bool:
+            offset, size = places[number].tolist()
+            is_first = shown[number] == self.times[0]
+            return is_first or reads_decoding(data, self.codec, self.configuration, offset, size)
+
+        return CleanKeys(shown, is_clean)
 
 
 def read_frame_index(data: BinaryIO) -> FrameIndex:
@@ -111,16 +132,16 @@ def read_frame_index(data: BinaryIO) -> FrameIndex:
     """
     scanned = scan(data)
     if scanned.is_by_frame():
-        return _index(scanned, scanned.shown(), scanned.clean_keys())
+        return _index(scanned, scanned.shown(), scanned.clean_keys(data))
     with open_video(data) as container:
         if scanned.is_counted:
-            return _index(scanned, range(sum(1 for _ in decoded_frames(container))), frozenset())
+            return _index(scanned, range(sum(1 for _ in decoded_frames(container))), CleanKeys([]))
         times = array("q", sorted(frame.pts for frame in decoded_frames(container) if frame.pts is not None))
     scanned.end = None  # It may be that of frames that are hidden.
-    return _index(scanned, times, scanned.clean_keys() & set(times))
+    return _index(scanned, times, scanned.clean_keys(data).among(set(times)))
 
 
-def _index(scanned: PacketScan, times: Sequence[int], clean_keys: frozenset[int]) -> FrameIndex:
+def _index(scanned: PacketScan, times: Sequence[int], clean_keys: CleanKeys) -> FrameIndex:
     """Where the file does not say when the last frame ends, it is shown as long as the one before."""
     duration, lead = 0, Fraction(0)
     if times:
@@ -152,7 +173,9 @@ def scan(data: BinaryIO) -> PacketScan:
         video = streams.video
         # More threads would hold the first frames back.
         video.codec_context.thread_count = 1
-        scanned = PacketScan(time_base(video), video.codec_context.codec.canonical_name in FRAME_PER_PACKET)
+        codec = video.codec_context.codec.canonical_name
+        scanned = PacketScan(time_base(video), codec in FRAME_PER_PACKET, codec=codec)
+        scanned.configuration = video.codec_context.extradata or b""
         # AVI holds no times, and what FFmpeg guesses is wrong where frames are stored in another order.
         scanned.is_counted = container.format.name == "avi" and video.codec_context.has_b_frames
         scanned.is_plain = scanned.is_plain and not scanned.is_counted
@@ -193,6 +216,7 @@ def _scan_tables(
     for entry in video.index_entries:
         scanned.times.append(entry.timestamp)
         scanned.key_flags.append(entry.is_keyframe)
+        scanned.places.extend((entry.pos, entry.size))
         scanned.is_plain = scanned.is_plain and not entry.is_discard
         missing += entry.pos + entry.size > size
     _require_all(len(scanned.times) - missing, video)
@@ -218,7 +242,7 @@ def _scan_packets(container: InputContainer, streams: MappedStreams, scanned: Pa
             count += 1
             last = max(last, pts + (packet.duration or 0))
             scanned.times.append(pts)
-            scanned.key_flags.append(packet.is_keyframe)
+            scanned.key_flags.append(packet.is_keyframe and (count == 1 or scanned.begins_with(packet)))
             scanned.is_plain = scanned.is_plain and not packet.is_discard
         elif packet.size:
             count += 1

@@ -111,6 +111,5 @@ def every_seconds(index: FrameIndex, seconds: float) -> list[int]:
 
 def at_keyframes(index: FrameIndex, cuts: Sequence[int]) -> list[int]:
     """The next frame at which a cut is clean, for each cut; none where none comes."""
-    keys = sorted(index.clean_keys)
-    following = (bisect_left(keys, index.times[cut]) for cut in cuts)
-    return [bisect_left(index.times, keys[number]) for number in following if number < len(keys)]
+    keys = (index.clean_keys.first_from(index.times[cut]) for cut in cuts)
+    return [bisect_left(index.times, key) for key in keys if key is not None]
