@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -100,3 +101,27 @@ def running_postgres(folder: Path) -> Iterator[Postgres]:
         yield server
     finally:
         server.stop()
+
+
+def written_by_postgres(made: str, copies: Mapping[str, str]) -> dict[str, bytes]:
+    """What each of these statements, whose `{}` is a path, writes into it, behind the statements that make tables.
+
+    PostgreSQL runs alone, without a server, once for all.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        Postgres(folder / "data").make()
+        target = folder / "files"
+        target.mkdir()
+        if os.getuid() == 0:
+            os.chown(target, NOBODY, NOBODY)
+        asked = [made, *(copy.format(target / file) for file, copy in copies.items())]
+        statements = [each.strip() for text in asked for each in text.split(";\n")]
+        # With -j a statement ends at a semicolon and an empty line.
+        script = "".join(f"{each};\n\n" for each in statements if each)
+        single = [str(_programs() / "postgres"), "--single", "-j", "-D", str(folder / "data"), "airflow"]
+        done = subprocess.run([*_unprivileged(), *single], input=script.encode(), capture_output=True, cwd="/")
+        if missing := [file for file in copies if not (target / file).exists()]:
+            raise RuntimeError(f"PostgreSQL wrote no {', '.join(missing)}: {done.stderr.decode()[-2000:]}")
+        return {file: (target / file).read_bytes() for file in copies}
