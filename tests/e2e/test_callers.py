@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.bundles import team_bundle
 from tests.support.hostile_server import HostileServer, hostile_server
 from tests.support.include_folders import write_app
 from triptych.airflow.rest import DONE, poll
@@ -38,12 +39,6 @@ SCRIPT = """
 echo "I have $team_secret"
 if grep -q fail "$TASK_DIR/data.bin"; then echo "Failed with $team_secret" >&2; exit 3; fi
 cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/out"
-"""
-DAG_FILE = """
-import os
-os.environ["AIRFLOW__TRIPTYCH__INCLUDE"] = {include!r}
-from triptych.airflow.factory import build_dags  # airflow, dag
-globals().update(build_dags())
 """
 
 
@@ -77,11 +72,7 @@ def _bundles(home: Path) -> list[dict[str, Any]]:
         include = home / f"include-{team}"
         manifest = {"platform_config": {"container": "python:3.11-slim", "secrets": ["team_secret"]}}
         write_app(include, SCRIPT, name=f"count_{team}", entrypoint="main.sh", manifest=manifest)
-        folder = home / "bundles" / team
-        folder.mkdir(parents=True)
-        (folder / "triptych_jobs.py").write_text(DAG_FILE.format(include=str(include)))
-        kind = "airflow.dag_processing.bundles.local.LocalDagBundle"
-        bundles.append({"name": team, "classpath": kind, "kwargs": {"path": str(folder)}, "team_name": team})
+        bundles.append(team_bundle(home, team, include))
     return bundles
 
 
