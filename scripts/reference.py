@@ -20,6 +20,7 @@ from typer.cli import get_docs_for_click
 from typer.main import get_command
 
 from triptych import errors
+from triptych.api.app import make_app
 from triptych.blocks import Block, Role
 from triptych.blocks.catalog import BUILT_IN
 from triptych.blocks.manifest import read_block
@@ -50,7 +51,7 @@ def pages() -> dict[Path, str]:
     marked = re.compile(r"<!-- engines: generated -->.*<!-- /engines -->", re.DOTALL)
     text = marked.sub(lambda _: block, readme.read_text(encoding="utf-8"))
     made = {"settings": _settings(), "exit-codes": _exit_codes(), "blocks": _blocks(), "job-spec": _job_spec()}
-    made |= {"cli": _cli(), "engines": _catalogue()}
+    made |= {"cli": _cli(), "engines": _catalogue(), "jobs-api": _jobs_api()}
     return {**{REFERENCE / f"{name}.md": page for name, page in made.items()}, readme: text}
 
 
@@ -155,6 +156,34 @@ def _descriptor_row(name: str, about: Descriptor) -> str:
     sides = ", ".join(f"`{side}`" for side in about.sides)
     conn_type = f"`{about.conn_type}`" if "secret_id" in rest else ""
     return f"| `{name}` | {sides} | {', '.join(keys)} | {meaning} | {conn_type} |"
+
+
+def _jobs_api() -> str:
+    """The endpoints of the OpenAPI document, by their tags; what is hidden there are the paths of 2023."""
+    described = make_app().openapi()
+    lines = [
+        "Below `/triptych/v1`; `/computing` is the same as `/customer`. How to use it: "
+        "[Run jobs over the Jobs API](../how-to/jobs-api.md). The paths of 2023, which have the verb before the id "
+        "(`POST /customer/jobs/run/{id}`), are served, too. Names in bodies are in camelCase or snake_case.",
+        "",
+        "Every error is `{code, message, details, ok: false, error: {code, message, description}}`: the first three "
+        "are gRPC's, the rest that of generic answers; `error.code` is the HTTP status. Tokens and links are JWTs "
+        "(HS256) with an audience (`triptych:access`, `triptych:result`, `triptych:upload`) and an end, under a key "
+        "that is HMAC-SHA256 of `triptych/jobs-api` by Airflow's `[api_auth] jwt_secret`, or its private key's file.",
+    ]
+    acts = [(path, method, about) for path, all_ in described["paths"].items() for method, about in all_.items()]
+    for tag in dict.fromkeys(about["tags"][0] for _, _, about in acts):
+        lines += ["", f"## {tag.capitalize()}", "", "| call | what it does | body |", "| --- | --- | --- |"]
+        lines += [_act_row(path, method, about) for path, method, about in acts if about["tags"][0] == tag]
+    return f"# The Jobs API\n\n{GENERATED}\n\n" + "\n".join(lines) + "\n"
+
+
+def _act_row(path: str, method: str, about: Mapping[str, Any]) -> str:
+    content = about.get("requestBody", {}).get("content", {})
+    keys = content.get("application/json", {}).get("schema", {}).get("properties", {})
+    body = ", ".join(f"`{key}`" for key in keys) or ("the file" if content else "")
+    does = " ".join(str(about["description"]).split())
+    return f"| `{method.upper()} {path}` | {does} | {body} |"
 
 
 def _cli() -> str:

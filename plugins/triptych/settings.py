@@ -167,6 +167,12 @@ OPTIONS = (
         "7",
         "Days after which an upload into the workspace that nobody completed is ended; longer than any job runs.",
     ),
+    Option(
+        "api_origins",
+        "",
+        "Web sites, separated by commas, whose pages may call the Jobs API from a browser: `https://app.example.com`.",
+    ),
+    Option("api_upload_gib", "50", "Most of one file that is uploaded through the Jobs API itself, GiB."),
 )
 
 
@@ -215,6 +221,8 @@ class Settings:
     keep_failure_days: int
     keep_outputs_days: int | None
     keep_uploads_days: int
+    api_origins: tuple[str, ...]
+    api_upload_bytes: int
     is_own_machine: bool = False
     """Whether whoever launches jobs may name any folder and connection that this process can open: the command's user,
     whose machine it is. Callers of Airflow may not."""
@@ -285,6 +293,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         keep_failure_days=_positive(text, "keep_failure_days"),
         keep_outputs_days=_positive(text, "keep_outputs_days") if text["keep_outputs_days"] else None,
         keep_uploads_days=_positive(text, "keep_uploads_days"),
+        api_origins=_names(text["api_origins"]),
+        api_upload_bytes=_positive(text, "api_upload_gib") << 30,
     )
 
 

@@ -18,6 +18,7 @@ from tests.support.source_tree import modules, python_files
 from tests.support.told_texts import Told, literals_alone
 from triptych import errors
 from triptych.airflow.job_end import JobEnd
+from triptych.api.app import make_app
 from triptych.blocks import BUILT_IN, read_catalog
 from triptych.cli import app
 from triptych.engines import api
@@ -81,6 +82,11 @@ WORDS = {
     "objects": "a volume of our docker-compose.yaml",
     "config_kwargs": "what a connection to S3 may say",
     "aws_session_token": "what a connection to S3 may say",
+    "Authorization": "a header",
+    "Bearer": "a word in that one",
+    "API_KEY": "a variable of the reader's shell",
+    "BASE": "a variable of the reader's shell",
+    "TEMPLATE": "a variable of the reader's shell",
     "abort": "a right of Google's",
     "listParts": "a right of Google's",
     "AbortIncompleteMultipartUpload": "a rule of S3's",
@@ -224,6 +230,8 @@ def _known_words() -> frozenset[str]:
     known |= literals_alone("triptych.stages.publishing.linking")
     known |= literals_alone("triptych.schemas.descriptors") | literals_alone("triptych.schemas.services") | set(_ROOMS)
     known |= literals_alone("triptych.airflow.maintenance")
+    known |= literals_alone("triptych.api.views") | literals_alone("triptych.api.uploads")
+    known |= set(_schema_words(make_app().openapi()["paths"]))
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
     known |= {field for kind in (api.Chunk, JobEnd) for field in inspect.signature(kind).parameters}

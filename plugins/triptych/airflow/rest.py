@@ -70,6 +70,10 @@ class AirflowClient:
                 _nap(0.5)
         raise AssertionError
 
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The decoded JSON of one request to any path of the server, such as a plugin's; AirflowError likewise."""
+        return self._exchange.ask(method, path, body, None)
+
     def health(self) -> Mapping[str, str]:
         """State per component (`metadatabase`, `scheduler`, `dag_processor`); empty when nothing answers."""
         try:

@@ -11,7 +11,20 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.cli import app_dev, app_test, blocks, chunks, clean, jobs, profiles, run, suggest, upload, verify
+from triptych.cli import (
+    api_keys,
+    app_dev,
+    app_test,
+    blocks,
+    chunks,
+    clean,
+    jobs,
+    profiles,
+    run,
+    suggest,
+    upload,
+    verify,
+)
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.errors import TriptychError
 
@@ -66,6 +79,7 @@ app.add_typer(blocks.template_commands, name="template")
 app.add_typer(jobs.job_commands, name="job")
 app.add_typer(chunks.chunk_commands, name="chunk")
 app.add_typer(profiles.profile_commands, name="profile")
+app.add_typer(api_keys.key_commands, name="api-key")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
 app.command("upload", epilog=upload.EPILOG)(upload.upload_files)

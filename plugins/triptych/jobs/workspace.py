@@ -71,7 +71,9 @@ CACHE = "_cache"
 """Where results that other jobs may take lie."""
 LOCKS = "_runs"
 """Where the locks of the runs of `triptych run` lie, in a workspace of files."""
-_BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS)
+API = "_api"
+"""Where the Jobs API keeps drafts, and what it knows of API keys."""
+_BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API)
 """The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""

@@ -20,7 +20,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"engines", "jobs", "running"}),
     frozenset({"stages"}),
     frozenset({"retention"}),
-    frozenset({"airflow", "local"}),
+    frozenset({"airflow", "api", "local"}),
     frozenset({"cli", "demo"}),
     frozenset({"__main__"}),
 )

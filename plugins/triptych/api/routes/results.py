@@ -1,0 +1,76 @@
+"""`/customer/jobs/{id}/results`, and the links that it gives: each to one file of one output, for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from triptych.api import tokens, views
+from triptych.api.addresses import address
+from triptych.api.answers import ApiError
+from triptych.api.callers import CallerDep
+from triptych.api.drafts import Draft
+from triptych.api.finding import find_job, why_failed
+from triptych.api.outputs import OutputFile, output_file, output_files
+from triptych.api.threads import blocks_in_threads, in_thread
+from triptych.api.tokens import Audience
+from triptych.settings import get_settings
+
+router = APIRouter(tags=["jobs"])
+links = APIRouter(tags=["links"])
+_AS_DATA = {
+    "Content-Type": "application/octet-stream",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+}
+"""What a script wrote is no page of Airflow's, whose cookies it would see."""
+
+
+@router.get("/jobs/{job_id}/results")
+@router.get("/jobs/results/{job_id}", include_in_schema=False)
+async def results(job_id: str, request: Request, caller: CallerDep) -> dict[str, Any]:
+    """The files of a job's output, each with a link that needs no header; none while the job has not ended."""
+    found = await find_job(caller, job_id)
+    if isinstance(found, Draft):
+        return {"results": []}
+    await caller.require("GET", "XCOM", found.dag_id)
+    state = views.OF_RUNS.get(str(found.about["state"]))
+    if state == views.FAILED:
+        # No status that clients which poll take for "not yet".
+        raise ApiError(409, await why_failed(caller, found))
+    if state != views.COMPLETE:
+        return {"results": []}
+    files = await in_thread(output_files, found.dag_id, found.run_id)
+    lifetime_s = get_settings().temporary_s
+
+    def link(name: str) -> str:
+        claims = {"dag": found.dag_id, "run": found.run_id, "name": name}
+        return address(request, f"/results/{quote(name)}?token={tokens.sign(Audience.RESULT, claims, lifetime_s)}")
+
+    return {"results": [{"name": file["name"], "link": link(file["name"])} for file in files]}
+
+
+@links.get("/results/{name:path}", response_class=Response)
+async def result(name: str, request: Request, token: str = "") -> Response:
+    """The file that a link of `results` is for: by the store's own link, or through here.
+
+    To a page in a browser always through here: a bucket need not know of other sites' pages.
+    """
+    claims = tokens.read(Audience.RESULT, token, 403)
+    file = await in_thread(output_file, str(claims["dag"]), str(claims["run"]), str(claims["name"]))
+    if file is None or claims["name"] != name:
+        raise ApiError(404, f"{name}: is no file of this job's output any more.")
+    await in_thread(file.check)
+    url = None if "origin" in request.headers else await in_thread(file.link)
+    return RedirectResponse(url, 302, {"Cache-Control": "no-store"}) if url else _streamed(file)
+
+
+def _streamed(file: OutputFile) -> StreamingResponse:
+    name = quote(file.name.rpartition("/")[2])
+    about = {"Content-Length": str(file.size), "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    return StreamingResponse(blocks_in_threads(file.stream()), headers={**_AS_DATA, **about})
