@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
-from tests.contract.engines.cases.images import picture
+from tests.contract.engines.cases.images import members, picture
 from tests.support.engine_harness import join, split, untouched
 from tests.support.films import clip, pictures
 from tests.support.programs import needs_ffmpeg
@@ -127,6 +127,58 @@ def test_a_photo_that_exiftool_turns_is_tiled_as_it_is_shown(
     steps = {3: "ROTATE_180", 6: "ROTATE_270", 8: "ROTATE_90", 5: "TRANSPOSE"}
     truth = picture(70, 50).transpose(Image.Transpose[steps[orientation]])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(truth))
+
+
+def _raw_profile(path: Path) -> None:
+    """EXIF as text, as ImageMagick wrote it before PNG had a chunk for it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = exif.tobytes()
+    lines = f"\nexif\n{len(data):8}\n{data.hex()}\n"
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Raw profile type exif", lines, zip=True)
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, pnginfo=text)
+
+
+@_needs("exiftool")
+@_needs("convert")
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.png", "-XMP-tiff:Orientation#=6"),
+        ("a.jpg", "-XMP-tiff:Orientation#=6"),
+        ("a.webp", "-XMP-tiff:Orientation#=6"),
+        ("a.png", "raw"),
+        ("a.png", "behind"),
+    ],
+)
+def test_an_image_is_turned_wherever_that_is_written(
+    settings: Settings, tmp_path: Path, name: str, written: str
+) -> None:
+    """In XMP, in a PNG's text, or behind its pixels, where ImageMagick puts EXIF: what ExifTool and Pillow find."""
+    path = tmp_path / name
+    picture(70, 50).save(path, lossless=True)  # Which only WebP asks for.
+    if written == "raw":
+        _raw_profile(path)
+    elif written == "behind":
+        picture(70, 50).save(tmp_path / "a.jpg")
+        _run("exiftool", "-q", "-overwrite_original", "-Orientation#=6", tmp_path / "a.jpg")
+        _run("convert", tmp_path / "a.jpg", path)
+        assert path.read_bytes().index(b"eXIf") > path.read_bytes().index(b"IDAT")
+    else:
+        _run("exiftool", "-q", "-overwrite_original", written, path)
+    assert _run("exiftool", "-s3", "-Orientation#", path).strip() == "6"
+    with Image.open(path) as stored:
+        stored.load()
+        truth = np.asarray(ImageOps.exif_transpose(stored))
+    pieces = split(settings, "image_tiles", [path], {"tile_size": 32})
+    (data,) = join(settings, "mosaic", untouched(pieces)).values()
+    np.testing.assert_allclose(np.asarray(Image.open(io.BytesIO(data))), truth, atol=3)
+    (piece,) = split(settings, "image_batches", [path], {"max_height": 35})
+    with Image.open(io.BytesIO(members(piece.data)[name])) as smaller:
+        assert ImageOps.exif_transpose(smaller).size == (25, 35)
 
 
 @_needs("exiftool")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import BinaryIO
 
 import pyvips
 
 from triptych.engines.api import Input
 from triptych.engines.images.foreign import HEAD_BYTES, is_foreign, read_foreign
-from triptych.engines.images.vips import FAIL_ON, check_pixels, image_errors
+from triptych.engines.images.orientation import SIDEWAYS, orientation, with_orientation
+from triptych.engines.images.vips import FAIL_ON, check_pixels, image_errors, loader_of
 from triptych.engines.runtime.resources import resources
 from triptych.harmless import harmless_logger
 
-ORIENTATION = "orientation"
-"""libvips's name of EXIF's tag, whose values from 2 to 8 say that the image is to be turned or mirrored."""
-SIDEWAYS = (5, 6, 7, 8)
 ANIMATED_PNG = b"acTL"
 """The chunk with which the frames of an APNG begin, which libvips takes for a still PNG."""
 _log = harmless_logger(__name__)
@@ -37,7 +36,7 @@ def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
     check_pixels(item, image, item.size)
     if pages := other_pages(image, head):
         _log.warning("%s: has %s, of which the first is taken.", item.label, pages)
-    return upright(item, image)
+    return upright(item, with_orientation(image, loader_of(image), data))
 
 
 def read_image(item: Input, data: bytes) -> pyvips.Image:
@@ -47,7 +46,7 @@ def read_image(item: Input, data: bytes) -> pyvips.Image:
     with image_errors(item):
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON)
     check_pixels(item, image, len(data))
-    return image
+    return with_orientation(image, loader_of(image), io.BytesIO(data))
 
 
 def read_upright(item: Input, data: bytes) -> pyvips.Image:
@@ -56,7 +55,7 @@ def read_upright(item: Input, data: bytes) -> pyvips.Image:
 
 
 def upright(item: Input, image: pyvips.Image) -> pyvips.Image:
-    """The image as its EXIF data wants it to be shown, and without that wish."""
+    """The image as its EXIF or XMP wants it to be shown, and without that wish."""
     if orientation(image) == 1:
         return image
     folder = resources().new_folder()
@@ -64,11 +63,6 @@ def upright(item: Input, image: pyvips.Image) -> pyvips.Image:
     with image_errors(item):
         image.write_to_file(str(folder / "turned.v"))
         return pyvips.Image.new_from_file(str(folder / "turned.v")).autorot()
-
-
-def orientation(image: pyvips.Image) -> int:
-    """EXIF's number: 1 where it is stored as it is shown, 6 where it lies on its left side."""
-    return int(image.get(ORIENTATION)) if ORIENTATION in image.get_fields() else 1
 
 
 def shown_size(image: pyvips.Image) -> tuple[int, int]:

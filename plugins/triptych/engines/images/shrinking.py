@@ -11,6 +11,7 @@ from triptych.engines.images.foreign import EXTENSIONS as FOREIGN
 from triptych.engines.images.foreign import HEAD_BYTES, write_foreign
 from triptych.engines.images.holding import FORMAT_OF, unheld
 from triptych.engines.images.opening import other_pages, read_upright
+from triptych.engines.images.orientation import orientation
 from triptych.engines.images.vips import FAIL_ON, JPEG_LOADER, ImageHeader, loader_of
 from triptych.harmless import harmless_logger
 
@@ -45,8 +46,10 @@ def _smaller(item: Input, data: bytes, image: pyvips.Image, box: tuple[int, int]
     width, height = box
     if image.format == "uchar" and loader_of(image).startswith(JPEG_LOADER):
         # Read small, which is quick, but it takes cut off images: they are looked through first.
-        pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8).avg()
-        return pyvips.Image.thumbnail_buffer(data, width, height=height, size="down")
+        looked = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8)
+        looked.avg()
+        if orientation(looked) == orientation(image):  # XMP may turn it, too, which libvips does not see.
+            return pyvips.Image.thumbnail_buffer(data, width, height=height, size="down")
     whole = read_upright(item, data)
     if whole.format == "uchar" and whole.interpretation != "cmyk" and whole.bands <= 4:
         return whole.thumbnail_image(width, height=height, size="down")
