@@ -8,7 +8,9 @@ import re
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from tests.support.workspaces import counted
 from triptych.airflow.rest import AirflowError, poll
@@ -70,6 +72,20 @@ def test_a_table_by_keys_in_containers_and_back_in_order(airflow: EmbeddedAirflo
     assert state == "success", airflow.client.log("bykey", run_id, "partition")
     assert (out / "sorted.csv").read_bytes() == table.read_bytes()
     assert json.loads((out / "_triptych" / "bykey" / f"{run_id}.json").read_text())["chunks"] == 3
+
+
+def test_folds_learned_apart_are_a_model_as_of_one_machine(airflow: EmbeddedAirflow) -> None:
+    """Each record is in the training part of two folds of three: so the mean of their steps is the step of all."""
+    table, out = airflow.home / "points.csv", airflow.home / "out-learned"
+    points = [(number % 7 / 4, number * 0.3 - 5) for number in range(31)]
+    table.write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y in points))
+    run_id, state = _launch(airflow, "learned", {"dataSource": table.as_uri(), "dataDestination": out.as_uri()})
+    assert state == "success", airflow.client.log("learned", run_id, "partition")
+    found = safetensors.numpy.load_file(out / "model.safetensors")["line"]
+    x, y = np.array(points).T
+    assert found == pytest.approx([0.2 * np.mean(x * y), 0.2 * np.mean(y)], rel=1e-12)
+    (told,) = json.loads((out / "averaged.json").read_text())["models"]
+    assert sorted(chunk["weight"] for chunk in told["chunks"]) == [20, 21, 21]
 
 
 @pytest.mark.parametrize(
