@@ -40,14 +40,14 @@ class _Table:
     row: Sequence[str]
 
 
-def headed_tables(results: Sequence[Result], params: Mapping[str, Any]) -> list[TablePart]:
-    """The first with its header, the others without.
+def headed_tables(items: Sequence[tuple[Result, Input]], params: Mapping[str, Any]) -> list[TablePart]:
+    """The first with its header, the others without; each is a result, or with it a table in it.
 
     A first record is known to be a header by the parameter `header`, by what the partitioner told of the chunk, or
     when all results begin with one record of words that differ, of which none is a number or a date. Raises the
     result's error where headers are known and differ, and where a record may be a header or the only row.
     """
-    tables = [_open(result, params) for result in results]
+    tables = [_open(result, item, params) for result, item in items]
     headed = _headed(tables, params["header"])
     known = [table for table, is_headed in zip(tables, headed, strict=True) if is_headed]
     for table in known[1:]:
@@ -61,13 +61,13 @@ def headed_tables(results: Sequence[Result], params: Mapping[str, Any]) -> list[
     ]
 
 
-def _open(result: Result, params: Mapping[str, Any]) -> _Table:
+def _open(result: Result, item: Input, params: Mapping[str, Any]) -> _Table:
     told = result.metadata.get(COLUMNS)
-    table = opened(result, params, format="auto")
+    table = opened(item, params, format="auto")
     source = result.metadata.get(DIALECT)
     if told is not None and columns_digest(table.names) != told and isinstance(source, Mapping):
         # The result may be too short, or too odd, to show how it is written: the source was not.
-        again = opened(result, {"dialect": {**(source or {}), "encoding": None}}, format="auto")
+        again = opened(item, {"dialect": {**(source or {}), "encoding": None}}, format="auto")
         table = again if columns_digest(again.names) == told else table
     return _Table(table, told is not None and columns_digest(table.names) == told, _row(table))
 

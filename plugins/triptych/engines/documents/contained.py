@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,9 +18,11 @@ from triptych.engines.streams.unpacking import Expansion, unpack_into
 from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
-    from triptych.engines.api import Input
+    from triptych.engines.api import Input, Result
     from triptych.errors import TriptychError
 
+CONTAINERS = (".xlsx", ".xlsm", ".zip")
+"""Extensions of files with tables in them."""
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 WORKBOOK = "xl/workbook.xml"
 OTHERS = ("word/document.xml", "ppt/presentation.xml", "xl/workbook.bin", "mimetype")
@@ -65,6 +67,17 @@ def tables_in(item: Input) -> Iterator[Input]:
             yield item
         else:
             yield from _members(item, archive)
+
+
+def tables_of(results: Iterable[Result]) -> Iterator[tuple[Result, Input]]:
+    """Each result and the tables in it: those of a workbook or a zip by its name, of any other that result itself.
+
+    By the name, since to look at the first bytes of many small results takes as long as to read them: a workbook of
+    another name is refused by whoever reads text.
+    """
+    for result in results:
+        for item in tables_in(result) if result.size and unpacked_suffix(result.name) in CONTAINERS else (result,):
+            yield result, item
 
 
 def _members(item: Input, archive: zipfile.ZipFile) -> Iterator[Input]:

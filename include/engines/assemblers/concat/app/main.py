@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from triptych.engines import Output, Result
+from triptych.engines.api import Input
 from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.headers import TablePart, headed_tables
 from triptych.engines.dialects.record_ends import first_record
+from triptych.engines.documents.contained import CONTAINERS, tables_of
 from triptych.engines.streams.contents import unpacked_name, unpacked_suffix
 from triptych.engines.tables.datasets import datasets
 
@@ -27,9 +30,11 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
 
 
 def _put(results: Sequence[Result], output: Output, name: str | None, params: Mapping[str, Any]) -> None:
-    extensions = {unpacked_suffix(result.name) for result in results}
-    filled = [result for result in results if result.size]
-    parts = headed_tables(filled, params) if extensions <= TABLES else _plain(filled, params["header"])
+    items = list(tables_of(results))
+    extensions = {unpacked_suffix(item.name) for _, item in items}
+    filled = [(result, item) for result, item in items if item.size]
+    are_tables = extensions <= TABLES
+    parts = headed_tables(filled, params) if are_tables else _plain([item for _, item in filled], params["header"])
     is_text = extensions <= TEXTS
     line_end = b"" if params["newline"] is False or not (is_text or params["newline"]) else _line_end(parts)
     with output.open(name or _default_name(extensions)) as out:
@@ -44,14 +49,16 @@ def _put(results: Sequence[Result], output: Output, name: str | None, params: Ma
 
 
 def _name(result: Result) -> str:
-    """Tables are unpacked, other results are not."""
+    """Tables are unpacked, and those of a workbook or a zip are CSV; other results stay as they are."""
+    if unpacked_suffix(result.name) in CONTAINERS:
+        return str(PurePosixPath(result.name).with_suffix(".csv"))
     return unpacked_name(result.name) if unpacked_suffix(result.name) in TABLES else result.name
 
 
-def _plain(results: Sequence[Result], header: bool | None) -> list[TablePart]:
+def _plain(items: Sequence[Input], header: bool | None) -> list[TablePart]:
     """Without the first line of those behind the first, where it is declared to be a header."""
-    skipped = [len(first_record(result)) if header and number else 0 for number, result in enumerate(results)]
-    return [TablePart(result, size) for result, size in zip(results, skipped, strict=True)]
+    skipped = [len(first_record(item)) if header and number else 0 for number, item in enumerate(items)]
+    return [TablePart(item, size) for item, size in zip(items, skipped, strict=True)]
 
 
 def _line_end(parts: Sequence[TablePart]) -> bytes:

@@ -23,6 +23,7 @@ from triptych.engines.contracts import named_results
 from triptych.engines.dialects.dialect import twice
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened
+from triptych.engines.documents.contained import tables_in
 from triptych.engines.reduction.aggregates import Aggregate, GroupValues, Value
 from triptych.engines.reduction.decimals import MOST_DIGITS, digits_of, is_in_bounds
 from triptych.engines.sorting.external_merge import merged
@@ -53,7 +54,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         msg = f"params.assembler.aggregates: two columns of the output would be called {name!r}. Leave one out."
         raise JobSpecError(msg)
     chosen = [result for result in _of_one_name(results, params["results"]) if result.size]
-    tables = [opened(result, params, binaries=("parquet",)) for result in chosen]
+    tables = [opened(item, params, binaries=("parquet",)) for result in chosen for item in tables_in(result)]
     blocks = _blocks(Grouping(tables, params["by"], aggregates).rows(), names)
     if extension == ".parquet":
         roles = [*(KEY for _ in params["by"]), *(_role(each, tables) for each in aggregates)]

@@ -10,6 +10,7 @@ from triptych.engines import Output, Result
 from triptych.engines.arrays.text_columns import joined_bytes
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import opened
+from triptych.engines.documents.contained import tables_of
 from triptych.engines.sorting.external_merge import write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.tables.cells import csv_header, rows_writer
@@ -30,7 +31,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         msg = f"params.assembler.name: {params['name']!r} must end in one of {', '.join(WRITTEN)}."
         raise JobSpecError(msg)
     written = extension.removeprefix(".")
-    filled = [opened(result, params) for result in results if result.size]
+    filled = [opened(item, params) for _, item in tables_of(results) if item.size]
     tables = [keyed_table(index, each, params["on"]) for index, each in enumerate(filled)]
     join = Join(tables, params["on"], params["how"], params["on_conflict"])
     names = join.names

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from triptych.engines import Output, Result
+from triptych.engines.api import Input
 from triptych.engines.arrays.aliases import Floats
 from triptych.engines.arrays.numbers import Numbers, as_vector
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import opened
+from triptych.engines.documents.contained import tables_of
 from triptych.engines.jsontext.paths import Json
 from triptych.engines.reduction.running_statistics import Statistics, all_finite, as_json
 from triptych.engines.sorting.ranks import Ranked
@@ -27,9 +29,9 @@ FORMATS = {"auto": "auto", "csv": "csv", "json": "jsonl"}
 def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any]) -> None:
     """An object with one object per field: `{"score": {"count": 3, "sum": 6.0}}`."""
     reduction = Reduction(params)
-    for result in results:
-        for columns in reduction.columns(result):
-            reduction.add(columns, result)
+    for _, item in tables_of(results):
+        for columns in reduction.columns(item):
+            reduction.add(columns, item)
     with output.open(params["name"]) as out:
         out.write(json.dumps(reduction.read(), ensure_ascii=False, indent=1).encode() + b"\n")
 
@@ -46,7 +48,7 @@ class Reduction:
         self._ranked: dict[str, Ranked] = {}
         self._skips_empty = params["on_empty"] == "skip"
 
-    def columns(self, result: Result) -> Iterator[FieldBatch]:
+    def columns(self, result: Input) -> Iterator[FieldBatch]:
         """Those of its records, a batch at a time."""
         table = opened(result, self._params, format=FORMATS[self._params["format"]], otherwise="jsonl")
         if table.format in DELIMITERS:
@@ -58,7 +60,7 @@ class Reduction:
             self._fields = [name for name in _numeric(first, self._skips_empty) if name != self._weight]
         return [*self._fields, *([self._weight] if self._weight else [])]
 
-    def add(self, columns: FieldBatch, result: Result) -> None:
+    def add(self, columns: FieldBatch, result: Input) -> None:
         """A batch of the result's records; its error names the record whose value is no number or has another shape."""
         for name in self._fields or ():
             statistics = self._statistics.setdefault(name, Statistics(self._params["operations"], self._edges))
@@ -66,7 +68,7 @@ class Reduction:
             if len(batch.values[name]):
                 self._add(batch, name, statistics, result)
 
-    def _add(self, columns: FieldBatch, name: str, statistics: Statistics, result: Result) -> None:
+    def _add(self, columns: FieldBatch, name: str, statistics: Statistics, result: Input) -> None:
         values, weights = columns.values[name], columns.values[self._weight] if self._weight else None
         if weights is not None and not all_finite(weights):
             for index, value in enumerate(weights):
@@ -140,13 +142,13 @@ def _numeric(record: Json, may_be_empty: bool, prefix: str = "") -> Iterator[str
             yield prefix + name
 
 
-def _check_number(value: Json, name: str, result: Result, location: str) -> None:
+def _check_number(value: Json, name: str, result: Input, location: str) -> None:
     if not all_finite([value]):
         text = f"{location}: {name!r} is {str(value)[:40]!r}, which is no finite number."
         raise result.error(text)
 
 
-def _array(value: Json, statistics: Statistics, name: str, result: Result, location: str) -> Floats:
+def _array(value: Json, statistics: Statistics, name: str, result: Input, location: str) -> Floats:
     """A float64 array of the shape that the first record had; the result's error for what is none, and for a number."""
     if not isinstance(value, list):
         _check_number(value, name, result, location)

@@ -15,6 +15,7 @@ from triptych.engines.arrays.text_columns import TextColumn, scalar
 from triptych.engines.contracts import output_names
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened, refuse_other_table
+from triptych.engines.documents.contained import tables_of
 from triptych.engines.jsontext.records import json_lines
 from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
@@ -31,7 +32,7 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
     """One table, or one of each data set, which then has its results' name."""
     filled = [result for result in results if result.size]
     named = datasets(filled, params["datasets"])
-    tables = {name: [opened(result, params) for result in chosen] for name, chosen in named.items()}
+    tables = {name: [opened(item, params) for _, item in tables_of(chosen)] for name, chosen in named.items()}
     formats = [each[0].format if each else "csv" for each in tables.values()]
     names = output_names(list(named), [f".{format}" for format in formats]) if WHOLE not in named else [params["name"]]
     for name, format, each in zip(names, formats, tables.values(), strict=True):

@@ -16,6 +16,7 @@ from triptych.engines.api import Input
 from triptych.engines.dialects.formats import DELIMITERS
 from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.dialects.record_ends import split_records
+from triptych.engines.documents.contained import tables_in
 from triptych.engines.jsontext.paths import pick
 from triptych.engines.jsontext.records import json_records
 from triptych.engines.sorting.external_merge import keyed, merged
@@ -91,11 +92,12 @@ def _urls(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[tupl
         yield url, f"params.partitioner.urls.{index}"
     for source in sources:
         if source.size:
-            table = opened(source, params, format=FORMATS[params["format"]], otherwise="lines")
-            yield from _read(source, table, params["field"])
+            for item in tables_in(source):
+                table = opened(item, params, format=FORMATS[params["format"]], otherwise="lines")
+                yield from _read(item, table, params["field"])
 
 
-def _read(source: Source, table: Opened, field: str) -> Iterator[tuple[str, str]]:
+def _read(source: Input, table: Opened, field: str) -> Iterator[tuple[str, str]]:
     if table.format == "lines":
         return _lines(table)
     if table.format in DELIMITERS:
@@ -114,7 +116,7 @@ def _lines(table: Opened) -> Iterator[tuple[str, str]]:
             yield url, f"{source.label}, line {number}"
 
 
-def _csv(source: Source, field: str, table: Opened) -> Iterator[tuple[str, str]]:
+def _csv(source: Input, field: str, table: Opened) -> Iterator[tuple[str, str]]:
     for batch, (column,) in CsvTable(table).texts([field]):
         for index, url in enumerate(column.to_pylist()):
             yield url.strip(), f"{source.label}, {batch.location(index)}"
