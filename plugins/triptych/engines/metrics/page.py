@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
+
+from triptych.pages import document, escaped, table
 
 MOST_SHOWN = 40
 """Classes of which the matrix is shown: a wider one nobody reads."""
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
-    "table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}"
-    "th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:right}th:first-child,td.text{text-align:left}"
+    "table{border-collapse:collapse}.table{margin:1rem 0;overflow-x:auto}"
+    "th,td{border:1px solid #ccc;padding:.3rem .6rem;text-align:right}th:first-child,.text{text-align:left}"
     ".figure{font-size:2.2rem;font-weight:600}"
 )
+_SHADES = 20
+_SHADED = "".join(f".s{n}{{background:rgba(30,100,200,{n / _SHADES * 0.7:.3f})}}" for n in range(_SHADES + 1))
 
 
 def page(figures: Mapping[str, Any]) -> str:
     """Everything in it that comes from data is escaped."""
     body = _transcription(figures) if figures["task"] == "transcription" else _classification(figures)
-    head = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Metrics</title>'
-    view = '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    return f"{head}{view}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>\n"
+    return document("Metrics", _STYLE + _SHADED, body)
 
 
 def _classification(figures: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h1>Classification</h1><p class="figure">{figures["accuracy"]:.2%} accuracy</p>'
     yield f"<p>{figures['records']:,} records, {len(figures['classes']):,} classes.</p><h2>Classes</h2>"
     rows = [*figures["classes"].items(), *((name, figures[name]) for name in ("macro avg", "weighted avg"))]
-    yield _table(
+    yield table(
         ["", "precision", "recall", "F1", "support"],
         [
             [name, *(f"{each[key]:.3f}" for key in ("precision", "recall", "f1-score")), _count(each.get("support"))]
@@ -54,25 +55,19 @@ def _transcription(figures: Mapping[str, Any]) -> Iterator[str]:
             [each["place"], _count(each["errors"]), _count(each["words"]), each["reference"], each["prediction"]]
             for each in figures["worst"]
         ]
-        yield _table(["place", "errors", "words", "reference", "prediction"], rows)
+        yield table(["place", "errors", "words", "reference", "prediction"], rows, (0, 3, 4))
 
 
 def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
 def _matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """The darker, the larger the share of its row."""
-    head = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    head = "".join(f"<th>{escaped(label)}</th>" for label in labels)
     rows = []
     for label, row in zip(labels, counts, strict=True):
         most = sum(row) or 1
-        cells = "".join(f'<td style="background:rgba(30,100,200,{n / most * 0.7:.2f})">{n:,}</td>' for n in row)
-        rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
+        cells = "".join(f'<td class="s{round(n / most * _SHADES)}">{n:,}</td>' for n in row)
+        rows.append(f"<tr><th>{escaped(label)}</th>{cells}</tr>")
     return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
