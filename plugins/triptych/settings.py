@@ -141,6 +141,8 @@ OPTIONS = (
         "Seconds that temporary storage is kept at least: outputs of the descriptor `bucket`, to whose files links are "
         "valid for so long. 48 hours; Amazon and Google sign links for a week at most.",
     ),
+    Option("price_core_hour", "", "What reports count for one core for an hour, such as `0.04`; empty: no price."),
+    Option("price_gib_hour", "", "The same for one GiB of memory for an hour."),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
     Option("max_chunks", "1000000", "Most chunks of one job; a template's `max_chunks` may say fewer."),
     Option(
@@ -214,6 +216,8 @@ class Settings:
     result_cache_days: int
     whisper_model: str
     temporary_s: int
+    price_core_hour: float | None
+    price_gib_hour: float | None
     max_tasks: int
     max_chunks: int
     maintenance_schedule: str
@@ -286,6 +290,8 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         result_cache_days=_positive(text, "result_cache_days", least=0),
         whisper_model=text["whisper_model"],
         temporary_s=_positive(text, "temporary_seconds"),
+        price_core_hour=_price(text, "price_core_hour"),
+        price_gib_hour=_price(text, "price_gib_hour"),
         max_tasks=_positive(text, "max_tasks"),
         max_chunks=_positive(text, "max_chunks"),
         maintenance_schedule=text["maintenance_schedule"],
@@ -378,3 +384,15 @@ def _positive(text: Mapping[str, str], key: str, least: int = 1) -> int:
         msg = f"[triptych] {key} = {text[key]!r} must be a whole number of at least {least}."
         raise ConfigError(msg)
     return number
+
+
+def _price(text: Mapping[str, str], key: str) -> float | None:
+    """None where nothing is said."""
+    try:
+        price = float(text[key] or 0)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        msg = f"[triptych] {key} = {text[key]!r} must be a number of at least 0, such as 0.04."
+        raise ConfigError(msg)
+    return price if text[key] else None

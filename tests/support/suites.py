@@ -13,6 +13,7 @@ TOGETHER = {
     "tests/contract/packaging": "packaging",
     "tests/attacks": "attacks",
     "tests/apps": "apps",
+    "tests/browser": "browser",
     "tests/e2e": "airflow",
     "tests/faults": "faults",
     "tests/fuzz": "fuzz",

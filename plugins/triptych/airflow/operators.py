@@ -19,6 +19,7 @@ from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlanRef
 from triptych.jobs.spec import build_job_spec
+from triptych.reports import leaving_report
 from triptych.settings import get_settings
 from triptych.stages import PLAN_KEY, Stage
 from triptych.stages.assemble import assemble
@@ -101,7 +102,9 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
 
     def _assemble(self, context: Context) -> dict[str, Any]:
         try:
-            outcome = assemble(_loaded(context))
+            job = _loaded(context)
+            with leaving_report(job):
+                outcome = assemble(job)
         except VerdictError as error:
             msg = f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again."
             raise AirflowFailException(msg) from error

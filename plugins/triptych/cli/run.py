@@ -20,10 +20,11 @@ from triptych.cli.setup import AsJson, Include, local_settings, sound_template
 from triptych.errors import TriptychError, VerdictError
 from triptych.jobs.cache_eviction import evict
 from triptych.jobs.spec import JobSpec, build_job_spec
-from triptych.jobs.workspace import workspace_root
+from triptych.jobs.workspace import open_workspace, workspace_root
 from triptych.local.cancelling import ends_when_asked
 from triptych.local.finished import remove_data, remove_old
 from triptych.local.runner import Summary, new_run_id, run_job, run_planned
+from triptych.reports import report_place
 from triptych.retention.run_lock import held_run
 from triptych.schemas.locations import is_nothing
 from triptych.settings import Runner, Settings
@@ -176,6 +177,7 @@ def carry_out(settings: Settings, template: str, run_id: str, manner: Manner, wo
             # Each failed chunk was told as it failed, unless nothing is.
             echo_error(error.verdict if isinstance(error, VerdictError) and not manner.quiet else str(error))
             if watch.chunks:
+                _tell_report(_report(settings, template_id(settings, template), run_id))
                 echo(how_to_go_on(template, run_id, include, manner.runner))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -184,7 +186,9 @@ def carry_out(settings: Settings, template: str, run_id: str, manner: Manner, wo
             raise
     if not manner.keep:
         _forget(settings, dag_id, run_id, summary)
-    _show(summary, run_id, watch.cache, as_json=manner.as_json, explain=manner.explain)
+    _show(
+        summary, run_id, watch.cache, _report(settings, dag_id, run_id), as_json=manner.as_json, explain=manner.explain
+    )
 
 
 def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary) -> None:
@@ -197,11 +201,36 @@ def _forget(settings: Settings, template_id: str, run_id: str, summary: Summary)
         evict(Stores(settings).workspace(), settings)
 
 
-def _show(summary: Summary, run_id: str, cache: Mapping[int, str], *, as_json: bool, explain: bool) -> None:
+def _report(settings: Settings, template_id: str, run_id: str) -> str | None:
+    """Where the job's report is: a path, or the URI of a workspace that is no folder; None where none was left."""
+    try:
+        with results_only():
+            place = report_place(open_workspace(settings, Stores(settings), template_id, run_id))
+    except TriptychError:
+        return None  # The job has ended, well or not: that is what there is to tell.
+    return str(file_path(place)) if place and place.startswith("file://") else place
+
+
+def _tell_report(place: str | None) -> None:
+    if place:
+        echo(f"Report: {place}")
+
+
+def _show(
+    summary: Summary, run_id: str, cache: Mapping[int, str], report: str | None, *, as_json: bool, explain: bool
+) -> None:
     outcome = summary.outcome
     if as_json:
         about: dict[str, Any] = {"run": run_id, **asdict(outcome), "seconds": round(summary.seconds, 3)}
-        print_json({**about, "bytes_in": summary.bytes_in, "sample": summary.sample, "cache": _cache_json(cache)})
+        print_json(
+            {
+                **about,
+                "report": report,
+                "bytes_in": summary.bytes_in,
+                "sample": summary.sample,
+                "cache": _cache_json(cache),
+            }
+        )
         return
     sample = f" (a sample: config.sample is {summary.sample})" if summary.sample else ""
     echo(
@@ -213,6 +242,7 @@ def _show(summary: Summary, run_id: str, cache: Mapping[int, str], *, as_json: b
     if outcome.failed:
         echo_error(f"{len(outcome.failed)} chunk(s) failed and were tolerated: {json.dumps(outcome.failed)}")
         echo(f"To make the output again with them: --resume {run_id} (see `triptych run --help`).")
+    _tell_report(report)
     where = outcome.uri
     print_line(str(file_path(where)) if where.startswith("file://") else where)
     if outcome.links_expire:

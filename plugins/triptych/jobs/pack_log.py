@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict, deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -201,11 +201,7 @@ def read_states(workspace: Workspace, plan: Plan, readers: int = READERS, known:
 
     Of packs that are where they were in `known`, which was read of the same plan, nothing is read again.
     """
-    highest: dict[str, int] = defaultdict(int)
-    for name in workspace.names(f"commits/{plan.generation}/"):
-        key = name.split("/")[2]
-        highest[key] = max(highest[key], _number(name))
-    positions = [(pack, _position(plan, pack, highest[pack.key])) for pack in plan.packs]
+    positions = _positions(workspace, plan)
     before = known or {}
     same = {pack: before[pack] for pack, at in positions if pack in before and before[pack][0] == at}
     todo = [each for each in positions if each[0] not in same]
@@ -213,6 +209,30 @@ def read_states(workspace: Workspace, plan: Plan, readers: int = READERS, known:
         states = pool.map(lambda each: _read(workspace, *each), todo)
         read = {pack: (at, state) for (pack, at), state in zip(todo, states, strict=True)}
     return {pack: same.get(pack) or read[pack] for pack in plan.packs}
+
+
+def stream_states(
+    workspace: Workspace, plan: Plan, readers: int = READERS
+) -> Generator[tuple[PlannedPack, PackState], None, None]:
+    """Every pack's state, in the order of the plan: memory holds those that `readers` have read ahead."""
+    waiting: deque[tuple[PlannedPack, Future[PackState]]] = deque()
+    with ThreadPoolExecutor(readers) as pool:
+        for pack, position in _positions(workspace, plan):
+            waiting.append((pack, pool.submit(_read, workspace, pack, position)))
+            if len(waiting) > readers:
+                first, state = waiting.popleft()
+                yield first, state.result()
+        for first, state in waiting:
+            yield first, state.result()
+
+
+def _positions(workspace: Workspace, plan: Plan) -> list[tuple[PlannedPack, Position]]:
+    """Of each pack where its state is, from one listing."""
+    highest: dict[str, int] = defaultdict(int)
+    for name in workspace.names(f"commits/{plan.generation}/"):
+        key = name.split("/")[2]
+        highest[key] = max(highest[key], _number(name))
+    return [(pack, _position(plan, pack, highest[pack.key])) for pack in plan.packs]
 
 
 def entry_name(generation: int, pack: PlannedPack, number: int) -> str:

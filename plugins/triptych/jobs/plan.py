@@ -63,6 +63,9 @@ class FrozenBlock:
     sha256: str
     image: str | None
     digest: str | None
+    min_cpu: float | None = None
+    """Cores that it may use; None of those without a limit, and in plans of before that was noted. So with memory."""
+    min_memory_gib: float | None = None
 
     @property
     def code(self) -> str:

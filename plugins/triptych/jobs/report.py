@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
-from triptych.jobs.pack_log import Attempted, PackLog, PackState, read_states
+from triptych.jobs.pack_log import Attempted, PackLog, PackState, stream_states
 from triptych.jobs.plan import FrozenJob, Plan, PlanRef, newest_plan, read_job, read_plan
 from triptych.jobs.workspace import ChunkEntry, Workspace
 
@@ -105,9 +107,15 @@ def read_report(workspace: Workspace) -> JobReport | None:
     if ref is None:
         return None
     plan = read_plan(workspace, ref)
-    states = [state for _, state in read_states(workspace, plan).values()]
-    chunks = list(_chunks(workspace.chunks(plan.chunk_list), states))
-    return JobReport(ref, plan, read_job(workspace, plan), chunks)
+    return JobReport(ref, plan, read_job(workspace, plan), list(stream_chunks(workspace, plan)))
+
+
+def stream_chunks(workspace: Workspace, plan: Plan) -> Generator[ChunkReport, None, None]:
+    """Every chunk by number, as the workspace has it now: memory holds a few packs, whatever the job's size."""
+    with closing(workspace.chunks(plan.chunk_list)) as entries, closing(stream_states(workspace, plan)) as states:
+        for pack, state in states:
+            yield from _chunks(islice(entries, pack.count), [state])
+        yield from _chunks(entries, [])  # Of no pack; at its end the list is found to be whole.
 
 
 def read_chunk(workspace: Workspace, plan: Plan, entry: ChunkEntry) -> ChunkReport:

@@ -17,6 +17,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import Plan, check_kept, planned, read_plan
 from triptych.jobs.spec import JobSpec
 from triptych.jobs.workspace import Workspace, folder_name, open_workspace
+from triptych.reports import leaving_report
 from triptych.retention.run_lock import forget, held_run
 from triptych.running import Stop
 from triptych.settings import Settings
@@ -135,11 +136,13 @@ def _check_unpublished(workspace: Workspace) -> None:
 
 
 def run_planned(job: PlannedJob, workers: int, listener: JobListener) -> Summary:
-    """All stages after `partition`; KeyboardInterrupt leaves no process, container or scratch folder behind."""
+    """All stages after `partition`, and the report; KeyboardInterrupt leaves no process or container behind, no scratch
+    folder, and no report."""
     listener.on_planned(job.plan)
-    _run_packs(job, workers, listener)
-    listener.on_assembling()
-    outcome = assemble(job)
+    with leaving_report(job):
+        _run_packs(job, workers, listener)
+        listener.on_assembling()
+        outcome = assemble(job)
     return Summary(outcome, job.plan.size, time.time() - job.began, job.spec.config["sample"])
 
 

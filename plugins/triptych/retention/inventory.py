@@ -18,7 +18,8 @@ from triptych.storage.walls import TEMPORARY
 
 _LAYOUT = re.compile(
     r"plans/(?P<plan>\d+)\.json|publish/(?P<publish>\d+)\.json|output/(?P<output>\d+)\.json|(?P<code>code/.+)|"
-    r"probe|job/.+|chunks/.+|results/.+|logs/.+|commits/.+|staging/.+|bucket/.+|(?P<removed>removed\.json)"
+    r"probe|job/.+|chunks/.+|results/.+|logs/.+|commits/.+|staging/.+|bucket/.+|ended\.json|"
+    r"report\.html|report\.json|(?P<removed>removed\.json)"
 )
 """Names that Triptych writes in a run (docs/explanation/workspace.md). Where others lie, the folder is not ours."""
 

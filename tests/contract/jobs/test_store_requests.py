@@ -22,8 +22,8 @@ def test_range_chunks_share_their_requests(store: Server, tmp_path: Path) -> Non
 
 @pytest.mark.docker
 def test_results_that_are_kept_take_a_listing_and_few_objects_a_pack(store: Server, tmp_path: Path) -> None:
-    """Two packs of 30 chunks: what they left, or find, is an object of results and an index each."""
-    first, second = count_runs(store, tmp_path, 60, 30, 2, "kept", ["--runner", "docker"], {"cacheable": True})
+    """Two packs of 50 chunks: what they left, or find, is an object of results and an index each."""
+    first, second = count_runs(store, tmp_path, 100, 50, 2, "kept", ["--runner", "docker"], {"cacheable": True})
     kept = Counter(kind for kind, path in first.keys if "/_cache/" in path)
     taken = Counter(kind for kind, path in second.keys if "/_cache/" in path)
     # An attempt puts what it has after two seconds, and the rest at its end; who is first tells the context.

@@ -15,6 +15,7 @@ from triptych.jobs.job import load_job, new_job
 from triptych.jobs.locations import Location
 from triptych.jobs.removed import Removed, put_removed
 from triptych.jobs.spec import build_job_spec
+from triptych.reports import leaving_report
 from triptych.settings import PROJECT, Settings, read_settings
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
@@ -50,7 +51,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job = load_job(settings, "shout", "run", done.ref)
     for pack in done.plan.packs:
         run_pack(job, pack.first, Launch("1"))
-    assemble(job)
+    with leaving_report(job):
+        assemble(job)
     put_removed(job.workspace, Removed(1.0, "as retention would", Location("s3://out/")))
     return Path(job.workspace.root.removeprefix("file://"))
 

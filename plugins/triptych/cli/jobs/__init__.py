@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 
 from triptych.cli import clean
-from triptych.cli.jobs import cancelling, listing, logs, opening, rerun, retrying, showing, watching
+from triptych.cli.jobs import cancelling, listing, logs, opening, reporting, rerun, retrying, showing, watching
 from triptych.cli.jobs.showing import told_use
 from triptych.cli.place import OfTemplate, Run
 
@@ -23,6 +23,7 @@ job_commands.command("show", epilog=showing.EPILOG)(showing.show)
 job_commands.command("watch", epilog=watching.EPILOG)(watching.watch)
 job_commands.command("logs", epilog=logs.EPILOG)(logs.logs)
 job_commands.command("open", epilog=opening.EPILOG)(opening.open_job)
+job_commands.command("report", epilog=reporting.EPILOG)(reporting.report)
 job_commands.command("cancel", epilog=cancelling.EPILOG)(cancelling.cancel)
 job_commands.command("retry", epilog=retrying.EPILOG)(retrying.retry)
 job_commands.command("rerun", epilog=rerun.EPILOG)(rerun.rerun)

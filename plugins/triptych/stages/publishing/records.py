@@ -186,6 +186,10 @@ class Records:
         except ObjectNotFoundError:
             return None
 
+    def listed(self) -> list[int]:
+        """Of the makings that are finished."""
+        return [int(match[1]) for name in self._names("output") if (match := _RECORD.fullmatch(name))]
+
     def staging_uri(self, name: str) -> str:
         """An object that is of use until a making is finished; its name begins with the attempt's token."""
         return f"{self.root}/staging/{name}"
@@ -209,8 +213,8 @@ class Records:
 def newest_listing(workspace: Workspace) -> Listing | None:
     """The list of a run's newest output that is in place; None without one."""
     records = Records(workspace.store, workspace.root)
-    found = (records.listing(making.number) for making in reversed(records.makings()))
-    return next((listing for listing in found if listing is not None), None)
+    numbers = records.listed()
+    return records.listing(max(numbers)) if numbers else None
 
 
 def read_listing(store: Store, uri: str) -> Listing:
