@@ -12,14 +12,12 @@ from typing import Any
 
 from triptych.schemas.diagnostics import TYPES
 from triptych.schemas.patterns import is_plain
-from triptych.schemas.walking import led_to
+from triptych.schemas.walking import resolved
 
 MOST_DEPTH = 8
 """Levels of lists and objects that a field describes; what is deeper may be anything."""
 MOST_PARTS = 300
 """Schemas in the description of one field: `$ref`s can multiply without end."""
-MOST_REFERENCES = 16
-"""From one `$ref` to the next."""
 MOST_VALUES = 200
 """Of an enumeration or of examples that a form offers."""
 _FORMATS = frozenset(
@@ -75,19 +73,6 @@ class _Field:
 
     def _inner(self, schema: Any, depth: int) -> dict[str, Any] | bool:
         return schema if isinstance(schema, bool) else self.described(schema, depth + 1)
-
-
-def resolved(described: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with what its `$ref`s in this file lead to; its own words count first."""
-    found: dict[str, Any] = {}
-    for _ in range(MOST_REFERENCES):
-        if not isinstance(described, Mapping):
-            break
-        found = {**described, **found}
-        reference = found.pop("$ref", None)
-        described = led_to(root, reference) if isinstance(reference, str) else None
-    found.pop("$ref", None)
-    return found
 
 
 def _types(schema: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from triptych.schemas.descriptors import Place, Side
 from triptych.schemas.diagnostics import dotted, located_errors, nearest_or_all, renamed, schema_errors
 from triptych.schemas.files import Kind, own_schema, own_validator
 from triptych.schemas.locations import ENVIRONMENT, connection_of, is_left_out, is_nothing, location_errors, meaning_of
-from triptych.schemas.properties import defaults, properties
+from triptych.schemas.properties import defaults, leaves, properties, value_at, with_value, without
 
 MOST_PARAMS_BYTES = 128 * 1024 - 64
 """Linux takes 128 KiB for one variable of a process (MAX_ARG_STRLEN, execve(2)), with its name and its end."""
@@ -184,10 +184,22 @@ def _given_places(conf: Mapping[str, Any]) -> dict[str, Any]:
 
     An emptied field of the form is none of the inputs; null in `inputs` says that none is wanted.
     """
-    given = {key: conf[key] for key in (Side.SOURCE.value, Side.DESTINATION.value) if key in conf}
-    flat = {key: source for key, source in conf.items() if key.startswith(_INPUT) and source}
+    given = {key: _typed(key, conf[key]) for key in (Side.SOURCE.value, Side.DESTINATION.value) if key in conf}
+    flat = {key: _typed(key, source) for key, source in conf.items() if key.startswith(_INPUT) and source}
     nested = {f"{_INPUT}{name}": source for name, source in _object(conf.get("inputs")).items()}
     return {**given, **flat, **nested}
+
+
+def _typed(key: str, value: Any) -> Any:
+    """What somebody typed into a field of one line: JSON where it begins as an object or a list does."""
+    if not (isinstance(value, str) and value.lstrip()[:1] in ("{", "[")):
+        return value
+    try:
+        typed = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    _refuse_unkept(typed, key)
+    return typed
 
 
 def _without_left_out(conf: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,7 +297,7 @@ def _unknown_fields(template: Template, conf: Mapping[str, Any]) -> list[str]:
     """Flat fields (`app.case`) that neither a block of this template nor `config` has."""
     known = {f"config.{key}" for key in properties(config_schema())}
     for role, block in template.blocks.items():
-        known |= {f"{role}.{key}" for key in properties(block.schema)}
+        known |= {f"{role}.{key}" for key in (*properties(block.schema), *(leaf.name for leaf in leaves(block.schema)))}
     flat = [key for key in conf if key.startswith(FIELD_PREFIXES) and key not in known]
     return [_renamed(template, key) or f"{key}: no such field.{nearest_or_all(key, known)}" for key in flat]
 
@@ -299,12 +311,17 @@ def _renamed(template: Template, key: str) -> str:
 
 def _merge_params(template: Template, role: Role, conf: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, Any]:
     own, given = template.params.get(role, {}), _object(_object(conf.get("params")).get(role))
+    schema = template.blocks[role].schema
+    paths = {leaf.name: leaf.path for leaf in leaves(schema)}
     # An empty form field arrives as null: it means "not given", unless null is what the schema asks for.
-    flat = {k: v for k, v in _flat(conf, role).items() if v is not None}
+    flat = {paths.get(k, (k,)): v for k, v in _flat(conf, role).items() if v is not None}
     # The form gives the template's own values back.
-    changed = {key: value for key, value in flat.items() if key not in own or value != own[key]}
-    filled = {key: fill(value, known) for key, value in own.items() if key not in changed and key not in given}
-    return {**defaults(template.blocks[role].schema), **filled, **changed, **given}
+    changed = {path: value for path, value in flat.items() if value_at(own, path) != value}
+    rest = {key: value for key, value in own.items() if (key,) not in changed and key not in given}
+    merged = {**defaults(schema), **fill(without(rest, changed), known)}
+    for path in sorted(changed, key=len):  # A whole object before what is in it.
+        merged = with_value(merged, path, changed[path])
+    return {**merged, **given}
 
 
 def _merge_config(template: Template, conf: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from triptych.schemas.descriptors import (
     meaning,
     name_of,
 )
-from triptych.schemas.diagnostics import Json, Path
+from triptych.schemas.diagnostics import SHOWN_CHARACTERS, Json, Path
 
 ENVIRONMENT = "@environment"
 """In lists of connections: the worker's own credentials, for stores that are named without one. No id may be so."""
@@ -27,6 +27,7 @@ ANONYMOUS = ("file", "http", "https", "upload")
 MANIFEST = "manifest"
 """The key of an object whose URI is that of a file which lists sources."""
 URI_KEYS = frozenset({"uri", MANIFEST})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _CONN_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 """As Airflow has them."""
 
@@ -115,3 +116,12 @@ def _connection_errors(conn_id: Json, path: Path) -> Iterator[tuple[Path, str]]:
 def _uri_errors(uri: str, path: Path) -> Iterator[tuple[Path, str]]:
     if credentials.has_credential(uri):
         yield path, credentials.refusal(credentials.conn_type(uri.partition(":")[0].lower()))
+    elif uri and "{{" not in uri and not _SCHEME.match(uri):
+        # With a name in braces it is a template's text, which is judged once that is filled in.
+        yield (
+            path,
+            (
+                f"{uri[:SHOWN_CHARACTERS]!r} is a path, and no URI: an object is s3://bucket/key "
+                "(gs://, abfs://, https://), a file of the workers' machines file:///folder/file, a folder ends in '/'."
+            ),
+        )

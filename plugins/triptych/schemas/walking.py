@@ -16,6 +16,8 @@ _ONE_OR_MORE = (
     *("items", "prefixItems", "additionalItems", "unevaluatedItems", "contains", "additionalProperties"),
     *("unevaluatedProperties", "propertyNames", "contentSchema", "extends", "disallow"),
 )
+MOST_REFERENCES = 16
+"""From one `$ref` to the next."""
 REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -103,3 +105,16 @@ def _again(root: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Mapping[s
     inner = [value for keys, value in children(schema) if keys[0] in IN_PLACE]
     inner += [led_to(root, reference) for reference in references(schema)]
     return [value for value in inner if isinstance(value, Mapping)]
+
+
+def resolved(described: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with what its `$ref`s in this file lead to; its own words count first."""
+    found: dict[str, Any] = {}
+    for _ in range(MOST_REFERENCES):
+        if not isinstance(described, Mapping):
+            break
+        found = {**described, **found}
+        reference = found.pop("$ref", None)
+        described = led_to(root, reference) if isinstance(reference, str) else None
+    found.pop("$ref", None)
+    return found

@@ -116,6 +116,25 @@ def test_one_output_is_known_by_its_names_everywhere(tmp_path: Path) -> None:
         build_job_spec(template, {}, None, None)
 
 
+def test_what_is_typed_as_json_into_a_line_is_an_object_or_a_list(template: Template) -> None:
+    typed = '{"uri": "s3://b/k", "conn_id": "listed"}'
+    spec = build_job_spec(template, {"dataSource": f"[{typed}, {typed}]", "dataDestination": f" {typed}"}, DATES)
+    assert [(each.uri, each.conn_id) for each in spec.sources] == [("s3://b/k", "listed")] * 2
+    assert spec.destination is not None
+    with pytest.raises(JobSpecError, match="is none that a caller may name"):
+        build_job_spec(template, {"dataSource": typed.replace("listed", "other")}, DATES)
+    for odd in ('["\\ud800"]', "[" * 200 + "]" * 200, "{", '{"url": 1}'):
+        with pytest.raises(JobSpecError, match="dataSource"):
+            build_job_spec(template, {"dataSource": odd}, DATES)
+
+
+@pytest.mark.parametrize("text", ["in/data.csv", "/data/in.csv", "C:\\data\\in.csv", "~/in.csv", "data.csv"])
+@pytest.mark.parametrize("key", ["dataSource", "dataDestination"])
+def test_a_path_is_told_to_be_none(template: Template, key: str, text: str) -> None:
+    with pytest.raises(JobSpecError, match=rf"{key}: .*is a path, and no URI: .*file:///"):
+        build_job_spec(template, {key: text}, DATES)
+
+
 STORES = [
     "s3://b/k",
     {"uri": "s3://b/k", "conn_id": "team_b"},

@@ -66,7 +66,7 @@ def test_a_line_is_opened_by_the_manifests_connection_or_none(
         ("s3://b/list", "mine", "file:///etc/passwd", "not of the manifest's own store"),
         ("s3://b/list", "mine", "gs://b/a", "not of the manifest's own store"),
         ("file:///d/list", None, "s3://b/a", "not of the manifest's own store"),
-        ("s3://b/list", "mine", "data/a.csv", "not of the manifest's own store"),
+        ("s3://b/list", "mine", "data/a.csv", "is a path, and no URI"),
         ("s3://b/list", "mine", "https://user:pass@example.com/a", "holds credentials"),
         ("s3://b/list", "mine", "https://[::1/a", "is no URI"),
         ("s3://b/list", "mine", "s3://b/\x01", "a URI holds no"),
