@@ -178,7 +178,7 @@ def test_the_end_of_a_line_after_a_token_is_not_the_tokens(server: HostileServer
 
 @pytest.mark.parametrize("identity", ["../../connections", "a/b", "a?b", "a#b", "a%2Fb", "a\nb", "..x", "é"])
 def test_an_id_is_one_part_of_a_path(server: HostileServer, identity: str) -> None:
-    server.answer = lambda _: Reply(b'{"state": "success"}')
+    server.answer = lambda _: Reply(b'{"state": "success", "dag_run_id": "r"}')
     assert _with_token(server).run_state(identity, identity) == "success"
     (asked,) = server.requests
     parts = asked.target.split("/")
