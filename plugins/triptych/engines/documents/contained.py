@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CONTAINERS = (".xlsx", ".xlsm", ".zip")
 """Extensions of files with tables in them."""
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+ARROW_MAGIC = b"ARROW1\0\0"
+HEAD_BYTES = 8
 WORKBOOK = "xl/workbook.xml"
 OTHERS = ("word/document.xml", "ppt/presentation.xml", "xl/workbook.bin", "mimetype")
 """In zips that are no archives of files, but documents of one program."""
@@ -47,13 +49,21 @@ class Contained(Unpacked):
         return self.item.error(f"{self.table!r} in it: {text}")
 
 
-def tables_in(item: Input) -> Iterator[Input]:
+def tables_in(item: Input, *, arrow: bool = False) -> Iterator[Input]:
     """The item itself, or what lies in it, in its order; use each as it comes, or keep all: they are scratch files.
+
+    With `arrow`, of a caller that reads Parquet, an Arrow file is one of Parquet with the same rows.
 
     A workbook's hidden and empty sheets, and what systems put beside files in zips, are left out, with a line in the
     log. Raises the item's error for a file in a zip that is no table by its name, and for what unpacks to too much.
     """
-    if not item.size or not first_bytes(item, 4).startswith(ZIP_MAGIC):
+    head = first_bytes(item, HEAD_BYTES) if item.size else b""
+    if arrow and head.startswith(ARROW_MAGIC):
+        with naming_missing_library("tables of Feather"):
+            from triptych.engines.documents.feather import as_parquet
+        yield Unpacked(item, as_parquet(item), f"{item.name}.parquet")
+        return
+    if not head.startswith(ZIP_MAGIC):
         yield item
         return
     with item.open() as data, open_zip(item, data) as archive:

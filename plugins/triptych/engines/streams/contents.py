@@ -65,7 +65,7 @@ _BINARIES = (
     Binary("parquet-encrypted", "encrypted Parquet", "Decrypt it first.", b"PARE"),
     Binary("orc", "ORC", _TABLE_ADVICE, b"ORC"),
     Binary("avro", "Avro", _TABLE_ADVICE, b"Obj\x01"),
-    Binary("feather", "an Arrow file, which Feather is too", _TABLE_ADVICE, b"ARROW1"),
+    Binary("feather", "an Arrow file, which Feather is too", _TABLE_ADVICE, b"ARROW1\0\0"),
     Binary("feather1", "a Feather file of version 1", _TABLE_ADVICE, b"FEA1"),
     Binary("sqlite", "an SQLite database", "Write its table as CSV first.", b"SQLite format 3\0"),
     Binary("hdf5", "HDF5", _TABLE_ADVICE, b"\x89HDF\r\n\x1a\n"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from triptych.engines.api import Source
+from triptych.engines.api import Input, Source
 from triptych.engines.archives.members import read_tar
 from triptych.engines.archives.zips import open_zip
 from triptych.engines.dialects.dialect import FORMATS
@@ -84,8 +84,12 @@ def _look(source: Source, item: Unpacked, head: bytes, *, is_packed: bool) -> Lo
 
 
 def _parquet(source: Source) -> Look:
-    with source.open() as data:
-        table = open_parquet(data, source)
+    return _parquet_in(source, source)
+
+
+def _parquet_in(source: Source, item: Input) -> Look:
+    with item.open() as data:
+        table = open_parquet(data, item)
         batches = table.batches(LOOKED_AT_RECORDS)
         batch = next(batches, pa.RecordBatch.from_pylist([], table.schema))
         columns = {name: _texts(batch.column(name)) for name in table.schema.names}
@@ -127,7 +131,19 @@ def _pdf(source: Source) -> Look:
     return Look(source, Content.DOCUMENT, "PDF", "pdf")
 
 
-_READERS: Mapping[str, Callable[[Source], Look]] = {"parquet": _parquet, "zip": _zip, "tar": _tar, "pdf": _pdf}
+def _feather(source: Source) -> Look:
+    (item,) = tables_in(source, arrow=True)
+    found = _parquet_in(source, item)
+    return replace(found, described=found.described.replace("Parquet", "an Arrow file", 1))
+
+
+_READERS: Mapping[str, Callable[[Source], Look]] = {
+    "feather": _feather,
+    "parquet": _parquet,
+    "zip": _zip,
+    "tar": _tar,
+    "pdf": _pdf,
+}
 
 
 def _text(source: Source, item: Unpacked, head: bytes) -> Look:

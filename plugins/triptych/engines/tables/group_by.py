@@ -29,7 +29,7 @@ def group_by(
         opened(item, params, binaries=("parquet",))
         for source in sources
         if source.size
-        for item in tables_in(source)
+        for item in tables_in(source, arrow=True)
         if item.size
     ]
     if not tables:

@@ -81,7 +81,7 @@ def typed_tables(
     """Every result that is not empty; raises the error of one that cannot be read."""
     columns = Columns(params["types"], params["text_only"])
     tables: list[TypedTable] = []
-    for item in (each for result in filter(_has_bytes, results) for each in tables_in(result)):
+    for item in (each for result in filter(_has_bytes, results) for each in tables_in(result, arrow=True)):
         table = opened(item, params, binaries=("parquet",))
         if table.format == "parquet":
             tables.append(TypedParquet(table.item))

@@ -54,7 +54,9 @@ def assemble(results: Sequence[Result], output: Output, params: Mapping[str, Any
         msg = f"params.assembler.aggregates: two columns of the output would be called {name!r}. Leave one out."
         raise JobSpecError(msg)
     chosen = [result for result in _of_one_name(results, params["results"]) if result.size]
-    tables = [opened(item, params, binaries=("parquet",)) for result in chosen for item in tables_in(result)]
+    tables = [
+        opened(item, params, binaries=("parquet",)) for result in chosen for item in tables_in(result, arrow=True)
+    ]
     blocks = _blocks(Grouping(tables, params["by"], aggregates).rows(), names)
     if extension == ".parquet":
         roles = [*(KEY for _ in params["by"]), *(_role(each, tables) for each in aggregates)]

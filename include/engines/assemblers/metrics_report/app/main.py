@@ -56,7 +56,7 @@ def _add(
 ) -> int:
     """Count a result's records; how many there are."""
     records = 0
-    for item in tables_in(result) if result.size else ():
+    for item in tables_in(result, arrow=True) if result.size else ():
         for batch in named_cells(opened(item, params, binaries=("parquet",)), columns):
             # A prediction of no text is one of silence; a label is none that is not there.
             for name in columns[: 1 if may_be_null else 2]:

@@ -26,25 +26,24 @@ def row_chunks(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator
     target_bytes = _target_bytes(sources, params)
     items: int | None = params["items_per_chunk"]
     for source in filter(_has_bytes, sources):
-        for item in filter(_has_bytes, tables_in(source)):
+        for item in filter(_has_bytes, tables_in(source, arrow=True)):
             table = opened(item, params, otherwise="lines", binaries=("parquet",), in_utf8=False)
             if table.format == "parquet":
                 chunks = _of_parquet(source, table.item, Limit(items, target_bytes))
             else:
                 limit = Limit(items or (None if target_bytes else DEFAULT_ITEMS), target_bytes)
                 chunks = _of_text(source, _with_header(table, params["header"]), limit)
-            yield from chunks if item is source else _of_contained(chunks, item)
+            yield from _of_contained(chunks, item) if isinstance(item, Contained) else chunks
 
 
 def _has_bytes(item: Input) -> bool:
     return item.size > 0
 
 
-def _of_contained(chunks: Iterator[Chunk], item: Input) -> Iterator[Chunk]:
+def _of_contained(chunks: Iterator[Chunk], item: Contained) -> Iterator[Chunk]:
     """Of a table in its source: rows count in the table, and the chunk tells which one that is."""
-    table = item.table if isinstance(item, Contained) else item.name
     for chunk in chunks:
-        yield replace(chunk, name=f"{table}:{chunk.name}", metadata={**chunk.metadata, "table": table})
+        yield replace(chunk, name=f"{item.table}:{chunk.name}", metadata={**chunk.metadata, "table": item.table})
 
 
 def _target_bytes(sources: Sequence[Source], params: Mapping[str, Any]) -> int | None:
