@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import call
+from tests.support.hostile_server import Reply, hostile_server
 from tests.support.include_folders import write_app
 from triptych.settings import PROJECT
 
@@ -211,3 +212,36 @@ def test_a_watched_run_tells_of_its_tasks(home: Path) -> None:
     for number in range(3):
         assert f"chunk {number}: 1 chunk(s) run. {number + 1} of 3 in all; " in shown.stderr
     assert "chunks/" in shown.stderr
+
+
+SECRET = "eyJ0b2tlbiI6.c2VjcmV0.7731"
+AT_AN_AIRFLOW = [
+    ("list",),
+    *(("show", "r"), ("watch", "r"), ("logs", "r"), ("open", "r", "--output"), ("cancel", "r", "--yes")),
+    *(("retry", "r"), ("rerun", "r")),
+]
+
+
+@pytest.mark.parametrize("command", AT_AN_AIRFLOW, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, f"Bearer {SECRET} is \x1b[2J\x07 no good"),
+        (200, "<html>\x1b]0;owned\x07 Sign in"),
+        (200, json.dumps({"dag_runs": [{"dag_id": 3}], "dags": [{"dag_id": 3}], "state": 3, "total_entries": 1})),
+        (200, json.dumps({"dag_runs": [], "dags": [], "task_instances": {}, "state": "\x1b[2J", "total_entries": 1})),
+    ],
+    ids=["refuses", "is a page", "has other types", "lacks fields"],
+)
+def test_an_airflow_that_means_harm_is_one_message(
+    command: tuple[str, ...], status: int, body: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_TOKEN", SECRET)
+    (home / "include").mkdir()
+    with hostile_server(lambda _: Reply(body.encode(), status)) as server:
+        dag = [] if command[0] == "list" else ["--dag", "d"]
+        shown = call("job", *command, "--airflow", server.url, *dag)
+    assert isinstance(shown.exception, SystemExit) or shown.exit_code == 0
+    assert shown.exit_code in (0, 1, 2), shown.output
+    assert SECRET not in shown.output
+    assert not {"\x1b", "\x07"} & set(shown.output)

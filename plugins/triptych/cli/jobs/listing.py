@@ -82,7 +82,10 @@ def list_jobs(
     """The jobs of the workspace, or of an Airflow, the last changed first: state, chunks, when they were launched."""
     most = limit if sort is Order.CHANGED else None
     jobs, count = _found(place, Wanted(template, frozenset(state or ()), _time(since) if since else 0.0), most)
+    if sort is Order.FAILED:
+        jobs = [_with_chunks(place, job) for job in jobs]
     jobs = sorted(jobs, key=_KEYS[sort])[:limit]
+    jobs = [_with_chunks(place, job) for job in jobs]
     if json_:
         print_json([{**asdict(job), "state": job.state.value, "seconds": took(job)} for job in jobs])
         return
@@ -113,13 +116,12 @@ def _found(place: Place, wanted: Wanted, most: int | None) -> tuple[Sequence[Job
         return job_list.list_jobs(place.settings, Stores(place.settings), NoAirflow(), wanted, most)
     from triptych.airflow.job_runs import list_runs
 
-    jobs, count = list_runs(place.client, wanted, most)
-    return [_with_chunks(place, job) for job in jobs], count
+    return list_runs(place.client, wanted, most)
 
 
 def _with_chunks(place: Place, job: JobLine) -> JobLine:
-    """What the workspace tells beside Airflow, where it is known."""
-    if not place.has_workspace:
+    """With what the workspace tells beside Airflow, where it is known; a list of the workspace has it already."""
+    if place.client is None or not place.has_workspace or job.sums:
         return job
     try:
         report = read_report(place.workspace(job.template, job.run))

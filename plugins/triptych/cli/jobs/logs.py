@@ -120,11 +120,14 @@ def _outcome(tried: Attempted) -> dict[str, Any]:
 def _follow(place: Place, dag: str, run: str, chunks: Collection[int], *, failed: bool, as_json: bool) -> None:
     """Each try as its record comes; Ctrl-C ends the following alone."""
     workspace = place.workspace(dag, run)
-    for glance in glances(place, dag, run, INTERVAL_S):
-        for tried in glance.seen.new if glance.seen else ():
-            if (chunks and tried.chunk not in chunks) or (failed and tried.error is None):
-                continue
-            _print_try(workspace, tried, f"Chunk {tried.chunk}", None, None, as_json=as_json)
+    try:
+        for glance in glances(place, dag, run, INTERVAL_S):
+            for tried in glance.seen.new if glance.seen else ():
+                if (not chunks or tried.chunk in chunks) and not (failed and tried.error is None):
+                    _print_try(workspace, tried, f"Chunk {tried.chunk}", None, None, as_json=as_json)
+    except KeyboardInterrupt:
+        echo("The job goes on; only the following ended.")
+        raise typer.Exit(130) from None
     if not as_json:
         echo(f"{run} of {dag} is {glance.state.value}.")
 
