@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -120,6 +121,22 @@ def test_a_job_that_is_cancelled_ends_and_can_go_on(gate: Path, home: Path, runn
     done = call("job", "retry", run, "--new-code", "keep", "--runner", runner, "--json")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["files"] == 3
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\x04"], ids=["no", "nothing"])
+def test_on_a_terminal_it_is_asked_first(held: tuple[str, subprocess.Popen[str]], answer: str) -> None:
+    run, process = held
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins")}
+    command = [sys.executable, "-m", "triptych", "job", "cancel", run]
+    asked = subprocess.Popen(command, env=env, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    said = asked.communicate()[1]
+    os.close(ours)
+    assert (asked.returncode, f"End {run} of tried?" in said, "goes on" in said) == (2, True, True), said
+    assert "Traceback" not in said
+    assert process.poll() is None
 
 
 def test_one_that_was_launched_elsewhere_is_not_ended_from_here(home: Path) -> None:

@@ -11,6 +11,7 @@ from triptych.cli.console import echo, print_json
 from triptych.cli.place import OfTemplate, Place, Run, placed
 from triptych.cli.setup import AsJson
 from triptych.errors import ConfigError
+from triptych.harmless import harmless
 from triptych.local import cancelling
 
 EPILOG = """Examples:
@@ -37,8 +38,8 @@ def cancel(
     removes its container. A job that has ended stays as it is.
     """
     dag = place.dag_of(run, template)
-    if not yes and sys.stdin.isatty() and not typer.confirm(f"End {run} of {dag}?", err=True):
-        msg = "Nothing was ended."
+    if not yes and sys.stdin.isatty() and not _is_sure(f"End {run} of {dag}?"):
+        msg = f"{run} of {dag} goes on: --yes ends it without a question."
         raise ConfigError(msg)
     was_running = _end(place, dag, run)
     if json_:
@@ -47,6 +48,14 @@ def cancel(
         echo(f"{run} of {dag} was ended. What is done is kept: `triptych job retry` goes on with it.")
     else:
         echo(f"{run} of {dag} does not run: nothing was to be ended.")
+
+
+def _is_sure(question: str) -> bool:
+    """Who answers nothing, by Ctrl-C or Ctrl-D, is not."""
+    try:
+        return typer.confirm(harmless(question), err=True)
+    except typer.Abort:
+        return False
 
 
 def _end(place: Place, dag: str, run: str) -> bool:
