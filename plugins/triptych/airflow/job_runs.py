@@ -76,12 +76,12 @@ def list_runs(client: AirflowClient, wanted: Wanted, most: int | None) -> tuple[
         return [], 0
     since = datetime.fromtimestamp(wanted.since, UTC).isoformat() if wanted.since else None
     rows, total = client.newest_runs(dag_ids, states, since, most)
-    return [_line(row["dag_id"], row) for row in rows], total
+    return [_line(row["dag_id"], row["dag_run_id"], row) for row in rows], total
 
 
 def run_line(client: AirflowClient, dag_id: str, run_id: str) -> JobLine:
     """The run alone, in one request; AirflowError with status 404 when there is none."""
-    return _line(dag_id, client.run(dag_id, run_id))
+    return _line(dag_id, run_id, client.run(dag_id, run_id))
 
 
 def read_job(client: AirflowClient, dag_id: str, run_id: str) -> AirflowJob:
@@ -92,7 +92,7 @@ def read_job(client: AirflowClient, dag_id: str, run_id: str) -> AirflowJob:
     output = said.get("uri") if isinstance(said, dict) else None
     conf = row.get("conf")
     return AirflowJob(
-        _line(dag_id, row),
+        _line(dag_id, run_id, row),
         tasks,
         conf if isinstance(conf, dict) else {},
         page_of(client, dag_id, run_id),
@@ -144,13 +144,13 @@ def what_failed(client: AirflowClient, dag_id: str, run_id: str) -> list[str | t
     return [*packs, Stage.ASSEMBLE.value]
 
 
-def _line(dag_id: str, row: Mapping[str, Any]) -> JobLine:
+def _line(dag_id: str, run_id: str, row: Mapping[str, Any]) -> JobLine:
     state = _STATES.get(row["state"], JobState.UNFINISHED)
     queued, began, ended = (_time(row.get(key)) for key in ("queued_at", "start_date", "end_date"))
     ended = ended if state.has_ended else None
     told = [each for each in (queued, began, ended) if each is not None]
     launched = queued if queued is not None else began
-    return JobLine(dag_id, str(row["dag_run_id"]), state, max(told, default=None), None, launched, ended, None, "")
+    return JobLine(dag_id, run_id, state, max(told, default=None), None, launched, ended, None, "")
 
 
 def _task(row: Mapping[str, Any]) -> TaskLine:

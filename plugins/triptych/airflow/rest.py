@@ -167,7 +167,7 @@ class AirflowClient:
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """The run as Airflow tells it: `state`, `conf`, when it was queued, began and ended."""
         path = _run(dag_id, run_id)
-        return _fields(self.get(path), {"state": str, "dag_run_id": str}, path)
+        return _fields(self.get(path), {"state": str}, path)
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
