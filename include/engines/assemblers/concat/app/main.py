@@ -51,7 +51,8 @@ def _put(results: Sequence[Result], output: Output, name: str | None, params: Ma
 def _name(result: Result) -> str:
     """Tables are unpacked, and those of a workbook or a zip are CSV; other results stay as they are."""
     if unpacked_suffix(result.name) in CONTAINERS:
-        return str(PurePosixPath(result.name).with_suffix(".csv"))
+        held = ".sam" if unpacked_suffix(result.name) == ".bam" else ".csv"
+        return str(PurePosixPath(result.name).with_suffix(held))
     return unpacked_name(result.name) if unpacked_suffix(result.name) in TABLES else result.name
 
 
