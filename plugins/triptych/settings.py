@@ -143,6 +143,7 @@ OPTIONS = (
     ),
     Option("price_core_hour", "", "What reports count for one core for an hour, such as `0.04`; empty: no price."),
     Option("price_gib_hour", "", "The same for one GiB of memory for an hour."),
+    Option("prefill_samples", "no", "`yes`: forms without a source begin with the app's sample, as `make up` has it."),
     Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
     Option("max_chunks", "1000000", "Most chunks of one job; a template's `max_chunks` may say fewer."),
     Option(
@@ -218,6 +219,7 @@ class Settings:
     temporary_s: int
     price_core_hour: float | None
     price_gib_hour: float | None
+    prefill_samples: bool
     max_tasks: int
     max_chunks: int
     maintenance_schedule: str
@@ -252,7 +254,6 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     text = {option.key: values.get(option.key) or option.default for option in OPTIONS}
     runner = Runner(_one_of(text, "runner", tuple(Runner)))
     scratch = Path(text["scratch"] or Path(tempfile.gettempdir(), "triptych")).absolute()
-    files = _one_of(text, "docker_files", ("auto", "bind", "archive"))
     shared = _one_of(text, "shared_folders", ("auto", "yes", "no"))
     return Settings(
         workspace=text["workspace"].rstrip("/"),
@@ -265,7 +266,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         allowed_roots=_folders(text["allowed_roots"]),
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
-        docker_files=files,
+        docker_files=_one_of(text, "docker_files", ("auto", "bind", "archive")),
         network=_network("network", text["network"]),
         allowed_networks=tuple(_network("allowed_networks", name) for name in _names(text["allowed_networks"])),
         allowed_connections=_names(text["allowed_connections"]),
@@ -292,6 +293,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         temporary_s=_positive(text, "temporary_seconds"),
         price_core_hour=_price(text, "price_core_hour"),
         price_gib_hour=_price(text, "price_gib_hour"),
+        prefill_samples=_one_of(text, "prefill_samples", ("no", "yes")) == "yes",
         max_tasks=_positive(text, "max_tasks"),
         max_chunks=_positive(text, "max_chunks"),
         maintenance_schedule=text["maintenance_schedule"],

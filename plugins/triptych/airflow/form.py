@@ -14,10 +14,12 @@ from airflow.sdk import Param
 from triptych.airflow.form_schema import form_schema
 from triptych.airflow.form_titles import title_of
 from triptych.blocks import Role, Template
+from triptych.blocks.samples import sample_of
 from triptych.jobs.spec import config_schema
 from triptych.schemas.diagnostics import Json
 from triptych.schemas.properties import Leaf, defaults, leaves, value_at
 from triptych.schemas.walking import resolved
+from triptych.settings import get_settings
 
 _ANY_LOCATION = ["null", "string", "array", "object"]
 """What a source may be written as, and a destination, of which `[]` says that there is none."""
@@ -38,10 +40,11 @@ _FOR_REST = "For callers of the REST API; leave it empty here, the fields above 
 
 def form_params(template: Template) -> dict[str, Param]:
     """Airflow params by name, in the order and sections that the form shows."""
+    source, inputs = _prefilled(template)
     fields = {
-        "dataSource": _source("Source", template.data_source, is_needed=_needs_source(template)),
+        "dataSource": _source("Source", source, is_needed=_needs_source(template)),
         **{
-            f"inputs.{name}": _source(f"Input: {name}", each, is_needed=each is None)
+            f"inputs.{name}": _source(f"Input: {name}", inputs[name], is_needed=each is None)
             for name, each in template.inputs.items()
         },
         **_role_fields(template, Role.APP, "App"),
@@ -70,6 +73,15 @@ def form_params(template: Template) -> dict[str, Param]:
 
 def _needs_source(template: Template) -> bool:
     return template.blocks[Role.PARTITIONER].needs_source and not template.data_source
+
+
+def _prefilled(template: Template) -> tuple[Json, Mapping[str, Json]]:
+    """Source and side inputs as the template has them; where it has none, by the setting, those of the app's sample."""
+    if not get_settings().prefill_samples or not template.path.is_relative_to(template.app.folder):
+        return template.data_source, template.inputs
+    sample = sample_of(template.app)
+    inputs = {name: sample.inputs.get(name) if each is None else each for name, each in template.inputs.items()}
+    return sample.source if template.data_source is None else template.data_source, inputs
 
 
 def _nested_inputs(template: Template) -> Param:

@@ -16,7 +16,7 @@ from triptych.cli.progress import Progress
 from triptych.cli.setup import Include, catalog, local_settings
 from triptych.errors import TriptychError
 from triptych.local.testing.cases import Case, read_case
-from triptych.local.testing.comparison import files_of
+from triptych.local.testing.output_lines import output_lines
 from triptych.local.testing.run_case import CaseResult, State, case_output, failure, judge
 from triptych.local.testing.watching import rerun_on_change
 from triptych.settings import Runner, Settings
@@ -24,7 +24,6 @@ from triptych.settings import Runner, Settings
 EPILOG = "Example: triptych app dev wordcount --runner process"
 _SHOWN_LINES = 10
 _SHOWN_FILES = 5
-_SHOWN_BYTES = 4096
 
 
 def app_dev(
@@ -83,7 +82,7 @@ def _run(settings: Settings, chosen: Chosen, workers: int, *, verbose: bool) -> 
             with case_output(settings, template_of(settings, case), case, workers, watch) as output:
                 is_judged = case.check is not None or case.expected.is_dir()
                 differences = tuple(judge(case, output)) if is_judged else ()
-                shown = [] if differences else _output_lines(output)
+                shown = [] if differences else output_lines(output, _SHOWN_FILES, _SHOWN_LINES)
             state, error = State.FAILED if differences else State.PASSED, ""
         except TriptychError as failed:
             state, differences, error = State.ERROR, (), failure(case, failed)
@@ -98,21 +97,3 @@ def _run(settings: Settings, chosen: Chosen, workers: int, *, verbose: bool) -> 
 
 def _how_to_expect(case: Case) -> str:
     return f"to expect this from now on: triptych app test {case.label} --update"
-
-
-def _output_lines(output: Path) -> list[str]:
-    """The first files of the output, with their first lines where they are text."""
-    files = files_of(output)
-    lines: list[str] = []
-    for name, path in sorted(files.items())[:_SHOWN_FILES]:
-        lines.append(f"{name} ({path.stat().st_size:,} bytes)")
-        with path.open("rb") as file:
-            begin = file.read(_SHOWN_BYTES)
-        try:
-            text = begin.decode("utf-8", "strict" if len(begin) < _SHOWN_BYTES else "ignore")
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            lines += [f"  {line}" for line in text.splitlines()[:_SHOWN_LINES]]
-    more = len(files) - _SHOWN_FILES
-    return [*lines, *([f"and {more} more file(s)"] if more > 0 else [])]

@@ -1,51 +1,110 @@
 """`make demo`: one real job on an Airflow of its own, from the trigger to the output; then all is stopped.
 
-`--keep` (`make up`) leaves Airflow running until Ctrl-C.
+`--keep` (`make up`) leaves Airflow running until Ctrl-C, from a folder that keeps port, password and history.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import csv
+import os
 import signal
 import sys
 import tempfile
 import threading
+import webbrowser
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from triptych.airflow.rest import AirflowClient, AirflowError
+from triptych.blocks import Block, Role, read_catalog
 from triptych.demo.embedded import USER, EmbeddedAirflow
-from triptych.errors import TriptychError
+from triptych.demo.kept import Kept, kept_home
+from triptych.errors import ManifestError, TriptychError, UnexpectedOutputError
 from triptych.harmless import harmless
+from triptych.local.app_image import DOCKERFILE, ensure_image
+from triptych.local.testing.cases import Case, case_folders, read_case
+from triptych.local.testing.comparison import files_of
+from triptych.local.testing.output_lines import output_lines
+from triptych.local.testing.run_case import judge
 from triptych.settings import PROJECT
 from triptych.stages import Stage
 
-TEMPLATE = "wordcount"
-APP = PROJECT / "include" / "apps" / TEMPLATE
-SHOWN_LINES = 12
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
+"""One of these is set where a window can open; on macOS always."""
+DEFAULT = "wordcount"
+HOME = PROJECT / ".airflow"
+"""Of `make up`."""
+SHOWN_FILES, SHOWN_LINES = 8, 12
+WORDS = "words.csv"
 _console = Console(markup=False, emoji=False, highlight=False)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The app's first case, and the template that is launched for it."""
+
+    case: Case
+    template: str
 
 
 def main() -> int:
     """The exit code: 0 when the job succeeded."""
-    keep = "--keep" in sys.argv[1:]
+    asked = _asked()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # So that `kill` stops Airflow, too.
-    home = Path(tempfile.mkdtemp(prefix="triptych-demo-"))
+    try:
+        shown = _shown(asked.app)
+        if asked.keep:
+            with kept_home(HOME) as kept:
+                return _run(shown, HOME, kept)
+        return _run(shown, Path(tempfile.mkdtemp(prefix="triptych-demo-")), None)
+    except TriptychError as error:
+        _say(str(error))
+        return error.exit_code
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="triptych.demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="keep Airflow running until Ctrl-C, as `make up` does")
+    parser.add_argument("--app", default=DEFAULT, help="the app whose sample is run")
+    return parser.parse_args()
+
+
+def _shown(name: str) -> Shown:
+    """ManifestError where there is no such app, or it has no sample."""
+    found = read_catalog((PROJECT / "include",))
+    app = found.find(Role.APP, name)
+    folders = case_folders(app, samples=True)
+    if not folders:
+        msg = f"The app {app.name!r} has no sample in {app.folder / 'test'} to be run."
+        raise ManifestError(msg)
+    case = read_case(app, folders[0])
+    own = (each.id for each in found.templates if each.path.parent == app.folder)
+    return Shown(case, case.template or next(own, app.name))
+
+
+def _run(shown: Shown, home: Path, kept: Kept | None) -> int:
     step = "looking for Docker"
     try:
-        runner = _choose_runner()
+        settings = {"AIRFLOW__TRIPTYCH__RUNNER": _choose_runner(shown.case.app)}
+        if kept:
+            settings["AIRFLOW__TRIPTYCH__PREFILL_SAMPLES"] = "yes"
         step = "starting Airflow"
         _say(f"Starting Airflow in {home} (about half a minute) ...")
-        with EmbeddedAirflow(home, PROJECT, {"AIRFLOW__TRIPTYCH__RUNNER": runner}) as airflow:
+        with EmbeddedAirflow(home, PROJECT, settings, kept=kept) as airflow:
             _say(f"Airflow is at {airflow.url} (user {USER}, password {airflow.password})")
             step = "running the job"
-            _run_job(airflow.client, home / "output")
-            if keep:
+            if kept is None or kept.is_new:
+                _run_job(airflow.client, shown, home / "output", stays=kept is not None)
+            if kept:
+                _say(f"Port, password, jobs and logs stay in {home}; remove that folder to begin anew.")
+                _open_browser(airflow.url)
                 _say("Airflow keeps running; Ctrl-C stops it.")
                 threading.Event().wait()
     except TriptychError as error:
@@ -53,23 +112,31 @@ def main() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         _say("Stopped.")
-        return 0 if keep else 130
+        return 0 if kept else 130
     _say("Airflow is stopped; the demo is done.")
     return 0
 
 
-def _choose_runner() -> str:
-    """`docker` when the engine answers and has the app's image; else `process`, saying why."""
-    image = json.loads((APP / "manifest.json").read_text())["platform_config"]["container"]
-    why = _docker_fault(image)
+def _open_browser(url: str) -> None:
+    """Where somebody sits at a screen; a browser inside the terminal would take that."""
+    has_screen = sys.platform == "darwin" or any(os.environ.get(name) for name in SCREENS)
+    if has_screen and sys.stdout.isatty():
+        webbrowser.open(url)
+
+
+def _choose_runner(app: Block) -> str:
+    """`docker` when the engine answers and has, or can build, the app's image; else `process`, saying why."""
+    image = app.image or ""
+    why = _docker_fault(image, has_dockerfile=(app.folder / DOCKERFILE).is_file())
     if why is None:
+        ensure_image(app, _say)
         _say(f"Docker answers and has {image}: chunks run in containers.")
         return "docker"
     _say(f"{why} So chunks run as plain processes, with no isolation: good enough for a demo only.")
     return "process"
 
 
-def _docker_fault(image: str) -> str | None:
+def _docker_fault(image: str, *, has_dockerfile: bool) -> str | None:
     import docker
     from docker.errors import DockerException, ImageNotFound
 
@@ -81,6 +148,8 @@ def _docker_fault(image: str) -> str | None:
         client.ping()
         client.images.get(image)
     except ImageNotFound:
+        if has_dockerfile:
+            return None
         return f"Docker has no image {image}; `scripts/base_image.sh` makes it."
     except (DockerException, OSError) as error:
         return f"Docker does not answer ({error})."
@@ -89,32 +158,35 @@ def _docker_fault(image: str) -> str | None:
     return None
 
 
-def _run_job(client: AirflowClient, output: Path) -> None:
-    """Trigger the template over REST, show it run, print what came out. Raises AirflowError when it fails."""
-    client.wait_for_dag(TEMPLATE)
-    conf: Mapping[str, Any] = {
-        "name": "demo",
-        "dataSource": f"{(APP / 'test').as_uri()}/*.txt",
-        "dataDestination": f"{output.as_uri()}/",
-        "params": {"partitioner": {"format": "lines", "items_per_chunk": 20}, "app": {"min_length": 5}},
-    }
-    run_id = client.trigger(TEMPLATE, conf)
-    _say(f"Triggered {TEMPLATE}: {run_id}")
-    with _progress(client, run_id) as show:
-        state = client.wait_for_run(TEMPLATE, run_id, on_poll=show)
+def _run_job(client: AirflowClient, shown: Shown, output: Path, *, stays: bool) -> None:
+    """Trigger the template over REST, show it run, print what came out.
+
+    Raises AirflowError when it fails; where Airflow stays, to look around in, it only says so.
+    """
+    template = shown.template
+    client.wait_for_dag(template)
+    conf = {"name": "demo", **shown.case.conf, "dataDestination": f"{output.as_uri()}/"}
+    run_id = client.trigger(template, conf)
+    _say(f"Triggered {template}: {run_id}")
+    with _progress(client, template, run_id) as show:
+        state = client.wait_for_run(template, run_id, on_poll=show)
         show()
     if state != "success":
-        raise AirflowError(_failure(client, run_id))
-    _show_output(output)
+        why = _failure(client, template, run_id)
+        if not stays:
+            raise AirflowError(why)
+        _say(why)
+        return
+    _show_output(shown.case, output)
 
 
 @contextmanager
-def _progress(client: AirflowClient, run_id: str) -> Iterator[Any]:
+def _progress(client: AirflowClient, template: str, run_id: str) -> Iterator[Any]:
     """A function that prints the stages' states whenever they differ from what was printed last."""
     last: list[str] = []
 
     def show() -> None:
-        line = _states(client.tasks(TEMPLATE, run_id))
+        line = _states(client.tasks(template, run_id))
         if line not in last[-1:]:
             last.append(line)
             _say(f"  {line}")
@@ -133,14 +205,14 @@ def _states(tasks: list[dict[str, Any]]) -> str:
     return " | ".join(parts)
 
 
-def _failure(client: AirflowClient, run_id: str) -> str:
+def _failure(client: AirflowClient, template: str, run_id: str) -> str:
     """Which tasks failed, the end of the first one's log, and what to do."""
-    failed = [task for task in client.tasks(TEMPLATE, run_id) if task["state"] == "failed"]
+    failed = [task for task in client.tasks(template, run_id) if task["state"] == "failed"]
     if not failed:
         return "The run failed, but none of its tasks did. The scheduler's log may say why."
     failed.sort(key=lambda task: (list(Stage).index(task["task_id"]), task["map_index"]))
     first = failed[0]
-    log = client.log(TEMPLATE, run_id, first["task_id"], first["map_index"], max(first["try_number"], 1))
+    log = client.log(template, run_id, first["task_id"], first["map_index"], max(first["try_number"], 1))
     tail = "\n".join(log.splitlines()[-25:])
     return (
         f"{len(failed)} task(s) failed, first {first['task_id']} [{first['map_index']}]. Its log ends:\n"
@@ -148,19 +220,29 @@ def _failure(client: AirflowClient, run_id: str) -> str:
     )
 
 
-def _show_output(output: Path) -> None:
-    files = sorted(path for path in output.rglob("*") if path.is_file())
-    if not files:
+def _show_output(case: Case, output: Path) -> None:
+    if not files_of(output):
         msg = f"The job succeeded but {output} is empty. This is a bug in Triptych: please report it."
         raise AirflowError(msg)
-    for path in files:
-        lines = path.read_text(errors="replace").splitlines()
-        _say(f"\n{path} ({path.stat().st_size:,} bytes)")
-        for line in lines[:SHOWN_LINES]:
-            _say(f"  {line}")
-        if len(lines) > SHOWN_LINES:
-            _say(f"  ... and {len(lines) - SHOWN_LINES} more lines")
+    _say(f"\n{output}")
+    shown = _most_frequent(output / WORDS) if (output / WORDS).is_file() else None
+    for line in shown or output_lines(output, SHOWN_FILES, SHOWN_LINES):
+        _say(f"  {line}")
+    if case.check or case.expected.is_dir():
+        differences = judge(case, output)
+        if differences:
+            raise UnexpectedOutputError("\n".join(["It is not what is expected:", *map(str, differences)]))
+        _say("It is what is expected.")
     _say("")
+
+
+def _most_frequent(words: Path) -> list[str]:
+    """Of the totals of `wordcount`, which come by word, the highest."""
+    with words.open(newline="") as file:
+        rows = [(row["word"], int(row["count_sum"])) for row in csv.DictReader(file)]
+    rows.sort(key=lambda row: -row[1])
+    shown = [f"  {count:5} {word}" for word, count in rows[:SHOWN_LINES]]
+    return [f"{words.name}: the most frequent of {len(rows):,} words, all chunks together", *shown]
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from triptych.airflow.rest import AirflowClient, AirflowError, poll
+from triptych.demo.kept import Kept, free_port
 
 USER = "admin"
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
@@ -28,17 +28,23 @@ class EmbeddedAirflow:
 
     `home` becomes AIRFLOW_HOME: database, logs, workspace and scratch. `project` holds `dags/` and
     `plugins/`. `env` comes last, so it can replace any setting, the database included. `launcher` stands before
-    each command: `("setpriv", "--reuid=...")` makes it another user's, who must own `home`.
+    each command: `("setpriv", "--reuid=...")` makes it another user's, who must own `home`. `kept` are port and
+    password of an earlier one in the same home; by default both are new.
     """
 
     def __init__(
-        self, home: Path, project: Path, env: Mapping[str, str] | None = None, launcher: Sequence[str] = ()
+        self,
+        home: Path,
+        project: Path,
+        env: Mapping[str, str] | None = None,
+        launcher: Sequence[str] = (),
+        kept: Kept | None = None,
     ) -> None:
         self.home = home.absolute()
         self.project = project.absolute()
-        self.port = _free_port()
+        self.port = kept.port if kept else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.password = secrets.token_urlsafe(12)
+        self.password = kept.password if kept else secrets.token_urlsafe(12)
         self.client = AirflowClient(self.url, USER, self.password)
         self.env = {**_inherited(), **self._settings(), **(env or {})}
         self._command = (*launcher, sys.executable, "-m", "airflow")
@@ -189,12 +195,6 @@ class EmbeddedAirflow:
 def _inherited() -> dict[str, str]:
     """Our environment without the settings of another Airflow."""
     return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

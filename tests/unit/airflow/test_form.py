@@ -17,6 +17,7 @@ from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
 from triptych.jobs.spec import build_job_spec
 from triptych.schemas.properties import Leaf
+from triptych.settings import get_settings
 
 SCHEMA = {
     "required": ["column"],
@@ -202,3 +203,33 @@ def test_a_template_without_side_inputs_has_one_field_for_them(template: Templat
     assert params["inputs"].resolve() is None
     with pytest.raises(ParamValidationError):
         Param("genome.fa", schema=_schema(params["inputs"])).resolve()
+
+
+@pytest.mark.parametrize(("setting", "begins"), [("yes", True), ("no", False), (None, False)])
+def test_a_form_may_begin_with_the_apps_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str | None, begins: bool
+) -> None:
+    if setting:
+        monkeypatch.setenv("AIRFLOW__TRIPTYCH__PREFILL_SAMPLES", setting)
+    get_settings.cache_clear()
+    made = write_app(tmp_path, "", template={**PARTS, "inputs": {"words": None, "own": "s3://bucket/own"}})
+    test = made.app.folder / "test"
+    (test / "words").mkdir(parents=True)
+    for name in ("a.txt", "SOURCE.md"):
+        (test / name).touch()
+    (test / "case.json").write_text('{"inputs": {"words": "words/", "own": "a.txt"}}')
+    params = form_params(made)
+    get_settings.cache_clear()
+    found = [params[name].value for name in ("dataSource", "inputs.words", "inputs.own")]
+    words, sample = f"{(test / 'words').as_uri()}/", (test / "a.txt").as_uri()
+    assert found == [sample if begins else None, words if begins else None, "s3://bucket/own"]
+
+
+def test_what_a_template_names_itself_goes_before_a_sample(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__PREFILL_SAMPLES", "yes")
+    get_settings.cache_clear()
+    (template.app.folder / "test").mkdir()
+    (template.app.folder / "test" / "a.txt").touch()
+    value = form_params(template)["dataSource"].value
+    get_settings.cache_clear()
+    assert value == "s3://bucket/in/"

@@ -7,19 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from triptych.blocks import Block, Role
-from triptych.blocks.document import Document, read_document
+from triptych.blocks.samples import (
+    CASE_FILE,
+    CHECK_FILE,
+    TEST,
+    case_document,
+    placed,
+    placed_inputs,
+    sample_uris,
+)
 from triptych.errors import ManifestError
 from triptych.local.testing.comparison import Comparison, Rule
-from triptych.schemas.files import Kind
 
-CASE_FILE = "case.json"
-CHECK_FILE = "check.py"
 EXPECTED = "expected"
-ABOUT = frozenset({CASE_FILE, CHECK_FILE, "SOURCE.md", "README.md", "LICENSE"})
-"""Files in a case's folder that are no sample."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,30 @@ class Case:
 
 def case_folders(app: Block, *, samples: bool) -> list[Path]:
     """`test/` and folders in it, those that are cases. With `samples` `test/` is one, too, that holds samples only."""
-    root = app.folder / "test"
+    root = app.folder / TEST
     below = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     inner = [path for path in below if path.name != EXPECTED and _says_what_it_expects(path)]
-    is_case = _says_what_it_expects(root) or (samples and not inner and bool(_samples(root)))
+    is_case = _says_what_it_expects(root) or (samples and not inner and bool(sample_uris(root)))
     return [root, *inner] if is_case else inner
 
 
 def label_of(app: Block, folder: Path) -> str:
     """How the command calls the case in this folder."""
-    return app.name if folder.name == "test" and folder.parent == app.folder else f"{app.name}/{folder.name}"
+    return app.name if folder == app.folder / TEST else f"{app.name}/{folder.name}"
 
 
 def read_case(app: Block, folder: Path) -> Case:
     """The case in this folder; ManifestError with all that is wrong with its `case.json`."""
-    document = Document(folder / CASE_FILE)
-    if os.path.lexists(document.path):
-        document = read_document(document.path, Kind.CASE)
+    document = case_document(folder)
     if document.errors:
         raise ManifestError([str(error) for error in document.errors])
     data = document.data
-    source = _placed(data["data_source"], folder) if "data_source" in data else _own_source(folder)
+    # Without a sample `{}`, which leaves a template its own source.
+    source = placed(data["data_source"], folder) if "data_source" in data else sample_uris(folder) or {}
     params = data.get("params", {})
     conf = {
         "dataSource": source,
-        "inputs": {name: _placed(each, folder) for name, each in data.get("inputs", {}).items()},
+        "inputs": placed_inputs(data, folder),
         "params": {role.value: params.get(role) or {} for role in Role},
         "config": {"maxTaskRetries": 0, **data.get("config", {})},
     }
@@ -85,33 +86,6 @@ def read_case(app: Block, folder: Path) -> Case:
 
 def _says_what_it_expects(folder: Path) -> bool:
     return os.path.lexists(folder / CASE_FILE) or (folder / EXPECTED).is_dir()
-
-
-def _samples(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path for path in folder.iterdir() if path.is_file() and path.name not in ABOUT and path.name[0] != "."
-    )
-
-
-def _own_source(folder: Path) -> list[str] | dict[str, str]:
-    """The samples; of none `{}`, which leaves the template its own source."""
-    return [path.absolute().as_uri() for path in _samples(folder)] or {}
-
-
-def _placed(source: Any, folder: Path) -> Any:
-    """A source of a job spec whose paths, URIs without a scheme, count from this folder."""
-    if isinstance(source, list):
-        return [_placed(each, folder) for each in source]
-    if isinstance(source, dict):
-        return {key: _placed(value, folder) if key in ("uri", "manifest") else value for key, value in source.items()}
-    if not isinstance(source, str) or "://" in source:
-        return source
-    path = Path(os.path.normpath(folder.absolute() / source))
-    if path.exists():
-        return path.as_uri() + ("/" if path.is_dir() else "")
-    return f"file://{quote(os.fsencode(path), safe='/*?[]')}" + ("/" if source.endswith("/") else "")
 
 
 def _rule(pattern: str, given: Any) -> Rule:
