@@ -210,7 +210,7 @@ def test_snippets_patch_a_draft_and_the_link_leads_to_the_store(jobs: Mapping[st
 def test_a_workflow_and_a_notebook_use_the_old_paths(jobs: Mapping[str, Future[Any]], world: World) -> None:
     job_id = jobs["workflow"].result()
     assert [run["dag_run_id"] for run in world.airflow.client.runs("count") if run["dag_run_id"] == job_id] == [job_id]
-    assert jobs["notebook"].result() > 0
+    assert jobs["notebook"].result()[1] > 0
 
 
 def test_curl_as_the_page_shows_it(world: World, tmp_path: Path) -> None:
@@ -417,6 +417,24 @@ def test_a_link_is_for_one_file_for_a_while(world: World, jobs: Mapping[str, Fut
         assert signed(name=name).status_code in (403, 404)
     assert world.ann.ask("GET", "/auth/user", token).status_code == 401
     assert httpx.get(f"{at}words.txt?token={world.ann.token()}", timeout=60).status_code == 403
+
+
+def test_a_list_of_another_place_gets_no_link(world: World, jobs: Mapping[str, Future[Any]]) -> None:
+    """Who can write to the workspace could say that the output lies where the API server alone can read."""
+    job_id = jobs["notebook"].result()[0]
+    (only,) = world.ann.good("GET", f"/customer/jobs/{job_id}/results")["results"]
+    assert httpx.get(only["link"], timeout=60).text == "5\n"
+    (path,) = (world.airflow.home / "workspace" / "count" / job_id / "output").iterdir()
+    text = path.read_text()
+    listing = json.loads(text)
+    for uri in (f"{world.airflow.home.as_uri()}/", f"{listing['uri']}../", "s3://jobs/", f"{listing['uri']}x/"):
+        path.write_text(json.dumps({**listing, "uri": uri}))
+        assert httpx.get(only["link"], timeout=60).status_code == 400, uri
+    above = {**listing["files"][0], "name": f"../{listing['uri'].rstrip('/').rpartition('/')[2]}/words.txt"}
+    path.write_text(json.dumps({**listing, "files": [above]}))
+    assert httpx.get(only["link"], timeout=60).status_code == 404
+    path.write_text(text)
+    assert httpx.get(only["link"], timeout=60).text == "5\n"
 
 
 def _signing_key(world: World) -> bytes:

@@ -142,8 +142,8 @@ def workflow(api: Api, source: str) -> str:
     return str(job_id)
 
 
-def notebook(api: Api, source: str) -> float:
-    """The notebooks of 2023: snake_case, old paths, a body in a GET; how long the job took, from its own times."""
+def notebook(api: Api, source: str) -> tuple[str, float]:
+    """The notebooks of 2023: snake_case, old paths, a body in a GET; the job, and how long it took by its own times."""
     token = api.token()
     assert api.good("GET", "/auth/user", token)["user"]["id"]
     job_id = api.good("POST", "/customer/jobs", token, json={"name": "Notebook", "template_id": "count@v0.2"})["job"][
@@ -160,4 +160,5 @@ def notebook(api: Api, source: str) -> float:
     poll(lambda: api.good("GET", f"/customer/jobs/results/{job_id}", token, content=b"{}")["results"])
     job = api.good("GET", f"/customer/jobs/{job_id}", token)["job"]
     assert int(job["numChunks"]) == 1
-    return (datetime.fromisoformat(job["completedAt"]) - datetime.fromisoformat(job["startedAt"])).total_seconds()
+    taken = datetime.fromisoformat(job["completedAt"]) - datetime.fromisoformat(job["startedAt"])
+    return job_id, taken.total_seconds()

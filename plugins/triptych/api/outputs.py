@@ -8,13 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 from triptych.api.kept import stores
-from triptych.errors import SourceError, TriptychError, UnsupportedError
-from triptych.jobs.plan import newest_plan, read_job, read_plan
+from triptych.errors import IntegrityError, SourceError, TriptychError, UnsupportedError
+from triptych.jobs.plan import PlanRef, newest_plan, read_job, read_plan
 from triptych.jobs.report import ChunkState, read_report
-from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.jobs.workspace import Workspace, open_workspace, output_root
 from triptych.settings import get_settings
+from triptych.stages.publishing.names import allowed_name
 from triptych.stages.publishing.records import newest_listing
 from triptych.storage import Store
+from triptych.storage.walls import is_temporary
 
 REDIRECT_S = 300
 """How long the store's own link lasts that ours leads to: long enough to begin."""
@@ -55,20 +57,29 @@ def output_files(dag_id: str, run_id: str) -> Sequence[Mapping[str, Any]]:
     return listing["files"] if listing else []
 
 
-def output_file(dag_id: str, run_id: str, name: str) -> OutputFile | None:
-    """The file of this name of the run's newest output; None when its list has none."""
+def output_file(dag_id: str, run_id: str, ref: PlanRef, name: str) -> OutputFile | None:
+    """The file of this name of the run's newest output; None when its list has none.
+
+    `ref` is the plan that the run itself names. Where the output lies is the job's to say, which the plan vouches for:
+    who can write to the workspace, and so put a list there, makes no link to another place by it. IntegrityError then.
+    """
     workspace = _workspace(dag_id, run_id)
     listing = newest_listing(workspace)
     found = next((file for file in listing["files"] if file["name"] == name), None) if listing else None
-    ref = newest_plan(workspace)
-    if listing is None or found is None or ref is None:
+    if listing is None or found is None:
         return None
     destination = read_job(workspace, read_plan(workspace, ref)).spec.destination
-    uri = str(listing["uri"])
-    store = stores().workspace()
-    if destination is not None:
+    uri, settings = str(listing["uri"]), get_settings()
+    if destination is None:
+        store, own = stores().workspace(), output_root(settings, dag_id, run_id)
+        is_own = uri == own or (is_temporary(uri, settings.workspace) and uri.endswith("/"))
+    else:
         store = stores().open(uri, destination.conn_id, destination.service)
-    return OutputFile(store, f"{uri}{quote(name)}", name, found["size"], found.get("etag"))
+        is_own = uri == f"{destination.uri.rstrip('/')}/"
+    if not is_own:
+        msg = f"{uri}: the list of the output says that it lies here, which is not where the job puts it."
+        raise IntegrityError(msg)
+    return OutputFile(store, f"{uri}{quote(allowed_name(name))}", name, found["size"], found.get("etag"))
 
 
 def chunk_count(dag_id: str, run_id: str) -> int:

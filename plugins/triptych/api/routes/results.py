@@ -17,7 +17,9 @@ from triptych.api.finding import find_job, why_failed
 from triptych.api.outputs import OutputFile, output_file, output_files
 from triptych.api.threads import blocks_in_threads, in_thread
 from triptych.api.tokens import Audience
+from triptych.jobs.plan import PlanRef
 from triptych.settings import get_settings
+from triptych.stages import PLAN_KEY, Stage
 
 router = APIRouter(tags=["jobs"])
 links = APIRouter(tags=["links"])
@@ -27,8 +29,10 @@ _AS_DATA = {
     "Content-Security-Policy": "sandbox",
     "Cache-Control": "private, no-store",
     "Referrer-Policy": "no-referrer",
+    "Content-Encoding": "identity",
 }
-"""What a script wrote is no page of Airflow's, whose cookies it would see."""
+"""What a script wrote is no page of Airflow's, whose cookies it would see; and Airflow does not
+pack it, for its length says how much comes."""
 
 
 @router.get("/jobs/{job_id}/results")
@@ -45,11 +49,12 @@ async def results(job_id: str, request: Request, caller: CallerDep) -> dict[str,
         raise ApiError(409, await why_failed(caller, found))
     if state != views.COMPLETE:
         return {"results": []}
+    plan = await caller.airflow.get(f"{found.path}/taskInstances/{Stage.PARTITION}/xcomEntries/{PLAN_KEY}")
     files = await in_thread(output_files, found.dag_id, found.run_id)
     lifetime_s = get_settings().temporary_s
 
     def link(name: str) -> str:
-        claims = {"dag": found.dag_id, "run": found.run_id, "name": name}
+        claims = {"dag": found.dag_id, "run": found.run_id, "plan": str(plan["value"]), "name": name}
         return address(request, f"/results/{quote(name)}?token={tokens.sign(Audience.RESULT, claims, lifetime_s)}")
 
     return {"results": [{"name": file["name"], "link": link(file["name"])} for file in files]}
@@ -62,7 +67,8 @@ async def result(name: str, request: Request, token: str = "") -> Response:
     To a page in a browser always through here: a bucket need not know of other sites' pages.
     """
     claims = tokens.read(Audience.RESULT, token, 403)
-    file = await in_thread(output_file, str(claims["dag"]), str(claims["run"]), str(claims["name"]))
+    plan = PlanRef.parse(str(claims["plan"]))
+    file = await in_thread(output_file, str(claims["dag"]), str(claims["run"]), plan, str(claims["name"]))
     if file is None or claims["name"] != name:
         raise ApiError(404, f"{name}: is no file of this job's output any more.")
     await in_thread(file.check)
