@@ -86,6 +86,16 @@ def test_parsing_the_dag_file_loads_nothing_heavy_and_no_family(tmp_path: Path) 
     assert [name for name in families if not name.startswith(light)] == []
 
 
+def test_mounting_the_jobs_api_loads_nothing_of_it() -> None:
+    """Schedulers and workers load the plugin, too."""
+    code = "import sys, triptych.api.mount; print(*sorted(sys.modules))"
+    path = {"PYTHONPATH": str(PROJECT / "plugins")}
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **path}, capture_output=True, text=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("triptych.api.")}
+    assert loaded == {"triptych.api.mount", "triptych.api.prefix"}
+    assert not {"fastapi", "httpx", "jwt", "starlette"} & set(done.stdout.split())
+
+
 def test_airflow_is_imported_in_its_rooms_only() -> None:
     users = {
         module.path.relative_to(PACKAGE).as_posix()
