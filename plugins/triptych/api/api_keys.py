@@ -59,7 +59,7 @@ def make_key(user: BaseUser, name: str, days: float) -> tuple[ApiKey, str]:
     """
     if not 0 < days <= MOST_DAYS:
         raise ApiError(400, f"validDays: must be above 0, and {MOST_DAYS} at most.")
-    about = _manager().serialize_user(user)
+    about = auth_manager().serialize_user(user)
     if any(is_credential(key) for key in about):
         raise ApiError(400, "Users of this auth manager carry tokens of their own: use Airflow's tokens, not API keys.")
     identity, secret, now = secrets.token_hex(8), secrets.token_urlsafe(32), datetime.now(UTC)
@@ -106,7 +106,7 @@ def user_of_key(identity: str) -> BaseUser:
 
 def airflow_token(user: BaseUser, lifetime_s: int) -> str:
     """One of Airflow's own tokens for this user."""
-    return str(_manager().generate_jwt(user, expiration_time_in_seconds=lifetime_s))
+    return str(auth_manager().generate_jwt(user, expiration_time_in_seconds=lifetime_s))
 
 
 def _read(identity: str) -> ApiKey | None:
@@ -127,7 +127,7 @@ def _known(about: dict[str, Any]) -> BaseUser | None:
     from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
     from airflow.configuration import conf
 
-    manager = _manager()
+    manager = auth_manager()
     is_open = conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False)
     if isinstance(manager, SimpleAuthManager) and not is_open:
         now = {user.username: manager.serialize_user(user) for user in manager.get_users()}
@@ -139,7 +139,8 @@ def _known(about: dict[str, Any]) -> BaseUser | None:
     return user
 
 
-def _manager() -> BaseAuthManager[Any]:
+def auth_manager() -> BaseAuthManager[Any]:
+    """Airflow's own, which knows its users."""
     from airflow.api_fastapi.app import get_auth_manager
 
     return get_auth_manager()

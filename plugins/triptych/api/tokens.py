@@ -34,7 +34,7 @@ class Audience(StrEnum):
 def sign(audience: Audience, claims: Mapping[str, Any], lifetime_s: int) -> str:
     """A token that says `claims`, for so many seconds."""
     about = {**claims, "aud": audience.value, "exp": int(time.time()) + lifetime_s}
-    return jwt.encode(about, _key(), _ALGORITHM, headers={"typ": _TYPE})
+    return jwt.encode(about, signing_key(), _ALGORITHM, headers={"typ": _TYPE})
 
 
 def is_ours(token: str) -> bool:
@@ -49,7 +49,7 @@ def read(audience: Audience, token: str, status: int = 401) -> Mapping[str, Any]
     """The claims of a token; ApiError with this status for one that has ended, or is none for this."""
     try:
         claims: dict[str, Any] = jwt.decode(
-            token, _key(), [_ALGORITHM], audience=audience.value, options={"require": ["exp", "aud"]}
+            token, signing_key(), [_ALGORITHM], audience=audience.value, options={"require": ["exp", "aud"]}
         )
     except jwt.ExpiredSignatureError:
         raise ApiError(status, "This token or link has expired. Ask for a new one.") from None
@@ -60,11 +60,12 @@ def read(audience: Audience, token: str, status: int = 401) -> Mapping[str, Any]
 
 def seal(text: bytes) -> str:
     """A code, in hexadecimal, that only who knows the key can make of this text."""
-    return hmac.new(_key(), b"seal\0" + text, hashlib.sha256).hexdigest()
+    return hmac.new(signing_key(), b"seal\0" + text, hashlib.sha256).hexdigest()
 
 
 @cache
-def _key() -> bytes:
+def signing_key() -> bytes:
+    """The key of all tokens and seals of ours; see the top."""
     from airflow.configuration import conf
 
     path = conf.get("api_auth", "jwt_private_key_path", fallback="")

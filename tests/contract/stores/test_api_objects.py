@@ -40,7 +40,7 @@ def workspace(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     for module in (kept, uploads):
         monkeypatch.setattr(module, "stores", lambda: opened)
         monkeypatch.setattr(module, "get_settings", lambda: settings)
-    monkeypatch.setattr(tokens, "_key", lambda: b"a key of this test, of 32 bytes!")
+    monkeypatch.setattr(tokens, "signing_key", lambda: b"a key of this test, of 32 bytes!")
     return place
 
 
@@ -90,7 +90,7 @@ def test_a_key_is_good_until_it_is_revoked_or_its_user_is_another(
 ) -> None:
     ann, manager = SimpleAuthManagerUser(username="ann", role="user", teams=[]), Manager()
     manager.users = [ann]
-    monkeypatch.setattr(api_keys, "_manager", lambda: manager)
+    monkeypatch.setattr(api_keys, "auth_manager", lambda: manager)
     key, text = api_keys.make_key(ann, "laptop", 1)
     (name,) = workspace.names("_api/keys/")
     stored = workspace.store.read(workspace.root + name)
