@@ -42,7 +42,7 @@ fuzz: $(STAMP) ## The long run of the fuzz tests: at most FUZZ_MINUTES (50)
 	FUZZ=whole $(BIN)/python -m pytest tests/fuzz
 
 media: $(STAMP) ## The long form of the media engines' tests
-	MEDIA=whole $(BIN)/python -m pytest tests/contract/engines/test_random_cuts.py tests/contract/engines/test_images.py
+	MEDIA=whole $(BIN)/python -m pytest tests/contract/engines/test_random_cuts.py tests/contract/engines/test_images.py tests/contract/engines/test_published_media.py
 
 azurite: $(STAMP) ## Microsoft's emulator of Blob Storage, for the tests of abfs:// (needs npm)
 	npm install --prefix $(VENV)/azurite --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)

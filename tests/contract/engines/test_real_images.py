@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import shutil
 import struct
 import subprocess
@@ -22,6 +23,7 @@ from PIL import Image, TiffImagePlugin
 
 from tests.contract.engines.cases.images import as_png, members, picture
 from tests.support.engine_harness import Piece, Results, join, split, untouched
+from triptych.engines.images.georeference import read_georeference
 from triptych.errors import EngineError, SourceError
 from triptych.settings import Settings
 
@@ -168,6 +170,23 @@ def test_a_map_stays_a_map_and_tiles_know_their_place(settings: Settings, tmp_pa
         for tag in (33550, 33922, 34735):
             assert again.tag_v2[tag] == source.tag_v2[tag]
         np.testing.assert_array_equal(np.asarray(again), data)
+
+
+def test_a_map_of_many_pixels_is_one(tmp_path: Path) -> None:
+    """Pillow refuses to open such a file, for fear of a bomb; nothing but its header is read here."""
+    path = _geotiff(tmp_path / "a.tif", np.zeros((40, 50), np.uint8))
+    data = bytearray(path.read_bytes())
+    for tag in (256, 257):
+        entry = re.search(struct.pack("<H", tag) + rb"[\x03\x04]\x00\x01\x00\x00\x00", data)
+        assert entry is not None
+        data[entry.end() : entry.end() + 4] = struct.pack("<I", 20_000)
+    path.write_bytes(data)
+    with pytest.raises(Image.DecompressionBombError), Image.open(path):
+        pass
+    with path.open("rb") as file:
+        found = read_georeference(file)
+    assert found is not None
+    assert found.affine == (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_300_000.0)
 
 
 def test_a_map_without_a_tile_has_no_value_there_and_stays_in_its_place(settings: Settings, tmp_path: Path) -> None:

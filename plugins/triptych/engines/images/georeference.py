@@ -6,12 +6,13 @@ libvips neither reads nor writes them: Pillow reads them, and they are added to 
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from triptych.harmless import harmless_logger
 
@@ -74,9 +75,12 @@ def read_georeference(data: BinaryIO) -> Georeference | None:
     if head not in TIFF_MAGIC:
         return None
     try:
-        with Image.open(data) as image:
-            tags = dict(getattr(image, "tag_v2", {}))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        # Not `Image.open`, which refuses what has many pixels; and what it warns of is said where the pixels are read.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with TiffImageFile(data) as image:
+                tags = dict(getattr(image, "tag_v2", {}))
+    except (OSError, SyntaxError, ValueError):
         return None  # What reads the pixels says what is wrong.
     finally:
         data.seek(0)

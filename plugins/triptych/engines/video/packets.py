@@ -105,13 +105,18 @@ def time_base(stream: VideoStream | AudioStream) -> Fraction:
 
 
 def decode_packet(packet: Packet[Any]) -> list[Any]:
-    """The frames that come out when it goes in: `av.VideoFrame` or `av.AudioFrame`. Raises DamagedVideoError."""
+    """The frames that come out when it goes in: `av.VideoFrame` or `av.AudioFrame`. Raises DamagedVideoError.
+
+    None of an empty one, by which Theora says that a frame stays: to FFmpeg it would be the end, or an error.
+    """
+    if not packet.size and packet.pts is not None:
+        return []
     try:
         return packet.decode()
     except av.FFmpegError as error:
         # Threads tell of it some packets later.
         offset = "the end" if packet.pos is None else f"byte {packet.pos} or a little before"
-        msg = f"cannot be decoded at {offset}: {error.strerror}"
+        msg = f"cannot be decoded at {offset}"
         raise DamagedVideoError(msg) from error
 
 
