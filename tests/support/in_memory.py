@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.support.engine_harness import INCLUDE, Piece
+from tests.support.engine_harness import INCLUDE, Piece, Results
 from tests.support.inputs import MemoryInput
 from triptych.blocks import Block, Catalog, Role, read_catalog
 from triptych.engines import Chunk, Result
@@ -32,6 +33,10 @@ class MemoryResult(MemoryInput):
     @property
     def chunk_name(self) -> str:
         return f"chunk {self.chunk}"
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def flat_name(self) -> str:
@@ -78,13 +83,20 @@ def joined(
     engine: str, pieces: Sequence[Piece], name: str, params: Mapping[str, Any] | None = None
 ) -> dict[str, bytes]:
     """The output files of results of that name, of which each is what its chunk was."""
-    results = [
-        MemoryResult(piece.data, name=name, chunk=number, metadata=piece.metadata)
-        for number, piece in enumerate(pieces)
+    given = [Results({name: piece.data}, metadata=piece.metadata) for piece in pieces]
+    return assembled(engine, given, params or {})
+
+
+def assembled(engine: str, results: Sequence[Results], params: Mapping[str, Any]) -> dict[str, bytes]:
+    """The output files of what chunks have left; chunk n has results[n]."""
+    files = [
+        MemoryResult(data, name=name, chunk=number, metadata=result.metadata)
+        for number, result in enumerate(results)
+        for name, data in sorted(result.files.items())
     ]
     block, output = _block(Role.ASSEMBLER, engine), MemoryOutput()
     with _resources(), loaded_engine(block, "assemble") as assemble:
-        assemble(results, output, block_params(block, params or {}))
+        assemble(files, output, block_params(block, params))
     return output.files
 
 

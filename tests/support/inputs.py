@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from triptych.engines.runtime.resources import resources
 from triptych.errors import EngineError, SourceError, TriptychError
 
 
@@ -45,7 +46,10 @@ class MemoryInput:
             yield self.data[begin : begin + self.block_bytes]
 
     def local_path(self) -> Path:
-        raise NotImplementedError
+        """A copy in the scratch folder, as the stages make one."""
+        path = resources().new_folder() / "copy"
+        path.write_bytes(self.data)
+        return path
 
     def error(self, text: str) -> TriptychError:
         return (SourceError if self.chunk is None else EngineError)(f"{self.label}: {text}")

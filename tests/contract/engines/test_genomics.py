@@ -104,7 +104,7 @@ def test_pairs_of_different_length_are_refused(
 def test_something_else_is_refused(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.fasta"
     path.write_bytes(b"id,name\n")
-    with pytest.raises(SourceError, match=r"a\.fasta: is no FASTA or FASTQ: it begins with b'i'"):
+    with pytest.raises(SourceError, match=r"a\.fasta: is no FASTA or FASTQ: it begins with 'i'"):
         split(settings, "sequences", [path], {})
     path.write_bytes(fasta(2, 1))
     with pytest.raises(SourceError, match="is no FASTQ"):

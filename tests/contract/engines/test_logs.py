@@ -152,13 +152,13 @@ def test_entries_stay_whole_across_blocks(settings: Settings) -> None:
     [
         (
             b"2026-01-01T00:00:00Z x\n2026-13-01T00:00:00Z y\n",
-            "b'2026-13-01T00:00:00Z y.*' has no timestamp of the form iso",
+            "'2026-13-01T00:00:00Z y.*' has no timestamp of the form iso",
         ),
-        (b"Jan 31 00:00:00 x\nFeb 29 00:00:00 y\n", "b'Feb 29 00:00:00 y.*' has no timestamp of the form syslog"),
-        (b"Jan 31 00:00:00 x\nJam 11 00:00:00 y\n", "b'Jam 11 00:00:00 y.*' has no timestamp of the form syslog"),
+        (b"Jan 31 00:00:00 x\nFeb 29 00:00:00 y\n", "'Feb 29 00:00:00 y.*' has no timestamp of the form syslog"),
+        (b"Jan 31 00:00:00 x\nJam 11 00:00:00 y\n", "'Jam 11 00:00:00 y.*' has no timestamp of the form syslog"),
         (
             b"2026-01-01T00:00:00Z x\n" + b"y" * 100 + b"\n" * 70_000_000,
-            "the entry that begins b'2026-01-01.* is longer",
+            "the entry that begins '2026-01-01.* is longer",
         ),
     ],
 )

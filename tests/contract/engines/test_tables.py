@@ -108,7 +108,7 @@ def test_keys_of_any_parquet_type(settings: Settings, tmp_path: Path) -> None:
     [
         ("t.jsonl", '{"key": 1}\n\n{"key": 2\n', r"t\.jsonl: the record at byte 12 \(line 3\) is no JSON"),
         ("t.jsonl", '{"key": 1}\n{"kex": 2}\n', r"t\.jsonl: the record at byte 11 \(line 2\) has no value 'key'"),
-        ("t.csv", "key\na\n\udcff\n", r"t\.csv: the record at byte 6 \(line 3\): b'\\xff' is no UTF-8"),
+        ("t.csv", "key\na\n\udcff\n", r"t\.csv: the record at byte 6 \(line 3\): '\\xff' is no UTF-8"),
         ("t.jsonl", '{"key": "\udcff"}\n', r"t\.jsonl: .* JSON"),
     ],
 )

@@ -46,7 +46,9 @@ def archive_errors(item: Input, member: str = "", form: str = "zip or tar") -> I
     except StorageError:
         raise
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        text = f"{before}cannot be read as a {form} archive: {error}. Pack it again."
+        # zipfile shows the bytes of a name here.
+        why = "its directory calls a file otherwise" if " and header " in str(error) else str(error).rstrip(".")
+        text = f"{before}cannot be read as a {form} archive: {why}. Pack it again."
         raise item.error(text) from error
     except (RuntimeError, NotImplementedError) as error:  # A password; a method that zipfile does not know.
         text = f"{before}cannot be unpacked: {error}. Pack it again without a password, with deflate."

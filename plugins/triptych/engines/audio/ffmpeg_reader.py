@@ -79,7 +79,7 @@ class FFmpegReader:
                     raise unreadable(self._item, "there is no audio in it.")
                 yield container, container.streams.audio[0]
         except av.FFmpegError as error:
-            raise unreadable(self._item, f"{str(error).splitlines()[0]}.") from error
+            raise unreadable(self._item, f"{error.strerror}.") from error
 
     def _require_index(self, stream: AudioStream) -> None:
         """MP4 and its kin have an index of all packets; the length of other files is FFmpeg's estimate."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from triptych.engines.dialects.opening import COLUMNS, DIALECT, Opened, columns_digest, opened, refuse_other_table
 from triptych.engines.dialects.record_ends import first_record
+from triptych.engines.streams.contents import in_quotes
 from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def headed_tables(items: Sequence[tuple[Result, Input]], params: Mapping[str, An
     for table in known[1:]:
         refuse_other_table(table.opened, known[0].opened)
     if known:
-        _log.info("%d of %d results begin with the header %r", len(known), len(tables), known[0].opened.header[:200])
+        header = in_quotes(known[0].opened.header[:200])
+        _log.info("%d of %d results begin with the header %s", len(known), len(tables), header)
     first = headed.index(True) if known else -1
     return [
         TablePart(table.opened.item, table.opened.body if is_headed and number > first else 0)
@@ -118,7 +120,7 @@ def _refuse_only_rows(tables: Sequence[_Table]) -> None:
     if len(rows) == 1 and not any(map(_has_values, tables)):
         first = tables[0].opened
         text = (
-            f"begins with {first.header[:200]!r}, as all results do, and nothing shows whether that is a header or "
-            "a row. Set header to true or false."
+            f"begins with {in_quotes(first.header[:200])}, as all results do, and nothing shows whether that is a "
+            "header or a row. Set header to true or false."
         )
         raise first.item.error(text)

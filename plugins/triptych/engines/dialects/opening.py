@@ -16,7 +16,7 @@ from triptych.engines.dialects.dialect import FORMATS, LINES, Declared, Dialect,
 from triptych.engines.dialects.finding import LOOKED_AT_BYTES, found_delimiter
 from triptych.engines.dialects.formats import DELIMITERS, format_of
 from triptych.engines.dialects.record_ends import count_lines, first_record, split_records
-from triptych.engines.streams.contents import UTF_8, as_text, first_bytes
+from triptych.engines.streams.contents import UTF_8, as_text, first_bytes, in_quotes
 from triptych.harmless import harmless_logger
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def refuse_double_names(table: Opened) -> None:
 
 
 def _start_of(header: bytes) -> str:
-    return repr(header[:200])
+    return in_quotes(header[:200])
 
 
 def columns_digest(names: Sequence[str]) -> str:
@@ -178,14 +178,14 @@ def _names(header: bytes, item: Input, dialect: Dialect, start: int) -> Sequence
         text = header.decode(dialect.encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         encoding = _shown(dialect.encoding)
-        msg = f"the header {header[:60]!r} is no {encoding}: {error.reason}. Set dialect.encoding, or convert the file."
+        msg = f"the header {in_quotes(header[:60])} is no {encoding}. Set dialect.encoding, or convert the file."
         raise item.error(msg) from error
     if dialect.header_prefixes:
         text = text.rstrip("\r\n").rpartition("\n")[2]
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), **dialect.csv_options()), [])
     except csv.Error as error:
-        msg = f"the header {header[:60]!r} cannot be taken apart: {error}. Correct it."
+        msg = f"the header {in_quotes(header[:60])} cannot be taken apart: {error}. Correct it."
         raise item.error(msg) from error
     return names
 

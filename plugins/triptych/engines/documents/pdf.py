@@ -32,5 +32,5 @@ def pdf_errors(item: Input, where: str = "") -> Iterator[None]:
     try:
         yield
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        text = f"{where}cannot be read as a PDF: {error}. Repair it first, e.g. with qpdf."
+        text = f"{where}cannot be read as a PDF: it is damaged, or not all there. Repair it first, e.g. with qpdf."
         raise item.error(text) from error

@@ -224,6 +224,8 @@ class _Walk:
         if depth == len(self._state.levels) + 1 and code in _OPENING:
             self._open(offset, code)
         elif depth == len(self._state.levels):
+            if not self._state.levels:
+                _refuse(offset, "a comma or bracket stands outside of all values")
             self._end_entry(offset, closing=code != COMMA)
             self._state.start = offset + 1
             if code != COMMA:

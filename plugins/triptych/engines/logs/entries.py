@@ -22,7 +22,7 @@ from triptych.engines.logs.timestamps import KNOWN, TimestampForm, declared_form
 from triptych.engines.runtime.resources import resources
 from triptych.engines.sorting.external_merge import BatchSource, keyed
 from triptych.engines.sorting.order import Order
-from triptych.engines.streams.contents import as_text
+from triptych.engines.streams.contents import as_text, in_quotes
 from triptych.engines.tables.csv_batches import Batch, line_batches
 from triptych.engines.times.zones import find_zone
 
@@ -105,7 +105,7 @@ def _stamped(file: Input, batch: Batch, clock: Clock) -> tuple[Offsets, Microsec
     wrong = np.flatnonzero(stamps.mask & ~stamps.readable)
     if len(wrong):
         line = lines[int(wrong[0])].as_py()
-        text = f"{line[:80]!r} has no timestamp of the form {clock.forms[0].name}."
+        text = f"{in_quotes(line[:80])} has no timestamp of the form {clock.forms[0].name}."
         raise file.error(text)
     starts: Offsets = batch.starts[stamps.mask]
     return starts, np.stack([stamps.times[stamps.mask], stamps.nanoseconds[stamps.mask]], axis=1)
@@ -126,7 +126,7 @@ class _OpenEntry:
         self._size += len(part)
         most = resources().longest_line()
         if self._size > most.bytes:
-            most = resources().longest_line(f"the entry that begins {self._parts[0][:80]!r}")
+            most = resources().longest_line(f"the entry that begins {in_quotes(self._parts[0][:80])}")
             raise most.exceeded(self.file, "Declare the form of its timestamps in `formats`.")
 
     def ended(self) -> BytesColumn:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from triptych.engines.arrays.text_columns import BytesColumn, joined_bytes
 from triptych.engines.runtime.resources import Resources, resources
 from triptych.engines.sorting.order import Order
+from triptych.engines.streams.contents import in_quotes
 
 PIECE_SHARE = 1 / 128
 """Of the engine's memory, for what is written and read back at once; there is one of each run that is merged."""
@@ -49,7 +50,7 @@ class NotInOrderError(Exception):
     """`record` of the source number `source`, which was taken to be in order, ought to come before the one in front."""
 
     def __init__(self, source: int, record: bytes) -> None:
-        super().__init__(f"source {source} is not in order at {record[:60]!r}")
+        super().__init__(f"source {source} is not in order at {in_quotes(record[:60])}")
         self.source, self.record = source, record
 
 

@@ -14,7 +14,7 @@ from triptych.engines.api import Input
 from triptych.engines.jsontext.records import json_records
 from triptych.engines.runtime.resources import resources
 from triptych.engines.speech.cues import Cue
-from triptych.engines.streams.contents import as_text
+from triptych.engines.streams.contents import as_text, in_quotes
 from triptych.harmless import harmless_logger
 
 FILE_SHARE = 1 / 16
@@ -46,7 +46,7 @@ def _decoded(data: bytes, item: Input) -> str:
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        msg = f"line {line}: {data[error.start : error.start + 20]!r} is no UTF-8. Let the app write UTF-8."
+        msg = f"line {line}: {in_quotes(data[error.start : error.start + 20])} is no UTF-8. Let the app write UTF-8."
         raise item.error(msg) from error
 
 

@@ -186,6 +186,14 @@ def first_bytes(item: Input, size: int = HEAD_BYTES) -> bytes:
         return data.read(size)
 
 
+def in_quotes(data: bytes) -> str:
+    r"""Bytes of a file as messages show them: `'café'`, or `'caf\xe9'` where they are no UTF-8."""
+    try:
+        return repr(data.decode())
+    except UnicodeDecodeError:
+        return repr(data)[1:]
+
+
 def _reader(item: Input) -> BinaryIO:
     return io.BufferedReader(BlockReader(item.stream()), READ_BYTES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from triptych.engines.dialects.record_ends import Limit
 from triptych.engines.runtime.resources import MIB, resources
 from triptych.engines.streams.unpacking import DENSE_TIMES, Expansion
 from triptych.engines.tables.places import RowPlace
+from triptych.errors import StorageError
 
 BATCH_ROWS = 10_000
 BATCH_SHARE = 1 / 16
@@ -62,12 +64,17 @@ class ParquetTable:
         expansion, first_row = Expansion(self.item, DENSE_TIMES), 0
         for number in range(self.about.num_row_groups) if groups is None else groups:
             rows = min(most_rows, _rows_at_once(self.about.row_group(number)))
-            for batch in self._file.iter_batches(rows, row_groups=[number]):
+            read = self._file.iter_batches(rows, row_groups=[number])
+            while (batch := self._next(read)) is not None:
                 for piece in self._pieces(batch, first_row):
                     unpacked = piece.cast(self.schema)
                     expansion.add(unpacked.nbytes)
                     yield unpacked
                 first_row += batch.num_rows
+
+    def _next(self, read: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        with _parquet_errors(self.item):
+            return next(read, None)
 
     def _pieces(self, batch: pa.RecordBatch, first_row: int) -> Iterator[pa.RecordBatch]:
         """Slices of the batch whose values, each written out, take BATCH_SHARE of the memory, or have one row."""
@@ -84,7 +91,7 @@ class ParquetTable:
 
 def open_parquet(data: BinaryIO, item: Input) -> ParquetTable:
     """`data` is the item, opened; raises the item's error for anything but Parquet that fits into the memory."""
-    try:
+    with _parquet_errors(item):
         file = pq.ParquetFile(data, buffer_size=READ_BYTES)
         _check_rows(file.metadata, item)
         _check_columns(file.metadata, item)
@@ -92,10 +99,19 @@ def open_parquet(data: BinaryIO, item: Input) -> ParquetTable:
         if small:
             packed = pq.ParquetFile(data, metadata=file.metadata, read_dictionary=small, buffer_size=READ_BYTES)
             return ParquetTable(item, file.schema_arrow, file.metadata, packed)
-    except pa.ArrowException as error:
-        msg = f"cannot be read as Parquet: {error}."
-        raise item.error(msg) from error
-    return ParquetTable(item, file.schema_arrow, file.metadata, file)
+        return ParquetTable(item, file.schema_arrow, file.metadata, file)
+
+
+@contextmanager
+def _parquet_errors(item: Input) -> Iterator[None]:
+    """What pyarrow raises for a damaged file becomes the item's error."""
+    try:
+        yield
+    except StorageError:  # An OSError, and no fault of the file.
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        text = "cannot be read as Parquet: it is none, is damaged, or is not all there. Write it anew."
+        raise item.error(text) from error
 
 
 def _check_columns(about: pq.FileMetaData, item: Input) -> None:

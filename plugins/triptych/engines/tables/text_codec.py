@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, any_true, by_unique, holds, replaced, scalar
 from triptych.engines.dialects.dialect import Dialect
+from triptych.engines.streams.contents import in_quotes
 
 
 class NoTextError(ValueError):
@@ -34,10 +35,10 @@ def unquoted(raw: BytesColumn, dialect: Dialect) -> TextColumn:
             try:
                 _parsed(value.decode(), dialect)
             except UnicodeDecodeError as reason:
-                msg = f"{value[:60]!r} is no UTF-8: {reason.reason}. Convert the file first."
+                msg = f"{in_quotes(value[:60])} is no UTF-8: {reason.reason}. Convert the file first."
                 raise NoTextError(msg, index) from error
             except csv.Error as reason:
-                msg = f"{value[:60]!r} is not right in its quotes: {reason}. Correct it."
+                msg = f"{in_quotes(value[:60])} is not right in its quotes: {reason}. Correct it."
                 raise NoTextError(msg, index) from error
         raise
 

@@ -115,7 +115,7 @@ def _opened(packed: Packed) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(packed.data)) as image:
             yield image
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        text = f"cannot be read as an image: {error}. Correct or remove it."
+        text = "cannot be read as an image: it is none, is damaged, or is not all there. Correct or remove it."
         raise packed.result.error(text) from error
 
 

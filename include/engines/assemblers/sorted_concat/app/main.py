@@ -20,6 +20,7 @@ from triptych.engines.jsontext.records import json_lines
 from triptych.engines.sorting.external_merge import NotInOrderError, keyed, merged, record_bytes, write_merged
 from triptych.engines.sorting.order import Order
 from triptych.engines.sorting.sort_keys import SortColumn, directions
+from triptych.engines.streams.contents import in_quotes
 from triptych.engines.tables.csv_batches import Batch, CsvTable, line_batches
 from triptych.engines.tables.datasets import WHOLE, datasets
 from triptych.engines.tables.json_lines import json_columns
@@ -60,7 +61,7 @@ def _put(tables: Sequence[Opened], output: Output, name: str, params: Mapping[st
     try:
         write(merged(sources, order, in_order=params["sorted"]))
     except NotInOrderError as error:
-        text = f"is not in order at {error.record[:60]!r}. Let the engine find out which results are."
+        text = f"is not in order at {in_quotes(error.record[:60])}. Let the engine find out which results are."
         raise parts[error.source].result.error(text) from error
 
 

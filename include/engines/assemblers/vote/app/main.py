@@ -65,8 +65,14 @@ def _value(result: Result, params: Mapping[str, Any]) -> str | float:
         raise result.error(text)
     try:
         value = pick(json.loads(b"".join(result.stream())), params["field"])
-    except (ValueError, KeyError) as error:
-        text = f"no JSON with a field {params['field']!r} ({error})."
+    except KeyError as error:
+        text = f"no JSON with a field {params['field']!r}: there is none."
+        raise result.error(text) from error
+    except json.JSONDecodeError as error:
+        text = f"no JSON with a field {params['field']!r}: line {error.lineno}, column {error.colno} is none."
+        raise result.error(text) from error
+    except ValueError as error:
+        text = f"no JSON with a field {params['field']!r}: it is no UTF-8, or a number is too long."
         raise result.error(text) from error
     if params["by"] == "field":
         return json.dumps(value, sort_keys=True)

@@ -15,6 +15,7 @@ from triptych.engines.api import SourceRange
 from triptych.engines.contracts import Place
 from triptych.engines.genomics.fastx import Records, fasta_records, fastq_records
 from triptych.engines.genomics.mates import file_pairs, interleaved, paired_files
+from triptych.engines.streams.contents import in_quotes
 from triptych.engines.streams.unpacking import HEAD_BYTES, Gunzip, packing_of, unpack_into, unpacked
 from triptych.errors import JobSpecError
 
@@ -67,7 +68,7 @@ class Reads:
         start = next(self._blocks(), b"")[:1]
         if start and (start not in SCANNERS or wanted not in ("auto", SCANNERS[start][0])):
             expected = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
-            text = f"is no {expected}: it begins with {start!r}."
+            text = f"is no {expected}: it begins with {in_quotes(start)}."
             raise source.error(text)
         self.is_empty = not start
         self.format, self._scan = SCANNERS[start or b"@"]
