@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.pack_logs import tried
 from tests.support.recorded_jobs import LAUNCHED, plan_of, run_all, tell, workspace_at
+from triptych.api.routes.report import ALONE
 from triptych.jobs.pack_log import LogPart
 from triptych.jobs.workspace import Workspace
 from triptych.reports import Prices, files_of, measure
@@ -147,6 +148,21 @@ def test_a_chunk_is_found_by_its_number(thousand: Path, opened: Open, shoot: Any
     page.get_by_role("textbox", name="Chunk").fill("123456")
     page.keyboard.press("Enter")
     assert found.inner_text() == "No try at chunk 123456 is here."
+
+
+def test_it_works_as_airflow_serves_it_in_a_sandbox(thousand: Path, browser: Browser) -> None:
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda each: said.append(each.text))
+    page.route("**/*", lambda route: route.fulfill(body=thousand.read_text(), content_type="text/html", headers=ALONE))
+    page.goto("http://127.0.0.1/report")
+    page.wait_for_function(DRAWN)
+    page.get_by_role("textbox", name="Chunk").fill("761")
+    page.get_by_role("button", name="Find").click()
+    assert page.get_by_role("status").inner_text().startswith("Chunk 761: ")
+    assert page.evaluate("window.origin") == "null"
+    assert said == []
+    page.close()
 
 
 def test_the_mouse_looks_closer_and_says_what_lies_under_it(thousand: Path, opened: Open, shoot: Any) -> None:

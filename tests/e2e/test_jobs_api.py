@@ -242,6 +242,32 @@ def test_a_failed_job_says_why_and_its_results_end_a_poll(world: World) -> None:
     )
 
 
+def test_the_report_is_linked_in_airflow_and_shown_to_whom_may_read_the_job(world: World) -> None:
+    """Of a failed job, by the link beside `assemble`, with no more than the cookie of Airflow's own pages."""
+    job_id = world.create("ann", templateId="fails")
+    world.ann.good("POST", f"/customer/jobs/{job_id}/run")
+    poll(lambda: world.state(job_id) == "JOB_STATE_FAILED")
+    as_ann = {"Authorization": f"Bearer {world.tokens['ann']}"}
+    (run,) = (
+        run
+        for run in httpx.get(f"{world.airflow.url}/api/v2/dags/fails/dagRuns", headers=as_ann).json()["dag_runs"]
+        if job_id in run["dag_run_id"]
+    )
+    path = f"dags/fails/dagRuns/{quote(run['dag_run_id'])}/taskInstances/assemble/links"
+    linked = httpx.get(f"{world.airflow.url}/api/v2/{path}", headers=as_ann).json()["extra_links"]["Report"]
+    assert not linked.startswith("/")
+    address = f"{world.airflow.url}/{linked}"
+    shown = httpx.get(address, cookies={"_token": world.tokens["ann"]}, timeout=60)
+    assert shown.status_code == 200, shown.text
+    assert shown.headers["content-type"] == "text/html; charset=utf-8"
+    assert "sorry" in shown.text
+    assert "allow-same-origin" not in shown.headers["content-security-policy"]
+    assert httpx.get(address).status_code == 401
+    assert httpx.get(address, cookies={"_token": world.tokens["bob"]}).status_code in (403, 404)
+    nothing = httpx.get(address.replace(quote(run["dag_run_id"]), "none"), cookies={"_token": world.tokens["ann"]})
+    assert nothing.status_code == 404
+
+
 def test_an_aborted_job_has_failed_and_says_who_did_it(world: World) -> None:
     job_id = world.create("ann", templateId="waits")
     world.ann.good("POST", f"/customer/jobs/{job_id}/run")

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.airflow.chaining import tell_output, upstreams
+from triptych.airflow.links import ReportLink
 from triptych.airflow.metrics import count_chunk
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
@@ -95,6 +96,8 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
 class AssembleOperator(_EndsAtOnce, BaseOperator):
     """Judge the failures, join the results; fails when more chunks failed than the job tolerates."""
+
+    operator_extra_links = (ReportLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""

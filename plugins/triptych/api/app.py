@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from triptych import __version__
 from triptych.api.answers import Answer, ApiError, of_failure, refused
-from triptych.api.routes import auth, catalog, changes, jobs, logs, results, secrets, sources, uploads
+from triptych.api.routes import auth, catalog, changes, jobs, logs, report, results, secrets, sources, uploads
 from triptych.errors import TriptychError
 from triptych.settings import get_settings
 
@@ -40,7 +40,15 @@ def make_app() -> FastAPI:
     )
     customer = APIRouter()
     # Before the jobs: `/jobs/templates` is no job's id.
-    for part in (catalog.router, sources.router, changes.router, results.router, jobs.router, logs.router):
+    for part in (
+        catalog.router,
+        sources.router,
+        changes.router,
+        results.router,
+        report.router,
+        jobs.router,
+        logs.router,
+    ):
         customer.include_router(part)
     app.include_router(auth.router, prefix="/auth")
     app.include_router(secrets.router, prefix="/auth")

@@ -28,6 +28,7 @@ from triptych.demo.embedded import USER, EmbeddedAirflow
 from triptych.demo.kept import Kept, kept_home
 from triptych.errors import ManifestError, TriptychError, UnexpectedOutputError
 from triptych.harmless import harmless
+from triptych.jobs.workspace import folder_name
 from triptych.local.app_image import DOCKERFILE, ensure_image
 from triptych.local.testing.cases import Case, case_folders, read_case
 from triptych.local.testing.comparison import files_of
@@ -171,13 +172,21 @@ def _run_job(client: AirflowClient, shown: Shown, output: Path, *, stays: bool) 
     with _progress(client, template, run_id) as show:
         state = client.wait_for_run(template, run_id, on_poll=show)
         show()
+    report = output.with_name("workspace") / template / folder_name(run_id) / "report.html"
     if state != "success":
+        _say_report(report)
         why = _failure(client, template, run_id)
         if not stays:
             raise AirflowError(why)
         _say(why)
         return
     _show_output(shown.case, output)
+    _say_report(report)
+
+
+def _say_report(report: Path) -> None:
+    if report.is_file():
+        _say(f"What the job came to: {report}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from triptych.errors import ObjectNotFoundError
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.workspace import Workspace
@@ -35,6 +36,14 @@ def leaving_report(job: PlannedJob) -> Iterator[None]:
 def report_place(workspace: Workspace) -> str | None:
     """The URI of the page that lies in the job's folder; None where there is none."""
     return workspace.uri(HTML) if HTML in workspace.names(HTML) else None
+
+
+def left_report(workspace: Workspace) -> bytes | None:
+    """The page that lies in the job's folder; None where there is none."""
+    try:
+        return workspace.store.read(workspace.uri(HTML))
+    except ObjectNotFoundError:
+        return None
 
 
 def files_of(report: Report) -> dict[str, bytes]:

@@ -82,8 +82,11 @@
       for (const index of layer) {
         const left = Math.max(LABELS, x(bars.begin_ms[index]));
         const right = Math.min(wide, x(bars.begin_ms[index] + bars.length_ms[index]));
-        const between = right - left > 4 ? 1 : 0;
-        pen.fillRect(left, AXIS + bars.slot[index] * row + gap / 2, Math.max(0.7, right - left - between), Math.max(0.7, row - gap));
+        // Whole pixels, so that what is thinner than one has its colour, and no mixture.
+        const top = Math.floor(AXIS + bars.slot[index] * row), below = Math.floor(AXIS + (bars.slot[index] + 1) * row);
+        const begin = right - left < 2 ? Math.floor(left) : left;
+        const end = right - left < 2 ? Math.max(begin + 1, Math.floor(right)) : right - (right - left > 4 ? 1 : 0);
+        pen.fillRect(begin, top, end - begin, Math.max(1, below - top - gap));
       }
     });
     cuts(pen);
@@ -216,8 +219,8 @@
   document.getElementById("in").addEventListener("click", () => look((from + to) / 2, 0.5));
   document.getElementById("out").addEventListener("click", () => look((from + to) / 2, 2));
   document.getElementById("all").addEventListener("click", whole);
-  document.getElementById("find").addEventListener("submit", (event) => {
-    event.preventDefault();
+  // No form: where the page is served alone, in a sandbox, none is ever submitted.
+  const find = () => {
     const text = document.getElementById("chunk").value.trim();
     const wanted = /^\d+$/.test(text) ? Number(text) : -1;
     const hits = [];
@@ -232,7 +235,9 @@
       to = from + wanted_ms;
     }
     draw();
-  });
+  };
+  document.getElementById("find").addEventListener("click", find);
+  document.getElementById("chunk").addEventListener("keydown", (event) => { if (event.key === "Enter") find(); });
   window.addEventListener("resize", size);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", size);
   size();
