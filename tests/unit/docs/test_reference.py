@@ -23,6 +23,14 @@ def test_the_generated_pages_are_current() -> None:
     assert stale == [], "Run scripts/reference.py."
 
 
+def test_every_engine_tells_its_app_what_to_expect_and_what_fits() -> None:
+    (page,) = [text for path, text in _script()["pages"]().items() if path.name == "engines.md"]
+    entries = page.split("\n## ")[1:]
+    untold = [entry.partition("\n")[0] for entry in entries if "**What the app " not in entry.partition("\n|")[0]]
+    assert untold == []
+    assert all("**Fits with** " in entry for entry in entries)
+
+
 def test_an_engine_of_a_user_in_our_folder_is_not_in_the_pages(tmp_path: Path) -> None:
     include = tmp_path / "include"
     shutil.copytree(BUILT_IN, include)
