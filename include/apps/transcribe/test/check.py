@@ -1,6 +1,6 @@
 """Subtitles or a text of the sample beside its transcript: word errors, captions out of step. Exit code 1 for too many.
 
-Usage: python check.py FILE. It needs Python alone.
+Usage: python check.py FILE, or a folder with that one file, as `triptych app test` calls it. It needs Python alone.
 """
 
 import csv
@@ -52,6 +52,8 @@ def out_of_step(shown: list[tuple[float, float, str]], sentences: list[tuple[flo
 def main(path: Path) -> int:
     with Path(__file__).with_name("expected").joinpath("utterances.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
+    if path.is_dir():
+        (path,) = (each for each in path.iterdir() if each.is_file())
     text = path.read_text()
     shown = captions(text) if "-->" in text else []
     said = words(" ".join(row["text"] for row in rows))
