@@ -90,6 +90,17 @@ FOLDS = {
     "assembler": "models",
     "params": {"partitioner": {"folds": 3, "shuffle": True}, "assembler": {"weight": "samples"}},
 }
+FRAME = {
+    "type": "object",
+    "required": ["frame"],
+    "properties": {
+        "frame": {
+            "type": "object",
+            "required": ["width_px"],
+            "properties": {"width_px": {"type": "integer", "minimum": 1}, "style": {"type": "string"}},
+        }
+    },
+}
 TIMES = {"type": "object", "properties": {"times": {"type": "integer", "default": 1}}, "additionalProperties": False}
 
 
@@ -115,6 +126,9 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     dated = {"schedule": "@daily", "dataSource": TEXT.as_uri(), "params": {"partitioner": {"replicas": 1}}}
     dated |= {"partitioner": "replicate", "dataDestination": f"{(airflow.home / 'dated').as_uri()}/{{{{ ds }}}}/"}
     write_app(include, UPPER, **SHELL, name="dated", template=dated)
+    framed = {"partitioner": "passthrough", "assembler": "passthrough"}
+    shown = 'printf %s "$APP_PARAMS" > "$TASK_RESULTS_DIR/params.json"'
+    write_app(include, shown, **SHELL, name="framed", schema=FRAME, template=framed)
     slow = {**REPLICAS, "config": {"taskTimeout": 2}}
     write_app(include, "import signal; signal.pause()", name="slow", manifest=ONCE, template=slow)
     small = {**ONCE, "device_requirements": {"min_memory": 0.0625}}
