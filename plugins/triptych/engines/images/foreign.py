@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -54,17 +57,29 @@ def write_foreign(image: pyvips.Image, extension: str) -> bytes:
 def _size(item: Input, data: bytes) -> tuple[int, int]:
     """Width and height that the header tells; nothing is decoded for it."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _opened(data) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        text = "has more pixels than can be read of its format, which gives them only whole. Save it as TIFF or PNG."
+        raise item.error(text) from error
+    except (OSError, SyntaxError, ValueError) as error:
         text = "cannot be read as an image: its header is damaged. Correct or remove it."
         raise item.error(text) from error
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """By Pillow, which warns of many pixels: how many may be held is judged here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data)) as image:
+            yield image
 
 
 def _bitmap(data: bytes) -> npt.NDArray[Any] | None:
     """By Pillow: OpenCV makes 248 of the white of 5 bits, and transparency of a byte that is not used."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _opened(data) as image:
             mode = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
             return np.asarray(image.convert(mode))
     except (OSError, SyntaxError, ValueError, IndexError):
