@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -85,6 +86,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if os.environ.get("TRIPTYCH_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
         reporter.write_line("TRIPTYCH_NO_SKIPS is set, and tests were skipped: see above.", red=True)
         session.exitstatus = exitstatus or 1
+
+
+@pytest.fixture(autouse=True)
+def _no_log_into_what_is_closed() -> Iterator[None]:
+    """Airflow, imported while a test has another standard error, would log to that one for ever."""
+    yield
+    for handler in list(logging.root.handlers):
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture
