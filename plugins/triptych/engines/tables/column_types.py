@@ -2,6 +2,7 @@
 
 Integers beyond 64 bits are decimals, beyond 38 digits text. Only ISO 8601 is a date or a time: in others day and month
 could be swapped. `007`, `0x1f`, `1e5` and `12e45678` are text; numbers with an exponent have a point or its sign.
+A fraction with more digits than a float keeps makes its column text: declare it decimal to have a number.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +20,10 @@ from triptych.engines.arrays.text_columns import TextColumn, any_true
 DECIMAL_DIGITS = 38
 EXACT = 2**53
 """Up to here each integer is a float, too."""
+SURE_DIGITS = 15
+"""So many significant digits every float keeps (IEEE 754, binary64)."""
+_HEAD = 64
+"""Values of a column that are looked at before all are: most columns are text, which these show."""
 _INTEGER = r"-?(?:0|[1-9][0-9]*)"
 _POINT = r"-?(?:(?:0|[1-9][0-9]*)?\.[0-9]+|(?:0|[1-9][0-9]*)\.)(?:[eE][-+]?[0-9]{1,3})?"
 _SIGNED = r"-?[1-9][0-9]*[eE][-+][0-9]{1,3}"
@@ -34,6 +40,8 @@ PATTERNS: Mapping[str, str] = {
     "zoned": f"{_DATE}[ T]{_TIME}(?:Z|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)",
 }
 """Of whole values, by what a column may be, the narrowest first."""
+_FAR = "[eE][-+]?[0-9]{3}$"
+"""What may be beyond the largest float, or below the least."""
 _THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+$|^[^,]*$"
 """What may be a number with its thousands apart, or has no comma."""
 
@@ -80,8 +88,12 @@ class ColumnType:
 
     def _note(self, values: TextColumn) -> None:
         if self._possible.keys() & {"number", "comma"}:
-            self._note_integers(values)
-            self._has_number |= not pc.all(pc.match_substring_regex(values, f"^(?:{_NO_NUMBER})$")).as_py()
+            if pc.max(pc.binary_length(values)).as_py() > SURE_DIGITS:
+                self._note_integers(values)
+            if "integer" not in self._possible:
+                self._note_fractions(values)
+            if not self._has_number:
+                self._has_number = not pc.all(pc.match_substring_regex(values, f"^(?:{_NO_NUMBER})$")).as_py()
             if "comma" in self._possible and not pc.all(pc.match_substring_regex(values, _THOUSANDS)).as_py():
                 self._shows_comma = True
         for kind in self._possible.keys() & {"date", "timestamp", "zoned"}:
@@ -100,6 +112,19 @@ class ColumnType:
             longest = max(map(len, whole.to_pylist()))
             self._low = min(self._low, *numbers)
             self._high = max(self._high, *numbers, 10 ** (longest - 1) if longest >= 4000 else 0)
+
+    def _note_fractions(self, values: TextColumn) -> None:
+        """Those that a float would say otherwise: then the column is no number."""
+        is_long = pc.greater(pc.binary_length(values), SURE_DIGITS + 1)
+        doubted = values.filter(pc.or_(is_long, pc.match_substring_regex(values, _FAR)))
+        kinds = {"number", "comma"} & self._possible.keys()
+        if not len(doubted):
+            return
+        shown = pc.replace_substring(doubted, ",", ".") if "number" not in kinds else doubted
+        # As Arrow writes a float it is short and exact: what it gives back as it came needs no closer look.
+        doubtful = shown.filter(pc.not_equal(shown, shown.cast(pa.float64()).cast(pa.large_string())))
+        if any(not _is_kept(text) for text in doubtful.to_pylist()):
+            self._only(*(self._possible.keys() - kinds))
 
     def read(self) -> tuple[pa.DataType, str]:
         """The narrowest type that all values have; and the decimal separator of those that are numbers."""
@@ -148,7 +173,16 @@ def _integer_type(low: int, high: int) -> pa.DataType:
 
 
 def _all(values: TextColumn, kind: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(values, f"^(?:{PATTERNS[kind]})$")).as_py())
+    parts = [values[:_HEAD], values[_HEAD:]] if len(values) > _HEAD else [values]
+    return all(pc.all(pc.match_substring_regex(part, f"^(?:{PATTERNS[kind]})$")).as_py() for part in parts)
+
+
+def _is_kept(text: str) -> bool:
+    """Whether a float written with as many digits as the text has is the same number: `0.1`, `1.000...e+00`."""
+    digits = re.sub(r"[eE].*|[-.]", "", text).lstrip("0")
+    if not digits.isdecimal():  # Zero, and what is no number.
+        return True
+    return Decimal(f"{float(text):.{len(digits) - 1}e}") == Decimal(text)
 
 
 def typed(texts: TextColumn, dtype: pa.DataType, decimal: str = ".") -> pa.Array:
