@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import wave
+from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -117,3 +120,30 @@ def test_arrays_of_several_names_are_lines_of_several_names(settings: Settings) 
     both = [Results({"a.json": b'[{"k": %d}]' % number, "b.jsonl": b'{"k": 5}\n'}) for number in (2, 1)]
     found = join(settings, "sorted_concat", both, {"by": ["k"]})
     assert found == {"a.jsonl": b'{"k": 1}\n{"k": 2}\n', "b.jsonl": b'{"k": 5}\n' * 2}
+
+
+def _parquet(number: int) -> bytes:
+    data = io.BytesIO()
+    pq.write_table(pa.table({"a": [number]}), data)
+    return data.getvalue()
+
+
+def _wav(number: int) -> bytes:
+    data = io.BytesIO()
+    with wave.open(data, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes([number]) * 100)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(("name", "made"), [("t.parquet", _parquet), ("t.wav", _wav), ("t", _parquet)])
+def test_whole_files_of_a_format_that_ends_are_not_put_together(
+    settings: Settings, name: str, made: Callable[[int], bytes]
+) -> None:
+    """`cat` of two opens in no program, or shows the first alone; pieces of one are the file, and so is one."""
+    one, two = made(1), made(2)
+    with pytest.raises(EngineError, match=r"chunk 1, .*put together they are no file that opens.*passthrough"):
+        join(settings, "concat", [Results({name: one}), Results({name: two})], {})
+    pieces = join(settings, "concat", [Results({name: one[:50]}), Results({name: one[50:]}), Results({name: b""})], {})
+    assert list(pieces.values()) == [one]
+    assert list(join(settings, "concat", [Results({name: one}), Results({name: b""})], {}).values()) == [one]

@@ -69,7 +69,7 @@ _BINARIES = (
     Binary("feather1", "a Feather file of version 1", _TABLE_ADVICE, b"FEA1"),
     Binary("sqlite", "an SQLite database", "Write its table as CSV first.", b"SQLite format 3\0"),
     Binary("hdf5", "HDF5", _TABLE_ADVICE, b"\x89HDF\r\n\x1a\n"),
-    Binary("bam", "BAM", "Write it as SAM first: samtools view -h.", b"BAM\x01"),
+    Binary("bam", "BAM", "Use the partitioner rows, or write it as SAM first: samtools view -h.", b"BAM\x01"),
     Binary("pdf", "PDF", "Take its text out first.", b"%PDF-"),
     Binary("7z", "a 7z archive", _UNPACK_ADVICE, b"7z\xbc\xaf\x27\x1c"),
     Binary("rar", "a RAR archive", _UNPACK_ADVICE, b"Rar!\x1a\x07"),
@@ -91,6 +91,25 @@ def binary_of(head: bytes) -> Binary | None:
                 continue
             return binary
     return None
+
+
+_MEDIA = (
+    ("a WAV, WebP or AVI file", b"RIFF", 0),
+    ("an MP4 file", b"ftyp", 4),
+    ("a FLAC file", b"fLaC", 0),
+    ("a GIF picture", b"GIF8", 0),
+    ("a TIFF picture", b"II*\0", 0),
+    ("a TIFF picture", b"MM\0*", 0),
+    ("a NumPy file", b"\x93NUMPY", 0),
+)
+"""Of these, too, one file ends where its own beginning says. MP3, Ogg and MPEG-TS go on with the next."""
+
+
+def closed_format(head: bytes) -> str | None:
+    """How messages call a format of which several files, one behind the other, are none; None for all others."""
+    if binary := binary_of(head):
+        return binary.called
+    return next((called for called, magic, offset in _MEDIA if head[offset:].startswith(magic)), None)
 
 
 def marked_encoding(head: bytes) -> str | None:

@@ -13,7 +13,7 @@ from triptych.engines.dialects.formats import DELIMITERS, EXTENSIONS
 from triptych.engines.dialects.headers import TablePart, headed_tables
 from triptych.engines.dialects.record_ends import first_record
 from triptych.engines.documents.contained import CONTAINERS, tables_of
-from triptych.engines.streams.contents import unpacked_name, unpacked_suffix
+from triptych.engines.streams.contents import closed_format, first_bytes, unpacked_name, unpacked_suffix
 from triptych.engines.tables.datasets import datasets
 
 TABLES = {extension for extension, format in EXTENSIONS.items() if format in DELIMITERS}
@@ -34,6 +34,8 @@ def _put(results: Sequence[Result], output: Output, name: str | None, params: Ma
     extensions = {unpacked_suffix(item.name) for _, item in items}
     filled = [(result, item) for result, item in items if item.size]
     are_tables = extensions <= TABLES
+    if not are_tables:
+        _refuse_closed([item for _, item in filled[:2]])
     parts = headed_tables(filled, params) if are_tables else _plain([item for _, item in filled], params["header"])
     is_text = extensions <= TEXTS
     line_end = b"" if params["newline"] is False or not (is_text or params["newline"]) else _line_end(parts)
@@ -46,6 +48,20 @@ def _put(results: Sequence[Result], output: Output, name: str | None, params: Ma
             last = out.append(part.item, part.skipped, mark) or last
         if params["newline"] and last and not last.endswith(b"\n"):
             out.write(line_end)
+
+
+def _refuse_closed(first_two: Sequence[Input]) -> None:
+    """Raise the second's error where both are whole files of a format that ends; pieces of one file go together.
+
+    The app writes all results alike, so that two tell, and no other is opened once more.
+    """
+    formats = [closed_format(first_bytes(item)) for item in first_two]
+    if len(formats) == 2 and formats[0] is not None and formats[0] == formats[1]:
+        text = (
+            f"is {formats[1]}, and so is the result before it: put together they are no file that opens. Use an "
+            "assembler for them (parquet, documents, image_package, audio_concat, video_concat, zip), or passthrough."
+        )
+        raise first_two[1].error(text)
 
 
 def _name(result: Result) -> str:
