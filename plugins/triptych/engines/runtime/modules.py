@@ -70,7 +70,8 @@ class EngineModules:
             sys.path.remove(entry)
         for entry in filter(self._is_inside, tuple(sys.path_importer_cache)):
             sys.path_importer_cache.pop(entry, None)
-        for name, module in list(sys.modules.items()):
+        # A copy: while a list of its items is made, a collection of garbage can let another thread import.
+        for name, module in sys.modules.copy().items():
             is_engines = name.startswith(PREFIX)  # Of this code, too, where another thread runs it.
             is_own = name == self.package or name.startswith(f"{self.package}.")
             if is_own or (not is_engines and self._is_inside(getattr(module, "__file__", None) or "")):
