@@ -38,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     Airflow writes a configuration into its home when it is first imported, and reads the user's from there.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What a shell has started in the background ignores Ctrl-C, and so would all commands that are tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker:  # A process of pytest-xdist: the one that has started it cleans up.
         os.environ["AIRFLOW_HOME"] += f"/{worker['workerid']}"

@@ -28,6 +28,7 @@ sys.exit({code})
 def _install(folder: Path, code: int) -> list[str]:
     """Its calls of uv, with a stand-in that ends with this code; pip is the real one, without any index."""
     (folder / "uv").mkdir(parents=True)
+    (folder / "uv" / "__init__.py").touch()  # Without it the real one goes before, where that is installed.
     (folder / "uv" / "__main__.py").write_text(STANDS_IN.format(log=str(folder / "log"), code=code))
     (folder / "pip.conf").write_text(PIP_CONF)
     (folder / "none.txt").write_text("")
