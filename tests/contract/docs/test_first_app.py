@@ -48,7 +48,10 @@ class Reader:
             for line in running.stdout:
                 lines.append(line)
                 if "waiting for a change" in line:
-                    running.terminate()  # The same, even where whoever started the tests ignores SIGINT.
+                    break
+            # As Ctrl-C, and once: a line whose writing it interrupts is written again.
+            running.terminate()
+            lines.append(running.stdout.read())
             assert running.wait() == 0, lines
         return "".join(lines)
 

@@ -268,7 +268,8 @@ def test_parquet_of_one_large_value_over_and_over_fits_into_memory(settings: Set
     path = bombs.parquet_of(tmp_path / "a.parquet", b"x" * 2 * MIB, 20_000)
     cost = split_cost("keys", [path], {"columns": ["a"]}, settings)
     assert re.search(RATIO, cost.error or "accepted"), cost
-    assert cost.peak_mib < FULL_MIB
+    # Of two values that are read at once, whatever the threads of Arrow keep of them.
+    assert cost.peak_mib < FULL_MIB + 100
     assert cost.written_mib < FULL_MIB
 
 
