@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from triptych.errors import TriptychError
 from triptych.harmless import harmless
-from triptych.jobs.report import ChunkState, JobReport, read_report
-from triptych.jobs.workspace import open_workspace
+from triptych.jobs.report import ChunkReport, ChunkState, JobReport, read_report
+from triptych.jobs.workspace import Workspace, open_workspace
+from triptych.reports.ended import read_ended
+from triptych.reports.messages import pattern_of
 from triptych.settings import Settings
 from triptych.stages import Stage
 from triptych.stages.publishing import newest_listing
@@ -63,7 +64,7 @@ def read_job_end(settings: Settings, dag_id: str, run_id: str, base_url: str, *,
         reason = f"The job's records cannot be read: {harmless(str(error))}"
         return JobEnd(_sentence(dag_id, run_id, state, reason, url), state, dag_id, run_id, dag_id, reason, url)
     sums = report.sums()
-    reason = "" if has_succeeded else _why(report)
+    reason = "" if has_succeeded else _why(workspace, report)
     name = harmless(report.job.spec.name)
     return JobEnd(
         text=_sentence(name if name == dag_id else f"{name} ({dag_id})", run_id, state, reason, url),
@@ -84,18 +85,23 @@ def read_job_end(settings: Settings, dag_id: str, run_id: str, base_url: str, *,
     )
 
 
-def _why(report: JobReport) -> str:
-    """How many chunks failed, and the most frequent reasons; else which task's log tells more."""
+def _why(workspace: Workspace, report: JobReport) -> str:
+    """How many chunks failed, and the most frequent reasons; else what the last stage said."""
     sums = report.sums()
     failed = [chunk for chunk in report.chunks if chunk.state is ChunkState.FAILED]
-    lines = [f"{sums.failed} of {len(report.chunks)} chunk(s) failed, {sums.waiting} were not run."]
-    counted = Counter(chunk.reason for chunk in failed)
-    for reason, count in counted.most_common(SHOWN_REASONS):
-        number = next(chunk.entry.number for chunk in failed if chunk.reason == reason)
-        lines.append(harmless(f"{count} as chunk {number}: {reason}"[:_REASON_LETTERS]))
+    counts = f"{sums.failed} of {len(report.chunks)} chunk(s) failed, {sums.waiting} were not run."
+    lines = [counts] if sums.failed or sums.waiting else []
+    groups: dict[str, list[ChunkReport]] = {}
+    for chunk in failed:
+        groups.setdefault(pattern_of(chunk.reason, chunk.entry.name), []).append(chunk)
+    for alike in sorted(groups.values(), key=len, reverse=True)[:SHOWN_REASONS]:
+        first = alike[0]
+        lines.append(harmless(f"{len(alike)} as chunk {first.entry.number}: {first.reason}"[:_REASON_LETTERS]))
     if not failed:
+        ended = read_ended(workspace)
         task = Stage.APP if sums.waiting else Stage.ASSEMBLE
-        lines.append(f"The log of the task `{task}` says why.")
+        said = ended.error if ended and ended.error else f"The log of the task `{task}` says why."
+        lines.append(harmless(said[:_REASON_LETTERS]))
     return "\n".join(lines)
 
 
