@@ -76,7 +76,7 @@ class ColumnType:
         if not len(values):
             return
         self._has_values = True
-        if "integer" in self._possible and (_are_plain_integers(values) or _all(values, "integer")):
+        if "integer" in self._possible and _all(values, "integer"):
             self._only("integer", "number", "comma")
             self._has_number = True
         else:
@@ -175,14 +175,6 @@ def _integer_type(low: int, high: int) -> pa.DataType:
 def _all(values: TextColumn, kind: str) -> bool:
     parts = [values[:_HEAD], values[_HEAD:]] if len(values) > _HEAD else [values]
     return all(pc.all(pc.match_substring_regex(part, f"^(?:{PATTERNS[kind]})$")).as_py() for part in parts)
-
-
-def _are_plain_integers(values: TextColumn) -> bool:
-    """Whether each is as Arrow writes a number of 64 bits: faster than by its expression, and enough, not necessary."""
-    try:
-        return bool(pc.all(pc.equal(values.cast(pa.int64()).cast(pa.large_string()), values)).as_py())
-    except pa.ArrowInvalid:
-        return False
 
 
 def _is_kept(text: str) -> bool:
