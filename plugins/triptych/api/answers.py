@@ -18,6 +18,12 @@ from triptych.errors import (
 )
 from triptych.harmless import harmless
 
+PRIVATE = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+}
+"""Headers of whatever a job wrote: it is what it is said to be, for these eyes alone, and its address goes nowhere."""
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 9, 413: 3, 500: 13, 503: 14}
 """What gRPC's status codes are for these of HTTP."""
 _BY_KIND: tuple[tuple[type[TriptychError], int], ...] = (

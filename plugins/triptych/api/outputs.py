@@ -53,7 +53,7 @@ class OutputFile:
 
 def output_files(dag_id: str, run_id: str) -> Sequence[Mapping[str, Any]]:
     """`name` and `size` of each file of the run's newest output; none where there is none."""
-    listing = newest_listing(_workspace(dag_id, run_id))
+    listing = newest_listing(workspace_of(dag_id, run_id))
     return listing["files"] if listing else []
 
 
@@ -63,7 +63,7 @@ def output_file(dag_id: str, run_id: str, ref: PlanRef, name: str) -> OutputFile
     `ref` is the plan that the run itself names. Where the output lies is the job's to say, which the plan vouches for:
     who can write to the workspace, and so put a list there, makes no link to another place by it. IntegrityError then.
     """
-    workspace = _workspace(dag_id, run_id)
+    workspace = workspace_of(dag_id, run_id)
     listing = newest_listing(workspace)
     found = next((file for file in listing["files"] if file["name"] == name), None) if listing else None
     if listing is None or found is None:
@@ -84,7 +84,7 @@ def output_file(dag_id: str, run_id: str, ref: PlanRef, name: str) -> OutputFile
 
 def chunk_count(dag_id: str, run_id: str) -> int:
     """Of the run's newest plan; 0 without one."""
-    workspace = _workspace(dag_id, run_id)
+    workspace = workspace_of(dag_id, run_id)
     try:
         ref = newest_plan(workspace)
         return read_plan(workspace, ref).chunks if ref else 0
@@ -95,12 +95,13 @@ def chunk_count(dag_id: str, run_id: str) -> int:
 def first_failure(dag_id: str, run_id: str) -> str:
     """Why the first failed chunk has no result; empty when none failed."""
     try:
-        report = read_report(_workspace(dag_id, run_id))
+        report = read_report(workspace_of(dag_id, run_id))
     except TriptychError:
         return ""
     failed = [chunk for chunk in report.chunks if chunk.state is ChunkState.FAILED] if report else []
     return f"Chunk {failed[0].entry.number} ({failed[0].entry.name}): {failed[0].reason}" if failed else ""
 
 
-def _workspace(dag_id: str, run_id: str) -> Workspace:
+def workspace_of(dag_id: str, run_id: str) -> Workspace:
+    """The job's, by the stores of this process."""
     return open_workspace(get_settings(), stores(), dag_id, run_id)

@@ -5,22 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from triptych.api.answers import ApiError
+from triptych.api.answers import PRIVATE, ApiError
 from triptych.api.callers import CallerDep
 from triptych.api.finding import find_run
+from triptych.api.outputs import workspace_of
 from triptych.api.threads import in_thread
-from triptych.jobs.workspace import open_workspace
 from triptych.reports import left_report
-from triptych.settings import get_settings
-from triptych.storage import Stores
 
 router = APIRouter(tags=["jobs"])
-ALONE = {
+_ALONE = {
+    **PRIVATE,
     # Of an origin of its own, which sees no cookie of Airflow's; its own policy, in the page, lets it ask nobody.
     "Content-Security-Policy": "sandbox allow-scripts; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "private, no-store",
-    "Referrer-Policy": "no-referrer",
 }
 
 
@@ -30,13 +26,8 @@ async def report(job_id: str, caller: CallerDep) -> HTMLResponse:
     found = await find_run(caller, job_id)
     for entity in ("TASK_LOGS", "XCOM"):
         await caller.require("GET", entity, found.dag_id)
-    page = await in_thread(_page, found.dag_id, found.run_id)
+    page = await in_thread(lambda: left_report(workspace_of(found.dag_id, found.run_id)))
     if page is None:
         text = f"The job {job_id} has left no report: `triptych job report {found.run_id}` makes one of its records."
         raise ApiError(404, text)
-    return HTMLResponse(page, headers=ALONE)
-
-
-def _page(dag_id: str, run_id: str) -> bytes | None:
-    settings = get_settings()
-    return left_report(open_workspace(settings, Stores(settings), dag_id, run_id))
+    return HTMLResponse(page, headers=_ALONE)

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from triptych.api import tokens, views
 from triptych.api.addresses import address
-from triptych.api.answers import ApiError
+from triptych.api.answers import PRIVATE, ApiError
 from triptych.api.callers import CallerDep
 from triptych.api.drafts import Draft
 from triptych.api.finding import find_job, why_failed
@@ -24,11 +24,9 @@ from triptych.stages import PLAN_KEY, Stage
 router = APIRouter(tags=["jobs"])
 links = APIRouter(tags=["links"])
 _AS_DATA = {
+    **PRIVATE,
     "Content-Type": "application/octet-stream",
-    "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox",
-    "Cache-Control": "private, no-store",
-    "Referrer-Policy": "no-referrer",
     "Content-Encoding": "identity",
 }
 """What a script wrote is no page of Airflow's, whose cookies it would see; and Airflow does not
