@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from triptych.errors import TriptychError
 from triptych.harmless import harmless
-from triptych.jobs.report import ChunkReport, ChunkState, JobReport, read_report
+from triptych.jobs.report import ChunkReport, ChunkState, JobReport, Sums, read_report
 from triptych.jobs.workspace import Workspace, open_workspace
 from triptych.reports.ended import read_ended
 from triptych.reports.messages import pattern_of
@@ -50,30 +50,23 @@ class JobEnd:
 
 def read_job_end(settings: Settings, dag_id: str, run_id: str, base_url: str, *, has_succeeded: bool) -> JobEnd:
     """What the workspace tells of the run; where it cannot be read, that is the reason."""
-    state = "success" if has_succeeded else "failed"
     url = f"{base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
-    stores = Stores(settings)
+    state = "success" if has_succeeded else "failed"
+    bare = JobEnd("", state, dag_id, run_id, dag_id, "", url)
     try:
-        workspace = open_workspace(settings, stores, dag_id, run_id)
+        workspace = open_workspace(settings, Stores(settings), dag_id, run_id)
         report = read_report(workspace)
-        if report is None:
-            reason = "" if has_succeeded else f"No plan was made: the log of the task `{Stage.PARTITION}` says why."
-            return JobEnd(_sentence(dag_id, run_id, state, reason, url), state, dag_id, run_id, dag_id, reason, url)
         listing = newest_listing(workspace) if has_succeeded else None
     except TriptychError as error:
-        reason = f"The job's records cannot be read: {harmless(str(error))}"
-        return JobEnd(_sentence(dag_id, run_id, state, reason, url), state, dag_id, run_id, dag_id, reason, url)
+        return _worded(replace(bare, reason=f"The job's records cannot be read: {harmless(str(error))}"))
+    if report is None:
+        reason = "" if has_succeeded else f"No plan was made: the log of the task `{Stage.PARTITION}` says why."
+        return _worded(replace(bare, reason=reason))
     sums = report.sums()
-    reason = "" if has_succeeded else _why(workspace, report)
-    name = harmless(report.job.spec.name)
-    return JobEnd(
-        text=_sentence(name if name == dag_id else f"{name} ({dag_id})", run_id, state, reason, url),
-        state=state,
-        dag_id=dag_id,
-        run_id=run_id,
-        name=name,
-        reason=reason,
-        url=url,
+    told = replace(
+        bare,
+        name=harmless(report.job.spec.name),
+        reason="" if has_succeeded else _why(workspace, report, sums),
         seconds=round(time.time() - report.job.started, 1),
         chunks=len(report.chunks),
         done=sums.done,
@@ -83,11 +76,11 @@ def read_job_end(settings: Settings, dag_id: str, run_id: str, base_url: str, *,
         files=len(listing["files"]) if listing else None,
         bytes=sum(file["size"] for file in listing["files"]) if listing else None,
     )
+    return _worded(told)
 
 
-def _why(workspace: Workspace, report: JobReport) -> str:
+def _why(workspace: Workspace, report: JobReport, sums: Sums) -> str:
     """How many chunks failed, and the most frequent reasons; else what the last stage said."""
-    sums = report.sums()
     failed = [chunk for chunk in report.chunks if chunk.state is ChunkState.FAILED]
     counts = f"{sums.failed} of {len(report.chunks)} chunk(s) failed, {sums.waiting} were not run."
     lines = [counts] if sums.failed or sums.waiting else []
@@ -105,6 +98,9 @@ def _why(workspace: Workspace, report: JobReport) -> str:
     return "\n".join(lines)
 
 
-def _sentence(job: str, run_id: str, state: str, reason: str, url: str) -> str:
-    ended = "succeeded" if state == "success" else "failed"
-    return "\n".join(line for line in (f"Job {job} {ended}: run {run_id}.", reason, url) if line)
+def _worded(end: JobEnd) -> JobEnd:
+    """With its text, which follows from the rest."""
+    job = end.name if end.name == end.dag_id else f"{end.name} ({end.dag_id})"
+    ended = "succeeded" if end.state == "success" else "failed"
+    lines = (f"Job {job} {ended}: run {end.run_id}.", end.reason, end.url)
+    return replace(end, text="\n".join(line for line in lines if line))
