@@ -13,7 +13,7 @@ from triptych.api.threads import in_thread
 from triptych.reports import left_report
 
 router = APIRouter(tags=["jobs"])
-_ALONE = {
+ALONE = {
     **PRIVATE,
     # Of an origin of its own, which sees no cookie of Airflow's; its own policy, in the page, lets it ask nobody.
     "Content-Security-Policy": "sandbox allow-scripts; frame-ancestors 'self'",
@@ -30,4 +30,4 @@ async def report(job_id: str, caller: CallerDep) -> HTMLResponse:
     if page is None:
         text = f"The job {job_id} has left no report: `triptych job report {found.run_id}` makes one of its records."
         raise ApiError(404, text)
-    return HTMLResponse(page, headers=_ALONE)
+    return HTMLResponse(page, headers=ALONE)
