@@ -27,12 +27,13 @@ from triptych.blocks.manifest import read_block
 from triptych.cli import app
 from triptych.jobs.spec import config_schema
 from triptych.local.preview import preview
+from triptych.options import OPTIONS
 from triptych.schemas.descriptors import DESCRIPTORS, Descriptor
 from triptych.schemas.files import Kind, own_schema
 from triptych.schemas.locations import ENVIRONMENT
 from triptych.schemas.properties import properties, type_text
 from triptych.schemas.services import where
-from triptych.settings import OPTIONS, PROJECT, read_settings
+from triptych.settings import PROJECT, read_settings
 
 REFERENCE = PROJECT / "docs" / "reference"
 SAMPLES = BUILT_IN / "engines" / "samples"

@@ -17,7 +17,7 @@ from tests.fuzz import inputs
 from tests.fuzz.budget import Budget, TimeIsUpError
 from tests.fuzz.tally import Ended, Kind, Tally
 from tests.fuzz.worker import Worker
-from triptych.settings import OPTIONS
+from triptych.options import OPTIONS
 
 configurations = st.dictionaries(st.sampled_from([option.key for option in OPTIONS]), inputs.texts, max_size=4)
 SURFACES: Mapping[str, tuple[st.SearchStrategy[Any], int, int]] = {

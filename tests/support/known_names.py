@@ -22,9 +22,10 @@ from triptych.api.app import make_app
 from triptych.blocks import BUILT_IN, read_catalog
 from triptych.cli import app
 from triptych.engines import api
+from triptych.options import OPTIONS
 from triptych.scaffold.scaffold import Language
 from triptych.schemas.files import Kind, own_schema
-from triptych.settings import OPTIONS, PROJECT, Runner
+from triptych.settings import PROJECT, Runner
 from triptych.stages import Stage
 from triptych.stages.repair import NewCode
 
@@ -226,7 +227,8 @@ def _known_words() -> frozenset[str]:
     known |= {name for command in _all_commands(_root()) for name in getattr(command, "commands", {})}
     known |= {choice.value for kind in (Language, NewCode, Runner, Stage) for choice in kind}
     known |= {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
-    known |= literals_alone("triptych.settings") | literals_alone("triptych.schemas.locations")
+    known |= literals_alone("triptych.settings") | literals_alone("triptych.options")
+    known |= literals_alone("triptych.schemas.locations")
     known |= literals_alone("triptych.stages.publishing.linking")
     known |= literals_alone("triptych.schemas.descriptors") | literals_alone("triptych.schemas.services") | set(_ROOMS)
     known |= literals_alone("triptych.airflow.maintenance")

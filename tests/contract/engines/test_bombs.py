@@ -29,7 +29,8 @@ from triptych.engines.images.strips import strips
 from triptych.engines.runtime.resources import Resources, using
 from triptych.engines.streams import unpacking
 from triptych.errors import EngineError, SourceError
-from triptych.settings import OPTIONS, Settings
+from triptych.options import OPTIONS
+from triptych.settings import Settings
 from triptych.stages.sources import NoInput
 
 FULL_MIB = 200

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.compose import AIRFLOW, needed, services_of
 from tests.support.servers import weed_binary
-from triptych.settings import OPTIONS, PROJECT, read_settings
+from triptych.options import OPTIONS
+from triptych.settings import PROJECT, read_settings
 
 ALONE = ["unshare", "--map-root-user", "--net", "sh", "-euc", 'ip link set lo up; exec "$@"', "sh"]
 """Starts a command where no port is taken: those of the object store are the ones that it names itself."""

@@ -11,7 +11,7 @@ from tests.support.source_tree import PACKAGE, Module, imports, modules
 
 PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"", "masking"}),
-    frozenset({"harmless"}),
+    frozenset({"harmless", "options"}),
     frozenset({"errors"}),
     frozenset({"free_space", "pages", "schemas", "settings"}),
     frozenset({"blocks"}),

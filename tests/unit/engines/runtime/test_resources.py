@@ -9,7 +9,8 @@ import pytest
 
 from triptych.engines.runtime.resources import Resources, resources, using
 from triptych.errors import SourceError, TriptychError
-from triptych.settings import OPTIONS, read_settings
+from triptych.options import OPTIONS
+from triptych.settings import read_settings
 
 MIB = 1 << 20
 
