@@ -1,0 +1,64 @@
+"""Apps that compute: their samples, and whether their `check.py` sees a figure that is wrong.
+
+Of each the job runs once; the wrong figures are written into a copy of its output.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.app_images import APPS
+from tests.support.app_tests import states
+from triptych.settings import PROJECT
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """In a file of a case's output: what stands there, and what a wrong run might write."""
+
+    case: str
+    file: str
+    right: str
+    wrong: str
+
+
+MISTAKES = {
+    "price_option": [
+        Mistake("price_option", "price.json", '"mean": 10.4', '"mean": 10.6'),
+        Mistake("price_option", "price.json", '"standard_error": 0.0', '"standard_error": 0.1'),
+    ],
+}
+
+
+@pytest.mark.parametrize("app", MISTAKES)
+def test_samples_pass_and_a_wrong_figure_does_not(app: str, image: Callable[[str], str], tmp_path: Path) -> None:
+    image(app)
+    kept = tmp_path / "kept"
+    found = states(app, PROJECT / "include", tmp_path, "--keep", str(kept))
+    assert found == dict.fromkeys({mistake.case for mistake in MISTAKES[app]}, "passed")
+    for mistake in MISTAKES[app]:
+        case = APPS / app / "test" / mistake.case.removeprefix(app).strip("/")
+        path = kept / mistake.case / mistake.file
+        text = path.read_text()
+        assert mistake.right in text, mistake
+        path.write_text(text.replace(mistake.right, mistake.wrong, 1))
+        told = _checked(case, path.parent)
+        path.write_text(text)
+        assert mistake.file in told, mistake
+        assert _checked(case, path.parent) == ""
+
+
+def _checked(case: Path, output: Path) -> str:
+    """What the case's `check.py` says of the output, as `triptych app test` calls it; nothing of a right one."""
+    script = next(folder / "check.py" for folder in (case, *case.parents) if (folder / "check.py").exists())
+    command = [sys.executable, str(script), str(output), str(case / "expected")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    assert bool(done.returncode) == bool(done.stderr)
+    return done.stderr
