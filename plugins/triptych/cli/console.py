@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -64,12 +65,14 @@ def print_json_line(value: Json) -> None:
 
 
 def print_table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table that never cuts a cell: narrow terminals and pipes get folded text."""
+    """A table that never cuts a cell: narrow terminals get folded text, pipes and files a line a row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
+    if not output.is_terminal and "COLUMNS" not in os.environ:
+        output.width = table.__rich_measure__(output, output.options.update(max_width=sys.maxsize)).maximum
     output.print(table)
 
 

@@ -72,3 +72,12 @@ def test_no_markup_no_emoji_no_control(capsys: pytest.CaptureFixture[str], monke
     assert "\\x1b]0;owned\\x07\\x9b2J\\u202e\\ud800" in shown
     assert "\\x1b]0;owned\\x07あ\ufffd\\r\n" in shown
     assert [character for character in shown if not character.isprintable() and character != "\n"] == []
+
+
+def test_a_row_in_a_pipe_is_a_line_however_long(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_table(["name", "reason"], [["readings.txt:1498", "x" * 300], ["second", "y"]])
+    header, first, second = capsys.readouterr().out.splitlines()
+    assert header.split() == ["name", "reason"]
+    assert first.split() == ["readings.txt:1498", "x" * 300]
+    assert second.split() == ["second", "y"]

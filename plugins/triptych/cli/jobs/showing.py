@@ -71,8 +71,9 @@ def show(
         echo(NO_WORKSPACE if job.workspace is None else f"{job.workspace.root}: holds no plan yet.")
         return
     print_table(COLUMNS, [_row(chunk) for chunk in chunks])
-    if len(chunks) < len(job.report.chunks):
-        echo(f"{len(chunks)} of {len(job.report.chunks)} chunks; --all shows every one.")
+    whole = job.report.sums().failed if failed else len(job.report.chunks)
+    if len(chunks) < whole:
+        echo(f"{len(chunks)} of {whole} {'failed ' if failed else ''}chunks; --all shows every one.")
     for line in (*_summary(job.workspace, job.report), *_made_of(listing), *_fetched_by(listing)):
         print_line(line)
 
