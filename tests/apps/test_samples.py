@@ -14,6 +14,7 @@ from triptych.settings import PROJECT
 
 CASES = {
     "align_reads": ["align_reads", "align_reads/counts"],
+    "convert": ["convert", "convert/for_web"],
     "linecount": ["linecount"],
     "thumbnail": ["thumbnail"],
     "tpch_star": ["tpch_star"],
@@ -21,6 +22,7 @@ CASES = {
 }
 BROKEN = {
     "align_reads": ('"-S", "aligned.sam"', '"--trim5", "1", "-S", "aligned.sam"'),
+    "convert": ('"lossless": True', '"lossless": False'),
     "linecount": ("words += NF", "words += 1"),
     "thumbnail": ("ImageOps.exif_transpose(image)", "ImageOps.mirror(image)"),
     "tpch_star": ("l_discount BETWEEN 0.05", "l_discount BETWEEN 0.06"),

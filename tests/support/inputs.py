@@ -27,6 +27,10 @@ class MemoryInput:
         return self.name
 
     @property
+    def relative_path(self) -> str:
+        return self.name
+
+    @property
     def uri(self) -> str:
         return f"memory:{self.name}"
 

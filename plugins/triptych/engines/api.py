@@ -58,6 +58,10 @@ class Source(Input, Protocol):
         """Unique among the job's sources: the name, with folders as far as sources of one name differ in them."""
 
     @property
+    def relative_path(self) -> str:
+        """Unique, too: its path below the folder or glob that the job named, where it named one; else `path`."""
+
+    @property
     def uri(self) -> str:
         """Where the object lies, as the job names it; its connection is not in it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ class SourceEntry:
     size: int
     etag: str
     service: Service | None = None
+    below: str = ""
+    """The end of the URI, below the folder, or the glob's part before its first pattern, that named the object; empty
+    where it was named itself."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SourceEntry:
@@ -52,7 +56,7 @@ def _resolve(location: Location, stores: Stores, key: str) -> list[SourceEntry]:
     infos = _infos(location.uri, stores.open(location.uri, location.conn_id, location.service), key)
     start = location.uri.rpartition("/")[0]
     found = [
-        SourceEntry(info.uri, location.conn_id, info.size, info.etag, location.service)
+        SourceEntry(info.uri, location.conn_id, info.size, info.etag, location.service, _below(info.uri, location.uri))
         for info in infos
         # What another job keeps beside its output is no data, unless it is asked for by name.
         if OWN_FOLDER in start or f"/{OWN_FOLDER}/" not in info.uri
@@ -80,6 +84,13 @@ def _infos(uri: str, store: Store, key: str) -> Iterator[ObjectInfo]:
         except ObjectNotFoundError:
             msg = f"{key} {uri}: there is no such object. A folder must end in '/'; check the name and the connection."
             raise SourceError(msg) from None
+
+
+def _below(uri: str, named: str) -> str:
+    """`a/x.csv` of `s3://b/in/a/x.csv`, named by `s3://b/in/` or `s3://b/in/*/x.csv`; empty where it named itself."""
+    is_folder = named.endswith("/") or _is_glob(named)
+    above = re.split(r"[*?[]", named, maxsplit=1)[0].rpartition("/")[0] + "/"
+    return uri.removeprefix(above) if is_folder and uri.startswith(above) else ""
 
 
 def _is_glob(uri: str) -> bool:

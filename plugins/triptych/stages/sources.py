@@ -18,13 +18,16 @@ from triptych.storage.copying import checked, save
 class SourceObject:
     """One object (`triptych.engines.Source`); a version other than the pinned one is SourceError."""
 
-    def __init__(self, entry: SourceEntry, store: Store, index: int, path: str, scratch: Path) -> None:
+    def __init__(
+        self, entry: SourceEntry, store: Store, index: int, path: str, relative_path: str, scratch: Path
+    ) -> None:
         """`scratch` is the folder for local copies."""
         self._store = store
         self._entry = entry
         self._scratch = scratch
         self.index = index
         self.path = path
+        self.relative_path = relative_path
         self.uri = self.label = entry.uri
         self.size = entry.size
         self.name = plain_name(entry.uri)
@@ -59,7 +62,7 @@ class NoInput:
     """The one empty source of a job without input, so that a replicating partitioner yields its chunks."""
 
     index = 0
-    name = path = "data.bin"
+    name = path = relative_path = "data.bin"
     uri = label = "none:"
     size = 0
 
@@ -91,9 +94,10 @@ def engine_sources(entries: Sequence[SourceEntry], stores: Stores, scratch: Path
     if not entries:
         return [NoInput(scratch)]
     paths = distinct_paths([entry.uri for entry in entries])
+    relative = relative_paths([entry.below for entry in entries], paths)
     return [
-        SourceObject(entry, stores.open(entry.uri, entry.conn_id, entry.service), index, path, folder)
-        for index, (entry, path) in enumerate(zip(entries, paths, strict=True))
+        SourceObject(entry, stores.open(entry.uri, entry.conn_id, entry.service), index, path, below, folder)
+        for index, (entry, path, below) in enumerate(zip(entries, paths, relative, strict=True))
     ]
 
 
@@ -112,6 +116,23 @@ def distinct_paths(uris: Sequence[str]) -> list[str]:
         shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False)))
         for index, above in zip(indices, folders, strict=True):
             paths[index] = "/".join([*above[shared:], name])
+    return _numbered(paths)
+
+
+def relative_paths(below: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """The ends of URIs, decoded, each part safe as a file's name, and the path where there is none.
+
+    `2024/a%20b.png`, `` and `b.png`, `b.png` -> `2024/a b.png`, `b.png`. What is there twice gets its number in front.
+    """
+    return _numbered([_decoded(end) or path for end, path in zip(below, paths, strict=True)])
+
+
+def _decoded(end: str) -> str:
+    parts = [unquote(part).replace("/", "_").replace("\0", "_") for part in end.split("/") if part]
+    return "/".join("_" if part in (".", "..") else part for part in parts)
+
+
+def _numbered(paths: Sequence[str]) -> list[str]:
     twice = {path for path, count in Counter(paths).items() if count > 1}
     return [f"{index:06d}_{path}" if path in twice else path for index, path in enumerate(paths)]
 

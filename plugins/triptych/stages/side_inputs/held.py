@@ -85,7 +85,7 @@ class InputObject:
 
     def __init__(self, index: int, side: SideInput, file: InputFile, held: HeldInputs) -> None:
         self.index = index
-        self.path = file.path
+        self.path = self.relative_path = file.path
         self.name = plain_name(file.source.uri)
         self.uri = self.label = file.source.uri
         self.size = file.source.size

@@ -36,11 +36,11 @@ def _back_to_back(batch: Sequence[Source]) -> Iterator[Chunk]:
 
 
 def _tar(batch: Sequence[Source]) -> Iterator[Chunk]:
-    """Names are with folders as far as they differ in them. Its scratch file goes when the next chunk is asked for."""
+    """Names are with the folders below what the job named. Its scratch file goes when the next chunk is asked for."""
     path = resources().new_folder() / "files.tar"
     with path.open("wb") as out:
-        out.writelines(tar_of((source.path, source.size, source.stream()) for source in batch))
-    files = [{"name": source.path, "size": source.size} for source in batch]
+        out.writelines(tar_of((source.relative_path, source.size, source.stream()) for source in batch))
+    files = [{"name": source.relative_path, "size": source.size} for source in batch]
     yield Chunk.of_file(path, items=len(batch), metadata={"files": files})
     path.unlink()
     path.parent.rmdir()
