@@ -15,7 +15,12 @@ from tests.support.app_images import built_image
 from triptych.settings import PROJECT
 
 App = Callable[..., Path]
-APP_OF = {"align_counts": "align_reads", "transcribe_text": "transcribe", "transcribe_languages": "transcribe"}
+APP_OF = {
+    "align_counts": "align_reads",
+    "auth_hosts": "auth_report",
+    "transcribe_text": "transcribe",
+    "transcribe_languages": "transcribe",
+}
 """Of templates that are called otherwise."""
 
 

@@ -15,6 +15,7 @@ from triptych.settings import PROJECT
 CASES = {
     "align_reads": ["align_reads", "align_reads/counts"],
     "convert": ["convert", "convert/for_web"],
+    "auth_report": ["auth_report"],
     "linecount": ["linecount"],
     "thumbnail": ["thumbnail"],
     "tpch_star": ["tpch_star"],
@@ -23,6 +24,7 @@ CASES = {
 BROKEN = {
     "align_reads": ('"-S", "aligned.sam"', '"--trim5", "1", "-S", "aligned.sam"'),
     "convert": ('"lossless": True', '"lossless": False'),
+    "auth_report": ("(?P<user>.*?) from {HOST}{PORT}(?: ssh", "(?P<user>.*) for {HOST}{PORT}(?: ssh"),
     "linecount": ("words += NF", "words += 1"),
     "thumbnail": ("ImageOps.exif_transpose(image)", "ImageOps.mirror(image)"),
     "tpch_star": ("l_discount BETWEEN 0.05", "l_discount BETWEEN 0.06"),

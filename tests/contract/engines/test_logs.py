@@ -28,6 +28,9 @@ from triptych.settings import Settings
         '{"time": "2026-11-24T06:07:08Z", "text": 1}',
         '127.0.0.1 - frank [24/Nov/2026:07:07:08 +0100] "GET / HTTP/1.1" 200 23',
         "2026/11/24 06:07:08 [error] 11#11: text",
+        "[Tue Nov 24 06:07:08.123456 2026] [core:error] [pid 1:tid 2] text",
+        "[Tue Nov 24 06:07:08 2026] [error] text",
+        "Tue Nov 24 06:07:08 2026 text",
         "Nov 24 06:07:08 host sshd[1]: text",
         "<34>Nov 24 06:07:08 host text",
         "1795500428 text",
@@ -80,10 +83,11 @@ FORMS: list[Callable[[datetime], str]] = [
     lambda at: f"{int(at.timestamp())} text",
     lambda at: f"[{int(at.timestamp())}.{at.microsecond:06}] text",
     lambda at: f"{int(at.timestamp()) * 1000 + at.microsecond // 1000} text",
+    lambda at: f"[{at.ctime()[:-5]}.{at.microsecond:06} {at.year}] [core:error] text",
 ]
-KNOWS = [1, 1, 1000, 10**6, 10**6, 10**6, 10**6, 10**6, 1, 1000]
+KNOWS = [1, 1, 1000, 10**6, 10**6, 10**6, 10**6, 10**6, 1, 1000, 1]
 """The microseconds that each of them can tell apart."""
-NAMES_ZONE = [True, True, False, False, True, False, False, True, True, True]
+NAMES_ZONE = [True, True, False, False, True, False, False, True, True, True, False]
 MORE = ["", "  at x.y(z.java:3)\n", "\n\nValueError: x\n", "\tIn 2026 (ü)\r\n", "\xff" * 50 + "\n"]
 
 
@@ -250,10 +254,11 @@ def test_lines_of_another_form_are_entries(settings: Settings, tmp_path: Path) -
         "Nov 24 12:00:00 h c\n",
         "2026-11-24 13:07:08 z\n",
         "2026/11/24 14:07:08 [error] y\n",
+        "[Tue Nov 24 15:07:08.5 2026] [core:error] x\n",
     ]
     found = windows(settings, tmp_path / "a.log", "".join(lines), year=2026)
     assert {hour[-2:]: data.decode() for hour, data in found.items()} == dict(
-        zip(["06", "07", "09", "10", "12", "13", "14"], lines, strict=True)
+        zip(["06", "07", "09", "10", "12", "13", "14", "15"], lines, strict=True)
     )
     declared = {"formats": ["%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I %p"]}
     found = windows(settings, tmp_path / "a.log", "24.11.2026 06:00:00 a\n11/24/2026 9 PM b\n", **declared)

@@ -97,6 +97,14 @@ def _parse_syslog(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     return parse_iso8601(_iso_texts(scalar(f"{year:04}"), _cut(texts, 0, 3), day, _cut(texts, 7, 15), scalar("")))
 
 
+def _parse_ctime(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
+    """Tue Nov 24 06:07:08.250000 2026, and a space in place of a day's leading zero."""
+    day = pc.replace_substring(_cut(texts, 8, 10), " ", "0")
+    written_year = pc.utf8_slice_codeunits(texts, -4)
+    clock = pc.utf8_slice_codeunits(texts, 11, -5)
+    return parse_iso8601(_iso_texts(written_year, _cut(texts, 4, 7), day, clock, scalar("")))
+
+
 def _parse_epoch(texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:
     """1795500428.25 or 1795500428250"""
     return parse_epoch(texts)
@@ -137,6 +145,13 @@ KNOWN = (
         "apache", r"^(?:\S.{0,200}?)?", r"\[(?P<at>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]", _parse_apache
     ),
     TimestampForm("nginx", AT_START, r"(?P<at>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\b", _parse_nginx),
+    # C's ctime, as Apache's error log has it, with a fraction.
+    TimestampForm(
+        "ctime",
+        AT_START,
+        r"(?P<at>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})? \d{4})\b",
+        _parse_ctime,
+    ),
     # RFC 3164: without a year.
     TimestampForm("syslog", AT_START, r"(?P<at>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)\b", _parse_syslog, has_year=False),
     TimestampForm("epoch", AT_START, r"(?P<at>\d{19}|\d{16}|\d{13}|\d{10}(?:\.\d+)?)\b", _parse_epoch),
