@@ -74,7 +74,9 @@ def test_no_markup_no_emoji_no_control(capsys: pytest.CaptureFixture[str], monke
     assert [character for character in shown if not character.isprintable() and character != "\n"] == []
 
 
-def test_a_row_in_a_pipe_is_a_line_however_long(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_in_a_pipe_is_a_line_however_long(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     print_table(["name", "reason"], [["readings.txt:1498", "x" * 300], ["second", "y"]])
     header, first, second = capsys.readouterr().out.splitlines()
