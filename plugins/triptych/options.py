@@ -119,7 +119,11 @@ OPTIONS = (
     Option("price_core_hour", "", "What reports count for one core for an hour, such as `0.04`; empty: no price."),
     Option("price_gib_hour", "", "The same for one GiB of memory for an hour."),
     Option("prefill_samples", "no", "`yes`: forms without a source begin with the app's sample, as `make up` has it."),
-    Option("max_tasks", "64", "Most mapped tasks that `chunksPerTask: auto` makes."),
+    Option(
+        "max_tasks",
+        "1000",
+        "Most mapped tasks that `chunksPerTask: auto` makes; Airflow maps up to `core.max_map_length`.",
+    ),
     Option("max_chunks", "1000000", "Most chunks of one job; a template's `max_chunks` may say fewer."),
     Option(
         "maintenance_schedule",

@@ -172,7 +172,7 @@ def yielded(folder: Path, chunks: Sequence[Mapping[str, Any]]) -> str | None:
         place,
         "token",
         folder,
-        lambda count: [Pack(first=0, count=count, chunks=count)] if count else [],
+        lambda sizes: [Pack(first=0, count=len(sizes), chunks=len(sizes))] if sizes else [],
     )
     back = list(place.chunks(listed.file))
     assert [entry.number for entry in back] == list(range(len(chunks)))

@@ -95,8 +95,8 @@ def split_and_copies(
     return _pieces(job, listed.file, entries), copies
 
 
-def _one_pack(chunks: int) -> list[Pack]:
-    return [Pack(first=0, count=chunks, chunks=chunks)]
+def _one_pack(sizes: Sequence[int]) -> list[Pack]:
+    return [Pack(first=0, count=len(sizes), chunks=len(sizes))]
 
 
 def _pieces(job: Job, chunk_list: FileEntry, sources: Sequence[SourceEntry]) -> list[Piece]:

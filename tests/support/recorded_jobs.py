@@ -34,11 +34,11 @@ def workspace_at(folder: Path, run: str = "manual__2026-11-26T09:00:00+00:00") -
     return Workspace(FileStore((folder,)), f"{folder.as_uri()}/enhance/{run}")
 
 
-def plan_of(workspace: Workspace, chunks: int, *, per_task: int | str = "auto", name: str = "enhance photos") -> Plan:
+def plan_of(workspace: Workspace, chunks: int, *, per_task: int | None = None, name: str = "enhance photos") -> Plan:
     """Job, chunk list and plan of so many chunks, as `partition` leaves them; nothing of it has run."""
     lines = [entry(number).to_line() for number in range(chunks)]
     shares, offset = [], 0
-    for pack in packs(chunks, per_task, 64):
+    for pack in packs(chunks, per_task or (1 if chunks <= 16 else 8), 64):
         part = b"".join(lines[pack["first"] : pack["first"] + pack["count"]])
         digest = hashlib.sha256(part).hexdigest()
         shares.append(PlannedPack(pack["first"], pack["count"], offset, len(part), digest))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.airflow.chaining import tell_output, upstreams
@@ -21,7 +23,7 @@ from triptych.jobs.packs import Pack
 from triptych.jobs.plan import PlanRef
 from triptych.jobs.spec import build_job_spec
 from triptych.reports import leaving_report
-from triptych.settings import get_settings
+from triptych.settings import Settings, get_settings
 from triptych.stages import PLAN_KEY, Stage
 from triptych.stages.assemble import assemble
 from triptych.stages.partition import partition
@@ -63,7 +65,8 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         # `params` holds the form's defaults too; what was not given must not override the template.
         given = _given(context["params"], run.conf or {})
         spec = build_job_spec(template, given, dates, settings.allowed_connections, upstreams(context))
-        done = partition(new_job(settings, template, spec, run.dag_id, run.run_id, _began(context)))
+        job = new_job(settings, template, spec, run.dag_id, run.run_id, _began(context))
+        done = partition(job, _slots(template, settings))
         context["ti"].xcom_push(PLAN_KEY, str(done.ref))
         return done.plan.tasks()
 
@@ -135,6 +138,17 @@ def _loaded(context: Context) -> PlannedJob:
         msg = f"The task `{Stage.PARTITION}` of this run made no plan: its log says why. Clear it once that is mended."
         raise IntegrityError(msg)
     return load_job(get_settings(), run.dag_id, run.run_id, PlanRef.parse(str(said)), _began(context))
+
+
+def _slots(template: Template, settings: Settings) -> int:
+    """How many tasks of the app Airflow runs at once, as far as its configuration tells: no task can read a pool."""
+    cores_each = template.app.min_cpu or 1
+    limits = [conf.getint("core", "parallelism"), conf.getint("core", "max_active_tasks_per_dag")]
+    if settings.one_machine:
+        limits.append(int((os.cpu_count() or 1) // cores_each))
+    if template.max_cores:
+        limits.append(int(template.max_cores // cores_each))
+    return max(1, min((limit for limit in limits if limit > 0), default=1))
 
 
 def _began(context: Context) -> float | None:

@@ -73,7 +73,9 @@ LOCKS = "_runs"
 """Where the locks of the runs of `triptych run` lie, in a workspace of files."""
 API = "_api"
 """Where the Jobs API keeps drafts, and what it knows of API keys."""
-_BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API)
+HISTORY = "_history"
+"""Where it stands how long the chunks of earlier jobs took."""
+BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY)
 """The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""
@@ -106,7 +108,7 @@ def workspace_uri(settings: Settings) -> str:
 
 def workspace_root(settings: Settings, dag_id: str, run_id: str) -> str:
     """The URI below which all objects of one job lie; ConfigError when no workspace is configured."""
-    if dag_id in _BESIDE:
+    if dag_id in BESIDE:
         msg = f"A template cannot have the id {dag_id!r}: a folder of that name lies in the workspace beside the jobs'."
         raise ConfigError(msg)
     return f"{workspace_uri(settings)}/{_folders(dag_id, run_id)}"
@@ -120,6 +122,11 @@ def output_root(settings: Settings, dag_id: str, run_id: str) -> str:
 def cache_root(settings: Settings, dag_id: str) -> str:
     """Where results of cacheable apps are kept for later jobs of the same DAG, and of no other."""
     return f"{settings.workspace}/{CACHE}/{quote(folder_name(dag_id), safe='')}"
+
+
+def history_root(settings: Settings, dag_id: str) -> str:
+    """Where it stands how long the chunks of this DAG's earlier jobs took."""
+    return f"{workspace_uri(settings)}/{HISTORY}/{quote(folder_name(dag_id), safe='')}"
 
 
 def _folders(dag_id: str, run_id: str) -> str:

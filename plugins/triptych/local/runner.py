@@ -72,7 +72,7 @@ def run_job(
     job = new_job(settings, template, spec, template.id, run_id, started)
     with held_run(settings, template.id, run_id):
         with _forgotten_unless_stored(job):
-            done = partition(job)
+            done = partition(job, workers)
         return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from triptych.jobs.removed import REMOVED
 from triptych.jobs.temporary import expiry_of
-from triptych.jobs.workspace import API, CACHE, LOCKS, OUTPUTS
+from triptych.jobs.workspace import BESIDE, OUTPUTS
 from triptych.storage import Store
 from triptych.storage.walls import TEMPORARY
 
@@ -98,7 +98,7 @@ def take_inventory(store: Store, workspace: str) -> Inventory:
             found.outputs.setdefault(key, Folder(root)).add(size, modified)
         elif parts[0] == TEMPORARY and len(parts) > 2 and expiry_of(parts[1]):
             found.temporary.setdefault(parts[1], Folder(_up(uri, len(parts) - 2))).add(size, modified)
-        elif parts[0] not in (OUTPUTS, TEMPORARY, CACHE, LOCKS, API) and len(parts) > 2:
+        elif parts[0] not in BESIDE and len(parts) > 2:
             key = (parts[0], parts[1])
             run = found.runs.setdefault(key, RunFolder(_up(uri, len(parts) - 2), dag=parts[0], run=parts[1]))
             run.see("/".join(parts[2:]), size, modified)

@@ -11,12 +11,15 @@ from typing import Any
 from triptych.blocks import Block, Platform, Role
 from triptych.engines import Output
 from triptych.engines.runtime.loading import loaded_engine
-from triptych.errors import DestinationError, IntegrityError, StorageError, VerdictError
+from triptych.errors import DestinationError, IntegrityError, StorageError, TriptychError, VerdictError
 from triptych.harmless import harmless_logger
+from triptych.jobs.history.kept import note_pace
+from triptych.jobs.history.pace import Pace
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, PackState, States, read_states
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running.result_files import ResultLimits
+from triptych.stages.cache_reasons import HIT
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code
 from triptych.stages.lineage import TracedOutput, provenance
@@ -65,6 +68,7 @@ def _assembled(job: PlannedJob) -> Outcome:
     listing = publisher.settled()
     if listing is None:
         listing = _made(job, states, publisher, target.uri)
+        _remember(job, states)
     else:
         _log.info("The output is there already and is kept.")
     outcome = _outcome(listing)
@@ -114,6 +118,19 @@ def _made(job: PlannedJob, states: States, publisher: Publisher, uri: str) -> Li
         if finished is None:
             raise
         return finished
+
+
+def _remember(job: PlannedJob, states: States) -> None:
+    """Have later jobs know how long these chunks took; those whose result came from the cache took no time."""
+    done = (tried for _, state in states.values() for tried in state.done.values())
+    pace = Pace.of((tried.bytes_in, tried.seconds) for tried in done if tried.cache != HIT)
+    if pace is None:
+        return
+    app = job.plan.blocks[Role.APP].tag.partition("@")[0]
+    try:
+        note_pace(job.settings, job.workspace.store, job.dag_id, app, pace)
+    except TriptychError as error:
+        _log.warning("How long its chunks took is not kept for later jobs: %s", error)
 
 
 def _target(job: PlannedJob) -> Target:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
+from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -113,19 +114,19 @@ def write_chunk_list(
     workspace: Workspace,
     token: str,
     scratch: Path,
-    share: Callable[[int], Sequence[Pack]],
+    share: Callable[[Sequence[int]], Sequence[Pack]],
 ) -> ChunkList:
-    """One line per chunk, in order, in packs as `share` makes them of the number of chunks.
+    """One line per chunk, in order, in packs as `share` makes them of the bytes of each.
 
     Chunks of a known source learn their part, how many there are, and how many sources have chunks. These numbers are
     known when the last chunk is, so the list waits in a local file.
     """
     parts: Counter[int] = Counter()
     waiting = scratch / "chunks.jsonl"
-    chunks = size = 0
+    sizes = array("Q")
     with waiting.open("wb") as made:
         for entry in entries:
-            chunks, size = chunks + 1, size + entry.size
+            sizes.append(entry.size)
             index = entry.metadata.get(SOURCE_INDEX)
             if index is not None:
                 entry = replace(entry, metadata={**entry.metadata, PART: parts[index]})
@@ -134,9 +135,9 @@ def write_chunk_list(
     name = f"chunks/{token}.jsonl"
     with waiting.open("rb") as lines, workspace.store.writer(workspace.uri(name)) as out:
         hashing = HashingWriter(out)
-        planned = tuple(_written(pack, islice(lines, pack["count"]), parts, hashing) for pack in share(chunks))
+        planned = tuple(_written(pack, islice(lines, pack["count"]), parts, hashing) for pack in share(sizes))
     waiting.unlink()
-    return ChunkList(FileEntry(name, hashing.size, hashing.sha256), chunks, size, planned)
+    return ChunkList(FileEntry(name, hashing.size, hashing.sha256), len(sizes), sum(sizes), planned)
 
 
 def _written(pack: Pack, lines: Iterable[bytes], parts: Mapping[int, int], out: HashingWriter) -> PlannedPack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
@@ -16,9 +17,10 @@ from triptych.blocks import Block, Platform, Role
 from triptych.engines import Chunk
 from triptych.engines.runtime.loading import loaded_engine
 from triptych.harmless import harmless_logger
+from triptych.jobs.history.kept import read_pace
 from triptych.jobs.job import NewJob
 from triptych.jobs.locations import Location
-from triptych.jobs.packs import MOST_TASKS, Pack, packs
+from triptych.jobs.packs import FEW_CHUNKS, MOST_TASKS, Pack, guessed_seconds, packs, packs_by_seconds
 from triptych.jobs.plan import (
     PACKAGE,
     FrozenJob,
@@ -34,7 +36,6 @@ from triptych.jobs.removed import check_not_removed
 from triptych.jobs.sources import SourceEntry, resolve_sources
 from triptych.running.names import shortened
 from triptych.running.result_files import FoundFile
-from triptych.settings import Settings
 from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_list
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code, store_code
@@ -63,9 +64,10 @@ class Partitioned:
     plan: Plan
 
 
-def partition(job: NewJob) -> Partitioned:
+def partition(job: NewJob, slots: int | None = None) -> Partitioned:
     """Freeze the job and cut its sources into chunks; a plan that is there already is kept.
 
+    So many of its tasks can run at once, as many as this machine has cores by default: packs are made for that.
     Of several that do so at once, the first to write its plan counts, and the others return that.
     """
     ref = newest_plan(job.workspace)
@@ -74,7 +76,7 @@ def partition(job: NewJob) -> Partitioned:
     else:
         check_not_removed(job.workspace)
         with within_time(job):
-            planned = _planned(job)
+            planned = _planned(job, slots or os.cpu_count() or 1)
         ref = put_plan(job.workspace, planned)
     plan = read_plan(job.workspace, ref)
     check_package(plan)
@@ -82,7 +84,7 @@ def partition(job: NewJob) -> Partitioned:
     return Partitioned(ref, plan)
 
 
-def _planned(job: NewJob) -> Plan:
+def _planned(job: NewJob, slots: int) -> Plan:
     """Plan 0, not yet written, with all that it names stored under a token of this attempt's own."""
     workspace, token = job.workspace, secrets.token_hex(8)
     images = preflight(job.settings, job.spec, job.blocks, workspace, job.stores)
@@ -93,7 +95,7 @@ def _planned(job: NewJob) -> Plan:
     inputs = freeze_inputs(job.spec.inputs, job.stores, job.settings)
     limits = UploadLimits(OBJECTS_AT_ONCE, job.settings.engine_memory_bytes // MEMORY_SHARE)
     most = min(job.settings.max_chunks, job.spec.max_chunks or job.settings.max_chunks)
-    share = partial(_shares, job.spec.config, job.blocks[Role.APP], job.settings)
+    share = partial(_shares, job, slots)
     with held_inputs(inputs, job.stores, job.settings) as held, workbench(job.settings, held) as work:
         runner = replace(BlockRunner.of(job, held.mounted), images=images)
         blocks = {role: store_code(workspace, block, images[role], work) for role, block in job.blocks.items()}
@@ -164,10 +166,16 @@ def chunk_order(name: str) -> tuple[bool, list[tuple[bool, int, str]], str]:
     return CHUNK_FILE.fullmatch(name) is None, runs, name
 
 
-def _shares(config: Mapping[str, Any], app: Block, settings: Settings, chunks: int) -> list[Pack]:
-    """The packs of so many chunks, as the job, else the app, else the settings ask."""
-    per_task = config["chunksPerTask"]
-    if per_task == "auto" and app.chunks_per_task:
-        per_task = app.chunks_per_task
+def _shares(job: NewJob, slots: int, sizes: Sequence[int]) -> list[Pack]:
+    """The packs of chunks of so many bytes, as the job, else the app asks; else by how long such chunks took before."""
+    config, app, settings = job.spec.config, job.blocks[Role.APP], job.settings
+    per_task = app.chunks_per_task or "auto" if config["chunksPerTask"] == "auto" else config["chunksPerTask"]
     most = config["maxConcurrency"] or (settings.max_tasks if per_task == "auto" else MOST_TASKS)
-    return packs(chunks, per_task, most)
+    if per_task != "auto" or len(sizes) <= FEW_CHUNKS:
+        return packs(len(sizes), 1 if per_task == "auto" else int(per_task), most)
+    pace = read_pace(settings, job.workspace.store, job.dag_id, app.name)
+    if pace is None:
+        return packs_by_seconds([guessed_seconds(size) for size in sizes], slots, most, least_tasks=FEW_CHUNKS)
+    seconds = [pace.seconds_of(size) for size in sizes]
+    _log.info("By what jobs before took, all chunks take %.0f s, one after the other.", sum(seconds))
+    return packs_by_seconds(seconds, slots, most)

@@ -18,7 +18,7 @@ from triptych.engines import Chunk
 from triptych.errors import EngineError, IntegrityError
 from triptych.jobs import pack_log, workspace
 from triptych.jobs.pack_log import PackLog, read_states
-from triptych.jobs.packs import Pack
+from triptych.jobs.packs import packs
 from triptych.jobs.plan import FrozenBlock, PlanRef, newest_plan, read_job, read_plan
 from triptych.jobs.report import read_report
 from triptych.jobs.workspace import Workspace
@@ -105,11 +105,11 @@ def test_lines_of_any_length_up_to_the_bound_are_read(
     chunks = [Chunk.of_bytes(b"", metadata={"text": text, "source_index": 0}) for text in texts]
     store = ChunkStore(place, [], "tried@1.0", tmp_path, "t")
     stored = store.entries(chunks, UploadLimits(1, MIB))
-    listed = write_chunk_list(stored, place, "t", tmp_path, lambda count: [Pack(first=0, count=count, chunks=count)])
+    listed = write_chunk_list(stored, place, "t", tmp_path, lambda sizes: packs(len(sizes), 99))
     assert [entry.metadata["text"] for entry in place.chunks(listed.file)] == texts
     long = store.entries([Chunk.of_bytes(b"", metadata={"text": "x" * 3 * MIB})], UploadLimits(1, MIB))
     with pytest.raises(EngineError, match=r"Chunk 0: its prefix, ranges and metadata take 3 MiB .* Yield it as data"):
-        write_chunk_list(long, place, "u", tmp_path, lambda count: [])
+        write_chunk_list(long, place, "u", tmp_path, lambda sizes: [])
 
 
 def test_no_log_and_no_list_is_written_that_could_not_be_read(

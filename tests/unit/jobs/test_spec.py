@@ -11,7 +11,6 @@ from tests.support.include_folders import write_app
 from triptych.blocks import Role, Template
 from triptych.errors import JobSpecError
 from triptych.jobs.locations import Location
-from triptych.jobs.packs import packs
 from triptych.jobs.spec import JobSpec, build_job_spec
 from triptych.schemas.services import Service
 
@@ -158,14 +157,3 @@ def test_json_and_back_is_the_same(template: Template) -> None:
     spec = build_job_spec(template, {"dataSource": "file:///a", "dataDestination": destination}, None, None)
     assert spec.destination == Location("s3://b/c", None, Service("wasabi", "eu-central-1"))
     assert JobSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
-
-
-@pytest.mark.parametrize("chunks", [0, 1, 16, 17, 200, 5000])
-@pytest.mark.parametrize("per_task", ["auto", 1, 7])
-def test_packs_cover_every_chunk_once(chunks: int, per_task: str | int) -> None:
-    made = packs(chunks, per_task, 64)
-    assert [n for pack in made for n in range(pack["first"], pack["first"] + pack["count"])] == list(range(chunks))
-    assert len(made) <= 64
-    if chunks:
-        sizes = [pack["count"] for pack in made]
-        assert max(sizes) - min(sizes) <= 1

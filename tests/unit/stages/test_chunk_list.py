@@ -21,7 +21,7 @@ def _write(entries: Iterable[ChunkEntry], folder: Path, per_pack: int = 2) -> tu
     workspace = Workspace(store, f"{folder.as_uri()}/w")
     scratch = folder / "scratch"
     scratch.mkdir()
-    listed = write_chunk_list(entries, workspace, "t", scratch, lambda chunks: packs(chunks, per_pack))
+    listed = write_chunk_list(entries, workspace, "t", scratch, lambda sizes: packs(len(sizes), per_pack))
     assert list(scratch.iterdir()) == []
     return listed, store.read(workspace.uri(listed.file.name))
 
