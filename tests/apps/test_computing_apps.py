@@ -33,6 +33,11 @@ MISTAKES = {
         Mistake("price_option", "price.json", '"mean": 10.4', '"mean": 10.6'),
         Mistake("price_option", "price.json", '"standard_error": 0.0', '"standard_error": 0.1'),
     ],
+    "percolation": [
+        Mistake("percolation", "threshold.json", '"mean": 0.59', '"mean": 0.60'),
+        Mistake("percolation/curves", "thresholds.csv", "128,200,0.59", "128,200,0.60"),
+        Mistake("percolation/curves", "crossing.svg", "128 x 128", "64 x 64"),
+    ],
 }
 
 
