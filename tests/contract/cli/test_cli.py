@@ -173,7 +173,7 @@ def test_a_pair_that_does_not_fit_is_warned_of(home: Path) -> None:
     engines = ("--partitioner", "rows", "--assembler", "mosaic")
     made = call("template", "new", "odd", "--app", "mine", *engines)
     assert made.exit_code == 0
-    assert "warning: mosaic@1.0 joins what these partitioners cut: image_tiles" in made.stderr
+    assert "warning: mosaic@1.0 joins what these partitioners cut: image_tiles, image_canvas" in made.stderr
     shown = call("validate", "--json")
     assert shown.exit_code == 0
     (warning,) = json.loads(shown.stdout)["warnings"]

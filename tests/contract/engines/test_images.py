@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -47,6 +48,27 @@ def test_tiles_and_mosaic_give_the_image_back(
         command = ["compare", "-metric", "AE", str(path), str(again), "null:"]
         shown = subprocess.run(command, capture_output=True, text=True, check=False)
         assert shown.stderr.split()[0] == "0", shown.stderr
+
+
+def test_tiles_drawn_on_a_canvas_make_the_image(settings: Settings) -> None:
+    params = {"width": 131, "height": 97, "tile_size": 40, "overlap": 12, "name": "drawn"}
+    image, results = picture(131, 97), []
+    for piece in split(settings, "image_canvas", [], params):
+        tile = json.loads(piece.data)
+        corner = (tile["x_px"], tile["y_px"])
+        drawn = image.crop((*corner, corner[0] + tile["width_px"], corner[1] + tile["height_px"]))
+        results.append(Results({"tile.png": as_png(drawn)}, metadata=piece.metadata))
+    found = join(settings, "mosaic", results)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(found["drawn.png"]))), np.asarray(image))
+
+
+def test_a_canvas_of_too_many_tiles_and_one_beside_a_source_are_refused(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(JobSpecError, match=r"tile_size: the canvas has 250,000 tiles, and 100,000 are the most"):
+        split(settings, "image_canvas", [], {"width": 8000, "height": 8000, "tile_size": 16})
+    path = tmp_path / "p.png"
+    picture(20, 20).save(path)
+    with pytest.raises(SourceError, match=r"p\.png: .*image_tiles"):
+        split(settings, "image_canvas", [path], {"width": 20, "height": 20})
 
 
 def test_every_tile_is_full_where_the_edge_is_padded_or_shifted(settings: Settings, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""What `image_tiles` tells `mosaic` of a tile, and how both cut an image."""
+"""What `image_tiles` and `image_canvas` tell `mosaic` of a tile, and how all of them cut an image."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from triptych.engines.contracts import Place
 from triptych.engines.images.georeference import Georeference
+from triptych.errors import JobSpecError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,14 @@ class Grid:
     tile_px: int
     overlap_px: int
     boundary: str
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> Self:
+        """As the parameters say; JobSpecError for an overlap that leaves a tile nothing of its own."""
+        if params["overlap"] >= params["tile_size"]:
+            msg = f"params.partitioner.overlap: must be below the tile size of {params['tile_size']}."
+            raise JobSpecError(msg)
+        return cls(params["tile_size"], params["overlap"], params.get("boundary", "partial"))
 
     @property
     def pads(self) -> bool:

@@ -1,9 +1,10 @@
-"""image_tiles, mosaic, image_batches, image_package."""
+"""image_tiles, image_canvas, mosaic, image_batches, image_package."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import tarfile
 import zipfile
@@ -209,6 +210,20 @@ def _large_left(factor: int) -> list[Results]:
     return [Results({"a.png": as_png(picture(900, 900))}) for _ in range(4 * factor)]
 
 
+CANVAS = {"width": 100, "height": 70, "tile_size": 32, "name": "plan"}
+
+
+def _canvas(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
+    """Painted one over another, the tiles cover each pixel once."""
+    covered = np.zeros((70, 100), int)
+    for piece in pieces:
+        tile = json.loads(piece.data)
+        covered[tile["y_px"] : tile["y_px"] + tile["height_px"], tile["x_px"] : tile["x_px"] + tile["width_px"]] += 1
+        assert tile.items() <= piece.metadata.items()
+    assert covered.min() == covered.max() == 1
+    assert len(pieces) == 12
+
+
 def cut_off(kind: str, compression: str | None = None) -> bytes:
     """The first three quarters of a picture's file, whose directory is there where a TIFF has it in front."""
     data = io.BytesIO()
@@ -236,6 +251,7 @@ CASES = [
         empty="refused",
         one=_one_picture,
     ),
+    Split("image_canvas", CANVAS, None, _canvas, bad={"width": 0}),
     Split(
         "image_batches",
         {"items_per_chunk": 2},

@@ -18,17 +18,13 @@ from triptych.engines.images.strips import strips
 from triptych.engines.images.tiles import Grid, TilePlace
 from triptych.engines.images.vips import ImageHeader, Pixels, limit_cache, reason
 from triptych.engines.streams.parallel import map_ordered
-from triptych.errors import JobSpecError
 
 SAVERS = {"png": ".png", "tiff": ".tif[compression=deflate,predictor=horizontal]"}
 
 
 def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[Chunk]:
-    if params["overlap"] >= params["tile_size"]:
-        msg = f"params.partitioner.overlap: must be below the tile size of {params['tile_size']}."
-        raise JobSpecError(msg)
+    grid = Grid.of(params)
     limit_cache()
-    grid = Grid(params["tile_size"], params["overlap"], params["boundary"])
     for source in sources:
         if not source.size:
             text = "is empty, and an image is not. Correct or remove it."
