@@ -11,12 +11,19 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, by_unique, scalar
+from triptych.engines.arrays.shapes import without_digits
+from triptych.engines.arrays.text_columns import BytesColumn, TextColumn, any_true, by_unique, scalar
 from triptych.engines.times.parsing import ParsedTimes, has_year, parse_epoch, parse_iso8601, parse_strptime
 from triptych.engines.times.spellings import ZONE_NAMES
 from triptych.errors import JobSpecError
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+FIRST_LINES = 16
+BEHIND_BYTES = 8
+"""Behind a timestamp: enough to tell that it ends, as ` +05:30` and a byte behind it are eight."""
+MOST_TAILS = 1000
+"""Beyond so many different ones a search takes no longer."""
+_GOES_ON = frozenset(bytes([octet]) for octet in b"0123456789.,:Z+-")
 
 
 @dataclass(frozen=True)
@@ -32,16 +39,50 @@ class TimestampForm:
     pattern: str
     parse: Callable[[TextColumn, int, tzinfo], ParsedTimes]
     has_year: bool = True
+    any_digits: bool = True
+    """Whether the pattern takes any digit where it takes one."""
 
     def texts(self, lines: BytesColumn) -> TextColumn:
         """The timestamp of each line; null where it has none."""
+        found = self._alike(lines) if self.any_digits else None
+        if found is None:
+            return self._searched(lines).cast(pa.large_string())
+        rest = found.is_null()
+        if any_true(rest):
+            found = pc.replace_with_mask(found, rest, self._searched(lines.filter(rest)))
+        return found.cast(pa.large_string())
+
+    def _alike(self, lines: BytesColumn) -> BytesColumn | None:
+        """Of lines that begin as the first with a timestamp does, but for its digits, the timestamp; of others null.
+
+        None where the first lines begin with none, or too many different texts stand behind it. It takes a third of
+        the time of a search.
+        """
+        begun = _first_group(lines[:FIRST_LINES], "^" + self.pattern).drop_null()
+        if not len(begun):
+            return None
+        first: bytes = begun[0].as_py()
+        heads = pc.binary_slice(lines, 0, len(first))
+        behind = pc.binary_slice(lines, len(first), len(first) + BEHIND_BYTES).dictionary_encode()
+        if len(behind.dictionary) > MOST_TAILS:
+            return None
+        tails = behind.dictionary.to_pylist()
+        whole = _first_group(pa.array([first + tail for tail in tails], pa.large_binary()), "^" + self.pattern)
+        # It ends here in each line that goes on so, unless that may be more of it than is looked at.
+        ends = [
+            found == first and tail[:1] not in _GOES_ON for tail, found in zip(tails, whole.to_pylist(), strict=True)
+        ]
+        is_alike = pc.equal(without_digits(heads), without_digits(begun[:1])[0])
+        return pc.if_else(pc.and_(is_alike, pa.array(ends, pa.bool_()).take(behind.indices)), heads, None)
+
+    def _searched(self, lines: BytesColumn) -> BytesColumn:
         texts = _first_group(lines, "^" + self.pattern)
         if texts.null_count:
             # To look for `pattern` alone, where it is known to be, is several times faster than both at once.
             others = pc.and_(texts.is_null(), pc.match_substring_regex(lines, self.before + self.pattern))
             found = _first_group(lines.filter(others), f"(?:{self.before}){self.pattern}")
             texts = pc.replace_with_mask(texts, others, found)
-        return texts.cast(pa.large_string())
+        return texts
 
     def prefixes(self, lines: BytesColumn) -> list[bytes]:
         """What stands before the timestamp, of those lines that have one."""
@@ -66,7 +107,7 @@ def declared_form(format: str) -> TimestampForm:
             raise JobSpecError(msg)
         pattern, rest = pattern + _DIRECTIVES[rest[:2]], rest[2:]
     at, parse = f"(?P<at>{pattern})", partial(_parse_declared, format)
-    return TimestampForm(format, "^.{0,200}?", at, parse, has_year(format))
+    return TimestampForm(format, "^.{0,200}?", at, parse, has_year(format), any_digits=False)
 
 
 def _parse_declared(format: str, texts: TextColumn, year: int, zone: tzinfo) -> ParsedTimes:

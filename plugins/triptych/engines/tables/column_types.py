@@ -15,7 +15,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from triptych.engines.arrays.text_columns import TextColumn, any_true
+from triptych.engines.arrays.shapes import shapes
+from triptych.engines.arrays.text_columns import TextColumn, any_true, holds
 
 DECIMAL_DIGITS = 38
 EXACT = 2**53
@@ -39,7 +40,10 @@ PATTERNS: Mapping[str, str] = {
     "timestamp": f"{_DATE}(?:[ T]{_TIME})?",
     "zoned": f"{_DATE}[ T]{_TIME}(?:Z|[-+][0-9]{{2}}(?::?[0-9]{{2}})?)",
 }
-"""Of whole values, by what a column may be, the narrowest first."""
+"""Of whole values, by what a column may be, the narrowest first.
+
+Here and below: of digits a pattern may ask only whether the first is zero, as that is all that shapes keep.
+"""
 _FAR = "[eE][-+]?[0-9]{3}$"
 """What may be beyond the largest float, or below the least."""
 _THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+$|^[^,]*$"
@@ -72,30 +76,31 @@ class ColumnType:
         """Narrow down what it may be."""
         if not self._possible and self._has_values:
             return
-        values = texts.filter(pc.not_equal(texts, ""))
+        values = texts.filter(pc.not_equal(texts, "")) if _has_gaps(texts) else texts
         if not len(values):
             return
         self._has_values = True
-        if "integer" in self._possible and _all(values, "integer"):
+        # Most columns are text, which the first values show.
+        for part in filter(len, (values[:_HEAD], values[_HEAD:])):
+            forms = shapes(part)
+            self._narrow(forms)
+            if not self._possible:
+                return
+            self._note(part, forms)
+
+    def _narrow(self, forms: TextColumn) -> None:
+        if "integer" in self._possible and _all(forms, "integer"):
             self._only("integer", "number", "comma")
             self._has_number = True
         else:
-            self._only(*(kind for kind in self._possible if kind != "integer" and _all(values, kind)))
-        self._note(values)
+            self._only(*(kind for kind in self._possible if kind != "integer" and _all(forms, kind)))
 
     def _only(self, *kinds: str) -> None:
         self._possible = {kind: None for kind in self._possible if kind in kinds}
 
-    def _note(self, values: TextColumn) -> None:
+    def _note(self, values: TextColumn, forms: TextColumn) -> None:
         if self._possible.keys() & {"number", "comma"}:
-            if pc.max(pc.binary_length(values)).as_py() > SURE_DIGITS:
-                self._note_integers(values)
-            if "integer" not in self._possible:
-                self._note_fractions(values)
-            if not self._has_number:
-                self._has_number = not pc.all(pc.match_substring_regex(values, f"^(?:{_NO_NUMBER})$")).as_py()
-            if "comma" in self._possible and not pc.all(pc.match_substring_regex(values, _THOUSANDS)).as_py():
-                self._shows_comma = True
+            self._note_numbers(values, forms)
         for kind in self._possible.keys() & {"date", "timestamp", "zoned"}:
             # The form is right: whether the calendar has it, the cast knows.
             try:
@@ -103,7 +108,19 @@ class ColumnType:
             except pa.ArrowInvalid:
                 self._possible.pop(kind)
         if self._possible.keys() & {"timestamp", "zoned"}:
-            self._has_nanoseconds |= any_true(pc.match_substring_regex(values, r"\.[0-9]{7}"))
+            self._has_nanoseconds |= any_true(pc.match_substring_regex(forms, r"\.[0-9]{7}"))
+
+    def _note_numbers(self, values: TextColumn, forms: TextColumn) -> None:
+        longest = pc.max(pc.binary_length(forms)).as_py()
+        if longest > SURE_DIGITS:
+            self._note_integers(values)
+        may_be_far = longest > SURE_DIGITS + 1 or any_true(pc.match_substring_regex(forms, _FAR))
+        if "integer" not in self._possible and may_be_far:
+            self._note_fractions(values)
+        if not self._has_number:
+            self._has_number = not pc.all(pc.match_substring_regex(forms, f"^(?:{_NO_NUMBER})$")).as_py()
+        if "comma" in self._possible and not pc.all(pc.match_substring_regex(forms, _THOUSANDS)).as_py():
+            self._shows_comma = True
 
     def _note_integers(self, values: TextColumn) -> None:
         whole = values.filter(pc.match_substring_regex(values, f"^(?:{_INTEGER})$"))
@@ -172,9 +189,13 @@ def _integer_type(low: int, high: int) -> pa.DataType:
     return pa.decimal128(DECIMAL_DIGITS, 0) if max(-low, high) < 10**DECIMAL_DIGITS else pa.string()
 
 
-def _all(values: TextColumn, kind: str) -> bool:
-    parts = [values[:_HEAD], values[_HEAD:]] if len(values) > _HEAD else [values]
-    return all(pc.all(pc.match_substring_regex(part, f"^(?:{PATTERNS[kind]})$")).as_py() for part in parts)
+def _has_gaps(texts: TextColumn) -> bool:
+    """Whether one is empty or null."""
+    return bool(texts.null_count or pc.min(pc.binary_length(texts)).as_py() == 0)
+
+
+def _all(forms: TextColumn, kind: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(forms, f"^(?:{PATTERNS[kind]})$")).as_py())
 
 
 def _is_kept(text: str) -> bool:
@@ -187,7 +208,7 @@ def _is_kept(text: str) -> bool:
 
 def typed(texts: TextColumn, dtype: pa.DataType, decimal: str = ".") -> pa.Array:
     """Values of the type; null where a text is empty. Unfit for the first that is none of it."""
-    values = pc.if_else(pc.equal(texts, ""), None, texts)
+    values = pc.if_else(pc.equal(texts, ""), None, texts) if _has_gaps(texts) else texts
     if pa.types.is_string(dtype):
         return values.cast(pa.large_string())
     if decimal == "," and (pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)):
@@ -207,7 +228,7 @@ def typed(texts: TextColumn, dtype: pa.DataType, decimal: str = ".") -> pa.Array
 
 def _checked(values: TextColumn, dtype: pa.DataType) -> pa.Array:
     """Arrow reads hexadecimal integers, too."""
-    if pa.types.is_integer(dtype) and any_true(pc.match_substring_regex(values, "[xX]")):
+    if pa.types.is_integer(dtype) and holds(values, b"x", b"X"):
         msg = "hexadecimal"
         raise pa.ArrowInvalid(msg)
     return values.cast(dtype)

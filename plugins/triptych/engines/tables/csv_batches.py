@@ -5,8 +5,9 @@ Columns of bytes point into the block that was read where that is possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from triptych.engines.dialects.opening import Opened, opened
 from triptych.engines.dialects.quotes import NEWLINE, RETURN, QuoteScan, last_bit, line_ends
 from triptych.engines.dialects.record_ends import count_lines, from_byte, gathered, set_among
 from triptych.engines.runtime.resources import resources
-from triptych.engines.tables.text_codec import NoTextError, unquoted
+from triptych.engines.tables.text_codec import NoTextError, plain_columns, unquoted
 
 BATCH_BYTES = 2 * 1024 * 1024
 
@@ -121,10 +122,16 @@ class CsvTable:
         width = len(self.names) if exact else None
         return _csv_batches(self, wanted, width)
 
-    def whole(self) -> Iterator[tuple[Batch, list[TextColumn]]]:
-        """Records with the text of all their values, which are as many as the header has."""
+    def whole(self) -> Iterator[tuple[Callable[[int], str], list[TextColumn]]]:
+        """The text of all values of some records, which are as many as the header has; and what says where one is."""
         everything = range(len(self.names))
-        return self._texts(_csv_batches(self, everything, len(everything)))
+        for window in _table_windows(self):
+            texts = plain_columns(window.data, self.dialect, len(everything))
+            if texts is not None:
+                yield partial(_located, window, self.dialect), texts
+                continue
+            found = _wanted(window, self, everything, len(everything))
+            yield from ((batch.location, columns) for batch, columns in self._texts(iter([found])))
 
     def texts(self, columns: Sequence[str], *, exact: bool = False) -> Iterator[tuple[Batch, list[TextColumn]]]:
         """The same with what the values mean; the item's error for one that is not right in its quotes, or no UTF-8."""
@@ -147,13 +154,28 @@ def csv_table(item: Input, params: Mapping[str, Any], format: str | None = None)
 def _csv_batches(
     table: CsvTable, wanted: Sequence[int], width: int | None
 ) -> Iterator[tuple[Batch, list[BytesColumn]]]:
+    return (_wanted(window, table, wanted, width) for window in _table_windows(table))
+
+
+def _table_windows(table: CsvTable) -> Iterator[_Window]:
     start = table.opened
     blocks = from_byte(table.item, start.body)
-    for window in _windows(blocks, table.item, table.batch_bytes, table.dialect, start.body, start.lines):
-        found = _separated(window, table.dialect)
-        batch = Batch(window.data, found.starts, found.ends, window.offset, window.line)
-        _check_width(batch, found.last - found.first, wanted, width, table.item)
-        yield batch, [found.column(window.data, found.first + index) for index in wanted]
+    return _windows(blocks, table.item, table.batch_bytes, table.dialect, start.body, start.lines)
+
+
+def _wanted(
+    window: _Window, table: CsvTable, wanted: Sequence[int], width: int | None
+) -> tuple[Batch, list[BytesColumn]]:
+    """The raw values of these columns."""
+    found = _separated(window, table.dialect)
+    batch = found.batch(window)
+    _check_width(batch, found.last - found.first, wanted, width, table.item)
+    return batch, [found.column(window.data, found.first + index) for index in wanted]
+
+
+def _located(window: _Window, dialect: Dialect, index: int) -> str:
+    """As `Batch.location`; only here are the records of what Arrow has parsed looked for."""
+    return _separated(window, dialect).batch(window).location(index)
 
 
 def csv_columns(records: bytes, dialect: Dialect, count: int) -> list[BytesColumn]:
@@ -161,7 +183,8 @@ def csv_columns(records: bytes, dialect: Dialect, count: int) -> list[BytesColum
 
     `1,"a,b"` and `2,c`, each with its line end -> [b"1", b"2"], [b'"a,b"', b"c"].
     """
-    found = _separated(_Window(records, 0, 0, *_scanned(records, dialect)[:2]), dialect)
+    scan = _scanned(records, dialect)
+    found = _separated(_Window(records, 0, 0, scan.breaks, scan.outside), dialect)
     return [found.column(records, found.first + index) for index in range(count)]
 
 
@@ -194,6 +217,9 @@ class _Separated:
     ends: Offsets
     first: Offsets
     last: Offsets
+
+    def batch(self, window: _Window) -> Batch:
+        return Batch(window.data, self.starts, self.ends, window.offset, window.line)
 
     def column(self, data: bytes, values: Offsets) -> BytesColumn:
         """The raw values that end at the separators of these indices; the first begins at the data's beginning."""
@@ -264,11 +290,13 @@ def _windows(
     rest = b""
     for block in gathered(blocks, batch_bytes):
         data = rest + block
-        end, breaks, outside = _last_end(data, dialect)
+        scan = _scanned(data, dialect)
+        end = _last_end(data, scan.breaks)
+        rest = data[end:]
         if end:
-            yield _Window(data[:end], offset, line, breaks, outside)
-            line += count_lines(data[:end])
-        rest, offset = data[end:], offset + end
+            yield _Window(data[:end], offset, line, scan.breaks, scan.outside)
+            line += scan.lines - count_lines(rest)
+        offset += end
         if len(rest) > most:
             advice = "Is a quote never closed? Correct the file." if dialect.quote_char else ""
             raise resources().longest_line(_location(offset, line)).exceeded(item, advice)
@@ -276,29 +304,42 @@ def _windows(
         return
     if not rest.endswith((b"\n", b"\r") if dialect.cr_ends else b"\n"):
         rest += b"\n"
-    breaks, outside, is_open = _scanned(rest, dialect)
-    if is_open:
+    scan = _scanned(rest, dialect)
+    if scan.is_open:
         msg = f"a quote opened in {_location(offset, line)} is never closed. Correct the file."
         raise item.error(msg)
-    yield _Window(rest, offset, line, breaks, outside)
+    yield _Window(rest, offset, line, scan.breaks, scan.outside)
 
 
-def _scanned(data: bytes, dialect: Dialect) -> tuple[Words, Words | None, bool]:
-    """The bytes that end records, as bits; those outside quotes, if there are quotes; whether it ends inside some."""
+@dataclass(frozen=True)
+class _Scan:
+    """The bytes that end records, as bits; those outside quotes, if there are quotes; whether it ends inside some.
+
+    `lines` is how many lines end, inside quotes too.
+    """
+
+    breaks: Words
+    outside: Words | None
+    is_open: bool
+    lines: int
+
+
+def _scanned(data: bytes, dialect: Dialect) -> _Scan:
     octets = np.frombuffer(data, np.uint8)
     buffer = np.empty(len(octets), np.bool_)
-    breaks = line_ends(data, octets, buffer, cr=dialect.cr_ends)
+    ends = line_ends(data, octets, buffer, cr=dialect.cr_ends)
     scan = QuoteScan(dialect)
-    outside = scan.outside(data, octets, breaks, buffer)
-    return (breaks if outside is None else breaks & outside), outside, scan.inside
+    outside = scan.outside(data, octets, ends, buffer)
+    # The bits know: to look at each byte again takes longer than all before. But they may leave out returns.
+    lines = int(np.bitwise_count(ends).sum()) if dialect.cr_ends or b"\r" not in data else count_lines(data)
+    return _Scan(ends if outside is None else ends & outside, outside, scan.inside, lines)
 
 
-def _last_end(data: bytes, dialect: Dialect) -> tuple[int, Words, Words | None]:
-    """Behind the last whole record; then as `_scanned`. A carriage return at the very end may be half a line end."""
-    breaks, outside, _ = _scanned(data, dialect)
+def _last_end(data: bytes, breaks: Words) -> int:
+    """Behind the last whole record. A carriage return at the very end may be half a line end."""
     end = last_bit(breaks) + 1
     if end == len(data) and data.endswith(b"\r"):
         words = breaks.copy()
         words[(end - 1) >> 6] ^= np.uint64(1 << ((end - 1) & 63))
         end = last_bit(words) + 1
-    return end, breaks, outside
+    return end

@@ -116,13 +116,13 @@ class TextTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         types = [self.columns.type_of(name) for name in self.schema.names]
-        for batch, texts in CsvTable(self.opened).whole():
+        for location, texts in CsvTable(self.opened).whole():
             arrays = []
             for name, values, (dtype, decimal) in zip(self.schema.names, texts, types, strict=True):
                 try:
                     arrays.append(typed(values, dtype, decimal).cast(dtype))
                 except Unfit as error:
-                    raise _unfit(self.item, batch.location(error.index), error.value, name, self.columns) from error
+                    raise _unfit(self.item, location(error.index), error.value, name, self.columns) from error
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 

@@ -118,3 +118,29 @@ def test_lines_of_white_space_are_left_out_where_that_is_asked() -> None:
     for blank, lines in ((True, [b"a\n", b" \t\n", b"  b\n", b" \r\n"]), (False, [b"a\n", b"  b\n"])):
         (batch,) = line_batches(item.stream(), item, blank=blank)
         assert batch.records().to_pylist() == lines
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quotes", [False, True])
+def test_all_texts_are_those_of_the_csv_module_with_their_lines(end: str, quotes: bool) -> None:
+    draw = random.Random(end)
+    values = ["", "a", "7", "日本", "x y", "\ufeffm", *(['"a,\nb"'] if quotes else [])]
+    rows = [",".join(draw.choices(values, k=2)) + ",z" for _ in range(400)]
+    rows[200:200] = [""] * 3
+    data = end.join(["a,b,c", *rows, "last,b,c"]).encode()
+    found: list[list[str]] = []
+    for location, columns in _opened(MemoryInput(data, 100)).whole():
+        begin = len(found)
+        found += map(list, zip(*(column.to_pylist() for column in columns), strict=True))
+        last = location(len(found) - begin - 1)
+    truth = [row for row in csv.reader(io.StringIO(data.decode(), newline="")) if row]
+    assert found == truth[1:]
+    lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
+    assert last == f"the record at byte {data.index(b'last')} (line {lines + 1})"
+
+
+@pytest.mark.parametrize("record", ["1", "1,2,3"])
+def test_all_texts_need_one_value_for_each_column(record: str) -> None:
+    table = _opened(MemoryInput(f"a,b\n1,2\n{record}\n".encode()))
+    with pytest.raises(SourceError, match=r"byte 8 \(line 3\)"):
+        list(table.whole())
