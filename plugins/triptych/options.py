@@ -155,4 +155,17 @@ OPTIONS = (
         "Web sites, separated by commas, whose pages may call the Jobs API from a browser: `https://app.example.com`.",
     ),
     Option("api_upload_gib", "50", "Most of one file that is uploaded through the Jobs API itself, GiB."),
+    Option(
+        "registry",
+        "",
+        "URI below which apps, engines and templates lie that `push` has published, e.g. `s3://bucket/registry`, apart "
+        "from the workspace; empty: nothing is published. No job reads or writes there.",
+    ),
+    Option("registry_conn_id", "", "Airflow connection of the registry's store; default: that store's own."),
+    Option(
+        "pushed_engines",
+        "",
+        "Published engines of the platform `python`, separated by commas, that may run inside workers: `by-page`, or "
+        "`by-page@1.0` for that version alone.",
+    ),
 )

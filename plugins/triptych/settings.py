@@ -81,6 +81,9 @@ class Settings:
     keep_uploads_days: int
     api_origins: tuple[str, ...]
     api_upload_bytes: int
+    registry: str
+    registry_conn_id: str | None
+    pushed_engines: tuple[str, ...]
     is_own_machine: bool = False
     """Whether whoever launches jobs may name any folder and connection that this process can open: the command's user,
     whose machine it is. Callers of Airflow may not."""
@@ -155,6 +158,9 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         keep_uploads_days=_positive(text, "keep_uploads_days"),
         api_origins=_names(text["api_origins"]),
         api_upload_bytes=_positive(text, "api_upload_gib") << 30,
+        registry=text["registry"].rstrip("/"),
+        registry_conn_id=text["registry_conn_id"] or None,
+        pushed_engines=_names(text["pushed_engines"]),
     )
 
 

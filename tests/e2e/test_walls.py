@@ -16,11 +16,14 @@ LINES = (PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt").as_u
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        ({"dataSource": "file://{home}/workspace/"}, "of Triptych's own (workspace, scratch or cache)"),
-        ({"dataSource": "file://{home}/x/../%77orkspace/outputs/"}, "of Triptych's own (workspace, scratch or cache)"),
+        ({"dataSource": "file://{home}/workspace/"}, "of Triptych's own (workspace, registry, scratch"),
+        (
+            {"dataSource": "file://{home}/x/../%77orkspace/outputs/"},
+            "of Triptych's own (workspace, registry, scratch",
+        ),
         (
             {"dataSource": LINES, "dataDestination": "file://{home}/workspace/outputs/upper/theirs/"},
-            "of Triptych's own (workspace, scratch or cache)",
+            "of Triptych's own (workspace, registry, scratch",
         ),
         (
             {"dataSource": {"uri": "s3://jobs/in/", "conn_id": "team_b"}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -29,6 +29,8 @@ VERDICTS = "storable.json"
 """In the folder `cache`: see `Verdicts`."""
 BESIDE = "include"
 """The folder beside a DAG file that holds blocks of its own: so a DAG bundle brings them along."""
+Find = Callable[[str], Template]
+"""Reads a template by its id as it is now, for the task `partition`; ManifestError when it cannot be used."""
 _TAG_LETTERS = 100
 """What Airflow's database holds of a tag."""
 _NAME_LETTERS, _REASON_LETTERS, _MOST_REASONS = 250, 1000, 50
@@ -43,26 +45,34 @@ def build_dags(dag_file: str | None = None) -> dict[str, DAG]:
     """
     parsing = get_parsing_context()
     include = _include(dag_file)
+    find = partial(find_template, include=include)
     if parsing.dag_id and parsing.task_id:
-        return {parsing.dag_id: bare_dag(parsing.dag_id, include)}
+        return {parsing.dag_id: bare_dag(parsing.dag_id, find)}
     catalog = read_catalog(include, only=parsing.dag_id)
+    return dags_of(catalog.templates, catalog.broken, parsing.dag_id, find)
+
+
+def dags_of(
+    templates: Sequence[Template], broken: Mapping[str, Sequence[Diagnostic]], only: str | None, find: Find
+) -> dict[str, DAG]:
+    """Their DAGs by id, and those that stand for what is broken; with `only`, the one of this id alone."""
     settings = get_settings()
     verdicts = Verdicts(settings.cache / VERDICTS, settings)
     dags: dict[str, DAG] = {}
-    broken: dict[str, Sequence[Diagnostic]] = dict(catalog.broken)
+    refused: dict[str, Sequence[Diagnostic]] = dict(broken)
     try:
-        for template in catalog.templates:
-            if parsing.dag_id in (None, template.id):
-                dag, found = _from_verdict(template, include, verdicts)
+        for template in templates:
+            if only in (None, template.id):
+                dag, found = _from_verdict(template, find, verdicts)
                 if dag:
                     dags[template.id] = dag
                 else:
-                    broken[template.id] = found
+                    refused[template.id] = found
     finally:  # Also when Airflow's time for the file is over: the next parse goes on from here.
-        if parsing.dag_id is None:
+        if only is None:
             verdicts.save()
-    for dag_id, reasons in broken.items():
-        if parsing.dag_id in (None, dag_id):
+    for dag_id, reasons in refused.items():
+        if only in (None, dag_id):
             dags[dag_id] = broken_dag(dag_id, reasons)
     return dags
 
@@ -72,7 +82,11 @@ def find_template(template_id: str, include: Sequence[Path] = ()) -> Template:
 
     ManifestError with all reasons when it cannot be used, also when it is only Airflow that refuses it.
     """
-    template = read_catalog(include or get_settings().include, only=template_id).template(template_id)
+    return sound(read_catalog(include or get_settings().include, only=template_id).template(template_id))
+
+
+def sound(template: Template) -> Template:
+    """The template; ManifestError with all reasons when Airflow, or anything else, would refuse it."""
     _, found = judged(template, build_dag)
     if found:
         raise ManifestError([str(each) for each in found])
@@ -86,13 +100,11 @@ def _include(dag_file: str | None) -> tuple[Path, ...]:
     return (*configured, beside) if beside and is_new else configured
 
 
-def _from_verdict(
-    template: Template, include: Sequence[Path], verdicts: Verdicts
-) -> tuple[DAG | None, Sequence[Diagnostic]]:
+def _from_verdict(template: Template, find: Find, verdicts: Verdicts) -> tuple[DAG | None, Sequence[Diagnostic]]:
     """The DAG, or what is wrong with it: found out now, or in a parse before this."""
 
     def build(template: Template) -> DAG:
-        return build_dag(template, include)
+        return build_dag(template, find)
 
     known = verdicts.known(template)
     if known:
@@ -106,7 +118,7 @@ def _from_verdict(
     return dag, found
 
 
-def build_dag(template: Template, include: Sequence[Path] = ()) -> DAG:
+def build_dag(template: Template, find: Find = find_template) -> DAG:
     """`partition` -> `app` (mapped over packs) -> `assemble`, with all that the scheduler and the form show of them."""
     settings = get_settings()
     for block in template.blocks.values():
@@ -138,20 +150,20 @@ def build_dag(template: Template, include: Sequence[Path] = ()) -> DAG:
             msg = f"max_cores is {template.max_cores:g}, and one task of {app.tag} takes {app.min_cpu or 1:g}."
             raise ManifestError([msg])
         container["max_active_tis_per_dag"] = int(template.max_cores // (app.min_cpu or 1))
-    _add_tasks(dag, include, settings.retries if app.retries is None else app.retries, container)
+    _add_tasks(dag, find, settings.retries if app.retries is None else app.retries, container)
     # Once the tasks are there: each would copy and store them for itself, too.
     dag.params = form_params(template)
     return dag
 
 
-def bare_dag(dag_id: str, include: Sequence[Path] = ()) -> DAG:
+def bare_dag(dag_id: str, find: Find = find_template) -> DAG:
     """The DAG as a task process needs it: its id says everything.
 
     What Airflow's task runner takes from it is the same as in `build_dag`; retries, pool, slots and trigger rule come
     from the stored DAG. So a job goes on whatever becomes of its template, and its workers need no include folder.
     """
     dag = DAG(dag_id=dag_id, schedule=None)
-    _add_tasks(dag, include)
+    _add_tasks(dag, find)
     return dag
 
 
@@ -176,7 +188,7 @@ def broken_dag(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
         tags=["triptych", "broken"],
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
     )
-    _add_tasks(dag, (), settings.retries, {"pool": settings.pool}, reasons)
+    _add_tasks(dag, find_template, settings.retries, {"pool": settings.pool}, reasons)
     return dag
 
 
@@ -187,7 +199,7 @@ def _plain_line(text: str) -> str:
 
 def _add_tasks(
     dag: DAG,
-    include: Sequence[Path],
+    find: Find,
     retries: int = 0,
     app: Mapping[str, Any] = MappingProxyType({}),
     reasons: Sequence[str] = (),
@@ -200,7 +212,7 @@ def _add_tasks(
         cut = (
             BrokenOperator(**first, reasons=reasons)
             if reasons
-            else PartitionOperator(**first, template_id=dag.dag_id, find=partial(find_template, include=include))
+            else PartitionOperator(**first, template_id=dag.dag_id, find=find)
         )
         run = AppOperator.partial(
             **{"image": "", **app},

@@ -21,17 +21,18 @@ BUILT_IN = next(
 """Our own include folder: inside the package when it is installed, beside `plugins` in a checkout."""
 
 
-def read_catalog(include: Sequence[Path], only: str | None = None) -> Catalog:
+def read_catalog(include: Sequence[Path], only: str | None = None, built_in: Sequence[Block] | None = None) -> Catalog:
     """Everything below `apps/` and `engines/` of each folder, at any depth, and the engines that come with Triptych.
 
-    With `only`, just that template is built. One broken block never hides another.
+    With `only`, just that template is built. One broken block never hides another. `built_in` are the engines that come
+    with Triptych, where they were read before.
     """
-    blocks: list[Block] = []
+    blocks: list[Block] = list(built_in or ())
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
     templates: list[Path] = []
     manifests = [*_files(include, ("apps", "engines"), "manifest.json", errors)]
-    if BUILT_IN not in include:
+    if BUILT_IN not in include and built_in is None:
         manifests += _files([BUILT_IN], ("engines",), "manifest.json", errors)
     for manifest in manifests:
         block, found, odd = read_block(manifest)

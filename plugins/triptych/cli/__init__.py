@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
+from triptych.blocks import Role
 from triptych.cli import (
     api_keys,
     app_dev,
@@ -26,6 +27,7 @@ from triptych.cli import (
     verify,
 )
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
+from triptych.cli.publishing.commands import ENGINES, add_block_commands, add_template_commands
 from triptych.errors import TriptychError
 
 EPILOG = (
@@ -70,6 +72,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Help is text: markup would eat `<run>` and `[brackets]`.
 )
+add_block_commands(blocks.app_commands, "app", (Role.APP,))
+add_block_commands(blocks.engine_commands, "engine", ENGINES)
+add_template_commands(blocks.template_commands)
 blocks.app_commands.command("test", epilog=app_test.EPILOG)(app_test.app_test)
 blocks.app_commands.command("dev", epilog=app_dev.EPILOG)(app_dev.app_dev)
 blocks.engine_commands.command("suggest", epilog=suggest.EPILOG)(suggest.engine_suggest)

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from triptych.blocks import Block, Catalog, Diagnostic, Platform, Role, Template, read_catalog
+from triptych.blocks import Block, Diagnostic, Platform, Role, Template, read_catalog
 from triptych.blocks.check import odd_pair
 from triptych.blocks.model import name_of
 from triptych.cli.checking import findings
 from triptych.cli.console import echo, echo_error, print_json, print_table
 from triptych.cli.parameters import engine_params, local_uri, location
+from triptych.cli.place import LaterPlace, placed_later
+from triptych.cli.publishing.commands import list_published
 from triptych.cli.setup import AsJson, Include, catalog, include_folders, local_settings
 from triptych.errors import ManifestError
 from triptych.local.preview import preview
@@ -32,6 +34,9 @@ ENGINES = tuple(role for role in Role if role.is_engine)
 Name = Annotated[str, typer.Argument(help="Letters, digits, '-' and '_'; at most 64.")]
 Tag = Annotated[str, typer.Argument(help="name, name@1 or name@1.2: the highest version that matches.")]
 Airflow = Annotated[bool, typer.Option(help="Ask Airflow, too, where it is installed: some seconds more.")]
+Published = Annotated[
+    bool, typer.Option("--published", help="Those in the registry, by `push`, instead of those in include folders.")
+]
 Only = Annotated[str | None, typer.Argument(help="Only this one: a name, or a folder. Default: all.")]
 
 
@@ -60,9 +65,10 @@ def app_validate(name: Only = None, include: Include = None, json_: AsJson = Fal
 
 
 @app_commands.command("list")
-def app_list(include: Include = None, json_: AsJson = False) -> None:
+@placed_later
+def app_list(later: LaterPlace, published: Published = False, json_: AsJson = False) -> None:
     """Every app, with version and image."""
-    _list(catalog(include), (Role.APP,), json_)
+    _list(later, (Role.APP,), published, json_)
 
 
 @app_commands.command("show")
@@ -92,9 +98,10 @@ def engine_validate(name: Only = None, include: Include = None, json_: AsJson = 
 
 
 @engine_commands.command("list")
-def engine_list(include: Include = None, json_: AsJson = False) -> None:
+@placed_later
+def engine_list(later: LaterPlace, published: Published = False, json_: AsJson = False) -> None:
     """Every partitioner and assembler."""
-    _list(catalog(include), ENGINES, json_)
+    _list(later, ENGINES, published, json_)
 
 
 @engine_commands.command("show")
@@ -168,9 +175,13 @@ def template_new(
 
 
 @template_commands.command("list")
-def template_list(include: Include = None, json_: AsJson = False) -> None:
+@placed_later
+def template_list(later: LaterPlace, published: Published = False, json_: AsJson = False) -> None:
     """Every template: what `triptych run` and Airflow can launch."""
-    templates = catalog(include).templates
+    if published:
+        list_published(later.place(), (None,), json_)
+        return
+    templates = catalog(later.include).templates
     if json_:
         print_json([_template_data(template) for template in templates])
         return
@@ -249,7 +260,11 @@ def _diagnostics(found: Sequence[Diagnostic]) -> list[dict[str, str]]:
     return [{"file": str(each.path), "location": each.location, "message": each.message} for each in found]
 
 
-def _list(found: Catalog, roles: tuple[Role, ...], as_json: bool) -> None:
+def _list(later: LaterPlace, roles: tuple[Role, ...], is_published: bool, as_json: bool) -> None:
+    if is_published:
+        list_published(later.place(), roles, as_json)
+        return
+    found = catalog(later.include)
     blocks = [block for block in found.blocks if block.role in roles]
     if as_json:
         print_json([_block_data(block) for block in blocks])

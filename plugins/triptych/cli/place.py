@@ -89,13 +89,41 @@ class Place:
 
 def placed(command: Callable[Concatenate[Place, P], None]) -> Callable[..., None]:
     """The command with the options that say where jobs are, in place of its first argument."""
+    return _with_options(command, lambda asked: place_of(**asked))
+
+
+@dataclass(frozen=True)
+class LaterPlace:
+    """The same options of a command that may do without: a login is missed only where one is needed."""
+
+    asked: dict[str, Any]
+
+    @property
+    def include(self) -> list[Path] | None:
+        """As given."""
+        include: list[Path] | None = self.asked["include"]
+        return include
+
+    def place(self) -> Place:
+        """What the options mean, as `place_of`."""
+        return place_of(**self.asked)
+
+
+def placed_later(command: Callable[Concatenate[LaterPlace, P], None]) -> Callable[..., None]:
+    """As `placed`, of a command that asks for its place itself."""
+    return _with_options(command, LaterPlace)
+
+
+def _with_options(
+    command: Callable[Concatenate[Any, P], None], first: Callable[[dict[str, Any]], Place | LaterPlace]
+) -> Callable[..., None]:
     signature = inspect.signature(command, eval_str=True)
     own = list(signature.parameters.values())[1:]
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
         asked = {name: given.pop(name) for name in _ASKED}
-        command(place_of(**asked), **given)  # type: ignore[call-arg]
+        command(first(asked), **given)  # type: ignore[call-arg]
 
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -18,6 +18,7 @@ from typing import IO
 
 from triptych.blocks import Block
 from triptych.blocks.manifest import read_block
+from triptych.blocks.tar_limits import MOST_MEMBERS, LimitedTarInfo, limited_members
 from triptych.errors import IntegrityError, ManifestError
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -34,11 +35,14 @@ def freeze_code(block: Block, out: Path) -> str:
     """Write the block's tar to `out`; its SHA-256 in hex.
 
     Modes are kept. Links inside `app/` are kept as relative ones; ManifestError for one that leads out of it, for
-    special files, for what cannot be read, and beyond MOST_BYTES.
+    special files, for what cannot be read, and beyond MOST_BYTES or MOST_MEMBERS.
     """
     with tarfile.open(out, "w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape") as tar:
-        for path, name in _members(block):
+        for count, (path, name) in enumerate(_members(block), 1):
             _add(tar, block, path, name)
+            if count > MOST_MEMBERS:
+                most = f"the code has more than {MOST_MEMBERS:,} files and folders"
+                raise _refused(block, name, f"{most}: pack them, or put them into the image")
             if tar.offset > MOST_BYTES:
                 most = f"the code is larger than {MOST_BYTES >> 20} MiB"
                 raise _refused(block, name, f"{most}: put large data into the image, the source or the cache")
@@ -51,14 +55,9 @@ def thaw_code(tar: Path, folder: Path) -> Block:
 
     IntegrityError, naming the tar, for anything that `freeze_code` does not write: nothing lands outside the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    finish: list[Callable[[], None]] = []  # When all is written: then no link and no read-only folder is in the way.
     try:
-        with tarfile.open(tar, mode="r:", encoding="utf-8", errors="surrogateescape") as members:
-            for member in members:
-                finish.append(_unpack(members, member, folder))
-        for step in reversed(finish):
-            step()
+        with _reader(tar) as members:
+            _unpack_all(members, folder, lambda name: name)
     except (tarfile.TarError, OSError, ValueError) as error:
         msg = f"{tar.name}: is no code that was frozen: {error}."
         raise IntegrityError(msg) from error
@@ -68,6 +67,61 @@ def thaw_code(tar: Path, folder: Path) -> Block:
         msg = f"{tar.name}: holds no block that can be used here: {reasons}"
         raise IntegrityError(msg)
     return block
+
+
+def unpack_block(tar: Path, folder: Path) -> None:
+    """Unpack a tar of a block's folder, as anybody may have packed it: what `freeze_code` takes of it, and no more.
+
+    The names may begin with that of the folder, or with `./`. ManifestError for what is no plain tar, for links that
+    lead out of `app/`, for special files, and beyond the limits of `freeze_code`: nothing lands outside the folder.
+    """
+    try:
+        with _reader(tar) as members:
+            names = [_name(member) for member in limited_members(members)]
+            top = min((name.parent for name in names if name.name == "manifest.json"), key=_depth, default=None)
+            if top is None or _depth(top) > 1:
+                msg = "it holds no manifest.json, beside app/"
+                raise ValueError(msg)
+            for name in (inner for each in names if (inner := _below_top(each, top))):
+                # Not every tar has its folders as members.
+                (folder / _own(name)).parent.mkdir(parents=True, exist_ok=True)
+            _unpack_all(members, folder, lambda name: _below_top(name, top))
+    except (tarfile.TarError, OSError, ValueError) as error:
+        msg = (
+            f"The archive cannot be used: {error}. Push a tar, not compressed, of a folder with manifest.json and app/."
+        )
+        raise ManifestError(msg) from None
+
+
+def _depth(name: PurePosixPath) -> int:
+    return len(name.parts)
+
+
+def _below_top(name: PurePosixPath, top: PurePosixPath) -> PurePosixPath | None:
+    """Its name as a part of a block's code; None where it is none."""
+    inner = name.relative_to(top) if name.is_relative_to(top) else PurePosixPath()
+    is_code = inner.parts[:1] == ("app",) and _LEFT_OUT not in inner.parts
+    return inner if is_code or str(inner) in _BESIDE else None
+
+
+def _reader(tar: Path) -> tarfile.TarFile:
+    return tarfile.open(tar, mode="r:", encoding="utf-8", errors="surrogateescape", tarinfo=LimitedTarInfo)
+
+
+def _unpack_all(tar: tarfile.TarFile, folder: Path, named: Callable[[PurePosixPath], PurePosixPath | None]) -> None:
+    """Write what `named` gives a name below the folder. ValueError for what it refuses, OSError for what is twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    finish: list[Callable[[], None]] = []  # When all is written: then no link and no read-only folder is in the way.
+    for member in limited_members(tar):
+        name = named(_name(member))
+        if name is not None:
+            finish.append(_unpack(tar, member, _own(name), folder))
+    for step in reversed(finish):
+        step()
+
+
+def _name(member: tarfile.TarInfo) -> PurePosixPath:
+    return PurePosixPath(os.fsdecode(member.name.encode("utf-8", "surrogateescape")))
 
 
 def _members(block: Block) -> Iterator[tuple[Path, str]]:
@@ -134,13 +188,12 @@ def _refused(block: Block, name: str, reason: str) -> ManifestError:
     return ManifestError(f"{block.tag}: {name!r}: {reason}. Every worker runs a copy of the code.")
 
 
-def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Callable[[], None]:
+def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, name: PurePosixPath, folder: Path) -> Callable[[], None]:
     """Write one member; what is left to do for it when all others are there. ValueError where it is none of ours."""
-    name = PurePosixPath(os.fsdecode(member.name.encode("utf-8", "surrogateescape")))
-    path = folder / _own(name)
-    mode = member.mode & _PERMISSIONS
+    path = folder / name
+    mode = member.mode & _PERMISSIONS | (_OF_FOLDERS if member.isdir() else _OF_FILES)
     if member.type == tarfile.DIRTYPE:
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         return lambda: path.chmod(mode)
     if member.type == tarfile.SYMTYPE:
         target = os.fsdecode(member.linkname.encode("utf-8", "surrogateescape"))

@@ -75,7 +75,9 @@ API = "_api"
 """Where the Jobs API keeps drafts, and what it knows of API keys."""
 HISTORY = "_history"
 """Where it stands how long the chunks of earlier jobs took."""
-BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY)
+PUBLISHED = "_published"
+"""Where the DAG processor puts what workers need of published templates."""
+BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY, PUBLISHED)
 """The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""

@@ -11,7 +11,7 @@ from triptych.schemas.services import Service
 from triptych.settings import Settings
 from triptych.storage.base import Store, TransferLimits
 from triptych.storage.places import split_uri
-from triptych.storage.walls import Walls, is_temporary, own_folders, workspace_folder
+from triptych.storage.walls import Walls, folder_of, is_temporary, own_folders
 
 StoreFactory = Callable[[str | None, Settings, Service | None], Store]
 """Makes a store of its scheme for a connection's id, or for the environment's own credentials."""
@@ -96,14 +96,21 @@ class Stores:
 
     def workspace(self) -> Store:
         """That of the workspace, by the workspace's own connection: for what no job names."""
-        folders = workspace_folder(self._settings)
+        return self._own(self._settings.workspace, self._settings.workspace_conn_id)
+
+    def registry(self) -> Store:
+        """That of what is published, likewise: the registry's own."""
+        return self._own(self._settings.registry, self._settings.registry_conn_id)
+
+    def _own(self, uri: str, conn_id: str | None) -> Store:
+        folders = folder_of(uri)
         if not folders:
-            return self._store(self._settings.workspace, self._settings.workspace_conn_id)
-        self._check_shared(self._settings.workspace)
+            return self._store(uri, conn_id)
+        self._check_shared(uri)
         with self._lock:
             from triptych.storage.files import FileStore
 
-            return self._open.setdefault(("workspace", None, None), FileStore(folders))
+            return self._open.setdefault((uri, None, None), FileStore(folders))
 
     def _store(self, uri: str, conn_id: str | None, service: Service | None = None) -> Store:
         scheme = split_uri(uri).scheme

@@ -1,4 +1,4 @@
-"""What of Triptych's own no job reads or writes by a location: the workspace, and the workers' own folders."""
+"""What of Triptych's own no job reads or writes by a location: workspace, registry, and the workers' own folders."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ AREA = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{32}")
 
 
 class Walls:
-    """Keeps locations away from the workspace, the folders `scratch` and `cache`: inside, around, and the places."""
+    """Keeps locations away from workspace, registry, `scratch` and `cache`: inside, around, and the places."""
 
     def __init__(self, settings: Settings) -> None:
         self._folders = own_folders(settings)
-        self._is_on_s3 = split_uri(settings.workspace).scheme == "s3"
-        own = [*([settings.workspace] if settings.workspace else []), *(folder.as_uri() for folder in self._folders)]
+        self._is_on_s3 = "s3" in (split_uri(settings.workspace).scheme, split_uri(settings.registry).scheme)
+        stores = [uri for uri in (settings.workspace, settings.registry) if uri]
+        own = [*stores, *(folder.as_uri() for folder in self._folders)]
         self._places = [place_of(uri) for uri in own]
 
     def check(self, uri: str) -> None:
@@ -72,17 +73,23 @@ def is_temporary(uri: str, workspace: str) -> bool:
 
 def own_folders(settings: Settings) -> list[Path]:
     """Local folders that are Triptych's own on a worker of these settings, links resolved."""
-    return [folder.resolve() for folder in (*workspace_folder(settings), settings.scratch, settings.cache)]
+    stores = (*workspace_folder(settings), *folder_of(settings.registry))
+    return [folder.resolve() for folder in (*stores, settings.scratch, settings.cache)]
 
 
 def workspace_folder(settings: Settings) -> list[Path]:
     """The workspace, where it is a folder; else nothing."""
-    return [file_path(settings.workspace)] if split_uri(settings.workspace).scheme == "file" else []
+    return folder_of(settings.workspace)
+
+
+def folder_of(uri: str) -> list[Path]:
+    """The folder that a URI means; nothing where it means none."""
+    return [file_path(uri)] if split_uri(uri).scheme == "file" else []
 
 
 def refusal(uri: str, lies: str) -> StorageAccessError:
     """The error for a location that `lies inside`, `is` or `holds` a folder or prefix of Triptych's own."""
     return StorageAccessError(
-        f"{uri}: {lies} a folder of Triptych's own (workspace, scratch or cache), where no job reads or writes by "
-        "name. Name another; for one job's output to be another's source, give the first a dataDestination."
+        f"{uri}: {lies} a folder of Triptych's own (workspace, registry, scratch or cache), where no job reads or "
+        "writes by name. Name another; for one job's output to be another's source, give the first a dataDestination."
     )

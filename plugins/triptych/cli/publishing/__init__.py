@@ -1,0 +1,1 @@
+"""`triptych app|engine|template push|pull|activate|deactivate|status`, and `list --published`."""
