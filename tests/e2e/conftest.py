@@ -29,6 +29,11 @@ BY_LINE = {
     "config": {"chunksPerTask": 2},
 }
 FAILS_AT_1 = 'echo "about to fail"; test "$CHUNK_NUMBER" != 1 || exit 3; echo done > "$TASK_RESULTS_DIR/r"'
+ONCE_AT_1 = """
+seen="$USER_CACHE_DIR/tried-$CHUNK_NUMBER"
+test "$CHUNK_NUMBER" != 1 || test -e "$seen" || { : > "$seen"; echo "not yet" >&2; exit 3; }
+echo "$CHUNK_NUMBER" > "$TASK_RESULTS_DIR/r"
+"""
 HANGS_AT_1 = 'test "$CHUNK_NUMBER" != 1 || exec tail -f /dev/null; echo done > "$TASK_RESULTS_DIR/r"'
 STOPS = """
 import json, os, signal
@@ -113,6 +118,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     telling = {**REPLICAS, "on_failure": [told, mailed, slacked], "on_success": [told], "owner": "science"}
     write_app(include, FAILS_AT_1, **SHELL, name="telling", manifest=ONCE, template=telling)
     write_app(include, FAILS_AT_1, **SHELL, name="mended", manifest=ONCE, template=REPLICAS)
+    write_app(include, ONCE_AT_1, **SHELL, name="once", manifest=ONCE, template={**REPLICAS, "assembler": "concat"})
     write_app(include, HANGS_AT_1, **SHELL, name="held", manifest=ONCE, template=REPLICAS)
     write_app(include, UPPER, **SHELL, name="upper")
     write_app(include, CHANCE, **SHELL, name="kept", manifest={"cacheable": True}, template=BY_LINE)

@@ -61,7 +61,7 @@ def hostile_server(answer: Callable[[Request], Reply] = lambda _: Reply(b"{}")) 
             except OSError:
                 server.hung_up.set()
 
-        do_GET = do_POST = do_PATCH = _handle
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True

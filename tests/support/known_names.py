@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import builtins
 import inspect
 import itertools
 import re
@@ -16,7 +17,7 @@ from typer.main import get_command
 
 from tests.support.source_tree import modules, python_files
 from tests.support.told_texts import Told, literals_alone
-from triptych import errors
+from triptych import client, errors
 from triptych.airflow.job_end import JobEnd
 from triptych.api.app import make_app
 from triptych.blocks import BUILT_IN, read_catalog
@@ -233,6 +234,8 @@ def _known_words() -> frozenset[str]:
     known |= literals_alone("triptych.schemas.descriptors") | literals_alone("triptych.schemas.services") | set(_ROOMS)
     known |= literals_alone("triptych.airflow.maintenance")
     known |= literals_alone("triptych.api.views") | literals_alone("triptych.api.uploads")
+    known |= literals_alone("triptych.api.routes.logs") | set(_names_of_the_client())
+    known |= {name for name, kind in inspect.getmembers(builtins, inspect.isclass) if issubclass(kind, Exception)}
     known |= set(_schema_words(make_app().openapi()["paths"]))
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
@@ -243,6 +246,15 @@ def _known_words() -> frozenset[str]:
     known |= {path.name for room in _ROOMS for path in (PROJECT / room).rglob("*") if path.is_dir()}
     known |= set(_metadata_keys())
     return frozenset(known | {"triptych"})
+
+
+def _names_of_the_client() -> Iterator[str]:
+    """What the client's users write: its classes, their methods, and the arguments of these."""
+    for name in client.__all__:
+        kind = getattr(client, name)
+        yield name
+        for method, function in inspect.getmembers(kind, inspect.isfunction):
+            yield from (method, *inspect.signature(function).parameters)
 
 
 def _metadata_keys() -> Iterator[str]:

@@ -128,22 +128,6 @@ def stop(client: AirflowClient, dag_id: str, run_id: str) -> bool:
     return True
 
 
-def what_failed(client: AirflowClient, dag_id: str, run_id: str) -> list[str | tuple[str, int]]:
-    """What has to run again, as `clear` takes it: each pack that did not end well, however, and `assemble`.
-
-    A run that is stopped skips the packs that wait. Where `partition` did not end well, all of it.
-    """
-    tasks = client.tasks(dag_id, run_id)
-    if any(task["task_id"] == Stage.PARTITION and task["state"] != "success" for task in tasks):
-        return [stage.value for stage in Stage]
-    packs: list[str | tuple[str, int]] = [
-        (task["task_id"], task["map_index"])
-        for task in tasks
-        if task["task_id"] == Stage.APP and task["state"] != "success" and task["map_index"] >= 0
-    ]
-    return [*packs, Stage.ASSEMBLE.value]
-
-
 def _line(dag_id: str, run_id: str, row: Mapping[str, Any]) -> JobLine:
     state = _STATES.get(row["state"], JobState.UNFINISHED)
     queued, began, ended = (_time(row.get(key)) for key in ("queued_at", "start_date", "end_date"))

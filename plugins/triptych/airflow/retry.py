@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from triptych.airflow.job_runs import stop as end_run
-from triptych.airflow.job_runs import unfinished, what_failed
+from triptych.airflow.job_runs import unfinished
 from triptych.airflow.rest import AirflowClient, AirflowError
 from triptych.blocks import Block, Role
 from triptych.errors import UnfinishedRunError
 from triptych.jobs.workspace import open_workspace
 from triptych.settings import Settings
-from triptych.stages import PLAN_KEY, Stage
+from triptych.stages import PLAN_KEY, Stage, left_undone
 from triptych.stages.repair import Change, NewCode, Repaired, repair
 from triptych.storage import Stores
 
@@ -66,7 +66,7 @@ def clear_failed(client: AirflowClient, dag_id: str, run_id: str, *, stop: bool)
     Raises as `retry` does. A run of which nothing failed has its output made again, from the results that are there.
     """
     check_ended(client, dag_id, run_id, stop=stop)
-    cleared = client.clear(dag_id, run_id, what_failed(client, dag_id, run_id), only_failed=False)
+    cleared = client.clear(dag_id, run_id, left_undone(client.tasks(dag_id, run_id)), only_failed=False)
     return tuple((task["task_id"], task["map_index"]) for task in cleared)
 
 
@@ -86,4 +86,4 @@ def check_ended(client: AirflowClient, dag_id: str, run_id: str, *, stop: bool) 
 def _to_clear(client: AirflowClient, dag_id: str, run_id: str, new_code: NewCode) -> list[str | tuple[str, int]]:
     if new_code is NewCode.RERUN:
         return [Stage.APP.value, Stage.ASSEMBLE.value]
-    return what_failed(client, dag_id, run_id)
+    return left_undone(client.tasks(dag_id, run_id))

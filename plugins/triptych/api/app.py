@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from triptych import __version__
 from triptych.api.answers import Answer, ApiError, of_failure, refused
-from triptych.api.routes import auth, catalog, changes, jobs, logs, report, results, secrets, sources, uploads
+from triptych.api.routes import auth, catalog, changes, jobs, logs, repairs, report, results, secrets, sources, uploads
 from triptych.errors import TriptychError
 from triptych.settings import get_settings
 
@@ -46,6 +46,7 @@ def make_app() -> FastAPI:
         changes.router,
         results.router,
         report.router,
+        repairs.router,
         jobs.router,
         logs.router,
     ):

@@ -4,9 +4,20 @@
 page of the figures. `leaving` has both files lie in the job's folder at its end. No report decides how a job ends.
 """
 
-from triptych.reports.leaving import files_of, leaving_report, left_report, report_place
+from triptych.reports.leaving import HTML, JSON, files_of, leaving_report, left_report, report_place
 from triptych.reports.measuring import measure
 from triptych.reports.model import Prices, Report
 from triptych.reports.page import page
 
-__all__ = ["Prices", "Report", "files_of", "leaving_report", "left_report", "measure", "page", "report_place"]
+__all__ = [
+    "HTML",
+    "JSON",
+    "Prices",
+    "Report",
+    "files_of",
+    "leaving_report",
+    "left_report",
+    "measure",
+    "page",
+    "report_place",
+]

@@ -38,10 +38,10 @@ def report_place(workspace: Workspace) -> str | None:
     return workspace.uri(HTML) if HTML in workspace.names(HTML) else None
 
 
-def left_report(workspace: Workspace) -> bytes | None:
-    """The page that lies in the job's folder; None where there is none."""
+def left_report(workspace: Workspace, name: str = HTML) -> bytes | None:
+    """The page that lies in the job's folder, or its figures (`report.json`); None where there are none."""
     try:
-        return workspace.store.read(workspace.uri(HTML))
+        return workspace.store.read(workspace.uri(name))
     except ObjectNotFoundError:
         return None
 

@@ -4,7 +4,9 @@ Each can run again: what is committed stays, only what is missing is done. They 
 beside them (`sources`, `chunk_list`, `results`, `destination`, `sessions`) takes a workspace, stores and limits.
 """
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class Stage(StrEnum):
@@ -17,3 +19,20 @@ class Stage(StrEnum):
 
 PLAN_KEY = "plan"
 """Of the XCom of `partition` by which the later stages know their plan; a repair writes it anew."""
+
+
+def left_undone(tasks: Iterable[Mapping[str, Any]]) -> list[str | tuple[str, int]]:
+    """Of a run's tasks, as Airflow's API lists them, what has to run again, as its `clearTaskInstances` takes them.
+
+    Each pack that did not end well, however, and `assemble`: a run that is stopped skips the packs that wait. Where
+    `partition` did not end well, all of it.
+    """
+    found = list(tasks)
+    if any(task["task_id"] == Stage.PARTITION and task["state"] != "success" for task in found):
+        return [stage.value for stage in Stage]
+    packs: list[str | tuple[str, int]] = [
+        (task["task_id"], task["map_index"])
+        for task in found
+        if task["task_id"] == Stage.APP and task["state"] != "success" and task["map_index"] >= 0
+    ]
+    return [*packs, Stage.ASSEMBLE.value]

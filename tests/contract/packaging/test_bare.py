@@ -48,7 +48,8 @@ print(json.dumps(told))
 
 
 def test_it_has_what_it_declares_and_no_more(bare: Installed) -> None:
-    shown = bare.run("python", "-c", "import docker, jinja2, jsonschema, jsonschema_rs, numpy, rich, typer, triptych")
+    core = "import docker, jinja2, jsonschema, jsonschema_rs, numpy, requests, rich, typer, triptych.client"
+    shown = bare.run("python", "-c", core)
     assert shown.returncode == 0, shown.stderr
     others = ["airflow", "httpx", "boto3", *(EXTRAS.keys() - {"markdown_it"})]  # rich itself needs markdown-it.
     find = f"from importlib.util import find_spec; print([name for name in {others} if find_spec(name)])"

@@ -15,13 +15,13 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"errors"}),
     frozenset({"free_space", "pages", "schemas", "settings"}),
     frozenset({"blocks"}),
-    frozenset({"connections", "scaffold"}),
+    frozenset({"connections", "profiles", "scaffold"}),
     frozenset({"storage"}),
     frozenset({"engines", "jobs", "running"}),
     frozenset({"stages"}),
     frozenset({"registry", "reports", "retention"}),
     frozenset({"airflow", "api", "local"}),
-    frozenset({"cli", "demo"}),
+    frozenset({"cli", "client", "demo"}),
     frozenset({"__main__"}),
 )
 """From the ground up; "" is `triptych/__init__.py`. Packages of one floor do not know each other."""

@@ -17,8 +17,12 @@ from triptych.api.callers import ACCESS_S, Caller, CallerDep
 from triptych.api.callers import caller as known_caller
 from triptych.api.drafts import Draft
 from triptych.api.finding import Run, find_job, find_run, state_of, triptych_dags
+from triptych.api.outputs import workspace_of
 from triptych.api.shapes import TEXT, body
+from triptych.api.threads import in_thread
+from triptych.errors import TriptychError
 from triptych.harmless import harmless
+from triptych.jobs.views.following import Follower
 from triptych.stages import Stage
 
 router = APIRouter(tags=["logs"])
@@ -58,16 +62,20 @@ async def logs(request: Request, caller: CallerDep) -> dict[str, Any]:
 
 
 @router.get("/events", response_class=StreamingResponse)
-async def events(caller: CallerDep, job_id: Annotated[str, Query(alias="jobId")] = "") -> StreamingResponse:
+async def events(
+    caller: CallerDep, job_id: Annotated[str, Query(alias="jobId")] = "", progress: bool = False
+) -> StreamingResponse:
     """Server-sent events: a message whenever a job's state is another, of one job or of all that one sees.
 
-    The first messages say how things are. The stream of one job ends with it; any ends with an hour.
+    The first messages say how things are. The stream of one job ends with it; any ends with an hour. Of one job that
+    was run, `progress=true` has a message (`job_progress`) whenever more of its chunks are done, or failed.
     """
-    if job_id:
-        await find_job(caller, job_id)
-    return StreamingResponse(
-        _messages(caller, job_id), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-    )
+    found = await find_job(caller, job_id) if job_id else None
+    follower = None
+    if progress and isinstance(found, Run):
+        follower = Follower(workspace_of(found.dag_id, found.run_id))
+    messages = _messages(caller, job_id, follower)
+    return StreamingResponse(messages, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def _texts(given: Mapping[str, Any], key: str) -> Collection[str]:
@@ -108,8 +116,9 @@ def _line(item: Mapping[str, Any], task: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _messages(caller: Caller, job_id: str) -> AsyncIterator[str]:
+async def _messages(caller: Caller, job_id: str, follower: Follower | None) -> AsyncIterator[str]:
     told: dict[str, str] = {}
+    counts: Mapping[str, str] = {}
     with move_on_after(ACCESS_S):
         while not await caller.request.is_disconnected():
             try:
@@ -119,15 +128,33 @@ async def _messages(caller: Caller, job_id: str) -> AsyncIterator[str]:
                 status = {"code": error.status, "message": error.message, "details": []}
                 yield f"data: {json.dumps({'error': status})}\n\n"
                 return
+            # Before a state that is the last one: of a job that has ended nothing more comes.
+            if follower and (seen := await in_thread(_counts, follower)) != counts:
+                counts = seen
+                yield _message("job_progress", {"@type": "type.triptych/JobProgress", "jobId": job_id, **counts})
             for identity, state in states.items():
                 if told.get(identity) != state:
-                    data = {"@type": "type.triptych/JobState", "jobId": identity, "state": state}
-                    yield f"data: {json.dumps({'result': {'event': 'job_state', 'data': data}})}\n\n"
+                    yield _message("job_state", {"@type": "type.triptych/JobState", "jobId": identity, "state": state})
             told |= states
             if job_id and told.get(job_id) in views.ENDED:
                 return
             yield ": waiting\n\n"
             await sleep(_EVERY_S)
+
+
+def _message(event: str, data: Mapping[str, str]) -> str:
+    return f"data: {json.dumps({'result': {'event': event, 'data': data}})}\n\n"
+
+
+def _counts(follower: Follower) -> Mapping[str, str]:
+    """How many chunks there are, are done, and have failed so far; nothing while nobody knows."""
+    try:
+        seen = follower.look()
+    except TriptychError:
+        return {}  # Removed by now, or of another version: its state is told all the same.
+    if seen is None:
+        return {}
+    return {"numChunks": str(seen.chunks), "numDone": str(seen.done), "numFailed": str(seen.failed)}
 
 
 async def _states(caller: Caller, job_id: str) -> dict[str, str]:
