@@ -46,10 +46,15 @@ def _moved(png: bytes) -> bytes:
 
 
 MISTAKES = {
+    "count_primes": [
+        Mistake("count_primes", "primes.json", "5761455", "5761456"),
+        Mistake("count_primes", "primes.json", "440312", "440311"),
+    ],
     "price_option": [
         Mistake("price_option", "price.json", '"mean": 10.4', '"mean": 10.6'),
         Mistake("price_option", "price.json", '"standard_error": 0.0', '"standard_error": 0.1'),
     ],
+    "queens": [Mistake("queens", "solutions.csv", "10,724", "10,725")],
     "mandelbrot": [Mistake("mandelbrot", "mandelbrot.png", redraw=_moved)],
     "percolation": [
         Mistake("percolation", "threshold.json", '"mean": 0.59', '"mean": 0.60'),
