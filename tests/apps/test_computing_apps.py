@@ -55,6 +55,10 @@ MISTAKES = {
         Mistake("price_option", "price.json", '"standard_error": 0.0', '"standard_error": 0.1'),
     ],
     "queens": [Mistake("queens", "solutions.csv", "10,724", "10,725")],
+    "train_ridge": [
+        Mistake("train_ridge", "model.json", "15.06187", "15.06287"),
+        Mistake("train_ridge", "model.json", '"rows": 16', '"rows": 15'),
+    ],
     "mandelbrot": [Mistake("mandelbrot", "mandelbrot.png", redraw=_moved)],
     "percolation": [
         Mistake("percolation", "threshold.json", '"mean": 0.59', '"mean": 0.60'),
