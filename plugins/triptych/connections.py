@@ -43,13 +43,19 @@ def secret_environment(block: Block) -> dict[str, str]:
     """`<id>_ACCESS_KEY` (login), `<id>_SECRET_KEY` and `<id>` (password) of each secret, for the shell.
 
     A character of an id that no variable's name has is `_`. Passwords are masked from here on, logins are not.
-    Raises ManifestError when a connection is missing, and when two ids are one name.
+    Optional ones whose connection is missing are left out. Raises ManifestError when another's is missing, and when two
+    ids are one name.
     """
     environment: dict[str, str] = {}
-    for conn_id in block.secrets:
+    for conn_id in (*block.secrets, *block.optional_secrets):
         label = f"{block.folder / 'manifest.json'}: the secret {conn_id!r} of {block.tag}"
         make = "--conn-type generic --conn-login KEY --conn-password SECRET"
-        login, password = _login(_connection(conn_id, label, make, ManifestError))
+        try:
+            login, password = _login(_connection(conn_id, label, make, ManifestError))
+        except ManifestError as error:
+            if conn_id in block.optional_secrets and _is_missing(error):
+                continue
+            raise
         name = variable_name(conn_id)
         if name in environment:
             msg = f"{label} is the variable {name}, and so is another secret. Name its connection otherwise."
@@ -58,6 +64,11 @@ def secret_environment(block: Block) -> dict[str, str]:
             _log.warning("%s is shorter than %d characters: nothing masks it.", label, SHORTEST)
         environment |= {f"{name}_ACCESS_KEY": login, f"{name}_SECRET_KEY": password, name: password}
     return environment
+
+
+def _is_missing(error: ManifestError) -> bool:
+    """Whether nobody has such a connection; one that cannot be read is another matter. (No Airflow has none.)"""
+    return type(error.__cause__).__name__ in ("AirflowNotFoundException", "ModuleNotFoundError")
 
 
 def variable_name(conn_id: str) -> str:

@@ -74,6 +74,12 @@ def test_ids_become_names_that_a_shell_exports(monkeypatch: pytest.MonkeyPatch) 
         secret_environment(dataclasses.replace(BLOCK, secrets=("my-key.1", "my_key_1")))
 
 
+def test_an_optional_secret_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = dataclasses.replace(BLOCK, secrets=(), optional_secrets=("missing", "there"))
+    monkeypatch.setenv("AIRFLOW_CONN_THERE", json.dumps({"conn_type": "generic", "password": "secret"}))
+    assert secret_environment(block) == {"there": "secret", "there_SECRET_KEY": "secret", "there_ACCESS_KEY": ""}
+
+
 def test_a_password_that_is_too_short_to_mask_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

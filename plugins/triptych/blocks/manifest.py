@@ -59,6 +59,7 @@ def _block(data: dict[str, Any], folder: Path, schema: dict[str, Any]) -> Block:
         image=platform.get("container"),
         docker_conn_id=platform.get("docker_conn_id"),
         secrets=tuple(platform.get("secrets", ())),
+        optional_secrets=tuple(platform.get("optional_secrets", ())),
         network=platform.get("network"),
         force_pull=platform.get("force_pull", False),
         min_cpu=device.get("min_cpu"),

@@ -77,6 +77,7 @@ class Block:
     image: str | None = None
     docker_conn_id: str | None = None
     secrets: tuple[str, ...] = ()
+    optional_secrets: tuple[str, ...] = ()
     network: str | None = None
     force_pull: bool = False
     min_cpu: float | None = None

@@ -43,7 +43,7 @@ class CacheContext:
 
         Secrets count by the ids of their connections: what these hold is nobody's to write down, not even as a digest.
         """
-        environment = {"package": PACKAGE, "network": network, "secrets": sorted(app.secrets)}
+        environment = {"package": PACKAGE, "network": network, "secrets": sorted((*app.secrets, *app.optional_secrets))}
         values = (frozen.sha256, frozen.digest, params, inputs, environment)
         return cls(dict(zip(PARTS, values, strict=True)))
 
