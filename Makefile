@@ -10,7 +10,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test faults fuzz media azurite lint bench lock
+.PHONY: help venv demo up test faults fuzz media azurite console lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,10 +47,16 @@ media: $(STAMP) ## The long form of the media engines' tests
 azurite: $(STAMP) ## Microsoft's emulator of Blob Storage, for the tests of abfs:// (needs npm)
 	npm install --prefix $(VENV)/azurite --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
 
-lint: $(STAMP) ## ruff and mypy
+console: ## Bundle the source of the console in Airflow (needs npm); commit what changes in the package with it
+	npm ci --prefix console --loglevel=error
+	npm run --prefix console --silent check
+	npm run --prefix console --silent build
+
+lint: $(STAMP) ## ruff and mypy; of the console the TypeScript compiler, where `make console` has put it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(STRICT)
+	@if [ -x console/node_modules/.bin/tsc ]; then npm run --prefix console --silent check; else echo "console/ was not checked: its compiler comes by make console"; fi
 
 bench: $(STAMP) ## The benchmarks; takes a while
 	@set -e; for script in benchmarks/*/*.py; do echo "== $$script"; PYTHONPATH=. $(BIN)/python "$$script"; done

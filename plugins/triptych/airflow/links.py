@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
+_CONSOLE = "dags/{dag}/runs/{run}/plugin/triptych-job"
+"""The console's view of a run, among Airflow's own of it; without a slash, too."""
 _REPORT = "triptych/v1/customer/jobs/{job}/report"
 """Of the Jobs API. It begins with no slash: Airflow's pages have a base, which a proxy may have given a prefix."""
 
@@ -26,3 +28,13 @@ class ReportLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address by the run's ids; whether a report was left is for whoever follows it to see."""
         return _REPORT.format(job=quote(f"{ti_key.dag_id}~{ti_key.run_id}", safe="~"))
+
+
+class ConsoleLink(BaseOperatorLink):
+    """The job's page in the console, where its chunks and files are looked at, and it is repaired."""
+
+    name = "Console"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address by the run's ids."""
+        return _CONSOLE.format(dag=quote(ti_key.dag_id, safe=""), run=quote(ti_key.run_id, safe=""))

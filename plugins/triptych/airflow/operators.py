@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from triptych.airflow.chaining import tell_output, upstreams
-from triptych.airflow.links import ReportLink
+from triptych.airflow.links import ConsoleLink, ReportLink
 from triptych.airflow.metrics import count_chunk
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
@@ -100,7 +100,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 class AssembleOperator(_EndsAtOnce, BaseOperator):
     """Judge the failures, join the results; fails when more chunks failed than the job tolerates."""
 
-    operator_extra_links = (ReportLink(),)
+    operator_extra_links = (ReportLink(), ConsoleLink())
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""

@@ -9,7 +9,22 @@ from starlette.exceptions import HTTPException
 
 from triptych import __version__
 from triptych.api.answers import Answer, ApiError, of_failure, refused
-from triptych.api.routes import auth, catalog, changes, jobs, logs, repairs, report, results, secrets, sources, uploads
+from triptych.api.console import page
+from triptych.api.routes import (
+    auth,
+    catalog,
+    changes,
+    chunks,
+    forms,
+    jobs,
+    logs,
+    repairs,
+    report,
+    results,
+    secrets,
+    sources,
+    uploads,
+)
 from triptych.errors import TriptychError
 from triptych.settings import get_settings
 
@@ -42,12 +57,14 @@ def make_app() -> FastAPI:
     # Before the jobs: `/jobs/templates` is no job's id.
     for part in (
         catalog.router,
+        forms.router,
         sources.router,
         changes.router,
         results.router,
         report.router,
-        repairs.router,
         jobs.router,
+        repairs.router,
+        chunks.router,
         logs.router,
     ):
         customer.include_router(part)
@@ -58,6 +75,7 @@ def make_app() -> FastAPI:
     app.include_router(catalog.developer, prefix="/dev")
     app.include_router(results.links)
     app.include_router(uploads.links)
+    app.include_router(page.router)
     if origins := get_settings().api_origins:
         app.add_middleware(
             CORSMiddleware,

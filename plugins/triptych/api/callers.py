@@ -11,7 +11,7 @@ from triptych.api import tokens
 from triptych.api.answers import ApiError
 from triptych.api.api_keys import airflow_token, user_of_key
 from triptych.api.inside import Airflow
-from triptych.api.prefix import AIRFLOW_KEY
+from triptych.api.prefix import AIRFLOW_KEY, CONSOLE_HEADER
 from triptych.api.threads import in_thread
 from triptych.api.tokens import Audience
 
@@ -60,7 +60,8 @@ class Caller:
 async def caller(request: Request) -> Caller:
     """By the header `Authorization`, a token alone or after `Bearer`; Airflow's cookie will do for what only reads.
 
-    401 for nobody. Not for what changes something: a page of another site could make a browser send the cookie.
+    401 for nobody. For what changes something the cookie will do only where the console's own page sends it: a page of
+    another site could make a browser send the cookie, but neither our header with it, nor a word that it is this site.
     """
     from airflow.api_fastapi.core_api.security import resolve_user_from_token
 
@@ -83,7 +84,13 @@ def _token(request: Request) -> str:
     scheme, _, rest = given.partition(" ")
     if given:
         return rest.strip() if scheme.lower() == "bearer" else given
-    return request.cookies.get("_token", "") if request.method in ("GET", "HEAD") else ""
+    is_safe = request.method in ("GET", "HEAD") or is_from_console(request)
+    return request.cookies.get("_token", "") if is_safe else ""
+
+
+def is_from_console(request: Request) -> bool:
+    """Whether our own page asks: by a header that others cannot send, and by the browser's word of whose page it is."""
+    return CONSOLE_HEADER in request.headers and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
 CallerDep = Annotated[Caller, Depends(caller)]

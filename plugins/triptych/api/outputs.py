@@ -46,9 +46,9 @@ class OutputFile:
         except UnsupportedError:
             return None
 
-    def stream(self) -> Iterator[bytes]:
-        """Its bytes, of no other version than the job's."""
-        return self.store.stream(self.uri, etag=self.etag)
+    def stream(self, offset: int, length: int) -> Iterator[bytes]:
+        """So many of its bytes, of no other version than the job's."""
+        return self.store.stream(self.uri, offset, length, self.etag)
 
 
 def output_files(dag_id: str, run_id: str) -> Sequence[Mapping[str, Any]]:

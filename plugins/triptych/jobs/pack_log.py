@@ -11,6 +11,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -215,15 +216,31 @@ def stream_states(
     workspace: Workspace, plan: Plan, readers: int = READERS
 ) -> Generator[tuple[PlannedPack, PackState], None, None]:
     """Every pack's state, in the order of the plan: memory holds those that `readers` have read ahead."""
-    waiting: deque[tuple[PlannedPack, Future[PackState]]] = deque()
+    with closing(stream_changed(workspace, plan, {}, readers)) as states:
+        for pack, _, state in states:
+            yield pack, state
+
+
+def stream_changed(
+    workspace: Workspace, plan: Plan, known: Mapping[PlannedPack, Position], readers: int = READERS
+) -> Generator[tuple[PlannedPack, Position, PackState], None, None]:
+    """The packs that are not where they were in `known`, likewise; of the others nothing is read."""
+    waiting: deque[tuple[PlannedPack, Position, Future[PackState]]] = deque()
     with ThreadPoolExecutor(readers) as pool:
         for pack, position in _positions(workspace, plan):
-            waiting.append((pack, pool.submit(_read, workspace, pack, position)))
+            if known.get(pack) == position:
+                continue
+            waiting.append((pack, position, pool.submit(_read, workspace, pack, position)))
             if len(waiting) > readers:
-                first, state = waiting.popleft()
-                yield first, state.result()
-        for first, state in waiting:
-            yield first, state.result()
+                yield _result(waiting.popleft())
+        yield from map(_result, waiting)
+
+
+def _result(
+    waiting: tuple[PlannedPack, Position, Future[PackState]],
+) -> tuple[PlannedPack, Position, PackState]:
+    pack, position, state = waiting
+    return pack, position, state.result()
 
 
 def _positions(workspace: Workspace, plan: Plan) -> list[tuple[PlannedPack, Position]]:

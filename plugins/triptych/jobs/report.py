@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from triptych.jobs.pack_log import Attempted, PackLog, PackState, stream_states
-from triptych.jobs.plan import FrozenJob, Plan, PlanRef, newest_plan, read_job, read_plan
+from triptych.jobs.pack_log import READERS, Attempted, PackLog, PackState, stream_states
+from triptych.jobs.plan import FrozenJob, Plan, PlannedPack, PlanRef, newest_plan, read_job, read_plan
 from triptych.jobs.workspace import ChunkEntry, Workspace
 
 
@@ -123,6 +124,22 @@ def read_chunk(workspace: Workspace, plan: Plan, entry: ChunkEntry) -> ChunkRepo
     pack = plan.pack_of(entry.number)
     (found,) = _chunks([entry], [PackLog(workspace, plan, pack).read()] if pack else [])
     return found
+
+
+def read_chunks(workspace: Workspace, plan: Plan, numbers: Iterable[int]) -> list[ChunkReport]:
+    """These chunks, by number; of their packs no more than the log and the part of the chunk list is read."""
+    wanted: dict[PlannedPack, list[int]] = defaultdict(list)
+    for number in sorted(set(numbers)):
+        if pack := plan.pack_of(number):
+            wanted[pack].append(number)
+
+    def read(pack: PlannedPack) -> list[ChunkReport]:
+        lines = plan.lines_of(workspace, pack)
+        entries = [lines[number - pack.first] for number in wanted[pack]]
+        return list(_chunks(entries, [PackLog(workspace, plan, pack).read()]))
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return [chunk for chunks in pool.map(read, wanted) for chunk in chunks]
 
 
 def read_log(workspace: Workspace, tried: Attempted) -> Iterator[bytes]:

@@ -62,11 +62,18 @@ class OneChunk:
         lines = job.plan.lines_of(job.workspace, pack)
         return cls(job, lines[number - pack.first])
 
+    def input(self) -> Iterator[bytes]:
+        """Its bytes as a stream. Raises as `ChunkReader.blocks` does."""
+        return self._reader().blocks(self.entry)
+
     def save_input(self, path: Path) -> str:
-        """Write its bytes to a new file; their SHA-256. Raises as `ChunkReader.blocks` does."""
+        """Write its bytes to a new file; their SHA-256. Raises as `input` does."""
+        return self._reader().save(self.entry, path)
+
+    def _reader(self) -> ChunkReader:
         if self.entry.object:
             check_kept(self.job.workspace, self.job.plan)
-        return ChunkReader(self.job.workspace, self.job.sources, self.job.stores).save(self.entry, path)
+        return ChunkReader(self.job.workspace, self.job.sources, self.job.stores)
 
     @contextmanager
     def trial(self, app: Block | None = None, log: Writer | None = None) -> Iterator[Trial]:

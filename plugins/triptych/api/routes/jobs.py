@@ -14,6 +14,7 @@ from triptych.api.answers import ApiError, done
 from triptych.api.bodies import as_config, camel_keys, conf_of, object_of, read_body, text_of
 from triptych.api.callers import Caller, CallerDep
 from triptych.api.changing import changed
+from triptych.api.console.filtering import Filters, filtered_runs, filters_of
 from triptych.api.drafts import Draft, Drafts, new_id
 from triptych.api.finding import Run, find_draft, find_job, find_run, triptych_dags, view_of
 from triptych.api.inside import part
@@ -67,18 +68,20 @@ async def list_jobs(
 ) -> dict[str, Any]:
     """Jobs, the newest first: one's own drafts, then the runs of all templates that one sees."""
     start, count = rows_wanted(nested_offset or offset, nested_limit or limit)
-    return await _listed(caller, start, count, is_oldest_first=_is_ascending(order_by))
+    return await _listed(caller, start, count, Filters(), is_oldest_first=_is_ascending(order_by))
 
 
 @router.post("/jobs/filter", openapi_extra=body({"limit": {"type": "integer"}, "offset": {"type": "integer"}}))
 async def filter_jobs(request: Request, caller: CallerDep) -> dict[str, Any]:
-    """As the list of jobs, with `pagination` in the body."""
+    """As the list of jobs, with `pagination` in the body, and filters by `templateId`, `state` and text.
+
+    A text is looked for in names, notes, templates and ids, of the newest thousand jobs that the other filters leave.
+    """
     given = await read_body(request, ("limit", "offset", "pagination", "orderBy", "filters"))
-    if given.get("filters"):
-        raise ApiError(400, "filters: none are known. Leave it out, and choose from the list.")
     wanted = {**given, **camel_keys(object_of(given, "pagination"))}
     start, count = rows_wanted(str(wanted.get("offset", "")), str(wanted.get("limit", "")))
-    return await _listed(caller, start, count, is_oldest_first=_is_ascending(text_of(given, "orderBy")))
+    filters = filters_of(object_of(given, "filters"))
+    return await _listed(caller, start, count, filters, is_oldest_first=_is_ascending(text_of(given, "orderBy")))
 
 
 @router.get("/jobs/{job_id}")
@@ -120,6 +123,19 @@ async def run_job(job_id: str, request: Request, caller: CallerDep) -> dict[str,
     await _start(caller, draft, wanted)
     await in_thread(Drafts(caller.id).remove, draft.id)
     return done()
+
+
+@router.post("/jobs/{job_id}/rerun")
+async def rerun_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+    """Start another job as this one was started; `id` is the new one's."""
+    run = await find_run(caller, job_id)
+    await caller.require("POST", "RUN", run.dag_id)
+    conf = {key: value for key, value in (run.about.get("conf") or {}).items() if value is not None}
+    draft = Draft(new_id(), run.dag_id, conf=conf)
+    await judge(run.dag_id, conf, is_whole=True)
+    await _make_ready(caller, run.dag_id)
+    await _start(caller, draft, {"dag_run_id": draft.id, "logical_date": None, "conf": conf})
+    return {**done(), "id": draft.id}
 
 
 @router.post("/jobs/{job_id}/abort")
@@ -175,21 +191,20 @@ def rows_wanted(offset: str, limit: str) -> tuple[int, int]:
     return numbers[0], min(numbers[1], MOST_ROWS)
 
 
-async def _listed(caller: Caller, offset: int, limit: int, *, is_oldest_first: bool) -> dict[str, Any]:
-    dags = [dag["dag_id"] for dag in await triptych_dags(caller)]
-    drafts = [each for each in await in_thread(Drafts(caller.id).all) if each.template in dags]
-    # Airflow takes no list of DAGs for all of them.
-    runs: dict[str, Any] = {"dag_runs": [], "total_entries": 0}
+async def _listed(
+    caller: Caller, offset: int, limit: int, filters: Filters, *, is_oldest_first: bool
+) -> dict[str, Any]:
+    dags = [dag["dag_id"] for dag in await triptych_dags(caller) if filters.takes_template(dag["dag_id"])]
+    drafts = [each for each in await in_thread(Drafts(caller.id).all) if filters.takes_draft(each, dags)]
     shown = drafts[offset : offset + limit]
-    if dags:
-        first = max(0, offset - len(drafts))
-        wanted = {"dag_ids": dags, "page_offset": first, "page_limit": max(1, limit - len(shown))}
-        order = {"order_by": "id" if is_oldest_first else "-id"}
-        runs = await caller.airflow.call("POST", "dags/~/dagRuns/list", {**wanted, **order})
+    order = {"order_by": "id" if is_oldest_first else "-id"}
+    runs, total = await filtered_runs(
+        caller, dags, filters, order, max(0, offset - len(drafts)), max(1, limit - len(shown))
+    )
     rows = [views.of_draft(draft, await in_thread(own_template, draft.template), None) for draft in shown]
-    for about in runs["dag_runs"][: limit - len(shown)]:
+    for about in runs[: limit - len(shown)]:
         rows.append(await view_of(caller, Run(about), is_whole=False))
-    return views.page(rows, len(drafts) + runs["total_entries"], offset)
+    return views.page(rows, len(drafts) + total, offset)
 
 
 def _is_ascending(order_by: str) -> bool:

@@ -6,16 +6,18 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from triptych.api import tokens, views
 from triptych.api.addresses import address
-from triptych.api.answers import PRIVATE, ApiError
+from triptych.api.answers import ApiError
 from triptych.api.callers import CallerDep
+from triptych.api.console.serving import Served, served
 from triptych.api.drafts import Draft
 from triptych.api.finding import find_job, why_failed
-from triptych.api.outputs import OutputFile, output_file, output_files
-from triptych.api.threads import blocks_in_threads, in_thread
+from triptych.api.outputs import output_file, output_files
+from triptych.api.prefix import CONSOLE_HEADER
+from triptych.api.threads import in_thread
 from triptych.api.tokens import Audience
 from triptych.jobs.plan import PlanRef
 from triptych.settings import get_settings
@@ -23,14 +25,6 @@ from triptych.stages import PLAN_KEY, Stage
 
 router = APIRouter(tags=["jobs"])
 links = APIRouter(tags=["links"])
-_AS_DATA = {
-    **PRIVATE,
-    "Content-Type": "application/octet-stream",
-    "Content-Security-Policy": "sandbox",
-    "Content-Encoding": "identity",
-}
-"""What a script wrote is no page of Airflow's, whose cookies it would see; and Airflow does not
-pack it, for its length says how much comes."""
 
 
 @router.get("/jobs/{job_id}/results")
@@ -55,7 +49,8 @@ async def results(job_id: str, request: Request, caller: CallerDep) -> dict[str,
         claims = {"dag": found.dag_id, "run": found.run_id, "plan": str(plan["value"]), "name": name}
         return address(request, f"/results/{quote(name)}?token={tokens.sign(Audience.RESULT, claims, lifetime_s)}")
 
-    return {"results": [{"name": file["name"], "link": link(file["name"])} for file in files]}
+    rows = [{"name": file["name"], "link": link(file["name"]), "size": str(file["size"])} for file in files]
+    return {"results": rows}
 
 
 @links.get("/results/{name:path}", response_class=Response)
@@ -70,11 +65,8 @@ async def result(name: str, request: Request, token: str = "") -> Response:
     if file is None or claims["name"] != name:
         raise ApiError(404, f"{name}: is no file of this job's output any more.")
     await in_thread(file.check)
-    url = None if "origin" in request.headers else await in_thread(file.link)
-    return RedirectResponse(url, 302, {"Cache-Control": "no-store"}) if url else _streamed(file)
-
-
-def _streamed(file: OutputFile) -> StreamingResponse:
-    name = quote(file.name.rpartition("/")[2])
-    about = {"Content-Length": str(file.size), "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return StreamingResponse(blocks_in_threads(file.stream()), headers={**_AS_DATA, **about})
+    is_page = "origin" in request.headers or CONSOLE_HEADER in request.headers
+    url = None if is_page else await in_thread(file.link)
+    if url:
+        return RedirectResponse(url, 302, {"Cache-Control": "no-store"})
+    return await served(request, Served(file.name, file.size, file.stream))
