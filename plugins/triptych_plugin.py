@@ -5,6 +5,7 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from triptych.airflow import pools
+from triptych.airflow.checkup import at_start
 from triptych.api.mount import JobsApi
 from triptych.api.prefix import CONSOLE, PREFIX
 
@@ -14,7 +15,8 @@ _ICONS = {"icon": f"{_PAGE}icon.svg", "icon_dark_mode": f"{_PAGE}icon-dark.svg"}
 
 
 class TriptychPlugin(AirflowPlugin):
-    """Lists Triptych under Admin > Plugins; the scheduler hears from it of runs that no pool can hold.
+    """Lists Triptych under Admin > Plugins; the scheduler hears from it of runs that no pool can hold,
+    and of what in its configuration keeps jobs from ending well.
 
     The API server has the Jobs API and the console from it.
 
@@ -22,7 +24,7 @@ class TriptychPlugin(AirflowPlugin):
     """
 
     name = "triptych"
-    listeners: ClassVar = [pools]
+    listeners: ClassVar = [pools, at_start]
     fastapi_apps: ClassVar = [{"app": JobsApi(), "url_prefix": PREFIX, "name": "Triptych Jobs API"}]
     external_views: ClassVar = [
         {"name": "Jobs", "href": _PAGE, "url_route": "triptych", "destination": "nav", **_ICONS},

@@ -17,6 +17,7 @@ from triptych.airflow.chaining import output_asset
 from triptych.airflow.form import form_params
 from triptych.airflow.judgement import judged, read_schedule
 from triptych.airflow.notices import callback
+from triptych.airflow.pools import slots_per_task
 from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
 from triptych.blocks.networks import network_of
@@ -143,7 +144,7 @@ def build_dag(template: Template, find: Find = find_template) -> DAG:
         "cpus": app.min_cpu or 1.0,
         "mem_limit": f"{app.min_memory_gib}g" if app.min_memory_gib else None,
         "pool": template.pool or settings.pool,
-        "pool_slots": max(1, round(app.min_cpu or 1)),
+        "pool_slots": slots_per_task(app),
     }
     if template.max_cores:
         if template.max_cores < (app.min_cpu or 1):

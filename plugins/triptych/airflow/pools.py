@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from airflow.models import DagRun
     from sqlalchemy.orm import Session
 
+    from triptych.blocks import Block
+
 TAG = "triptych"
 """Of each of our DAGs."""
 ABOUT = "Triptych: "
@@ -37,7 +39,7 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
     if dag is None or session is None or TAG not in dag.tags:
         return
     wanted = {(task.pool, task.task_id): task.pool_slots for task in dag.tasks}
-    reasons = too_few(wanted, _slots({pool for pool, _ in wanted}, session))
+    reasons = too_few(wanted, slots_of({pool for pool, _ in wanted}, session))
     if reasons:
         dag_run.note = ABOUT + " ".join(reasons)
         _log.error("Run %s of %s is failed: %s", dag_run.run_id, dag_run.dag_id, dag_run.note)
@@ -46,13 +48,18 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
         dag_run.note = None
 
 
-def _slots(pools: Collection[str], session: Session) -> dict[str, int]:
+def slots_of(pools: Collection[str], session: Session) -> dict[str, int]:
     """How many slots those of the pools have that there are."""
     from airflow.models import Pool
     from sqlalchemy import select
 
     rows = session.execute(select(Pool.pool, Pool.slots).where(Pool.pool.in_(pools)))
     return {str(pool): int(slots) for pool, slots in rows}
+
+
+def slots_per_task(app: Block) -> int:
+    """One per core, and one at least."""
+    return max(1, round(app.min_cpu or 1))
 
 
 def too_few(wanted: Mapping[tuple[str, str], int], slots: Mapping[str, int]) -> list[str]:

@@ -18,7 +18,6 @@ from triptych.cli import (
     app_test,
     blocks,
     chunks,
-    clean,
     jobs,
     profiles,
     run,
@@ -28,6 +27,7 @@ from triptych.cli import (
 )
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
 from triptych.cli.publishing.commands import ENGINES, add_block_commands, add_template_commands
+from triptych.cli.upkeep import clean, doctor
 from triptych.errors import TriptychError
 
 EPILOG = (
@@ -87,6 +87,7 @@ app.add_typer(profiles.profile_commands, name="profile")
 app.add_typer(api_keys.key_commands, name="api-key")
 app.command("run", epilog=run.EPILOG)(run.run)
 app.command("clean", epilog=clean.EPILOG)(clean.clean)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.command("upload", epilog=upload.EPILOG)(upload.upload_files)
 app.command("verify", epilog=verify.EPILOG)(verify.verify_output)
 app.command("validate")(blocks.validate_all)

@@ -77,7 +77,9 @@ HISTORY = "_history"
 """Where it stands how long the chunks of earlier jobs took."""
 PUBLISHED = "_published"
 """Where the DAG processor puts what workers need of published templates."""
-BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY, PUBLISHED)
+MARKS = "_doctor"
+"""Where `triptych doctor` leaves who has looked at the workspace."""
+BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY, PUBLISHED, MARKS)
 """The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""

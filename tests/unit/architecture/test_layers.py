@@ -19,7 +19,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"storage"}),
     frozenset({"engines", "jobs", "running"}),
     frozenset({"stages"}),
-    frozenset({"registry", "reports", "retention"}),
+    frozenset({"checkup", "registry", "reports", "retention"}),
     frozenset({"airflow", "api", "local"}),
     frozenset({"cli", "client", "demo"}),
     frozenset({"__main__"}),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typer
 
-from triptych.cli import clean
 from triptych.cli.jobs import cancelling, listing, logs, opening, reporting, rerun, retrying, showing, watching
 from triptych.cli.jobs.showing import told_use
 from triptych.cli.place import OfTemplate, Run
+from triptych.cli.upkeep import clean
 
 __all__ = ["OfTemplate", "Run", "job_commands", "told_use"]
 

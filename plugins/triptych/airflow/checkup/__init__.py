@@ -1,0 +1,1 @@
+"""What of an Airflow's configuration keeps jobs from ending well: for `triptych doctor` and the scheduler's log."""

@@ -1,0 +1,107 @@
+"""What `airflow.cfg` and the environment say, judged by what jobs on one or on several machines need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from airflow.sdk.configuration import conf
+
+from triptych.checkup import Finding, Standing
+from triptych.settings import Settings
+
+QUEUED_S = 3600
+"""A task that waits for a slot of a busy pool or worker is failed after `task_queued_timeout`; ten minutes at first."""
+HEARTBEAT_S = 60
+"""What a lost worker should cost at most, beside its open chunk."""
+VISIBLE_S = 6 * 3600
+"""Redis gives a message to a second worker when nobody has answered for it for so long: the longest task."""
+
+
+def check_configuration(settings: Settings) -> Iterator[Finding]:
+    """The executor, and what follows from it."""
+    executor = str(conf.get("core", "executor", fallback=""))
+    if settings.one_machine:
+        yield Finding("executor", Standing.OK, f"{executor}: all tasks run on the scheduler's machine.")
+        return
+    yield Finding("executor", Standing.OK, f"{executor}: tasks run on other machines than the scheduler's.")
+    yield from _api_address()
+    yield from _secrets()
+    yield from _logs()
+    yield from _waiting()
+    if "Celery" in executor:
+        yield from _celery()
+
+
+def check_shared(settings: Settings) -> Iterator[Finding]:
+    """A workspace that the tasks do not share; `check_machine` meets it when it opens that."""
+    if settings.workspace.startswith("file://") and not settings.shared_folders:
+        said = f"[triptych] workspace = {settings.workspace} is a folder of one machine: jobs are refused."
+        remedy = "Name an object store; or a folder that all machines share, with [triptych] shared_folders = yes."
+        yield Finding("shared files", Standing.WRONG, said, remedy)
+
+
+def _api_address() -> Iterator[Finding]:
+    """Where tasks reach the API server: the default is each worker's own machine."""
+    url = str(conf.get("core", "execution_api_server_url", fallback="") or "")
+    base = str(conf.get("api", "base_url", fallback="") or "")
+    chosen = url or base
+    about, remedy = "api address", "Set [core] execution_api_server_url to what workers reach, ending in /execution/."
+    if not chosen:
+        said = "Neither [core] execution_api_server_url nor [api] base_url is set: tasks would ask localhost:8080."
+        yield Finding(about, Standing.WRONG, said, remedy)
+    elif _is_local(urlsplit(chosen).hostname or ""):
+        yield Finding(about, Standing.WRONG, f"Tasks are told {chosen}, which is each worker's own machine.", remedy)
+    else:
+        yield Finding(about, Standing.OK, f"Tasks are told {chosen}.")
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secrets() -> Iterator[Finding]:
+    """Of keys that have to be one for all machines those that nobody has set: each process would make its own."""
+    keys = [("api_auth", "jwt_secret"), ("core", "fernet_key")]
+    has_private_key = bool(conf.get("api_auth", "jwt_private_key_path", fallback=""))
+    unset = [f"[{section}] {key}" for section, key in keys if not conf.get(section, key, fallback="")]
+    if has_private_key:
+        unset = [each for each in unset if "jwt" not in each]
+    if unset:
+        said = f"{' and '.join(unset)}: not set. Machines that do not have the same refuse each other."
+        yield Finding("keys", Standing.WRONG, said, "Give all components one value.")
+
+
+def _logs() -> Iterator[Finding]:
+    if conf.getboolean("logging", "remote_logging", fallback=False):
+        folder = conf.get("logging", "remote_base_log_folder", fallback="")
+        yield Finding("task logs", Standing.OK, f"They are kept in {folder}.")
+        return
+    said = "[logging] remote_logging is off: logs lie on each worker, and go with it."
+    remedy = "Turn it on, with remote_base_log_folder in the workspace's store."
+    yield Finding("task logs", Standing.WARNING, said, remedy)
+
+
+def _waiting() -> Iterator[Finding]:
+    queued = conf.getfloat("scheduler", "task_queued_timeout", fallback=600.0)
+    if queued < QUEUED_S:
+        said = f"[scheduler] task_queued_timeout = {queued:.0f}: a pack that waits longer for a worker is failed."
+        yield Finding("queue", Standing.WARNING, said, "Set it above the longest time for which all workers are busy.")
+    beat = conf.getint("scheduler", "task_instance_heartbeat_timeout", fallback=300)
+    if beat > HEARTBEAT_S:
+        said = f"[scheduler] task_instance_heartbeat_timeout = {beat}: a lost worker's packs wait so many seconds."
+        yield Finding("heartbeat", Standing.WARNING, said, f"{HEARTBEAT_S} is enough where networks are steady.")
+
+
+def _celery() -> Iterator[Finding]:
+    """A message that nobody has answered for is delivered again: two tries of one pack at once, and one is wasted."""
+    visible = conf.getint("celery_broker_transport_options", "visibility_timeout", fallback=86400)
+    if visible < VISIBLE_S:
+        said = f"[celery_broker_transport_options] visibility_timeout = {visible}: longer packs are started twice."
+        yield Finding("redis", Standing.WARNING, said, "Set it above the longest task: 86400.")

@@ -1,0 +1,49 @@
+"""The slots of pools, beside what tasks want of them and what the machine has: read from Airflow's database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from triptych.airflow.pools import UNLIMITED, slots_of, slots_per_task, too_few
+from triptych.blocks import Catalog
+from triptych.checkup import Finding, Standing
+from triptych.settings import Settings
+from triptych.stages import Stage
+
+
+def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """Of each pool that apps run in; skipped where the database does not answer, as on a worker."""
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
+    wanted = _wanted(catalog, settings)
+    try:
+        with create_session() as session:
+            slots = slots_of({settings.pool, *(pool for pool, _ in wanted)}, session)
+    except SQLAlchemyError:
+        remedy = "Run it where Airflow's scheduler runs."
+        yield Finding("pools", Standing.SKIPPED, "Airflow's database does not answer here.", remedy)
+        return
+    for reason in too_few(wanted, slots):
+        yield Finding("pools", Standing.WRONG, reason)
+    for pool, count in sorted(slots.items()):
+        yield _beside_cores(settings, pool, count)
+
+
+def _wanted(catalog: Catalog, settings: Settings) -> dict[tuple[str, str], int]:
+    """Slots by pool and task, of each template's app."""
+    return {
+        (template.pool or settings.pool, f"{template.id}.{Stage.APP}"): slots_per_task(template.app)
+        for template in catalog.templates
+    }
+
+
+def _beside_cores(settings: Settings, pool: str, count: int) -> Finding:
+    """A pool that has more slots than there are cores lets apps wait for each other's, with their timeouts running."""
+    cores = os.cpu_count() or 1
+    told = "no limit" if count == UNLIMITED else f"{count} slots"
+    if settings.one_machine and not 0 < count <= cores:
+        said = f"The pool {pool!r} has {told}, one per core of an app, and this machine has {cores} cores."
+        return Finding("pools", Standing.WARNING, said, f"airflow pools set {pool} {cores} 'cores for apps'")
+    return Finding("pools", Standing.OK, f"The pool {pool!r} has {told}.")

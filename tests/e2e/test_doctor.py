@@ -1,0 +1,37 @@
+"""`triptych doctor` where an Airflow runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from triptych.demo.embedded import EmbeddedAirflow
+from triptych.errors import ConfigError
+from triptych.settings import PROJECT
+
+POOL = "default_pool"
+
+
+def _findings(airflow: EmbeddedAirflow, *options: str) -> tuple[int, list[dict[str, str]]]:
+    command = [sys.executable, "-m", "triptych", "doctor", "--json", *options]
+    done = subprocess.run(command, env=airflow.env, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_the_doctor_reads_a_running_airflow(airflow: EmbeddedAirflow) -> None:
+    code, found = _findings(airflow, "--include", str(PROJECT / "include"))
+    told = {finding["about"]: finding for finding in found}
+    assert code == 0, told
+    assert told["executor"]["said"] == "LocalExecutor: all tasks run on the scheduler's machine."
+    slots = airflow.client.get(f"pools/{POOL}")["slots"]
+    assert f"{POOL!r} has {slots} slots" in told["pools"]["said"]
+    assert told["pools"]["standing"] == ("ok" if slots <= (os.cpu_count() or 1) else "warning")
+
+
+def test_an_app_that_no_pool_can_hold_is_told_before_it_is_launched(airflow: EmbeddedAirflow) -> None:
+    code, found = _findings(airflow)
+    assert code == ConfigError.exit_code
+    (wrong,) = (finding["said"] for finding in found if finding["standing"] == "wrong")
+    assert "`huge.app` takes 1000 slots" in wrong
