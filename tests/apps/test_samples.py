@@ -14,20 +14,28 @@ from triptych.settings import PROJECT
 
 CASES = {
     "align_reads": ["align_reads", "align_reads/counts"],
-    "convert": ["convert", "convert/for_web"],
     "auth_report": ["auth_report"],
+    "convert": ["convert", "convert/for_web"],
+    "enhance_image": ["enhance_image"],
     "linecount": ["linecount"],
-    "thumbnail": ["thumbnail"],
+    "ocr": ["ocr", "ocr/pdf"],
+    "thumbnails": ["thumbnails", "thumbnails/images"],
+    "to_markdown": ["to_markdown"],
     "tpch_star": ["tpch_star"],
+    "transcode_ladder": ["transcode_ladder", "transcode_ladder/by_frames"],
     "wordcount": ["wordcount", "wordcount/keep_case"],
 }
 BROKEN = {
     "align_reads": ('"-S", "aligned.sam"', '"--trim5", "1", "-S", "aligned.sam"'),
-    "convert": ('"lossless": True', '"lossless": False'),
     "auth_report": ("(?P<user>.*?) from {HOST}{PORT}(?: ssh", "(?P<user>.*) for {HOST}{PORT}(?: ssh"),
+    "convert": ('"lossless": True', '"lossless": False'),
+    "enhance_image": ("noise=denoise", "noise=3"),
     "linecount": ("words += NF", "words += 1"),
-    "thumbnail": ("ImageOps.exif_transpose(image)", "ImageOps.mirror(image)"),
+    "ocr": ('"--psm", str(params.get("layout", 3))', '"--psm", "7"'),
+    "thumbnails": ("clock(start)", "clock(start + 1)"),
+    "to_markdown": ('if given == "odt"', 'if given == "ott"'),
     "tpch_star": ("l_discount BETWEEN 0.05", "l_discount BETWEEN 0.06"),
+    "transcode_ladder": ('"passthrough"', '"cfr", "-r", "24"'),
     "wordcount": (">= min_length", "> min_length"),
 }
 """Of each script a small mistake: what is there, and what stands in its place."""

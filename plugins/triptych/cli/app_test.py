@@ -27,7 +27,7 @@ EPILOG = """Examples:
 
 `triptych app test`
 
-`triptych app test wordcount thumbnail --build --junit results.xml`
+`triptych app test wordcount thumbnails --build --junit results.xml`
 
 `triptych app test wordcount --update`
 """

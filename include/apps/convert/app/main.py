@@ -5,9 +5,11 @@ What a format cannot hold, such as 16 bits in WebP, is refused and never rounded
 
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 from PIL import Image
@@ -64,10 +66,24 @@ def audio(source: Path, target: Path, params: dict) -> None:
 
 
 def document(source: Path, target: Path, params: dict) -> None:
+    if source.suffix.lower() == ".odt":
+        keep_header_rows(source)
     kind = params.get("documents", "html")
     to = {"md": "gfm", "txt": "plain"}.get(kind, kind)
     whole = ["--self-contained", "--metadata", f"pagetitle={source.stem}"] if kind == "html" else ["--standalone"]
     run("pandoc", "--from", DOCUMENTS[source.suffix.lower()], "--to", to, *whole, "-o", target, source)
+
+
+def keep_header_rows(document: Path) -> None:
+    """Makes the header of an OpenDocument table a row as others are: pandoc leaves it out, and says nothing."""
+    whole = document.with_suffix(".whole")
+    with zipfile.ZipFile(document) as old, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            data = old.read(entry)
+            if entry.filename == "content.xml":
+                data = re.sub(rb"</?table:table-header-rows[^>]*>", b"", data)
+            new.writestr(entry, data)
+    whole.replace(document)
 
 
 def run(*command: object) -> None:

@@ -18,7 +18,7 @@ from tests.contract.engines.cases import Join, Split
 from tests.support.engine_harness import Piece, Results
 from triptych.settings import PROJECT
 
-FLOWER = PROJECT / "include" / "apps" / "thumbnail" / "test" / "flower.jpg"
+FLOWER = PROJECT / "include" / "apps" / "thumbnails" / "test" / "images" / "flower.jpg"
 TILE_PX, WIDEST_PX = 128, 150
 
 

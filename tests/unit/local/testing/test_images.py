@@ -14,7 +14,7 @@ from triptych.local.testing.comparison import Comparison, Rule, compare
 from triptych.local.testing.images import psnr_db, ssim
 from triptych.settings import PROJECT
 
-FLOWER = PROJECT / "include" / "apps" / "thumbnail" / "test" / "flower.jpg"
+FLOWER = PROJECT / "include" / "apps" / "thumbnails" / "test" / "images" / "flower.jpg"
 
 
 def _save(folder: Path, pixels: np.ndarray, name: str = "a.png") -> Path:
