@@ -15,6 +15,7 @@ from triptych.settings import PROJECT
 CASES = {
     "align_reads": ["align_reads", "align_reads/counts"],
     "auth_report": ["auth_report"],
+    "classify_images": ["classify_images", "classify_images/sheet"],
     "convert": ["convert", "convert/for_web"],
     "enhance_image": ["enhance_image"],
     "linecount": ["linecount"],
@@ -28,6 +29,7 @@ CASES = {
 BROKEN = {
     "align_reads": ('"-S", "aligned.sam"', '"--trim5", "1", "-S", "aligned.sam"'),
     "auth_report": ("(?P<user>.*?) from {HOST}{PORT}(?: ssh", "(?P<user>.*) for {HOST}{PORT}(?: ssh"),
+    "classify_images": ("np.argsort(-likely", "np.argsort(likely"),
     "convert": ('"lossless": True', '"lossless": False'),
     "enhance_image": ("noise=denoise", "noise=3"),
     "linecount": ("words += NF", "words += 1"),
