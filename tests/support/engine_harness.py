@@ -245,7 +245,7 @@ def finished(
                 for number, result in enumerate(results):
                     with tempfile.TemporaryDirectory(dir=work) as folder:
                         files = journal.keep(_written(Path(folder), result))
-                        journal.add(dataclasses.replace(_success(number), files=files), 0)
+                        journal.add(dataclasses.replace(_success(number), files=files))
     return load_job(settings, DAG, job.run_id, ref, stores=job.stores)
 
 

@@ -100,6 +100,8 @@ class FaultProxy:
     counted: Counter[Request] = field(default_factory=Counter)
     paths: list[tuple[Request, str]] = field(default_factory=list)
     sent: int = 0
+    delay_s: float = 0.0
+    """Before each request is passed on, as far away as the store is."""
     chance: random.Random = field(default_factory=random.Random)
     closing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -195,6 +197,8 @@ class _Spoiling(Forwarding):
         body = self.body()
         kind = kind_of(self.command, self.path, self.headers)
         self.of.sent += len(body)
+        if self.of.delay_s:
+            self.of.closing.wait(self.of.delay_s)
         fault = self.of.judge(kind, urlsplit(self.path).path)
         if fault is None or fault in DONE_FIRST:
             self._spoil(fault, self.ask(body))

@@ -26,7 +26,7 @@ from triptych.running.result_files import FoundFile
 from triptych.schemas.diagnostics import Json
 from triptych.settings import Runner, Settings
 from triptych.stages.one_chunk import OneChunk, Trial
-from triptych.stages.run_pack import DATA
+from triptych.stages.pipeline.trying import DATA
 
 chunk_commands = typer.Typer(no_args_is_help=True, help="Chunks of a job: fetch one, or run it here again.")
 Number = Annotated[int, typer.Argument(min=0, help="The chunk's number, as `triptych job show` tells it.")]

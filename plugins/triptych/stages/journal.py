@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from triptych.harmless import harmless_logger
 from triptych.jobs.pack_log import Attempted, LogPart, PackLog, PackState, ResultFile
 from triptych.jobs.workspace import Workspace
 from triptych.storage.copying import HashingWriter, copy_stream, file_blocks
@@ -20,6 +22,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 2.0, 60.0, 1.5
 """Short chunks are said together, after pauses that grow: what ran since the last entry runs again after a kill."""
 MOST_BYTES = 64 << 20
 """Of small results that wait for their entry, on the local disk."""
+_log = harmless_logger(__name__)
 
 
 class Keepable(Protocol):
@@ -71,7 +74,10 @@ class JournalLimits:
 
 
 class Journal:
-    """Keeps what one attempt did until it is said; an entry that is put makes it count."""
+    """Keeps what one attempt did until it is said; an entry that is put makes it count.
+
+    One thread at a time uses it; any may ask for its `state`.
+    """
 
     def __init__(
         self,
@@ -97,6 +103,8 @@ class Journal:
         self._is_careful = is_careful
         self._on_said = on_said
         self._waiting: list[Attempted] = []
+        self._lock = threading.Lock()
+        """Held where a try passes from what waits to what the log holds: whoever asks finds it in one of them."""
         self._objects = 0
         self._large = 0
         self._pause_s = FIRST_PAUSE_S
@@ -123,12 +131,8 @@ class Journal:
     @property
     def state(self) -> PackState:
         """What the pack's log held when it was last read or written, with what waits here."""
-        return self._log.state.merged(self._waiting)
-
-    @property
-    def log(self) -> Spool:
-        """Where the try that runs now prints to."""
-        return self._logs
+        with self._lock:
+            return self._log.state.merged(self._waiting)
 
     def keep(self, files: Sequence[Keepable]) -> tuple[ResultFile, ...]:
         """Keep the files of a success, small ones together, large ones stored now: where each lies, or will.
@@ -141,13 +145,14 @@ class Journal:
         self._large += len(large)
         return tuple(next(alone) if file.size >= self._limits.large_bytes else self._together(file) for file in files)
 
-    def add(self, tried: Attempted, log_offset: int) -> None:
-        """Keep the try, a success with its files, and with what it printed since `log_offset` of `log`.
+    def add(self, tried: Attempted, log: Iterable[bytes] = ()) -> None:
+        """Keep the try, a success with its files, and with what it printed.
 
         It is said at once, with all that waits, after a long chunk, a long pause, or much that waits.
         """
-        part = LogPart(self._logs.object_name, log_offset, self._logs.size - log_offset)
-        self._waiting.append(replace(tried, log=part if part.length else None))
+        part = self._printed(log)
+        with self._lock:
+            self._waiting.append(replace(tried, log=part if part.length else None))
         size = self._results.size + self._logs.size
         paused = time.monotonic() - self._said >= self._pause_s
         if self._is_careful or tried.seconds >= LONG_CHUNK_S or size >= MOST_BYTES or paused:
@@ -162,11 +167,22 @@ class Journal:
         self._open_spools()
         done = self._log.append(self._waiting).done
         won = [each for each in self._waiting if each.error is None and done[each.chunk].key == each.key]
-        self._waiting.clear()
+        with self._lock:
+            self._waiting.clear()
         self._pause_s = min(self._pause_s * GROWTH, LONGEST_PAUSE_S)
         self._said = time.monotonic()
         if self._on_said and won:
             self._on_said(won)
+
+    def _printed(self, log: Iterable[bytes]) -> LogPart:
+        """Where it lies; as far as it can be kept: a log decides no outcome."""
+        offset = self._logs.size
+        try:
+            for block in log:
+                self._logs.write(block)
+        except OSError as error:
+            _log.warning("The log of this chunk ends here: %s", error)
+        return LogPart(self._logs.object_name, offset, self._logs.size - offset)
 
     def _open_spools(self) -> None:
         self._objects += 1

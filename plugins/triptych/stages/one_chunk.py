@@ -18,7 +18,7 @@ from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.running.scratch import scratch_folder
 from triptych.stages.chunk_reader import ChunkReader
 from triptych.stages.frozen_code import open_code
-from triptych.stages.run_pack import DATA, chunk_unit
+from triptych.stages.pipeline.trying import DATA, chunk_unit
 from triptych.stages.sessions import BlockRunner
 from triptych.stages.side_inputs import held_inputs
 from triptych.storage import Writer
