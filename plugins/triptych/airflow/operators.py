@@ -115,7 +115,13 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
             msg = f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again."
             raise AirflowFailException(msg) from error
         tell_output(context, outcome)
-        return {"uri": outcome.uri, "files": outcome.files, "bytes": outcome.bytes, "chunks": outcome.chunks}
+        return {
+            "uri": outcome.uri,
+            "files": outcome.files,
+            "bytes": outcome.bytes,
+            "chunks": outcome.chunks,
+            "failed": len(outcome.failed),
+        }
 
 
 class BrokenOperator(BaseOperator):

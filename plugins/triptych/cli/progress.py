@@ -21,8 +21,8 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from triptych.cli.console import echo, echo_error, errors
-from triptych.cli.rate import Rate
 from triptych.jobs.plan import Plan, PlannedPack
+from triptych.jobs.views.rate import Rate
 from triptych.stages.run_pack import ChunkOutcome
 
 LINE_S = 5.0

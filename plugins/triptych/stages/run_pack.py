@@ -20,6 +20,7 @@ from triptych.free_space import Reserve
 from triptych.harmless import harmless_logger
 from triptych.jobs.job import PlannedJob, check_time
 from triptych.jobs.pack_log import PackLog
+from triptych.jobs.packs import Pack
 from triptych.jobs.workspace import ChunkEntry
 from triptych.running import Stop
 from triptych.running.scratch import scratch_folder
@@ -30,6 +31,7 @@ from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.pipeline.ahead import Ahead
 from triptych.stages.pipeline.behind import Behind
+from triptych.stages.pipeline.telling import Telling
 from triptych.stages.pipeline.trying import Attempt, Ran
 from triptych.stages.sessions import BlockRunner
 from triptych.stages.side_inputs import held_inputs
@@ -84,6 +86,13 @@ def run_pack(
     if not todo:
         _log.info("Every chunk of this pack has its result already.")
         return 0
+    telling = Telling(Pack(first=pack.first, count=pack.count, chunks=job.plan.chunks), pack.count - len(todo))
+
+    def hear(outcome: ChunkOutcome) -> None:
+        telling.heard(outcome.error is not None)
+        if on_chunk:
+            on_chunk(outcome)
+
     is_careful = launch.number > 1 or log.position.number > 0
     with scratch_folder(job.settings.scratch) as work, _until(job, stop or Stop()) as ending:
         app = open_code(job.workspace, job.plan.blocks[Role.APP], work)
@@ -104,16 +113,13 @@ def run_pack(
             opening = BlockRunner.of(job, inputs.mounted).session(app, work, first, ending)
             with when_needed(opening) if cache else opening as session:
                 attempt = Attempt(job, app, launch.round, token, work, ahead, session, journal, cache)
-                run = _Run(attempt, behind, job.tries_of(app), on_chunk or _unheard, is_careful=is_careful)
+                run = _Run(attempt, behind, job.tries_of(app), hear, is_careful=is_careful)
                 failed = run.all(todo, ending)
+    _log.info("%s", telling.line())
     if failed:
         verdict = f"{len(failed)} of {len(todo)} chunk(s) failed."
         raise VerdictError(verdict, failed[:SHOWN_FAILURES])
     return len(todo)
-
-
-def _unheard(_: ChunkOutcome) -> None:
-    """Nobody listens."""
 
 
 def _ahead(job: PlannedJob, work: Path, todo: Sequence[ChunkEntry]) -> Ahead:

@@ -13,7 +13,6 @@ import typer
 from triptych.cli.console import echo, print_json, print_line, print_stream, print_table
 from triptych.cli.jobs.listing import took
 from triptych.cli.place import NO_WORKSPACE, OfTemplate, Place, Run, placed
-from triptych.cli.rate import clock
 from triptych.cli.setup import AsJson
 from triptych.errors import ConfigError
 from triptych.jobs.pack_log import Attempted
@@ -21,6 +20,7 @@ from triptych.jobs.removed import check_not_removed
 from triptych.jobs.report import ChunkReport, ChunkState, JobReport, read_log, read_report
 from triptych.jobs.temporary import expiry_of
 from triptych.jobs.views.job_line import JobState
+from triptych.jobs.views.rate import clock
 from triptych.jobs.workspace import Workspace
 from triptych.local.job_list import state_of
 from triptych.stages.cache_reasons import count_hits, misses

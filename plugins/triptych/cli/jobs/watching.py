@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from triptych.cli.console import echo, errors, print_json_line, print_line
 from triptych.cli.jobs.opening import output_uri
 from triptych.cli.place import OfTemplate, Place, Run, placed
-from triptych.cli.rate import Rate, Speed
 from triptych.cli.setup import AsJson
 from triptych.errors import JobFailedError, VerdictError
 from triptych.jobs.views.following import Follower, Seen
 from triptych.jobs.views.job_line import JobState
+from triptych.jobs.views.rate import Rate, Speed
 from triptych.local.job_list import state_of
 from triptych.stages import Stage
 from triptych.storage.paths import file_path

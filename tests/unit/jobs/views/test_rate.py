@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triptych.cli.rate import Rate, Speed, clock
+from triptych.jobs.views.rate import Rate, Speed, clock
 
 
 class _Clock:
