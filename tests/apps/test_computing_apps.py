@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
@@ -45,6 +46,12 @@ def _moved(png: bytes) -> bytes:
         return file.getvalue()
 
 
+def _with_zero_weights(npz: bytes) -> bytes:
+    with np.load(io.BytesIO(npz)) as model, io.BytesIO() as file:
+        np.savez(file, weights=0 * model["weights"], bias=model["bias"])
+        return file.getvalue()
+
+
 MISTAKES = {
     "count_primes": [
         Mistake("count_primes", "primes.json", "5761455", "5761456"),
@@ -55,6 +62,12 @@ MISTAKES = {
         Mistake("price_option", "price.json", '"standard_error": 0.0', '"standard_error": 0.1'),
     ],
     "queens": [Mistake("queens", "solutions.csv", "10,724", "10,725")],
+    "train_federated": [
+        Mistake("train_federated", "model.npz", redraw=_with_zero_weights),
+        Mistake("train_federated", "averaged.json", '"total_weight": 599', '"total_weight": 600'),
+        Mistake("train_federated/folds", "metrics.json", '"support": 56', '"support": 55'),
+        Mistake("train_federated/search", "accuracy.csv", "0.5,119,0.8824", "0.5,119,0.0824"),
+    ],
     "train_ridge": [
         Mistake("train_ridge", "model.json", "15.06187", "15.06287"),
         Mistake("train_ridge", "model.json", '"rows": 16', '"rows": 15'),
