@@ -10,7 +10,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test faults fuzz media azurite console lint bench lock
+.PHONY: help venv demo up test apps faults fuzz media azurite console lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: 
 
 fuzz: $(STAMP) ## The long run of the fuzz tests: at most FUZZ_MINUTES (50)
 	FUZZ=whole $(BIN)/python -m pytest tests/fuzz
+
+apps: $(STAMP) ## The long form of the apps' tests
+	APPS=whole $(BIN)/python -m pytest tests/apps
 
 media: $(STAMP) ## The long form of the media engines' tests
 	MEDIA=whole $(BIN)/python -m pytest tests/contract/engines/test_random_cuts.py tests/contract/engines/test_images.py tests/contract/engines/test_published_media.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from triptych.settings import PROJECT
 
 APPS = PROJECT / "include" / "apps"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-BASE = "triptych/tests-base"
-_TRUSTING = "FROM python:3.11-slim\nCOPY ca-certificates.crt {0}\nENV PIP_CERT={0} SSL_CERT_FILE={0}\n"
+_TRUSTING = "FROM {1}\nCOPY ca-certificates.crt {0}\nENV PIP_CERT={0} SSL_CERT_FILE={0}{2}\n"
 """What this machine trusts, so that a proxy in front of a registry, which signs anew, does not end the build."""
 
 
@@ -22,12 +22,13 @@ def built_image(app: str, folder: Path) -> str:
     image: str = json.loads((APPS / app / "manifest.json").read_text())["platform_config"]["container"]
     if not (APPS / app / "Dockerfile").exists():
         return image
-    base = "python:3.11-slim"
+    (base,) = re.findall(r"^ARG BASE=(\S+)$", (APPS / app / "Dockerfile").read_text(), re.MULTILINE)
     if CERTIFICATES.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "Dockerfile").write_text(_TRUSTING.format(CERTIFICATES))
+        node = f" NODE_EXTRA_CA_CERTS={CERTIFICATES}" if base.startswith("node:") else ""
+        (folder / "Dockerfile").write_text(_TRUSTING.format(CERTIFICATES, base, node))
         (folder / CERTIFICATES.name).write_bytes(CERTIFICATES.read_bytes())
-        base = _built(BASE, folder)
+        base = _built(f"triptych/tests-base-{base.partition(':')[0]}", folder)
     return _built(image, APPS / app, "--build-arg", f"BASE={base}")
 
 
