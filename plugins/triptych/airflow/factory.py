@@ -15,7 +15,7 @@ from airflow.sdk import DAG, get_parsing_context
 
 from triptych.airflow.chaining import output_asset
 from triptych.airflow.form import form_params
-from triptych.airflow.judgement import judged, read_schedule
+from triptych.airflow.judgement import judged, schedule_of
 from triptych.airflow.notices import callback
 from triptych.airflow.pools import slots_per_task
 from triptych.airflow.verdicts import Verdicts
@@ -129,7 +129,7 @@ def build_dag(template: Template, find: Find = find_template) -> DAG:
         dag_id=template.id,
         description=template.description or app.description,
         doc_md=_doc(template),
-        schedule=read_schedule(template.schedule),
+        schedule=schedule_of(template),
         catchup=False,
         tags=["triptych", *(f"{role}:{block.tag}"[:_TAG_LETTERS] for role, block in template.blocks.items())]
         + [tag for tag in template.tags if tag != "triptych"],

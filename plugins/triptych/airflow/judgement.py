@@ -67,10 +67,18 @@ def _check_field(name: str, param: Param) -> None:
         raise ValueError(msg) from error
 
 
-def read_schedule(schedule: str | list[str] | None) -> str | list[Asset] | None:
-    """Cron or preset as it is; a list of URIs becomes assets, any of which launches the job when all are updated."""
-    if isinstance(schedule, list):
-        return [Asset(uri) for uri in schedule]
+def schedule_of(template: Template) -> str | list[Asset] | None:
+    """Cron or preset as it is; a list of URIs becomes assets, which launch the job when all are updated.
+
+    With `on_new_files` it is the asset of the template's own new files.
+    """
+    if template.on_new_files is not None:
+        from triptych.airflow.watching import watched
+
+        return [watched(template)]
+    if isinstance(template.schedule, list):
+        return [Asset(uri) for uri in template.schedule]
+    schedule: str | None = template.schedule
     return schedule
 
 
@@ -82,7 +90,7 @@ def _schedule_reason(template: Template) -> str:
     if template.schedule is None:
         return ""
     try:
-        dag = DAG("schedule", schedule=read_schedule(template.schedule), catchup=False)
+        dag = DAG("schedule", schedule=schedule_of(template), catchup=False)
         dag.validate()
         timetable = LazyDeserializedDAG(data=DagSerialization.to_dict(dag)).timetable
         if len(timetable.description or "") > MOST_DESCRIPTION:

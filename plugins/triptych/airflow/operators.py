@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from triptych.airflow.chaining import tell_output, upstreams
 from triptych.airflow.links import ConsoleLink, ReportLink
 from triptych.airflow.metrics import count_chunk
+from triptych.airflow.watching import NOTHING_NEW, is_of_new_files, new_sources
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
@@ -65,6 +67,12 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         # `params` holds the form's defaults too; what was not given must not override the template.
         given = _given(context["params"], run.conf or {})
         spec = build_job_spec(template, given, dates, settings.allowed_connections, upstreams(context))
+        if template.on_new_files is not None and is_of_new_files(context):
+            spec = replace(spec, sources=new_sources(settings, template, run.run_id))
+            if not spec.sources:
+                context["ti"].xcom_push(NOTHING_NEW, True)
+                msg = "Nothing is new: the files that started this run are another run's already, or gone."
+                raise AirflowSkipException(msg)
         job = new_job(settings, template, spec, run.dag_id, run.run_id, _began(context))
         done = partition(job, _slots(template, settings))
         context["ti"].xcom_push(PLAN_KEY, str(done.ref))
@@ -107,6 +115,9 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         return guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
+        if context["ti"].xcom_pull(task_ids=Stage.PARTITION.value, key=NOTHING_NEW):
+            msg = "There was nothing new to do."
+            raise AirflowSkipException(msg)
         try:
             job = _loaded(context)
             with leaving_report(job):

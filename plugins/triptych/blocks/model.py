@@ -139,6 +139,8 @@ class Template:
     """For Airflow's lists, beside those of the blocks."""
     pool: str | None = None
     """Of its app's tasks; None: as the settings say."""
+    on_new_files: Mapping[str, Any] | None = None
+    """New files of its source start jobs of those alone, when it is given."""
     max_active_runs: int | None = None
     max_cores: float | None = None
     max_chunks: int | None = None

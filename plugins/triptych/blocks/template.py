@@ -52,6 +52,7 @@ def read_template(
         owner=data.get("owner", "triptych"),
         tags=tuple(data.get("tags") or ()),
         pool=data.get("pool"),
+        on_new_files=data.get("on_new_files"),
         max_active_runs=data.get("max_active_runs"),
         max_cores=data.get("max_cores"),
         max_chunks=data.get("max_chunks"),

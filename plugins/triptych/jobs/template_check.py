@@ -34,6 +34,25 @@ def check_locations(template: Template) -> Iterator[Diagnostic]:
             read_sources(fill(each, SOME_RUN))
         except JobSpecError as error:
             yield Diagnostic(template.path, location, str(error))
+            return
+    if template.on_new_files is not None and (reason := _unwatchable(template)):
+        yield Diagnostic(template.path, "$.onNewFiles", reason)
+
+
+def _unwatchable(template: Template) -> str:
+    """Why nobody can say what is new in the template's source, as the end of a sentence; empty where one can."""
+    if template.schedule is not None:
+        return "stands beside `schedule`: new files start the jobs, or a schedule does. Leave out one of them."
+    source = template.data_source
+    locations = read_sources(source) if source and fill(source, SOME_RUN) == source else ()
+    if len(locations) != 1 or isinstance(source, list):
+        return "needs a `dataSource` of one place, without dates and outputs of others: a folder or a glob that files come to."
+    (location,) = locations
+    if location.is_manifest or location.uri.partition(":")[0] in ("http", "https"):
+        return f"needs a store that lists its files: {location.uri} does not."
+    if not location.uri.endswith("/") and not any(each in location.uri for each in "*?["):
+        return f"needs a folder, ending in '/', or a glob, and {location.uri} is one file."
+    return ""
 
 
 def _placed(place: str, value: Any) -> list[tuple[str, Any]]:

@@ -79,7 +79,9 @@ PUBLISHED = "_published"
 """Where the DAG processor puts what workers need of published templates."""
 MARKS = "_doctor"
 """Where `triptych doctor` leaves who has looked at the workspace."""
-BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY, PUBLISHED, MARKS)
+WATCH = "_watch"
+"""Where it is written which new files are which job's."""
+BESIDE = (OUTPUTS, TEMPORARY, CACHE, LOCKS, API, HISTORY, PUBLISHED, MARKS, WATCH)
 """The folders of the workspace beside those of the DAGs: no template has such an id."""
 _PLAIN = re.compile(r"(?!\.)[A-Za-z0-9_.~:+-]{1,200}(?<!\.)", re.ASCII)
 """Letters that Airflow's own ids are of; no name that a file system reads as another, hides, or cannot hold."""

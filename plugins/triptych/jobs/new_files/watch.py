@@ -1,0 +1,149 @@
+"""The watch over a template's source: looks, batches, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from triptych.errors import ObjectNotFoundError, SourceError
+from triptych.jobs.locations import Location
+from triptych.jobs.records import read_record
+from triptych.jobs.sources import resolve_sources
+from triptych.jobs.workspace import WATCH, folder_name, make_workspace, to_json, workspace_uri
+from triptych.settings import Settings
+from triptych.storage import OBJECTS_AT_ONCE, Stores
+
+MOST_BATCH_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """One file as it was when it was found."""
+
+    uri: str
+    etag: str
+    size: int
+
+    @property
+    def version(self) -> tuple[str, str]:
+        """By which it is told from what came before."""
+        return self.uri, self.etag
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one look found."""
+
+    number: int
+    files: tuple[NewFile, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Batch:
+        """What `asdict` made of one."""
+        return cls(data["number"], tuple(NewFile(**file) for file in data["files"]))
+
+
+class Watch:
+    """The watch over the sources of one template. It may be killed at any moment: what is written says all."""
+
+    def __init__(self, settings: Settings, template: str, stores: Stores | None = None) -> None:
+        self._settings = settings
+        self._stores = stores or Stores(settings)
+        self._root = f"{workspace_uri(settings)}/{WATCH}/{quote(folder_name(template), safe='')}"
+        self._known: dict[int, Batch] = {}
+        self._last: frozenset[tuple[str, str]] = frozenset()
+
+    def look(self, source: Location) -> Batch | None:
+        """The next batch, written, when files are there that no batch has; else None.
+
+        Of files on disks, which grow while they are written, those count that the look before this one saw the same.
+        StorageError and others as a listing raises; nothing is written then.
+        """
+        there = _there(source, self._stores)
+        seen = frozenset(file.version for file in there)
+        before, self._last = self._last, seen
+        known = {file.version for batch in self.batches() for file in batch.files}
+        new = [file for file in there if file.version not in known and _is_whole(file, before)]
+        if not new:
+            return None
+        batch = Batch(max(self._known, default=-1) + 1, tuple(new))
+        make_workspace(self._settings)
+        if not self._stores.workspace().put_if_absent(self._uri("batches", batch.number), to_json(asdict(batch))):
+            # Another triggerer came first; or the answer to our own put was lost, and it was made twice.
+            batch = self._batch(batch.number)
+        self._known[batch.number] = batch
+        return batch
+
+    def batches(self) -> Sequence[Batch]:
+        """All that there are, in order; those that were read before are not read again."""
+        missing = [number for number in self._numbers("batches") if number not in self._known]
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
+            self._known |= {batch.number: batch for batch in pool.map(self._batch, missing)}
+        return [self._known[number] for number in sorted(self._known)]
+
+    def waiting(self) -> list[int]:
+        """The batches that are no run's yet."""
+        taken = set(self._numbers("taken"))
+        return [number for number in self._numbers("batches") if number not in taken]
+
+    def take(self, run: str) -> list[NewFile]:
+        """The files of the batches that are this run's: those that were no run's until now, and those it has already.
+
+        So a run that is tried again has the same ones; of two that begin at once each batch is one's.
+        """
+        store = self._stores.workspace()
+        for number in self.waiting():
+            store.put_if_absent(self._uri("taken", number), to_json({"run": run}))
+        own = [number for number in self._numbers("taken") if self._taker(number) == run]
+        return [file for batch in map(self._batch, own) for file in batch.files]
+
+    def still_there(self, files: Sequence[NewFile], source: Location) -> tuple[Location, ...]:
+        """Those that are as they were when they were found, each once, by the connection of the source."""
+        store = self._stores.open(source.uri, source.conn_id, source.service)
+
+        def stat(file: NewFile) -> bool:
+            try:
+                return store.stat(file.uri).etag == file.etag
+            except ObjectNotFoundError:
+                return False
+
+        last = list({file.uri: file for file in files}.values())
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
+            kept = list(pool.map(stat, last))
+        return tuple(
+            Location(file.uri, source.conn_id, source.service)
+            for file, is_kept in zip(last, kept, strict=True)
+            if is_kept
+        )
+
+    def _batch(self, number: int) -> Batch:
+        uri = self._uri("batches", number)
+        return read_record(self._stores.workspace().read(uri, MOST_BATCH_BYTES), uri, Batch.from_json)
+
+    def _taker(self, number: int) -> str:
+        uri = self._uri("taken", number)
+        return read_record(self._stores.workspace().read(uri), uri, lambda data: str(data["run"]))
+
+    def _numbers(self, folder: str) -> list[int]:
+        start = f"{self._root}/{folder}/"
+        names = (unquote(info.uri).rpartition("/")[2] for info in self._stores.workspace().list(start))
+        return sorted(int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit())
+
+    def _uri(self, folder: str, number: int) -> str:
+        return f"{self._root}/{folder}/{number}.json"
+
+
+def _there(source: Location, stores: Stores) -> list[NewFile]:
+    """What is there now: of a folder that is empty, or not there yet, nothing."""
+    try:
+        found = resolve_sources([source], stores)
+    except (SourceError, ObjectNotFoundError):
+        return []
+    return [NewFile(entry.uri, entry.etag, entry.size) for entry in found]
+
+
+def _is_whole(file: NewFile, before: frozenset[tuple[str, str]]) -> bool:
+    return not file.uri.startswith("file:") or file.version in before

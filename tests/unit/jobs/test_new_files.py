@@ -1,0 +1,171 @@
+"""Each version of each file is in one batch, and each batch some one run's, whoever looks, whenever, and dies when."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.include_folders import write_app
+from triptych.blocks import read_catalog
+from triptych.jobs.locations import Location
+from triptych.jobs.new_files import Batch, Watch
+from triptych.jobs.template_check import check_locations
+from triptych.settings import Settings, read_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "in").mkdir()
+    workspace = (tmp_path / "workspace").as_uri()
+    return dataclasses.replace(read_settings({}), workspace=workspace, allowed_roots=(tmp_path,))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Location:
+    return Location(f"{(tmp_path / 'in').as_uri()}/*.txt")
+
+
+def _put(tmp_path: Path, name: str, text: str = "x") -> None:
+    (tmp_path / "in" / name).write_text(text)
+
+
+def _found(watch: Watch, source: Location) -> Batch | None:
+    """Of two looks, as a file on a disk takes them."""
+    return watch.look(source) or watch.look(source)
+
+
+def _names(batch: Batch | None) -> list[str]:
+    return sorted(file.uri.rpartition("/")[2] for file in batch.files) if batch else []
+
+
+def test_a_batch_has_what_no_batch_had_before(settings: Settings, source: Location, tmp_path: Path) -> None:
+    watch = Watch(settings, "t")
+    assert _found(watch, source) is None
+    _put(tmp_path, "a.txt")
+    _put(tmp_path, "not.csv")
+    assert _names(_found(watch, source)) == ["a.txt"]
+    assert _found(watch, source) is None
+    _put(tmp_path, "b [1]*.txt")
+    _put(tmp_path, "a.txt", "another version")
+    assert _names(_found(Watch(settings, "t"), source)) == ["a.txt", "b%20%5B1%5D%2A.txt"]
+    assert _found(watch, source) is None
+    assert [batch.number for batch in watch.batches()] == [0, 1]
+
+
+def test_a_file_that_grows_is_not_there_yet(settings: Settings, source: Location, tmp_path: Path) -> None:
+    watch = Watch(settings, "t")
+    for length in range(1, 4):
+        _put(tmp_path, "a.txt", "x" * length)
+        assert watch.look(source) is None
+    (file,) = (watch.look(source) or pytest.fail("It has come.")).files
+    assert file.size == 3
+
+
+def test_a_batch_that_nobody_was_told_of_waits(settings: Settings, source: Location, tmp_path: Path) -> None:
+    """The triggerer ended between the batch and its event."""
+    _put(tmp_path, "a.txt")
+    assert _found(Watch(settings, "t"), source)
+    after = Watch(settings, "t")
+    assert after.waiting() == [0]
+    assert _found(after, source) is None
+    assert len(after.take("run 1")) == 1
+    assert after.waiting() == []
+
+
+def test_a_run_has_the_same_files_again_and_no_other_run_has_them(
+    settings: Settings, source: Location, tmp_path: Path
+) -> None:
+    watch = Watch(settings, "t")
+    for name in ("a.txt", "b.txt"):
+        _put(tmp_path, name)
+        _found(watch, source)
+    first = watch.take("run 1")
+    assert len(first) == 2
+    assert watch.take("run 2") == []
+    _put(tmp_path, "c.txt")
+    _found(watch, source)
+    assert [file.uri.rpartition("/")[2] for file in watch.take("run 2")] == ["c.txt"]
+    assert watch.take("run 1") == first
+
+
+def test_what_changed_or_went_before_its_job_is_left_to_its_next_batch(
+    settings: Settings, source: Location, tmp_path: Path
+) -> None:
+    watch = Watch(settings, "t")
+    for name in ("a.txt", "b.txt", "c.txt"):
+        _put(tmp_path, name)
+    _found(watch, source)
+    _put(tmp_path, "a.txt", "changed")
+    (tmp_path / "in" / "b.txt").unlink()
+    kept = watch.still_there(watch.take("run 1"), source)
+    assert [each.uri.rpartition("/")[2] for each in kept] == ["c.txt"]
+    assert _names(_found(watch, source)) == ["a.txt"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whoever_looks_and_takes_at_once_nothing_is_lost_or_had_twice(
+    settings: Settings, source: Location, tmp_path: Path, seed: int
+) -> None:
+    chance, sent = random.Random(seed), []
+    taken: list[str] = []
+
+    def looks(_: int) -> None:
+        watch = Watch(settings, "t")
+        for _ in range(6):
+            watch.look(source)
+
+    def takes(number: int) -> list[str]:
+        watch = Watch(settings, "t")
+        return [file.uri for _ in range(4) for file in watch.take(f"run {seed} {number} {chance.random()}")]
+
+    with ThreadPoolExecutor(6) as pool:
+        for start in range(3):
+            for number in range(5):
+                _put(tmp_path, f"{start}-{number}.txt", str(chance.random()))
+                sent.append(f"{start}-{number}.txt")
+            looking = [pool.submit(looks, each) for each in range(3)]
+            taking = [pool.submit(takes, each) for each in range(3)]
+            wait(looking)
+            taken += [uri for each in taking for uri in each.result()]
+    watch = Watch(settings, "t")
+    _found(watch, source)
+    taken += [file.uri for file in watch.take("the last")]
+    assert Counter(uri.rpartition("/")[2] for uri in taken) == Counter(sent)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ({"schedule": "@daily", "dataSource": "s3://b/in/"}, "stands beside `schedule`"),
+        ({}, "needs a `dataSource` of one place"),
+        ({"dataSource": ["s3://b/in/", "s3://b/in2/"]}, "needs a `dataSource` of one place"),
+        ({"dataSource": "s3://b/{{ ds }}/"}, "needs a `dataSource` of one place"),
+        ({"dataSource": {"dataSourceDescriptor": "bypass"}}, "needs a `dataSource` of one place"),
+        ({"dataSource": "https://example.com/in/"}, "needs a store that lists its files"),
+        ({"dataSource": {"manifest": "s3://b/list.txt"}}, "needs a store that lists its files"),
+        ({"dataSource": "s3://b/in/a.txt"}, "is one file"),
+    ],
+)
+def test_what_cannot_be_watched_is_told(tmp_path: Path, template: dict[str, Any], message: str) -> None:
+    write_app(tmp_path, "")
+    path = tmp_path / "apps" / "tried" / "template.json"
+    path.write_text(json.dumps({"onNewFiles": {}, **template}))
+    catalog = read_catalog([tmp_path])
+    found = [*catalog.errors, *(each for known in catalog.templates for each in check_locations(known))]
+    assert [message in str(each) for each in found] == [True], found
+
+
+def test_what_can_be_watched_is(tmp_path: Path) -> None:
+    write_app(tmp_path, "")
+    path = tmp_path / "apps" / "tried" / "template.json"
+    for source in ("s3://b/in/", "file:///in/*.txt", {"uri": "gs://b/[a-c]*", "conn_id": "c"}):
+        path.write_text(json.dumps({"onNewFiles": {"every_s": 5}, "dataSource": source}))
+        (template,) = read_catalog([tmp_path]).templates
+        assert (list(check_locations(template)), template.on_new_files) == ([], {"every_s": 5})
