@@ -46,7 +46,7 @@ def _unwatchable(template: Template) -> str:
     source = template.data_source
     locations = read_sources(source) if source and fill(source, SOME_RUN) == source else ()
     if len(locations) != 1 or isinstance(source, list):
-        return "needs a `dataSource` of one place, without dates and outputs of others: a folder or a glob that files come to."
+        return "needs a `dataSource` of one place, without dates and outputs: a folder or a glob that files come to."
     (location,) = locations
     if location.is_manifest or location.uri.partition(":")[0] in ("http", "https"):
         return f"needs a store that lists its files: {location.uri} does not."
