@@ -83,11 +83,15 @@ export function useLoaded<T>(load: () => Promise<T>, keys: unknown[], everyMs = 
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState("");
   const turn = useRef(0);
+  const waiting = useRef(0);
   const newest = useRef(load);
   newest.current = load;
   const again = useCallback(() => {
     const mine = ++turn.current;
-    newest.current().then(
+    waiting.current++;
+    const asked = newest.current();
+    asked.catch(() => undefined).then(() => waiting.current--);
+    asked.then(
       (found) => {
         if (mine !== turn.current) return;
         setValue(found);
@@ -108,7 +112,8 @@ export function useLoaded<T>(load: () => Promise<T>, keys: unknown[], everyMs = 
   useEffect(() => {
     if (!everyMs) return;
     const timer = setInterval(() => {
-      if (!document.hidden) again();
+      // Not while an answer is waited for: a slow server is not asked the faster.
+      if (!document.hidden && waiting.current === 0) again();
     }, everyMs);
     return () => clearInterval(timer);
   }, [everyMs, ...keys]);

@@ -38,7 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleWorld]:
 @pytest.fixture(scope="module")
 def kinds(world: ConsoleWorld) -> str:
     """A job whose output has files of many kinds."""
-    return f"kinds~{world.launched('kinds')}"
+    world.airflow.client.wait_for_run("kinds", world.kinds)
+    return f"kinds~{world.kinds}"
 
 
 @pytest.fixture
@@ -50,8 +51,8 @@ def opened(browser: Browser, world: ConsoleWorld) -> Iterator[Open]:
     def show(user: str, hash_: str = "", path: str = CONSOLE, **how: Any) -> Page:
         context = browser.new_context(viewport={"width": 1360, "height": 900}, **how)
         contexts.append(context)
+        context.add_cookies([{"name": "_token", "value": world.token(user), "url": world.airflow.url}])
         page = context.new_page()
-        _log_in(page, world, user)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda asked: said.append(asked.url) if _is_elsewhere(asked.url, world) else None)
         page.goto(f"{world.airflow.url}{path}{hash_}")
@@ -61,14 +62,6 @@ def opened(browser: Browser, world: ConsoleWorld) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert said == []
-
-
-def _log_in(page: Page, world: ConsoleWorld, user: str) -> None:
-    page.goto(world.airflow.url)
-    page.fill("input[name=username]", user)
-    page.fill("input[name=password]", world.passwords[user])
-    page.click("button[type=submit]")
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def _is_elsewhere(url: str, world: ConsoleWorld) -> bool:

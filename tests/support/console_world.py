@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.support.bundles import team_bundle
 from tests.support.include_folders import write_app
 from triptych.demo.embedded import EmbeddedAirflow
@@ -77,18 +79,18 @@ SHOWN = 'cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/given.txt"; printf %s "$A
 
 @dataclass(frozen=True)
 class ConsoleWorld:
-    """The Airflow, and its users' passwords by name."""
+    """The Airflow, its users' passwords by name, and a run of `kinds` that has begun."""
 
     airflow: EmbeddedAirflow
     passwords: Mapping[str, str]
     include: Path
+    kinds: str
 
-    def launched(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
-        """A run that has ended; its id."""
-        self.airflow.client.wait_for_dag(dag_id)
-        run_id = self.airflow.client.trigger(dag_id, conf or {})
-        self.airflow.client.wait_for_run(dag_id, run_id)
-        return run_id
+    def token(self, user: str) -> str:
+        """What Airflow's login puts into the cookie `_token`."""
+        given = {"username": user, "password": self.passwords[user]}
+        login = httpx.post(f"{self.airflow.url}/auth/token", json=given, timeout=60)
+        return str(login.json()["access_token"])
 
     def mend(self) -> None:
         """Write the code that no chunk fails by."""
@@ -137,4 +139,5 @@ def console_world(home: Path) -> Iterator[ConsoleWorld]:
         subprocess.run(command, env=airflow.env, cwd=home, check=True, capture_output=True)
     with airflow:
         passwords = json.loads((home / "passwords.json").read_text())
-        yield ConsoleWorld(airflow, passwords, includes["team_a"])
+        airflow.client.wait_for_dag("kinds")
+        yield ConsoleWorld(airflow, passwords, includes["team_a"], airflow.client.trigger("kinds", {}))
