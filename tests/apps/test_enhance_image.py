@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
 from tests.apps.conftest import App
@@ -14,6 +15,7 @@ from tests.support.app_images import APPS
 CUP = APPS / "enhance_image" / "test" / "cup.png"
 
 
+@pytest.mark.whole
 def test_tiles_that_share_what_the_network_sees_show_no_seam(run_app: App) -> None:
     """Each pixel is that of one pass over the whole, up to rounding; without an overlap some are far from it."""
 

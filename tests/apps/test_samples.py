@@ -43,7 +43,7 @@ BROKEN = {
     "wordcount": (">= min_length", "> min_length"),
 }
 """Of each script a small mistake: what is there, and what stands in its place."""
-HEAVY = {"convert", "detect_objects", "enhance_image", "transcode_ladder"}
+HEAVY = {"classify_images", "convert", "detect_objects", "enhance_image", "ocr", "transcode_ladder"}
 """Their mistakes are made with `APPS=whole` only."""
 
 
