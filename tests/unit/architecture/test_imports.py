@@ -40,7 +40,7 @@ HEAVY = (
 OF_AIRFLOW = ("airflow.providers.common.compat", "airflow.providers.standard", "docker", "httpx", "jsonschema", "rich")
 """Those that Airflow itself, or the DockerOperator that ours is one of, loads anyway."""
 
-AIRFLOW_ROOMS = {"airflow", "api", "connections", "settings", "demo"}
+AIRFLOW_ROOMS = {"airflow", "api", "connections", "settings", "demo", "plugin"}
 ELSEWHERE: Mapping[str, str] = {}
 """Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
 

@@ -21,7 +21,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"stages"}),
     frozenset({"checkup", "registry", "reports", "retention"}),
     frozenset({"airflow", "api", "local"}),
-    frozenset({"cli", "client", "demo"}),
+    frozenset({"cli", "client", "demo", "plugin"}),
     frozenset({"__main__"}),
 )
 """From the ground up; "" is `triptych/__init__.py`. Packages of one floor do not know each other."""
