@@ -10,8 +10,11 @@ import numpy as np
 
 from triptych.engines.api import Result
 from triptych.engines.audio.joints import Joint
+from triptych.engines.audio.lengths import tell_lengths
 from triptych.engines.audio.model import BLOCK_FRAMES, AudioFormat, Dtype, Samples
 from triptych.engines.audio.opening import open_audio
+from triptych.engines.audio.span import AudioSpan
+from triptych.engines.contracts import Part
 
 PACKED = {"float64": "dbl", "float32": "flt", "int32": "s32"}
 """FFmpeg's names of sample types, all channels of one time side by side: PyAV does not fill eight planes."""
@@ -36,6 +39,7 @@ def mixed(joints: Sequence[Joint], target: Target) -> Iterator[Samples]:
     """
     empty: Samples = np.zeros((0, target.channels), target.format.dtype)
     held = empty
+    lengths: list[tuple[Part[AudioSpan], int]] = []
     for joint, following in zip(joints, [*joints[1:], None], strict=True):
         yield from _silence(joint.silent, target)
         if joint.part is None:
@@ -49,7 +53,9 @@ def mixed(joints: Sequence[Joint], target: Target) -> Iterator[Samples]:
             text = f"is shorter than its overlap of {len(held)} frames. Let the app keep the length."
             raise part.result.error(text)
         tail = np.concatenate([_faded(held, head[: len(held)]), head[len(held) :]])
+        frames = len(tail)
         for block in blocks:
+            frames += len(block)
             tail = np.concatenate([tail, block]) if len(tail) else block
             if len(tail) > kept:
                 yield tail[: len(tail) - kept]
@@ -57,6 +63,8 @@ def mixed(joints: Sequence[Joint], target: Target) -> Iterator[Samples]:
         kept = min(kept, len(tail))
         yield tail[: len(tail) - kept]
         held = tail[len(tail) - kept :]
+        lengths.append((part, frames))
+    tell_lengths(lengths, target.rate)
 
 
 def _silence(frames: int, target: Target) -> Iterator[Samples]:

@@ -98,6 +98,7 @@ def join_parts(video: OutputVideo, path: Path, crf: int, titles: Sequence[str] =
             raise EngineError(msg)
         copies = replace(copies, pictures=False)
     _tell(video.name, copies, has_sound=any(head.sounds for head in heads))
+    _tell_silence(video.name, parts, heads)
 
 
 def _head(part: Part[VideoSegment]) -> PartHead:
@@ -131,3 +132,12 @@ def _tell(name: str, copies: Copies, *, has_sound: bool) -> None:
         _log.info("%s: its pictures are encoded anew, for the parts are not of one kind.", name)
     if not copies.sound and has_sound:
         _log.info("%s: its sound is encoded anew, to join the parts to the sample.", name)
+
+
+def _tell_silence(name: str, parts: Sequence[Part[VideoSegment]], heads: Sequence[PartHead]) -> None:
+    """In the log: parts that lack sound which others have."""
+    most = max(len(head.sounds) for head in heads)
+    silent = [part.result.label for part, head in zip(parts, heads, strict=True) if len(head.sounds) < most]
+    if silent:
+        text = "%s: %d of %d parts have fewer sound tracks than others, %s the first; the whole is silent there."
+        _log.warning(text, name, len(silent), len(parts), silent[0])

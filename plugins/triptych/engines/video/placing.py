@@ -63,6 +63,7 @@ def placed(
         if len(known) == len(spans):
             _log.info("%s: its parts follow each other by their own lengths, which are not those of their spans.", name)
         return _behind_each_other(parts, heads)
+    _tell_stills(name, known)
     return _at_spans(list(_filled(known)) if fills else known)
 
 
@@ -82,6 +83,20 @@ def _is_kept(spans: Sequence[_Span]) -> bool:
     lengths = [(span.head.length_s, span.end - span.begin) for span in spans if span.head]
     is_longer = any(own > told + KEPT_S for own, told in lengths)
     return not is_longer and any(own >= KEPT_SHARE * told for own, told in lengths)
+
+
+def _tell_stills(name: str, spans: Sequence[_Span]) -> None:
+    """In the log: parts that end before their spans do."""
+    short = [
+        (span.part, span.head.length_s, span.end - span.begin)
+        for span in spans
+        if span.part and span.head and span.head.length_s + KEPT_S < span.end - span.begin
+    ]
+    if short:
+        part, own, told = short[0]
+        said = f"{part.result.label}, the first, after {float(own):.3f} s of {float(told):.3f} s"
+        text = "%s: %d of %d parts end before their spans do: %s. Their last picture stays until the next part."
+        _log.warning(text, name, len(short), len(spans), said)
 
 
 def _lacks(parts: Sequence[Part[VideoSegment]]) -> bool:

@@ -18,6 +18,7 @@ from triptych.engines.audio.encoding import (
     write_encoded,
 )
 from triptych.engines.audio.joints import Joint, joints
+from triptych.engines.audio.lengths import tell_lengths
 from triptych.engines.audio.model import WAV_OF_FLOATS, AudioFormat
 from triptych.engines.audio.opening import open_audio
 from triptych.engines.audio.riff import frame_bytes, plain_fmt_chunk, wave_file
@@ -115,6 +116,8 @@ def _put(joined: Sequence[Joint], first: Head, target: Target, output: Output, n
     is_plain = not any(joint.shared or joint.silent for joint in joined)
     if is_plain and all(_is_like(head, target) for head in heads):
         wavs = [head.wav for head in heads if head.wav]
+        parts = [joint.part for joint in joined if joint.part]
+        tell_lengths([(part, wav.frames) for part, wav in zip(parts, wavs, strict=True)], target.rate)
         length = sum(wav.header.length for wav in wavs)
         _put_wav(target, length, (data for wav in wavs for data in wav.data()), output, name)
         return
