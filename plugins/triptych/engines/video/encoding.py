@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +10,7 @@ import av
 from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
+from triptych.engines.video.containers.matroska import write_pixel_shape
 from triptych.engines.video.encoders import Encoding, Looks, UnwritableError
 from triptych.engines.video.frame_index import count_frames
 from triptych.engines.video.packets import MP4_KIN, container_format, mapped_streams, time_base
@@ -26,6 +28,7 @@ KEPT_TAGS = ("language", "title", "handler_name", "alpha_mode", "stereo_mode")
 """Of a stream; others tell of the file that it was in, as its duration."""
 NOT_KEPT = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
 """Tags of a file that tell how it is written."""
+MATROSKA_KIN = ("matroska", "webm")
 THREADS = 4
 """Of an encoder. Not as many as the machine has: x264 makes other bytes with each number."""
 S = TypeVar("S", bound="VideoStream | AudioStream")
@@ -49,8 +52,27 @@ def add_copy(out: OutputContainer, stream: S) -> S:
         msg = f"holds {stream.codec_context.name}, which files of the format {out.format.name} cannot hold"
         remedy = "Name it .mkv, or convert it first" if out.format.name != "matroska" else "Convert it first"
         raise UnwritableError(msg, remedy) from error
+    if isinstance(stream, av.VideoStream) and (shape := pixel_shape(stream)) is not None:
+        # What a file says of its pixels is no part of what a template gives.
+        copy.codec_context.sample_aspect_ratio = shape  # type: ignore[union-attr]  # of pictures
     copy_tags(copy, stream)
     return copy
+
+
+def pixel_shape(video: VideoStream) -> Fraction | None:
+    """How much wider than high its pixels are shown; None where they are square, or nobody says."""
+    ratio = video.sample_aspect_ratio
+    return ratio if ratio and ratio != 1 else None
+
+
+def keep_pixel_shape(path: Path, shape: Fraction | None) -> None:
+    """Write the shape into a closed file that has not got it: FFmpeg gives Matroska none but that of the codec."""
+    if shape is None or container_format(path.name) not in MATROSKA_KIN:
+        return
+    with av.open(str(path)) as written:
+        is_kept = pixel_shape(written.streams.video[0]) == shape
+    if not is_kept:
+        write_pixel_shape(path, shape)
 
 
 def copy_tags(copy: VideoStream | AudioStream, stream: VideoStream | AudioStream) -> None:
@@ -130,6 +152,7 @@ class CopiedSegment:
         self.out = new_file(path, container_format(path.name))
         self.out.metadata.update(file_tags(source))
         start_s = start * time_base(mapped_streams(source).video)
+        self._shape = pixel_shape(mapped_streams(source).video)
         self._streams = {
             each.index: (add_copy(self.out, each), round(start_s / time_base(each))) for each in self.copied(source)
         }
@@ -151,6 +174,7 @@ class CopiedSegment:
     def close(self) -> None:
         """End the file; only then it is whole."""
         self.out.close()
+        keep_pixel_shape(self.path, self._shape)
 
     def frames(self) -> int:
         """How many the closed segment has, by its file."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from triptych.engines.video.clean_keys import CleanKeys, begins_decoding, reads_decoding
-from triptych.engines.video.mp4_boxes import DelayRuns, composition_delays
+from triptych.engines.video.containers.mp4_boxes import DelayRuns, composition_delays
 from triptych.engines.video.packets import (
     MappedStreams,
     decode_packet,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from triptych.engines.video.chapters import Chapter, put_together, shifted
 from triptych.engines.video.encoders import Looks, read_looks
-from triptych.engines.video.encoding import file_tags, new_file
+from triptych.engines.video.encoding import file_tags, keep_pixel_shape, new_file, pixel_shape
 from triptych.engines.video.frame_index import count_frames, read_frame_index
 from triptych.engines.video.packets import container_format, mapped_streams, open_video, packets
 from triptych.engines.video.rotation import film_size
@@ -88,6 +88,7 @@ class Muxer:
         self._chapters: list[Chapter] = []
         self._waiting: list[tuple[Fraction, Fraction, int]] = []
         self._written: int | None = None
+        self._shape: Fraction | None = None
 
     @property
     def frames(self) -> int:
@@ -110,6 +111,7 @@ class Muxer:
             # Written with the end of the file.
             if kept := list(chapters) or put_together(self._chapters):
                 self._out.set_chapters([chapter.to_ffmpeg(number) for number, chapter in enumerate(kept, 1)])
+        keep_pixel_shape(self._path, self._shape)
 
     def add(self, source: InputContainer, spot: Spot, looks: Looks) -> None:
         """All of an open part. Raises UnlikeError, and what FFmpeg says of it."""
@@ -151,9 +153,10 @@ class Muxer:
         self._out.metadata.update(file_tags(first))
         looks = [head.looks for head in self._heads]
         if self._copies.pictures:
-            self._pictures = CopiedPictures(self._out, streams.video)
+            self._pictures, self._shape = CopiedPictures(self._out, streams.video), pixel_shape(streams.video)
         else:
-            self._pictures = EncodedPictures(self._out, streams.video, looks, self._format, self._crf)
+            encoded = EncodedPictures(self._out, streams.video, looks, self._format, self._crf)
+            self._pictures, self._shape = encoded, encoded.shape
         most = max((head.sounds for head in self._heads), key=len)
         for head, stream in zip_longest(most, streams.sounds):
             if self._copies.sound and stream is not None:

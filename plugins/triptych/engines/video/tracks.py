@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from triptych.engines.video.encoders import Looks, UnwritableError, film_encoding
-from triptych.engines.video.encoding import VideoEncoder, add_copy
+from triptych.engines.video.encoding import VideoEncoder, add_copy, pixel_shape
 from triptych.engines.video.packets import decode_packet, time_base
 from triptych.engines.video.rotation import Turn, film_size, turned
 
@@ -132,6 +132,9 @@ class EncodedPictures:
             )
         self.encoding = film_encoding(video, own, format_name, crf)
         self._encoder = VideoEncoder(out, video, self.encoding, own, size)
+        self.shape = None if self._turns else pixel_shape(video)
+        if self._turns:
+            self._encoder.context.sample_aspect_ratio = Fraction(1)
         self.frames = 0
 
     def begin(self, video: VideoStream, spot: Spot, looks: Looks) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from triptych.engines.video.mp4_boxes import read_box_header
+from triptych.engines.video.containers.matroska import CLUSTER, SEGMENT, read_element
+from triptych.engines.video.containers.mp4_boxes import read_box_header
 
 EBML_MAGIC = b"\x1a\x45\xdf\xa3"
-MASTERS = (b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75")
+MASTERS = (SEGMENT, CLUSTER)
 """The elements of Matroska in which frames are: the segment and its clusters (RFC 9559, 5.1)."""
 BOXES = (b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"pnot", b"sidx")
 """With what MP4 and MOV files begin."""
@@ -46,7 +47,7 @@ def _walk_elements(data: BinaryIO, size: int) -> None:
     """Into segments and clusters, over all else; `ends` are those of the file and of what the offset is in."""
     offset, ends = 0, [size]
     while offset < size:
-        element = _element(data, offset)
+        element = read_element(data, offset)
         if element is None and len(ends) == 1:
             return
         if element is None or (len(ends) > 1 and element.end > ends[-1]):
@@ -63,33 +64,7 @@ def _walk_elements(data: BinaryIO, size: int) -> None:
             ends.pop()
 
 
-class _Element(NamedTuple):
-    """Its content is from `start` to `end`, which are the same where its size is open."""
-
-    id: bytes
-    start: int
-    end: int
-
-
-def _element(data: BinaryIO, offset: int) -> _Element | None:
-    """RFC 8794, 4 to 6: id and size, each as long as the zeros it begins with say; a size of ones is open."""
-    data.seek(offset)
-    head = data.read(12)
-    first = _width(head[0])
-    second = _width(head[first]) if first < len(head) else 1
-    if first > 4 or second > 8:
-        return None
-    size = int.from_bytes(head[first : first + second], "big") & ((1 << 7 * second) - 1)
-    is_open, start = size == (1 << 7 * second) - 1, offset + first + second
-    return _Element(head[:first], start, start if is_open else start + size)
-
-
 def _require_end(end: int, size: int, name: str) -> None:
     if end > size:
         msg = f"ends at byte {size}, but {name}, lacks {end - size} bytes"
         raise DamagedVideoError(msg)
-
-
-def _width(byte: int) -> int:
-    """In bytes, of the number that begins with this byte: 0x80 -> 1, 0x40 -> 2, 0x01 -> 8."""
-    return 9 - byte.bit_length()
