@@ -24,6 +24,7 @@ RAW = re.compile(
     r"|<class|\bNoneType\b|\bdict_\w+\(|[\s(]b['\"]|object at 0x|/tmp/"
     r"|out of range|subscriptable|to unpack|has no attribute|codec can't|invalid literal|unexpected keyword"
     r"|Arrow[a-z]* error|Invalid Input|IO Error|Binder|Conversion Error|\[[a-z0-9]+ @ 0x"
+    r"|Invalid data found|Invalid argument|End of file|processing input"
 )
 PLACE = re.compile(r"\bparams\.|\bchunk \d|^film_scenes\.mp4: |^\d+ number\(s\) have no result")
 """A parameter, a chunk, the name of an output that lacks parts, or the numbers that `indexed` finds no result of."""

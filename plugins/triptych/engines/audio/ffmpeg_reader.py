@@ -15,6 +15,7 @@ from triptych.engines.api import Input
 from triptych.engines.audio.model import BLOCK_FRAMES, WAV_OF_FLOATS, Dtype, Samples, converted, unreadable
 from triptych.engines.audio.truncation import ends_early
 from triptych.engines.runtime.resources import resources
+from triptych.engines.streams.ffmpeg_errors import reason_of
 from triptych.engines.streams.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class FFmpegReader:
                     raise unreadable(self._item, "there is no audio in it.")
                 yield container, container.streams.audio[0]
         except av.FFmpegError as error:
-            raise unreadable(self._item, f"{error.strerror}.") from error
+            raise unreadable(self._item, f"{reason_of(error)}.") from error
 
     def _require_index(self, stream: AudioStream) -> None:
         """MP4 and its kin have an index of all packets; the length of other files is FFmpeg's estimate."""

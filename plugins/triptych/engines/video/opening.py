@@ -9,6 +9,7 @@ from typing import BinaryIO
 import av
 
 from triptych.engines.api import Input
+from triptych.engines.streams.ffmpeg_errors import reason_of
 from triptych.engines.video.truncation import DamagedVideoError, require_whole
 
 
@@ -29,5 +30,5 @@ def readable_video(item: Input) -> Iterator[BinaryIO]:
         text = f"{error}. Make the file again, or leave it out."
         raise item.error(text) from error
     except av.FFmpegError as error:
-        text = f"cannot be read as video: {error.strerror}. Correct the file or leave it out."
+        text = f"cannot be read as video: {reason_of(error)}. Correct the file or leave it out."
         raise item.error(text) from error

@@ -207,8 +207,8 @@ class _SegmentFiles:
         if isinstance(error, UnwritableError):
             raise error
         # The file is as it should be, and the library's own words name scratch files.
-        reason = getattr(error, "strerror", None) or "its streams do not go into such a file"
-        msg = f"cannot be written again as {container_format(self._template.name)}: {reason}"
+        name = container_format(self._template.name)
+        msg = f"cannot be written again as {name}: its streams do not go into such a file"
         raise UnwritableError(msg) from error
 
 

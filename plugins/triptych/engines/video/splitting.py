@@ -42,7 +42,7 @@ def open_indexed(source: Source) -> Iterator[IndexedVideo]:
     with readable_video(source) as data:
         index = read_frame_index(data)
         if not index.times:
-            text = "holds no frame. Leave it out."
+            text = "holds no frame with a time, as a stream without a container does. Put it into one, or leave it out."
             raise source.error(text)
         _tell_what_is_left_out(source, data)
         yield IndexedVideo(source, data, index)
