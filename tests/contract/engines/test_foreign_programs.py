@@ -250,3 +250,15 @@ def test_what_imagemagick_writes_and_png_has_not_is_refused(
     _run("convert", "-size", "60x40", "gradient:red-blue", *words, path)
     with pytest.raises(SourceError, match=rf"a\.tif: .*{says}"):
         split(settings, "image_tiles", [path], {"format": "png"})
+
+
+@_needs("convert")
+@pytest.mark.parametrize(("words", "told"), [(["-gamma", "2"], "a gamma of"), ([], "")], ids=["linear", "usual"])
+def test_a_gamma_of_png_is_told(
+    settings: Settings, tmp_path: Path, words: list[str], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.png"
+    _run("convert", "-size", "60x40", "gradient:", "-colorspace", "Gray", *words, path)
+    with caplog.at_level("WARNING"):
+        split(settings, "image_tiles", [path], {})
+    assert (told in caplog.text) if told else not caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import pyvips
@@ -15,6 +16,9 @@ from triptych.engines.runtime.resources import resources
 from triptych.harmless import harmless_logger
 
 ANIMATED_PNG = b"acTL"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+USUAL_GAMMA = 1 / 2.2
+"""What viewers take where nothing is said."""
 """The chunk with which the frames of an APNG begin, which libvips takes for a still PNG."""
 _log = harmless_logger(__name__)
 
@@ -36,6 +40,10 @@ def open_image(item: Input, data: BinaryIO) -> pyvips.Image:
     check_pixels(item, image, item.size)
     if pages := other_pages(image, head):
         _log.warning("%s: has %s, of which the first is taken.", item.label, pages)
+    if colours := unkept_colours(head):
+        _log.warning(
+            "%s: tells of %s, which is not kept: convert it to sRGB, or to a profile, first.", item.label, colours
+        )
     return upright(item, with_orientation(image, loader_of(image), data))
 
 
@@ -77,3 +85,26 @@ def other_pages(image: pyvips.Image, head: bytes) -> str:
     if pages > 1:
         return f"{pages} pages or frames"
     return "several frames" if ANIMATED_PNG in head else ""
+
+
+def unkept_colours(head: bytes) -> str:
+    """What a PNG, by its first bytes, says of its colours that libvips does not keep, in words; empty if nothing.
+
+    PNG, third edition, 4.3: a profile, or that it is sRGB, goes before a gamma, and cICP before all.
+    """
+    chunks = dict(_png_chunks(head))
+    if b"cICP" in chunks:
+        return "colours by cICP, as those of HDR"
+    if b"gAMA" not in chunks or chunks.keys() & {b"iCCP", b"sRGB"}:
+        return ""
+    gamma = int.from_bytes(chunks[b"gAMA"], "big") / 100_000
+    return "" if abs(gamma - USUAL_GAMMA) < 0.01 else f"a gamma of {gamma:.2f}"
+
+
+def _png_chunks(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of those in front of the pixels."""
+    at = len(PNG_MAGIC)
+    while head.startswith(PNG_MAGIC) and at + 8 <= len(head) and head[at + 4 : at + 8] != b"IDAT":
+        length = int.from_bytes(head[at : at + 4], "big")
+        yield head[at + 4 : at + 8], head[at + 8 : at + 8 + length]
+        at += 12 + length
