@@ -68,3 +68,13 @@ def test_without_pysam_the_extra_is_named(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 7
     assert "needs the library 'pysam', which is not installed: pip install 'triptych[genomics]'" in done.stderr
+
+
+def test_sequences_names_the_engine_for_alignments(settings: Settings, tmp_path: Path) -> None:
+    path, text = _bam(tmp_path), tmp_path / "reads.sam"
+    text.write_text(HEADER + "".join(RECORDS))
+    for source, name in ((path, "BAM"), (text, "SAM")):
+        with pytest.raises(
+            SourceError, match=f"is {name}, which aligns reads to a reference. Use the partitioner rows"
+        ):
+            split(settings, "sequences", [source], {})

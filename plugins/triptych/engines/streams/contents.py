@@ -42,7 +42,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 _CSV_ADVICE = "Save it as CSV first."
-_TABLE_ADVICE = "Write it as Parquet or CSV first."
+_TABLE_ADVICE = "Write it as CSV first."
 _UNPACK_ADVICE = "Unpack it first."
 
 

@@ -23,6 +23,9 @@ DEFAULT_RECORDS = 10_000
 BLOCK_BYTES = 1024 * 1024
 SCANNERS = {b">": ("fasta", fasta_records), b"@": ("fastq", fastq_records)}
 
+ALIGNMENTS = {"SAM": (b"@HD\tVN:", b"@SQ\tSN:"), "BAM": (b"BAM\1",)}
+"""With what files begin that hold the same reads, and which FASTQ's mark could be taken for."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -65,7 +68,12 @@ class Reads:
     def __init__(self, source: Source, wanted: str) -> None:
         self.source = source
         self._unpacked = _unpacked(source)
-        start = next(self._blocks(), b"")[:1]
+        head = next(self._blocks(), b"")
+        for name, beginnings in ALIGNMENTS.items():
+            if head.startswith(beginnings):
+                text = f"is {name}, which aligns reads to a reference. Use the partitioner rows."
+                raise source.error(text)
+        start = head[:1]
         if start and (start not in SCANNERS or wanted not in ("auto", SCANNERS[start][0])):
             expected = "FASTA or FASTQ" if wanted == "auto" else wanted.upper()
             text = f"is no {expected}: it begins with {in_quotes(start)}."
