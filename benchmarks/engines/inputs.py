@@ -211,3 +211,16 @@ def video(folder: Path, size: int) -> Path:
     command = ["ffmpeg", "-v", "error", *inputs.split(), "-t", str(max(60, size // 333_000)), str(path)]
     subprocess.run(command, check=True)
     return path
+
+
+def models(folder: Path, size: int) -> Path:
+    """As many npz files as there are parts, each with two tensors of 32-bit floats."""
+    import numpy as np
+
+    whole, draw = folder / "models", np.random.default_rng(1)
+    whole.mkdir()
+    count = size // PART_COUNT // 8
+    for number in range(PART_COUNT):
+        tensors = {name: draw.random(count, np.float32) for name in ("encoder", "decoder")}
+        np.savez(whole / f"m{number}.npz", **tensors)  # type: ignore[arg-type]  # numpy's stubs take the names for options
+    return whole

@@ -129,7 +129,7 @@ def _left_by_app(row: Join, settings: Settings, sources: Sequence[Path]) -> Any:
             yield harness.Results({name: piece.data}, piece.name, piece.metadata)
     elif len(sources) > 1:
         for path in sources:
-            yield harness.Results({path.name: path.read_bytes()}, metadata={"source": "s"})
+            yield harness.Results({f"r{path.suffix}": path.read_bytes()}, metadata={"source": "s"})
     else:
         yield from _parts(sources[0])
 
@@ -142,7 +142,7 @@ def _parts(source: Path) -> Any:
     split: list[str | Path] = ["split", "-n", f"l/{inputs.PART_COUNT}", suffix, source, folder / "p"]
     subprocess.run(split, check=True)
     for path in sorted(folder.iterdir()):
-        yield harness.Results({path.name: path.read_bytes()}, metadata={"source": "s"})
+        yield harness.Results({f"r{path.suffix}": path.read_bytes()}, metadata={"source": "s"})
 
 
 def _beside(command: str, source: Path | None, folder: Path, megabytes: float) -> None:
@@ -205,6 +205,16 @@ MERGED = (
     ".query('t', 'select id, first(columns(* exclude id)) from t group by id order by id')"
     ".write_csv(os.environ['OUT'] + '/o.csv')\""
 )
+GROUPED = (
+    "python -c \"import os, duckdb; duckdb.read_csv(os.environ['IN'] + '/*.csv')"
+    ".query('t', 'select key, count(*), sum(id), avg(id) from t group by key order by key')"
+    ".write_csv(os.environ['OUT'] + '/o.csv')\""
+)
+AVERAGED = (
+    'python -c "import os, pathlib, numpy as np;'
+    " models = [np.load(p) for p in pathlib.Path(os.environ['IN']).iterdir()];"
+    "np.savez(os.environ['OUT'] + '/o.npz', **{n: np.mean([m[n] for m in models], axis=0) for n in models[0]})\""
+)
 JOINED = (
     "python -c \"import os, pathlib, pyvips; tiles = sorted(pathlib.Path(os.environ['IN']).iterdir());"
     "pyvips.Image.arrayjoin([pyvips.Image.new_from_file(str(t), access='sequential') for t in tiles],"
@@ -232,6 +242,8 @@ ROWS = (
     Cut("keys", {"columns": ["key"]}, inputs.many_keys, (POLARS,)),
     Cut("keys", {"columns": ["id"], "buckets": 64}, inputs.lines),
     Cut("dates", {"column": "at", "freq": "month"}, inputs.table),
+    Cut("kfold", {"folds": 5}, inputs.table),
+    Cut("kfold", {"folds": 5, "stratify": "key"}, inputs.table),
     Cut("json_keys", {"path": "items", "items_per_chunk": 10_000}, inputs.document),
     Cut("log_times", {"window_s": 3600}, inputs.log),
     Cut("sections", {}, inputs.markdown, ("csplit -sz -n7 \"$IN\" '/^# /' '{*}'",)),
@@ -265,6 +277,14 @@ ROWS = (
         ('LC_ALL=C sort -m -t, -k1,1n -o "$OUT" "$IN"/*',),
     ),
     Join("merge_keys", {"on": ["id"], "on_conflict": "first"}, inputs.tables, (MERGED,)),
+    Join(
+        "group_by",
+        {"by": ["key"], "aggregates": ["count", "id:sum", "id:mean"]},
+        inputs.tables,
+        (GROUPED,),
+    ),
+    Join("group_by", {"by": ["id"], "aggregates": ["count", "text:distinct"]}, inputs.tables),
+    Join("models", {}, inputs.models, (AVERAGED,)),
     Join("logs", {}, inputs.log, ('LC_ALL=C sort -m -s -k1,1 -o "$OUT" "$IN"/*',)),
     Join("validate_merge", {"schema": {"type": "object", "required": ["id"]}}, inputs.lines),
     Join("reduce", {}, inputs.lines),
