@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
@@ -57,6 +58,18 @@ def pictures(path: Path, *more: Path) -> list[str]:
 def frame_count(path: Path) -> int:
     """How many frames it shows, when all are decoded."""
     return len(pictures(path))
+
+
+def probed(path: Path, what: str) -> str:
+    """What FFprobe says, asked with these options."""
+    command = ["ffprobe", "-v", "error", *what.split(), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def sounds(path: Path) -> list[tuple[str, str]]:
+    """Time and digest of each packet of audio."""
+    shown = json.loads(probed(path, "-select_streams a -show_packets -show_data_hash md5 -of json"))
+    return [(packet["pts_time"], packet["data_hash"]) for packet in shown["packets"]]
 
 
 def _key(path: Path) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine_harness import join, split, untouched
-from tests.support.films import clip, pictures
+from tests.support.films import clip, pictures, probed
 from tests.support.programs import needs_ffmpeg
 from triptych.settings import Settings
 
@@ -26,19 +26,7 @@ SHAPED = [
 
 
 def _shape(path: Path) -> str:
-    probe = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "v",
-        "-show_entries",
-        "stream=sample_aspect_ratio",
-        "-of",
-        "csv=p=0",
-    ]
-    told = subprocess.run([*probe, "-of", "csv=p=0", path], check=True, capture_output=True, text=True)
-    return told.stdout.strip()
+    return probed(path, "-select_streams v -show_entries stream=sample_aspect_ratio -of csv=p=0").strip()
 
 
 @needs_ffmpeg

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +14,10 @@ import pytest
 
 from tests.contract.engines.cases.video import placed
 from tests.support import field_pictures
-from tests.support.engine_harness import SAMPLES, Piece, Results, join, left_behind, split, untouched
-from tests.support.films import H264, clip, frame_count, pictures
+from tests.support.engine_harness import Piece, Results, join, split, untouched
+from tests.support.films import H264, clip, frame_count, pictures, probed, sounds
 from triptych.engines.video.frame_index import read_frame_index
 from triptych.engines.video.scene_scores import DETECTORS, detector
-from triptych.errors import EngineError, JobSpecError, SourceError
 from triptych.settings import Settings
 
 B_FRAMES = "-c:v libx264 -preset medium -bf 3 -g 20 -x264-params open-gop=1"
@@ -28,33 +26,19 @@ VP9 = "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20 -c:a libopus"
 VP9_HIDDEN = "-c:v libvpx-vp9 -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 16 -g 25 -c:a libopus"
 HEVC = "-c:v libx265 -x265-params log-level=none:keyint=25:open-gop="
 AV1 = "-c:v libaom-av1 -cpu-used 8 -usage realtime -g 25"
-FRAGMENTS = "-movflags frag_keyframe+empty_moov"
-LIVE = ("live.mkv", "-live 1")
-"""Matroska that leaves its sizes open."""
 OPEN = "-c:v libx264 -bf 3 -g 12 -x264-params open-gop=1"
 CRA = "-c:v libx265 -x265-params log-level=none:open-gop=1:bframes=2:b-adapt=0:keyint=13:min-keyint=13:scenecut=0"
 REFRESH = "-c:v libx264 -preset ultrafast -bf 0 -x264-params intra-refresh=1:keyint=25"
 """Keyframes at which decoding may begin, but shows nothing for a second."""
 
 
-def _probed(path: Path, what: str) -> str:
-    command = ["ffprobe", "-v", "error", *what.split(), str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 def _sound_s(path: Path) -> float:
-    shown = _probed(path, "-select_streams a -show_entries packet=duration_time -of csv=p=0")
+    shown = probed(path, "-select_streams a -show_entries packet=duration_time -of csv=p=0")
     return sum(float(line.strip(",")) for line in shown.split())
 
 
-def _sounds(path: Path) -> list[tuple[str, str]]:
-    """Time and digest of each packet of audio."""
-    shown = json.loads(_probed(path, "-select_streams a -show_packets -show_data_hash md5 -of json"))
-    return [(packet["pts_time"], packet["data_hash"]) for packet in shown["packets"]]
-
-
 def _packet_times(path: Path) -> list[str]:
-    return _probed(path, "-select_streams v -show_entries packet=pts_time -of csv=p=0").split()
+    return probed(path, "-select_streams v -show_entries packet=pts_time -of csv=p=0").split()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +106,7 @@ def test_scenes_cut_and_joined_are_chapters(settings: Settings, tmp_path: Path) 
     pieces = split(settings, "video_frames", [path], {"segment_s": 1})
     again = tmp_path / "again.mkv"
     again.write_bytes(join(settings, "video_scenes", untouched(pieces), {"scenes": [1, 3]})["a_scenes.mkv"])
-    shown = _probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
+    shown = probed(again, "-show_entries chapter=start_time,end_time:chapter_tags=title -of csv=p=0").split()
     assert shown == ["0.000000,1.000000,Scene", "2", "1.000000,2.000000,Scene", "4"]
     assert pictures(again) == pictures(path)[25:50] + pictures(path)[75:]
 
@@ -249,7 +233,7 @@ def test_the_tables_of_a_film_tell_when_its_frames_are_shown(tmp_path: Path, nam
     path = clip(tmp_path / name, 20, f"-g 25 {options}")
     with _Counted(path) as file, io.BufferedReader(file, 1) as data:
         frames = read_frame_index(data)
-    shown = json.loads(_probed(path, "-show_packets -show_entries packet=codec_type,pts -of json"))["packets"]
+    shown = json.loads(probed(path, "-show_packets -show_entries packet=codec_type,pts -of json"))["packets"]
     assert list(frames.times) == sorted(each["pts"] for each in shown if each["codec_type"] == "video")
     assert sum(frames.audio_packets.values()) == sum(each["codec_type"] == "audio" for each in shown)
     assert file.taken < path.stat().st_size / 2
@@ -313,7 +297,7 @@ def test_every_packet_of_audio_comes_back_in_its_place(settings: Settings, tmp_p
     assert all(piece.metadata["copied"] for piece in pieces)
     again = tmp_path / f"again{path.suffix}"
     again.write_bytes(join(settings, "video_concat", untouched(pieces))[name])
-    assert _sounds(again) == _sounds(path)
+    assert sounds(again) == sounds(path)
     assert _packet_times(again) == _packet_times(path)
 
 
@@ -324,10 +308,8 @@ def test_encoded_pieces_look_like_the_source(settings: Settings, tmp_path: Path)
     shown = "color_range,color_space,color_transfer,color_primaries,sample_aspect_ratio,pix_fmt"
     asked = f"-select_streams v -show_entries stream={shown} -of csv=p=0"
     pieces = split(settings, "video_frames", [path], {"items_per_chunk": 33})
-    assert [_probed(file, asked) for file in _written(pieces, tmp_path / "pieces", ".mp4")] == [
-        _probed(path, asked)
-    ] * 2
-    assert "4:3" in _probed(path, asked)
+    assert [probed(file, asked) for file in _written(pieces, tmp_path / "pieces", ".mp4")] == [probed(path, asked)] * 2
+    assert "4:3" in probed(path, asked)
 
 
 def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Path) -> None:
@@ -339,192 +321,3 @@ def test_the_machine_does_not_change_the_bytes(settings: Settings, tmp_path: Pat
         assert split(settings, "video_frames", [path], {"items_per_chunk": 33}) == several
     finally:
         os.sched_setaffinity(0, cores)
-
-
-@pytest.mark.parametrize(
-    ("name", "more"),
-    [("a.mkv", ""), ("a.webm", ""), ("a.mp4", "-movflags +faststart"), ("a.mov", ""), ("a.mp4", FRAGMENTS), LIVE],
-)
-@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
-def test_a_file_that_is_cut_off_is_refused(
-    settings: Settings, tmp_path: Path, name: str, more: str, engine: str
-) -> None:
-    path = clip(tmp_path / name, 4, f"{VP9 if name.endswith('webm') else H264} {more}")
-    assert split(settings, engine, [path], {})
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    with pytest.raises(SourceError, match=rf"{name}: ends at byte {path.stat().st_size}, but .* lacks \d+ bytes"):
-        split(settings, engine, [path], {})
-    assert left_behind(settings) == []
-
-
-def test_an_open_end_that_lacks_what_the_index_lists_is_refused(settings: Settings, tmp_path: Path) -> None:
-    """The data of MP4 may go on to the end of the file, wherever that is."""
-    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an -movflags +faststart")
-    data = bytearray(path.read_bytes())
-    size = data.index(b"mdat") - 4
-    data[size : size + 4] = bytes(4)
-    path.write_bytes(data)
-    assert split(settings, "video_frames", [path], {})[0].items == 100
-    path.write_bytes(data[: len(data) * 2 // 3])
-    with pytest.raises(SourceError, match=r"a\.mp4: has \d+ of the 100 video packets in its index"):
-        split(settings, "video_frames", [path], {})
-
-
-def test_a_packet_that_cannot_be_decoded_is_refused_with_its_place(settings: Settings, tmp_path: Path) -> None:
-    path = clip(tmp_path / "a.mp4", 4, f"{H264} -an")
-    places = [int(line.strip(",")) for line in _probed(path, "-show_entries packet=pos -of csv=p=0").split()]
-    data = bytearray(path.read_bytes())
-    data[places[60] : places[60] + 40] = b"\xff" * 40
-    path.write_bytes(data)
-    with pytest.raises(SourceError, match=r"a\.mp4: cannot be decoded at byte (\d+) or a little before") as caught:
-        split(settings, "video_frames", [path], {"items_per_chunk": 33})
-    found = int(re.findall(r"byte (\d+)", str(caught.value))[0])
-    # As many packets later as there are threads.
-    assert found in places[60 : 61 + (os.cpu_count() or 1)]
-
-
-@pytest.mark.parametrize("codec", [b"avc1", b"ac-3"])
-@pytest.mark.parametrize("engine", ["video_frames", "video_scenes", "video_renditions"])
-def test_a_codec_that_nobody_knows_is_refused(settings: Settings, tmp_path: Path, codec: bytes, engine: str) -> None:
-    path = clip(tmp_path / "a.mp4", 1, f"{H264} -c:a ac3")
-    head, data = path.read_bytes().split(b"moov")
-    path.write_bytes(head + b"moov" + data.replace(codec, b"zzzz"))
-    with pytest.raises(SourceError, match=r"a\.mp4: holds (video|audio) in a codec that FFmpeg cannot decode"):
-        split(settings, engine, [path], {})
-
-
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_names_in_another_encoding_do_no_harm(settings: Settings, tmp_path: Path, name: str) -> None:
-    path = clip(tmp_path / name, 1, f"{H264} -metadata title=Cafe")
-    path.write_bytes(path.read_bytes().replace(b"Cafe", b"Caf\xe9"))
-    pieces = split(settings, "video_frames", [path], {"items_per_chunk": 10})
-    assert sum(piece.items or 0 for piece in pieces) == 25
-    assert join(settings, "video_concat", untouched(pieces))
-
-
-@pytest.mark.parametrize(("name", "options"), [("a.mkv", H264), ("a.webm", VP9)])
-def test_damage_that_hides_frames_is_refused_with_its_place(
-    settings: Settings, tmp_path: Path, name: str, options: str
-) -> None:
-    """FFmpeg goes on with the next cluster, and says nothing of the frames between."""
-    path = clip(tmp_path / name, 8, options)
-    data = bytearray(path.read_bytes())
-    middle, length = len(data) // 2, len(data) // 8
-    data[middle : middle + length] = b"\xaa" * length
-    path.write_bytes(data)
-    assert frame_count(path) < 200
-    with pytest.raises(SourceError, match=rf"{name}: is damaged at byte (\d+) or before") as caught:
-        split(settings, "video_frames", [path], {})
-    assert middle < int(re.findall(r"byte (\d+) or", str(caught.value))[0]) < middle + length * 2
-
-
-def test_a_result_that_is_cut_off_is_refused(settings: Settings, tmp_path: Path) -> None:
-    data = clip(tmp_path / "a.mkv", 1).read_bytes()
-    results = placed(data, data[:-1000], source="a.mkv", name="o.mkv")
-    with pytest.raises(EngineError, match=r"chunk 1, 'o\.mkv': ends at byte .* lacks 1000 bytes"):
-        join(settings, "video_concat", results)
-
-
-def _two_of_one_name(folder: Path) -> list[Path]:
-    """`a/clip.mp4` and `b/clip.mp4`, with other pictures."""
-    paths = [folder / name / "clip.mp4" for name in ("a", "b")]
-    for hue, path in enumerate(paths):
-        path.parent.mkdir()
-        clip(path, 2, f"{H264} -vf hue=h={hue * 90}")
-    return paths
-
-
-@pytest.mark.parametrize(
-    ("engine", "params", "assembler", "ends"),
-    [
-        ("video_frames", {"items_per_chunk": 25}, "video_concat", [".mp4"]),
-        ("video_frames", {"items_per_chunk": 25}, "video_scenes", ["_scenes.mp4"]),
-        ("video_renditions", {"segment_s": 1}, "video_concat", ["_64p_400k.mp4"]),
-        ("passthrough", {}, "video_concat", [".mp4"]),
-    ],
-)
-def test_sources_of_one_name_are_outputs_of_their_own(
-    settings: Settings, tmp_path: Path, engine: str, params: dict[str, object], assembler: str, ends: list[str]
-) -> None:
-    paths = _two_of_one_name(tmp_path)
-    joined = join(settings, assembler, untouched(split(settings, engine, paths, params)))
-    assert set(joined) == {f"{path.parent.name}/clip{end}" for path in paths for end in ends}
-    for path in paths:
-        again = tmp_path / "again.mp4"
-        again.write_bytes(joined[f"{path.parent.name}/clip{ends[0]}"])
-        assert pictures(again) == pictures(path)
-
-
-@pytest.mark.parametrize("assembler", ["video_concat", "video_scenes"])
-def test_a_part_that_is_missing_is_refused_or_left_out(settings: Settings, tmp_path: Path, assembler: str) -> None:
-    path = clip(tmp_path / "a.mp4", 3)
-    results = untouched(split(settings, "video_frames", [path], {"items_per_chunk": 25}))
-    del results[1]
-    with pytest.raises(EngineError, match=r"of the 3 parts of a\.mp4, 1 left no file: 1\."):
-        join(settings, assembler, results)
-    (joined,) = join(settings, assembler, results, {"on_missing": "skip"}).values()
-    again = tmp_path / "again.mp4"
-    again.write_bytes(joined)
-    assert pictures(again) == pictures(path)[:25] + pictures(path)[50:]
-
-
-def test_only_the_scenes_that_are_chosen_have_to_be_there(settings: Settings, tmp_path: Path) -> None:
-    path = clip(tmp_path / "a.mp4", 3)
-    results = untouched(split(settings, "video_frames", [path], {"items_per_chunk": 25}))
-    del results[1]
-    assert join(settings, "video_scenes", results, {"scenes": [2]})
-    with pytest.raises(EngineError, match=r"a_scenes\.mp4: there is no scene 1; there are 0, 2\."):
-        join(settings, "video_scenes", results, {"scenes": [0, 1]})
-
-
-def test_a_part_of_two_files_is_refused(settings: Settings, tmp_path: Path) -> None:
-    data = clip(tmp_path / "a.mp4", 1).read_bytes()
-    (result,) = placed(data)
-    doubled = Results({"a.mp4": data, "b.mp4": data}, metadata=result.metadata)
-    with pytest.raises(EngineError, match=r"chunk 0, 'a\.mp4': part 0 of film\.mp4 has 2 files"):
-        join(settings, "video_concat", [doubled])
-
-
-def test_results_of_no_source_are_joined_in_order_of_chunk(settings: Settings, tmp_path: Path) -> None:
-    paths = [clip(tmp_path / f"{hue}.mkv", 1, f"{H264} -vf hue=h={hue}") for hue in (0, 90)]
-    results = [Results({"o.mkv": path.read_bytes()}) for path in paths]
-    again = tmp_path / "again.mkv"
-    again.write_bytes(join(settings, "video_concat", results)["video.mkv"])
-    assert pictures(again) == pictures(paths[0]) + pictures(paths[1])
-
-
-@pytest.mark.parametrize(
-    ("engine", "old", "new"),
-    [
-        ("video_frames", "frames", "items_per_chunk"),
-        ("video_scenes", "min_frames", "min_scene_len"),
-        ("video_renditions", "slice_seconds", "segment_s"),
-    ],
-)
-def test_an_old_name_of_a_parameter_names_the_new(settings: Settings, engine: str, old: str, new: str) -> None:
-    with pytest.raises(JobSpecError, match=rf"{old}: is unknown\. It is called '{new}' now"):
-        split(settings, engine, [SAMPLES / "clip.mp4"], {old: 1})
-
-
-def test_slices_of_each_rendition_are_a_film(settings: Settings, tmp_path: Path) -> None:
-    path = clip(tmp_path / "a.mp4", 4)
-    ladder = [{"height": 64, "bitrate_kbps": 90}, {"height": 32, "bitrate_kbps": 40}]
-    pieces = split(settings, "video_renditions", [path], {"ladder": ladder, "segment_s": 1.5})
-    assert [piece.metadata["segment"] for piece in pieces] == [0, 0, 1, 1, 2, 2][: len(pieces)]
-    films = join(settings, "video_concat", untouched(pieces))
-    assert set(films) == {"a_64p_90k.mp4", "a_32p_40k.mp4"}
-    for name, data in films.items():
-        film = tmp_path / name
-        film.write_bytes(data)
-        assert pictures(film) == pictures(path)
-        assert _sounds(film) == _sounds(path)
-
-
-def test_a_result_that_begins_without_its_keyframe_is_refused(settings: Settings, tmp_path: Path) -> None:
-    """Copied, its frames would be decoded from those of the piece before."""
-    whole, late = clip(tmp_path / "a.mkv", 2), tmp_path / "late.mkv"
-    drop = ["-c", "copy", "-bsf:v", "noise=drop=not(n)"]
-    subprocess.run(["ffmpeg", "-v", "error", "-i", str(whole), *drop, str(late)], check=True)
-    results = placed(whole.read_bytes(), late.read_bytes(), source="a.mkv")
-    with pytest.raises(EngineError, match=r"a\.mkv: the parts have 99 frames, and the whole 75"):
-        join(settings, "video_concat", results)
