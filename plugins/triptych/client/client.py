@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from triptych.client.jobs import Job, JobStatus, status_of
+from triptych.client.jobs import PREFIX, Job, JobStatus, State, status_of
 from triptych.client.login import find_login
 from triptych.client.refusals import ClientError, RefusedError
 from triptych.client.session import Session
@@ -104,17 +104,26 @@ class Client:
         """One that was launched before, here or elsewhere: `DAG~RUN` names any run of a template's DAG."""
         return Job(self._session, identity)
 
-    def jobs(self, most: int = 20) -> list[JobStatus]:
-        """The newest, one's own drafts first."""
-        return [status_of(row) for row in islice(self._rows("/customer/jobs"), most)]
+    def jobs(
+        self, *, template: str = "", state: State | None = None, text: str = "", most: int = 20
+    ) -> list[JobStatus]:
+        """The newest, one's own drafts first: all, or of a template, in a state, with a text in name, note or id."""
+        named = {"templateId": template, "state": f"{PREFIX}{state.upper()}" if state else "", "text": text}
+        filters = {key: value for key, value in named.items() if value}
+        return [status_of(row) for row in islice(self._rows("/customer/jobs/filter", {"filters": filters}), most)]
 
-    def _rows(self, path: str) -> Iterator[Mapping[str, Any]]:
+    def _rows(self, path: str, body: Mapping[str, Any] | None = None) -> Iterator[Mapping[str, Any]]:
+        """Of a list, page after page: by a GET, or with a body by a POST."""
         seen = 0
         while True:
-            page = self._session.ask("GET", path, query={"limit": _PAGE, "offset": seen})
+            span = {"limit": _PAGE, "offset": seen}
+            if body is None:
+                page = self._session.ask("GET", path, query=span)
+            else:
+                page = self._session.ask("POST", path, {**body, "pagination": span})
             rows = page.get("data")
             if not isinstance(rows, list):
-                msg = f"GET {path}: the answer holds no list. Is {self.url} an Airflow with Triptych?"
+                msg = f"{path}: the answer holds no list. Is {self.url} an Airflow with Triptych?"
                 raise ClientError(msg)
             yield from rows
             seen += len(rows)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from triptych.client.refusals import ClientError, NotFoundError, StillRunningError, UnreachableError, refusal
@@ -24,7 +24,8 @@ AT_ONCE = 4
 PATIENCE_S = 120.0
 """For so long a server may be away while a job is waited for."""
 _PAUSE_S = 1.0
-_PREFIX = "JOB_STATE_"
+PREFIX = "JOB_STATE_"
+"""Before the state's name, as the API has it."""
 
 
 class State(StrEnum):
@@ -165,13 +166,18 @@ class Job:
         """Stop it: it fails, and says who did it. A draft is deleted. RefusedError when it has ended already."""
         self._session.ask("POST", f"{self._path}/abort")
 
-    def retry(self) -> Job:
+    def retry(self, *, new_code: Literal["keep", "rerun"] | None = None) -> Job:
         """Do again what did not end well, with the code of its launch; the job, to be waited for. What is done stays.
 
+        With `new_code` by the code as the API server has it now: `keep` what is done, or `rerun` all of it.
         RefusedError while it runs.
         """
-        self._session.ask("POST", f"{self._path}/retry")
+        self._session.ask("POST", f"{self._path}/retry", {"newCode": new_code} if new_code else None)
         return self
+
+    def rerun(self) -> Job:
+        """Start another job as this one was started: the new one."""
+        return Job(self._session, str(self._session.ask("POST", f"{self._path}/rerun")["id"]))
 
     def delete(self) -> None:
         """Remove a draft, or the record of a job that has ended; its output stays."""
@@ -263,7 +269,7 @@ def status_of(about: object) -> JobStatus:
 
 def _state(text: object) -> State:
     try:
-        return State(str(text).removeprefix(_PREFIX).lower())
+        return State(str(text).removeprefix(PREFIX).lower())
     except ValueError:
         msg = f"The server says {text!r} of the job's state, which this client does not know: update `triptych`."
         raise ClientError(msg) from None

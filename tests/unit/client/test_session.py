@@ -245,3 +245,24 @@ def test_waiting_ends_when_one_wants_and_the_job_goes_on(server: HostileServer) 
     _answers(server, {"GET /customer/events": _told(_state("RUNNING")), "GET /customer/jobs/j1": {"job": JOB}})
     with pytest.raises(TimeoutError, match="is running after 0 s, and goes on"):
         _client(server).job("j1").wait(timeout_s=0)
+
+
+def test_lists_are_asked_page_by_page_with_what_is_wanted_of_them(server: HostileServer) -> None:
+    def page(request: Request) -> Reply:
+        asked = json.loads(request.body)
+        start = asked["pagination"]["offset"]
+        assert asked["filters"] == {"templateId": "count", "state": "JOB_STATE_FAILED"}
+        return _json({"data": [{**JOB, "id": f"j{start}"}], "pagination": {"hasNext": start < 2}})
+
+    _answers(server, {"POST /customer/jobs/filter": page})
+    client = _client(server)
+    assert [job.id for job in client.jobs(template="count", state=State.FAILED)] == ["j0", "j1", "j2"]
+    assert [job.id for job in client.jobs(template="count", state=State.FAILED, most=2)] == ["j0", "j1"]
+
+
+def test_a_job_is_retried_with_the_code_that_is_named_and_rerun_as_another(server: HostileServer) -> None:
+    _answers(server, {"POST /customer/jobs/j1/retry": {}, "POST /customer/jobs/j1/rerun": {"id": "j2"}})
+    job = _client(server).job("j1")
+    assert job.retry() is job.retry(new_code="keep")
+    assert [each.body for each in server.requests if each.target.endswith("/retry")] == [b"", b'{"newCode": "keep"}']
+    assert job.rerun().id == "j2"
