@@ -1,75 +1,127 @@
 """Trivial chunks through Triptych beside a hand-written DAG with one mapped DockerOperator per chunk, on one Airflow.
 
-    python benchmarks/platform/chunks.py [N ...]
+    PYTHONPATH=plugins:. python benchmarks/platform/chunks.py [N ...] [--peers-at M] [--runs R]
 
-Per run: seconds from the trigger to the end, and CPU seconds of the whole machine (engine, containers, Airflow).
-Both DAGs run once before they are measured.
+Peers, in the same run: the hand-written DAG, `xargs -P2 docker run`, and plain processes under `xargs -P2`, at
+M chunks; and a DAG of three empty tasks beside a job of 5 chunks. Per run: seconds from the trigger to the end, and CPU
+seconds of Airflow's own processes, their tasks with them, but not of the engine and its containers: so what else the
+machine does hardly counts. Each DAG runs once before it is measured. Printed are medians, and the range.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import shutil
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.include_folders import write_app
-from triptych.demo.embedded import EmbeddedAirflow
+from triptych.demo.embedded import COMPONENTS, EmbeddedAirflow
 from triptych.settings import PROJECT
 
-HAND_WRITTEN = """
+IMAGE = "python:3.11-slim"
+PEERS = """
 from airflow.providers.docker.operators.docker import DockerOperator
+from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
 for count in COUNTS:
     with DAG(f"hand_written_{count}", schedule=None) as dag:
         DockerOperator.partial(
-            task_id="app", image="python:3.11-slim", command="true", auto_remove="success", network_mode="none",
+            task_id="app", image="IMAGE", command="true", auto_remove="success", network_mode="none",
             mount_tmp_dir=False,
         ).expand(environment=[{"CHUNK_NUMBER": str(number)} for number in range(count)])
     globals()[f"hand_written_{count}"] = dag
+with DAG("empty", schedule=None) as empty:
+    first, second, third = (PythonOperator(task_id=name, python_callable=int) for name in "abc")
+    first >> second >> third
 """
+SMALL = 5
+Run = Callable[[], tuple[float, float]]
+"""Wall seconds, and CPU seconds; NaN where nobody counts them."""
 
 
 def main() -> None:
-    counts = [int(text) for text in sys.argv[1:]] or [40, 200]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("counts", type=int, nargs="*", default=[1000])
+    parser.add_argument("--peers-at", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    peers_at: int = arguments.peers_at
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         dags = home / "dags"
         dags.mkdir()
         shutil.copy(PROJECT / "dags" / "triptych_jobs.py", dags)
-        (dags / "hand_written.py").write_text(HAND_WRITTEN.replace("COUNTS", repr([2, *counts])))
+        (dags / "peers.py").write_text(PEERS.replace("COUNTS", repr([2, peers_at])).replace("IMAGE", IMAGE))
         write_app(home / "include", ":", name="trivial", entrypoint="main.sh", template={"partitioner": "replicate"})
         env = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__TRIPTYCH__INCLUDE": str(home / "include")}
         with EmbeddedAirflow(home, PROJECT, env) as airflow:
-            for dag_id in ("trivial", *(f"hand_written_{count}" for count in [2, *counts])):
+            for dag_id in ("trivial", "empty", "hand_written_2", f"hand_written_{peers_at}"):
                 airflow.client.wait_for_dag(dag_id)
-            run(airflow, "trivial", 2)
-            run(airflow, "hand_written_2", 2)
-            print("| DAG | chunks | seconds | s per chunk | CPU s per chunk |\n| --- | --- | --- | --- | --- |")
-            for count in counts:
-                for dag_id, shown in (("trivial", "Triptych"), (f"hand_written_{count}", "hand-written")):
-                    wall_s, cpu_s = run(airflow, dag_id, count)
-                    print(
-                        f"| {shown} | {count} | {wall_s:.1f} | {wall_s / count:.3f} | {cpu_s / count:.3f} |", flush=True
-                    )
+            for dag_id, count in (("trivial", 2), ("trivial", 20), ("hand_written_2", 2), ("empty", 3)):
+                run(airflow, dag_id, count)
+            cases: list[tuple[str, int, Run]] = [
+                ("DAG of three empty tasks", 3, lambda: run(airflow, "empty", 3)),
+                ("Triptych", SMALL, lambda: run(airflow, "trivial", SMALL)),
+                *(("Triptych", count, _of(airflow, count)) for count in arguments.counts),
+                ("hand-written DAG", peers_at, lambda: run(airflow, f"hand_written_{peers_at}", peers_at)),
+                ("`xargs -P2 docker run`", peers_at, lambda: _shell(peers_at, f"docker run --rm {IMAGE} true")),
+                ("`xargs -P2 sh`", peers_at, lambda: _shell(peers_at, "sh -c :")),
+            ]
+            measured: dict[int, list[tuple[float, float]]] = {index: [] for index in range(len(cases))}
+            for _ in range(arguments.runs):
+                for index, case in enumerate(cases):
+                    measured[index].append(case[2]())
+    print(f"load {os.getloadavg()[0]:.1f}\n\n| what | chunks | seconds | s per chunk | CPU s per chunk |")
+    print("| --- | ---: | --- | ---: | ---: |")
+    for index, (shown, count, _) in enumerate(cases):
+        walls, cpus = ([each[part] for each in measured[index]] for part in (0, 1))
+        wall, cpu = statistics.median(walls), statistics.median(cpus)
+        print(
+            f"| {shown} | {count} | {wall:.1f} ({min(walls):.1f} to {max(walls):.1f}) | {wall / count:.4f} | "
+            f"{cpu / count:.4f} |"
+        )
+
+
+def _of(airflow: EmbeddedAirflow, count: int) -> Run:
+    return lambda: run(airflow, "trivial", count)
+
+
+def _shell(count: int, command: str) -> tuple[float, float]:
+    started = time.monotonic()
+    subprocess.run(f"seq {count} | xargs -P2 -I@ {command}", shell=True, check=True)
+    return time.monotonic() - started, float("nan")
 
 
 def run(airflow: EmbeddedAirflow, dag_id: str, count: int) -> tuple[float, float]:
-    """Wall seconds and the machine's CPU seconds of one run that must succeed."""
+    """Wall seconds, and CPU seconds of Airflow's processes, of one run that must succeed."""
     conf = {"partitioner.replicas": count} if dag_id == "trivial" else {}
-    started, cpu = time.monotonic(), _machine_cpu_s()
+    started, cpu = time.monotonic(), _cpu_s(airflow)
     run_id = airflow.client.trigger(dag_id, conf)
     if airflow.client.wait_for_run(dag_id, run_id) != "success":
         sys.exit(f"{dag_id} failed; see {airflow.home}/logs.")
-    return time.monotonic() - started, _machine_cpu_s() - cpu
+    return time.monotonic() - started, _cpu_s(airflow) - cpu
 
 
-def _machine_cpu_s() -> float:
-    """User, nice and system time of all cores (proc(5), /proc/stat), in hundredths of a second there."""
-    user, nice, system = Path("/proc/stat").read_text().split()[1:4]
-    return (int(user) + int(nice) + int(system)) / 100
+def _cpu_s(airflow: EmbeddedAirflow) -> float:
+    """User and system time of the components' process groups, with all children that have ended (proc(5), stat)."""
+    groups = {airflow.pid(component) for component in COMPONENTS}
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has ended meanwhile.
+        if int(fields[2]) in groups:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

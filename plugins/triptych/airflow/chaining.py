@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from triptych.stages import Stage
-from triptych.stages.assemble import Outcome
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from triptych.stages.assemble import Outcome
 
 
 def output_asset(dag_id: str) -> Asset:

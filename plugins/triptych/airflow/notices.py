@@ -12,7 +12,6 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from triptych.airflow.job_end import JobEnd, read_job_end
 from triptych.blocks.model import Notice, Notifier
 from triptych.errors import ManifestError
 from triptych.harmless import harmless_logger
@@ -20,6 +19,8 @@ from triptych.settings import get_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
+
+    from triptych.airflow.job_end import JobEnd
 
 Callback = Callable[["Context"], None]
 PROVIDERS = {Notifier.WEBHOOK: "http", Notifier.EMAIL: "smtp", Notifier.SLACK: "slack"}
@@ -45,6 +46,8 @@ def callback(notices: Sequence[Notice], *, has_succeeded: bool) -> Callback | No
 def _tell(notices: Sequence[Notice], has_succeeded: bool, context: Context) -> None:  # By `partial`, in order.
     """Each of them, also when another could not be told; then that fails, which the processor's log says."""
     from airflow.sdk.configuration import conf
+
+    from triptych.airflow.job_end import read_job_end  # Not at each parse: it reads reports.
 
     base_url = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
     dag_id, run_id = context["dag"].dag_id, context["run_id"]

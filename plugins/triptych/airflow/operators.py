@@ -1,4 +1,7 @@
-"""The three tasks of a DAG: thin shells that give the stages a job, Airflow's log and Airflow's errors."""
+"""The three tasks of a DAG: thin shells that give the stages a job, Airflow's log and Airflow's errors.
+
+Each imports its own stage when it runs: the DAG processor, at each parse, needs none, and no task needs the others'.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,18 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from triptych.airflow.chaining import tell_output, upstreams
 from triptych.airflow.links import ConsoleLink, ReportLink
-from triptych.airflow.metrics import count_chunk
 from triptych.airflow.watching import NOTHING_NEW, is_of_new_files, new_sources
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
-from triptych.jobs.job import PlannedJob, load_job, new_job
 from triptych.jobs.packs import Pack
-from triptych.jobs.plan import PlanRef
-from triptych.jobs.spec import build_job_spec
-from triptych.reports import leaving_report
 from triptych.settings import Settings, get_settings
 from triptych.stages import PLAN_KEY, Stage
-from triptych.stages.assemble import assemble
-from triptych.stages.partition import partition
-from triptych.stages.run_pack import Launch, run_pack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from triptych.jobs.job import PlannedJob
 
 T = TypeVar("T")
 
@@ -61,6 +58,10 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         return guarded(lambda: self._partition(context))
 
     def _partition(self, context: Context) -> list[Pack]:
+        from triptych.jobs.job import new_job
+        from triptych.jobs.spec import build_job_spec
+        from triptych.stages.partition import partition
+
         settings, template = get_settings(), self.find(self.template_id)
         dates = {name: str(context[name]) for name in DATES if context.get(name) is not None}
         run = context["dag_run"]
@@ -98,6 +99,9 @@ class AppOperator(_EndsAtOnce, DockerOperator):
         guarded(lambda: self._run(context))
 
     def _run(self, context: Context) -> None:
+        from triptych.airflow.metrics import count_chunk
+        from triptych.stages.run_pack import Launch, run_pack
+
         # Every clear of an instance that has ended raises `max_tries`: its chunks have all their tries again.
         launch = Launch(str(context["ti"].max_tries), context["ti"].try_number)
         job = _loaded(context)
@@ -115,6 +119,9 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
         return guarded(lambda: self._assemble(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
+        from triptych.reports import leaving_report
+        from triptych.stages.assemble import assemble
+
         if context["ti"].xcom_pull(task_ids=Stage.PARTITION.value, key=NOTHING_NEW):
             msg = "There was nothing new to do."
             raise AirflowSkipException(msg)
@@ -149,6 +156,9 @@ class BrokenOperator(BaseOperator):
 
 def _loaded(context: Context) -> PlannedJob:
     """The job by the plan that `partition` said: no include folder is read."""
+    from triptych.jobs.job import load_job
+    from triptych.jobs.plan import PlanRef
+
     run = context["dag_run"]
     said = context["ti"].xcom_pull(task_ids=Stage.PARTITION.value, key=PLAN_KEY)
     if said is None:
