@@ -39,7 +39,7 @@ for count in COUNTS:
         ).expand(environment=[{"CHUNK_NUMBER": str(number)} for number in range(count)])
     globals()[f"hand_written_{count}"] = dag
 with DAG("empty", schedule=None) as empty:
-    first, second, third = (PythonOperator(task_id=name, python_callable=int) for name in "abc")
+    first, second, third = (PythonOperator(task_id=name, python_callable=print) for name in "abc")
     first >> second >> third
 """
 SMALL = 5
@@ -77,8 +77,9 @@ def main() -> None:
             ]
             measured: dict[int, list[tuple[float, float]]] = {index: [] for index in range(len(cases))}
             for _ in range(arguments.runs):
-                for index, case in enumerate(cases):
-                    measured[index].append(case[2]())
+                for index, (shown, count, measure) in enumerate(cases):
+                    measured[index].append(measure())
+                    print(f"{shown}, {count}: {measured[index][-1]}", file=sys.stderr, flush=True)
     print(f"load {os.getloadavg()[0]:.1f}\n\n| what | chunks | seconds | s per chunk | CPU s per chunk |")
     print("| --- | ---: | --- | ---: | ---: |")
     for index, (shown, count, _) in enumerate(cases):

@@ -81,6 +81,7 @@ def test_parsing_the_dag_file_loads_nothing_heavy_and_no_family(tmp_path: Path) 
     dags, loaded = json.loads(done.stdout.splitlines()[-1])
     assert "wordcount" in dags
     assert [name for name in loaded if _is_below(HEAVY, name) and not _is_below(OF_AIRFLOW, name)] == []
+    assert [name for name in loaded if name.startswith(("triptych.stages.", "triptych.reports"))] == []
     families = [name for name in loaded if name.startswith("triptych.engines.")]
     light = ("triptych.engines.api", "triptych.engines.contracts", "triptych.engines.runtime")
     assert [name for name in families if not name.startswith(light)] == []
