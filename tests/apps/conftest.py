@@ -18,6 +18,7 @@ App = Callable[..., Path]
 APP_OF = {
     "align_counts": "align_reads",
     "auth_hosts": "auth_report",
+    "embed_index": "embed_text",
     "redact_counts": "redact_pii",
     "transcribe_text": "transcribe",
     "transcribe_languages": "transcribe",
