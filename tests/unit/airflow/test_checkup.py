@@ -91,6 +91,13 @@ def test_the_components_logs_have_what_is_missing(
     assert "shared files: [triptych] workspace" in caplog.text
 
 
+def test_what_is_forked_of_a_component_reads_its_own_settings() -> None:
+    """As the DAG processor does for each DAG file: a team's says where its blocks are."""
+    get_settings.cache_clear()
+    on_starting(Job())
+    assert get_settings.cache_info().currsize == 0
+
+
 def test_airflows_own_component_has_that_name() -> None:
     from airflow.jobs.job import Job as Airflows
 

@@ -27,3 +27,6 @@ def on_starting(component: object) -> None:
                 _log.warning("%s: %s %s (triptych doctor)", finding.about, finding.said, finding.remedy)
     except TriptychError as error:
         _log.error("%s", error)  # A sentence for operators: a traceback of ours tells them nothing.
+    finally:
+        # The DAG processor forks a process for each DAG file, which may set what it reads: a team's bundle does.
+        get_settings.cache_clear()
