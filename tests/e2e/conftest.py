@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def partition(sources, params):
 """
 AIDED = 'cat "$INPUTS_DIR/words" "$INPUTS_DIR/extra/a b.txt" "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/$CHUNK_NAME"'
 READY = "s3://jobs/ready"
+STAR = PROJECT / "docs" / "gallery" / "tpch_star.md"
 TEXT = PROJECT / "include" / "apps" / "linecount" / "test" / "lines.txt"
 FUNCTION = """
 import os
@@ -134,6 +136,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     dated = {"schedule": "@daily", "dataSource": TEXT.as_uri(), "params": {"partitioner": {"replicas": 1}}}
     dated |= {"partitioner": "replicate", "dataDestination": f"{(airflow.home / 'dated').as_uri()}/{{{{ ds }}}}/"}
     write_app(include, UPPER, **SHELL, name="dated", template=dated)
+    _write_nightly(airflow.home)
     framed = {"partitioner": "passthrough", "assembler": "passthrough"}
     shown = 'printf %s "$APP_PARAMS" > "$TASK_RESULTS_DIR/params.json"'
     write_app(include, shown, **SHELL, name="framed", schema=FRAME, template=framed)
@@ -168,6 +171,18 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     lame = include / "apps" / "lame"
     lame.mkdir()
     (lame / "manifest.json").write_text('{"name": "lame"}')
+
+
+def _write_nightly(home: Path) -> None:
+    """The template of the gallery's page, with files of ours in place of its stores."""
+    (shown,) = re.findall(r"^```json\n(.*?)^```$", STAR.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    template = json.loads(shown)
+    for key in ("dataSource", "dataDestination"):
+        _, _, place = template[key]["uri"].partition("://")
+        template[key] = f"{home.as_uri()}/{place}"
+    folder = home / "include" / "apps" / "star_nightly"
+    folder.mkdir()
+    (folder / "template.json").write_text(json.dumps(template))
 
 
 def _write_aided(include: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.backfills import backfill
 from tests.e2e.conftest import TEXT
-from triptych.airflow.rest import AirflowClient, AirflowError, poll
+from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker]
@@ -33,29 +34,12 @@ def test_an_output_starts_the_job_that_reads_it(airflow: EmbeddedAirflow) -> Non
     client.pause("chained")
 
 
-def _is_begun(client: AirflowClient, asked: dict[str, str]) -> bool:
-    try:
-        client.call("POST", "backfills", asked)
-    except AirflowError as error:
-        if error.status != 503:
-            raise
-        return False
-    return True
-
-
 def test_a_backfill_makes_the_output_of_each_day(airflow: EmbeddedAirflow) -> None:
     client = airflow.client
     client.wait_for_dag("dated")
     client.pause("dated", paused=False)
     days = ["2026-01-01", "2026-01-02", "2026-01-03"]
-    asked = {"dag_id": "dated", "from_date": f"{days[0]}T00:00:00Z", "to_date": f"{days[-1]}T00:00:00Z"}
-    # SQLite, which a scheduler writes to meanwhile, may be locked: Airflow says so, and nothing has begun then.
-    assert poll(lambda: _is_begun(client, asked), 120, 1.0)
-    assert poll(lambda: len([run for run in client.runs("dated") if run["run_type"] == "backfill"]) == 3, 120, 1.0)
-    for run in client.runs("dated"):
-        if run["run_type"] == "backfill":
-            name = run["dag_run_id"]
-            assert client.wait_for_run("dated", name) == "success", client.log("dated", name, "partition")
+    backfill(client, "dated", days)
     made = {path.parent.name: path.read_text() for path in airflow.home.glob("dated/*/output.txt")}
     assert {day: made[day] for day in days} == dict.fromkeys(days, LINES)
     client.pause("dated")
