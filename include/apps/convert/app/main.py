@@ -20,7 +20,6 @@ DOCUMENTS = {
     ".docx": "docx",
     ".odt": "odt",
     ".epub": "epub",
-    ".rtf": "rtf",
     ".html": "html",
     ".htm": "html",
     ".md": "gfm",
