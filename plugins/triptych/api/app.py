@@ -18,6 +18,7 @@ from triptych.api.routes import (
     forms,
     jobs,
     logs,
+    publishing,
     repairs,
     report,
     results,
@@ -73,6 +74,7 @@ def make_app() -> FastAPI:
     app.include_router(customer, prefix="/customer")
     app.include_router(customer, prefix="/computing", include_in_schema=False)
     app.include_router(catalog.developer, prefix="/dev")
+    app.include_router(publishing.router, prefix="/dev")
     app.include_router(results.links)
     app.include_router(uploads.links)
     app.include_router(page.router)

@@ -26,16 +26,24 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _WORDS = re.compile(r"_([a-z0-9])")
 
 
-async def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
+async def read_body(request: Request, known: Collection[str], most_bytes: int = MOST_BYTES) -> dict[str, Any]:
     """The object that was sent, with keys in camelCase, without nulls; empty where nothing was sent.
 
     ApiError for what is no object, or holds a key that is none of `known`.
     """
-    data = b""
+    named = camel_keys(await read_object(request, most_bytes))
+    if unknown := [key for key in named if key not in known]:
+        raise ApiError(400, "\n".join(f"{key}: is unknown.{nearest_or_all(key, known)}" for key in unknown))
+    return named
+
+
+async def read_object(request: Request, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The same as it was sent, whatever its keys."""
+    data = bytearray()
     async for block in request.stream():
         data += block
-        if len(data) > MOST_BYTES:
-            raise ApiError(413, f"The body is larger than {MOST_BYTES >> 20} MiB. Put the data into a source.")
+        if len(data) > most_bytes:
+            raise ApiError(413, f"The body is larger than {most_bytes >> 20} MiB. Put the data into a source.")
     try:
         body = json.loads(data.decode("utf-8-sig")) if data.strip() else {}
     except (ValueError, RecursionError) as error:
@@ -44,10 +52,7 @@ async def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
         raise ApiError(400, "The body must be a JSON object ({...}).")
     if errors := value_errors(body, "body"):
         raise ApiError(400, "\n".join(errors))
-    named = camel_keys(body)
-    if unknown := [key for key in named if key not in known]:
-        raise ApiError(400, "\n".join(f"{key}: is unknown.{nearest_or_all(key, known)}" for key in unknown))
-    return named
+    return body
 
 
 def camel_keys(value: Mapping[str, Any]) -> dict[str, Any]:

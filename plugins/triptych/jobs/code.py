@@ -79,7 +79,7 @@ def unpack_block(tar: Path, folder: Path) -> None:
         with _reader(tar) as members:
             names = [_name(member) for member in limited_members(members)]
             top = min((name.parent for name in names if name.name == "manifest.json"), key=_depth, default=None)
-            if top is None or _depth(top) > 1:
+            if top is None or _depth(top) > 1 or ".." in top.parts:
                 msg = "it holds no manifest.json, beside app/"
                 raise ValueError(msg)
             for name in (inner for each in names if (inner := _below_top(each, top))):

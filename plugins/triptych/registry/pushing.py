@@ -79,14 +79,16 @@ def push_block(registry: Registry, settings: Settings, block: Block, by: str, *,
     return Told(pushed, tuple(notes))
 
 
-def checked_template(path: Path, work: Path) -> TemplateFile:
+def checked_template(path: Path, work: Path, label: str = "") -> TemplateFile:
     """The template of a file, completed into `work`: what it leaves out, the manifest beside it says.
 
-    ManifestError with all that is wrong with the file alone, not with the blocks that it names.
+    `label` is what messages call it: its path. ManifestError with all that is wrong with the file alone, not with the
+    blocks that it names.
     """
+    shown = label or str(path)
     data, errors = read_object(path)
     if errors:
-        raise ManifestError([str(error) for error in errors])
+        raise ManifestError([f"{shown}: {each.location}: {each.message}" for each in errors])
     beside = path.parent / "manifest.json"
     own = (read_block(beside)[0] if beside.is_file() else None) if path.name == "template.json" else None
     keys = {key.lower() for key, value in data.items() if value is not None}
@@ -99,9 +101,9 @@ def checked_template(path: Path, work: Path) -> TemplateFile:
     if not document.errors and not (isinstance(identity, str) and NAME.fullmatch(identity) and "app" in document.data):
         document.error("is missing, or its `app` is: a template that is published names both.", "id")
     if document.errors:
-        raise ManifestError([f"{path}: {each.location}: {each.message}" for each in document.errors])
+        raise ManifestError([f"{shown}: {each.location}: {each.message}" for each in document.errors])
     sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
-    notes = tuple(f"warning: {path}: {each.location}: {each.message}" for each in document.warnings)
+    notes = tuple(f"warning: {shown}: {each.location}: {each.message}" for each in document.warnings)
     return TemplateFile(str(identity), out, sha256, str(document.data.get("description", "")), notes)
 
 

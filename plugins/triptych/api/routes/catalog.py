@@ -12,6 +12,8 @@ from triptych.api.answers import ApiError
 from triptych.api.callers import Caller, CallerDep
 from triptych.api.finding import triptych_dags
 from triptych.api.judging import find_dag
+from triptych.api.publishing.publishers import is_publisher
+from triptych.api.publishing.pushes import about, registry
 from triptych.api.routes.jobs import rows_wanted
 from triptych.api.threads import in_thread
 from triptych.blocks import Block, Role, Template, read_catalog
@@ -47,44 +49,44 @@ async def template(template_id: str, caller: CallerDep) -> dict[str, Any]:
 
 @developer.get("/apps")
 async def apps(caller: CallerDep, limit: Limit = "", offset: Offset = "") -> dict[str, Any]:
-    """The apps of the templates that one sees."""
+    """The apps of the templates that one sees, and, for those who may publish, all that are published."""
     start, count = rows_wanted(offset, limit)
-    found = await _blocks(caller, (Role.APP,))
-    rows = [_about_block(block) for block in found[start : start + count]]
+    found = await _rows(caller, (Role.APP,))
+    rows = found[start : start + count]
     return {"apps": rows, "pagination": views.pagination(len(found), start, len(rows))}
 
 
 @developer.get("/engines")
 async def engines(caller: CallerDep, limit: Limit = "", offset: Offset = "") -> dict[str, Any]:
-    """The partitioners and assemblers of the templates that one sees."""
+    """The partitioners and assemblers likewise."""
     start, count = rows_wanted(offset, limit)
-    found = await _blocks(caller, (Role.PARTITIONER, Role.ASSEMBLER))
-    rows = [_about_block(block) for block in found[start : start + count]]
+    found = await _rows(caller, (Role.PARTITIONER, Role.ASSEMBLER))
+    rows = found[start : start + count]
     return {"engines": rows, "pagination": views.pagination(len(found), start, len(rows))}
 
 
 @developer.get("/apps/{tag}")
 async def app(tag: str, caller: CallerDep) -> dict[str, Any]:
     """One app, by `name` or `name@1.2`."""
-    return {"app": _about_block(await _block(caller, (Role.APP,), tag))}
+    return {"app": await _row(caller, (Role.APP,), tag)}
 
 
 @developer.get("/engines/{tag}")
 async def engine(tag: str, caller: CallerDep) -> dict[str, Any]:
     """One engine, likewise."""
-    return {"engine": _about_block(await _block(caller, (Role.PARTITIONER, Role.ASSEMBLER), tag))}
+    return {"engine": await _row(caller, (Role.PARTITIONER, Role.ASSEMBLER), tag)}
 
 
 @developer.get("/apps/{tag}/status")
 async def app_status(tag: str, caller: CallerDep) -> dict[str, Any]:
-    """Whether an app can be used."""
-    return {"status": _about_block(await _block(caller, (Role.APP,), tag))["status"]}
+    """Whether jobs use it: active; of a published one also inactive, or outdated since it was pushed again."""
+    return {"status": (await _row(caller, (Role.APP,), tag))["status"]}
 
 
 @developer.get("/engines/{tag}/status")
 async def engine_status(tag: str, caller: CallerDep) -> dict[str, Any]:
-    """Whether an engine can be used."""
-    return {"status": _about_block(await _block(caller, (Role.PARTITIONER, Role.ASSEMBLER), tag))["status"]}
+    """The same of an engine."""
+    return {"status": (await _row(caller, (Role.PARTITIONER, Role.ASSEMBLER), tag))["status"]}
 
 
 async def _templates(caller: Caller) -> list[dict[str, Any]]:
@@ -111,9 +113,19 @@ def _own_templates(ids: set[str]) -> list[Template]:
     return [template for template in read_catalog(get_settings().include).templates if template.id in ids]
 
 
-async def _block(caller: Caller, roles: tuple[Role, ...], tag: str) -> Block:
+async def _rows(caller: Caller, roles: tuple[Role, ...]) -> list[dict[str, Any]]:
+    """Those of `_blocks`, and what is published: of one tag in both the former, which jobs use."""
+    seen = {(each["type"], each["id"]): each for each in map(_about_block, await _blocks(caller, roles))}
+    if get_settings().registry and await is_publisher(caller):
+        for each in await in_thread(lambda: registry().publications()):
+            if each.key.role in roles:
+                seen.setdefault((each.key.word, each.key.tag), about(each))
+    return [seen[key] for key in sorted(seen)]
+
+
+async def _row(caller: Caller, roles: tuple[Role, ...], tag: str) -> dict[str, Any]:
     """The one of this tag among those; of several versions the highest that matches."""
-    found = {block.version: block for block in await _blocks(caller, roles) if block.name == name_of(tag)}
+    found = {row["version"]: row for row in await _rows(caller, roles) if row["name"] == name_of(tag)}
     version = highest_match(tag, found)
     if version is None:
         raise ApiError(404, f"{tag}: there is no such {' or '.join(roles)} here.")

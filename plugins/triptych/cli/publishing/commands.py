@@ -13,7 +13,8 @@ import typer
 from triptych.blocks import Role
 from triptych.cli.console import echo, print_json, print_table
 from triptych.cli.place import Place, placed
-from triptych.cli.publishing.shelves import Roles, Shelf, shelf_of
+from triptych.cli.publishing.api_shelf import ApiShelf
+from triptych.cli.publishing.shelves import Roles, Shelf, StoreShelf
 from triptych.cli.setup import AsJson, include_folders
 from triptych.errors import ConfigError
 from triptych.jobs.code import thaw_code
@@ -118,6 +119,11 @@ def add_template_commands(commands: typer.Typer) -> None:
 def _add(commands: typer.Typer, word: str, functions: Sequence[Callable[..., None]]) -> None:
     for function, example in zip(functions, _EXAMPLES[word], strict=True):
         commands.command(function.__name__, epilog=f"Example: {example}")(placed(function))
+
+
+def shelf_of(place: Place) -> Shelf:
+    """That of the options; ConfigError where no registry is configured and no Airflow named."""
+    return StoreShelf(place.settings) if place.client is None else ApiShelf(place.client)
 
 
 def list_published(place: Place, roles: Roles, as_json: bool) -> None:

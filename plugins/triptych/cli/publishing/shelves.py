@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from triptych.blocks import Block, Role
-from triptych.cli.place import Place
 from triptych.errors import ManifestError
 from triptych.registry import Publication, Registry, open_registry
 from triptych.registry.pushing import TemplateFile, Told, push_block, push_template
@@ -99,8 +98,3 @@ def found_among(registry: Registry, roles: Roles, tag: str) -> Publication:
         msg = f"{tag!r} is the name of a partitioner and of an assembler: say which by --type."
         raise ManifestError(msg)
     return found[0]
-
-
-def shelf_of(place: Place) -> Shelf:
-    """That of the options; ConfigError where no registry is configured and no Airflow named."""
-    return StoreShelf(place.settings)
