@@ -20,7 +20,7 @@ from triptych.errors import JobFailedError
 from triptych.profiles import Profile, write_profiles
 from triptych.settings import PROJECT
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.docker]
 NOTEBOOK = PROJECT / "examples" / "jobs.ipynb"
 KEPT = "KEEP_NOTEBOOK"
 """With this variable set the outputs of the run become those of the notebook."""

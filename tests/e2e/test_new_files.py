@@ -16,7 +16,7 @@ from tests.support.servers import Server, s3_client
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.docker]
 
 
 @contextmanager
