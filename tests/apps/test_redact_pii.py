@@ -56,7 +56,7 @@ def test_one_person_has_one_pseudonym_in_all_chunks_and_nobody_anothers(
     run_app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_REDACT_PII_KEY", json.dumps({"conn_type": "generic", "password": KEY}))
-    options = (*TEXT_ONLY, "-p", "app.method=pseudonym", "-p", "partitioner.items_per_chunk=6")
+    options = (*TEXT_ONLY, "-p", "app.method=pseudonym", "-p", "partitioner.items_per_chunk=16")
     output = run_app("redact_pii", [MESSAGES], *options)
     assert _check(output).returncode == 0
     redacted = {row["ticket"]: row["text"] for row in _table(output / "output.csv")}
@@ -94,7 +94,7 @@ def test_a_failing_record_is_not_shown(tmp_path: Path, image: Callable[[str], st
 
 
 def test_counts_are_those_of_what_was_put_in(run_app: App) -> None:
-    output = run_app("redact_counts", [MESSAGES], *TEXT_ONLY, "-p", "partitioner.items_per_chunk=20")
+    output = run_app("redact_counts", [MESSAGES], *TEXT_ONLY, "-p", "partitioner.items_per_chunk=24")
     found = {name: each["sum"] for name, each in json.loads((output / "reduced.json").read_text()).items()}
     for kind in ("EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER"):
         assert found[kind] == sum(span["entity"] == kind for span in SPANS)
