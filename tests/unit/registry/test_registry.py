@@ -18,6 +18,7 @@ from triptych.registry.resolving import Unit, index_bytes, read_index
 from triptych.registry.units import unconsented
 from triptych.settings import read_settings
 from triptych.storage import Stores
+from triptych.storage.walls import Walls
 
 ENGINES = (Role.PARTITIONER, Role.ASSEMBLER)
 
@@ -42,6 +43,14 @@ def test_no_job_reads_or_writes_the_registry(tmp_path: Path, uri: str) -> None:
     with pytest.raises(StorageAccessError, match="registry"):
         Stores(settings).open(uri.format(root=root))
     Stores(settings).open(f"{root}/other/")
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/registry/contents/x", "s3://bucket/", "s3://bucket/reg*/tags/app"])
+def test_nor_one_in_an_object_store(uri: str) -> None:
+    walls = Walls(read_settings({"workspace": "file:///ws", "registry": "s3://bucket/registry"}))
+    with pytest.raises(StorageAccessError, match="registry"):
+        walls.check(uri)
+    walls.check("s3://bucket/data/x")
 
 
 @pytest.mark.parametrize(
