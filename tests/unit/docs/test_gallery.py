@@ -1,0 +1,39 @@
+"""Each app that comes with Triptych, and its page in the gallery."""
+
+from __future__ import annotations
+
+import re
+
+from triptych.settings import PROJECT
+
+GALLERY = PROJECT / "docs" / "gallery"
+SMALLEST = {"wordcount", "linecount"}
+"""To be read in a minute, without a page."""
+SECTIONS = {"cost", "limits"}
+
+
+def _pages() -> set[str]:
+    return {path.stem for path in GALLERY.glob("*.md")} - {"README"}
+
+
+def test_each_app_has_a_page_and_each_page_an_app() -> None:
+    apps = {path.parent.name for path in (PROJECT / "include" / "apps").glob("*/manifest.json")}
+    assert _pages() == apps - SMALLEST
+
+
+def test_the_index_names_each_page_once() -> None:
+    named = re.findall(r"\]\((\w+)\.md\)", (GALLERY / "README.md").read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(_pages())
+
+
+def test_each_page_says_how_to_start_what_it_costs_and_where_it_ends() -> None:
+    lacking = {}
+    for page in _pages():
+        text = (GALLERY / f"{page}.md").read_text(encoding="utf-8")
+        said = {title.lower() for title in re.findall(r"^## (\w+)", text, re.MULTILINE)}
+        missing = {*(SECTIONS - said), *(set() if f"make demo APP={page}" in text else {"make demo"})}
+        if "licence" not in text.lower():
+            missing.add("licences")
+        if missing:
+            lacking[page] = missing
+    assert lacking == {}
