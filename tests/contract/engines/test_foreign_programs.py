@@ -262,3 +262,47 @@ def test_a_gamma_of_png_is_told(
     with caplog.at_level("WARNING"):
         split(settings, "image_tiles", [path], {})
     assert (told in caplog.text) if told else not caplog.text
+
+
+@_needs("convert")
+def test_inks_stay_inks_when_they_are_made_smaller(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    _run("convert", "-size", "80x60", "gradient:red-blue", "-colorspace", "CMYK", "-quality", "95", path)
+    small = _smaller(settings, path)
+    assert _run("identify", "-format", "%wx%h %[colorspace]", small) == "40x30 CMYK"
+    expected = tmp_path / "expected.tif"
+    _run("convert", path, "-resize", "40x30", expected)
+    with Image.open(small) as found, Image.open(expected) as wanted:
+        assert (found.mode, wanted.mode) == ("CMYK", "CMYK")
+        assert np.abs(np.asarray(found, np.int16) - np.asarray(wanted, np.int16)).mean() < 2
+
+
+@pytest.mark.parametrize("is_lossless", [True, False])
+def test_webp_without_loss_has_none_when_it_is_made_smaller(
+    settings: Settings, tmp_path: Path, *, is_lossless: bool
+) -> None:
+    noise = picture(80, 60)
+    noise.save(tmp_path / "a.png")
+    noise.save(tmp_path / "a.webp", lossless=is_lossless, quality=100)
+    with Image.open(_smaller(settings, tmp_path / "a.webp")) as found, Image.open(tmp_path / "a.webp") as whole:
+        whole.save(tmp_path / "a.png")  # Whose format has no other way.
+        with Image.open(_smaller(settings, tmp_path / "a.png")) as wanted:
+            assert (found.size, found.tobytes() == wanted.tobytes()) == ((40, 30), is_lossless)
+
+
+@pytest.mark.parametrize("is_lossless", [True, False])
+def test_frames_of_webp_without_loss_have_none(settings: Settings, tmp_path: Path, *, is_lossless: bool) -> None:
+    frames = [picture(80, 60, seed=number) for number in range(3)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=is_lossless)
+    small = _smaller(settings, tmp_path / "a.webp")
+    with Image.open(small) as found:
+        assert (found.size, getattr(found, "n_frames", 1)) == ((40, 30), 3)
+    assert (b"VP8L" in small.read_bytes()) == is_lossless
+
+
+def _smaller(settings: Settings, path: Path) -> Path:
+    """What `image_batches` makes of it, half as wide."""
+    (piece,) = split(settings, "image_batches", [path], {"max_width": 40})
+    small = path.with_name(f"small{path.suffix}")
+    small.write_bytes(members(piece.data)[path.name])
+    return small

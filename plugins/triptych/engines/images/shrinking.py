@@ -30,7 +30,7 @@ def shrunk(item: Input, name: str, data: bytes, image: pyvips.Image, box: tuple[
     pages = other_pages(image, data[:HEAD_BYTES])
     if pages and extension in ANIMATED:
         frames = pyvips.Image.thumbnail_buffer(data, width, height=height, size="down", option_string="n=-1")
-        return bytes(frames.write_to_buffer(extension, keep="icc|other"))
+        return _written(frames, extension, data, "icc|other")
     if pages:
         _log.warning("%s: %s has %s, of which the first is made smaller and kept.", item.label, name, pages)
     smaller = _smaller(item, data, image, box)
@@ -39,13 +39,32 @@ def shrunk(item: Input, name: str, data: bytes, image: pyvips.Image, box: tuple[
         raise item.error(text)
     if extension in FOREIGN:
         return write_foreign(smaller, extension)
-    return bytes(smaller.write_to_buffer(extension, keep="icc"))
+    return _written(smaller, extension, data, "icc")
+
+
+def _written(image: pyvips.Image, extension: str, data: bytes, keep: str) -> bytes:
+    """In the format of this extension; WebP without loss where the file that it was read from, `data`, is."""
+    if extension == ".webp":
+        return bytes(image.write_to_buffer(extension, keep=keep, lossless=_is_lossless(data)))
+    return bytes(image.write_to_buffer(extension, keep=keep))
+
+
+def _is_lossless(data: bytes) -> bool:
+    """Whether the first frame of a WebP is coded so (RFC 9649): its chunk is `VP8L`, and `VP8 ` of others."""
+    offset = 12
+    while offset + 8 <= len(data):
+        kind, size = data[offset : offset + 4], int.from_bytes(data[offset + 4 : offset + 8], "little")
+        if kind in (b"VP8L", b"VP8 "):
+            return kind == b"VP8L"
+        # A frame of an animation has 16 bytes of its own in front of chunks.
+        offset += 8 + (16 if kind == b"ANMF" else size + size % 2)
+    return False
 
 
 def _smaller(item: Input, data: bytes, image: pyvips.Image, box: tuple[int, int]) -> pyvips.Image:
     width, height = box
-    if image.format == "uchar" and loader_of(image).startswith(JPEG_LOADER):
-        # Read small, which is quick, but it takes cut off images: they are looked through first.
+    if image.format == "uchar" and image.interpretation != "cmyk" and loader_of(image).startswith(JPEG_LOADER):
+        # Read small, which is quick, but it takes cut off images: they are looked through first. Inks would be sRGB.
         looked = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on=FAIL_ON, shrink=8)
         looked.avg()
         if orientation(looked) == orientation(image):  # XMP may turn it, too, which libvips does not see.
