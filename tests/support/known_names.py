@@ -30,9 +30,10 @@ from triptych.settings import PROJECT, Runner
 from triptych.stages import Stage
 from triptych.stages.repair import NewCode
 
-MADE_ON_THE_WAY = {"shout", "captions", "mbox", "letters.mbox", "templates"}
+MADE_ON_THE_WAY = {"shout", "means", "captions", "mbox", "letters.mbox", "templates"}
 """Blocks that a reader of the pages makes, and a folder that a command of ours does."""
 WORDS = {
+    "END": "where a text ends that a shell is given",
     "csplit": "the command, which a benchmark is measured against",
     "unzip": "the command, which a benchmark is measured against",
     "cat": "the command, which a benchmark is measured against",
