@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.app_images import APPS
 from tests.support.app_tests import states
+from tests.support.inner_network import InnerServer, inner_server
 from triptych.settings import PROJECT
 
 SITE = "http://site:8000"
@@ -48,33 +49,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
-WHEN_READY = """
-import time, urllib.request
-for _ in range(200):
-    try:
-        urllib.request.urlopen("http://127.0.0.1:8000/robots.txt")
-        break
-    except OSError:
-        time.sleep(0.05)
-"""
-
 
 @dataclass(frozen=True)
 class Site:
-    """What the server has, by construction, and where it writes who asked for what, and when."""
+    """What the server has, by construction; and the server, which writes down who asked for what, and when."""
 
-    network: str
-    requests: Path
+    server: InnerServer
     reachable: frozenset[str]
     """Paths of pages that links lead to, through what may be fetched."""
-
-    def asked(self) -> list[dict[str, Any]]:
-        found = [json.loads(line) for line in self.requests.read_text().splitlines()]
-        return sorted(found, key=lambda each: each["began"])
-
-
-def _docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _pages(folder: Path) -> frozenset[str]:
@@ -100,24 +82,9 @@ def _pages(folder: Path) -> frozenset[str]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    name = f"triptych-test-crawl-{os.getpid()}"
     reachable = _pages(tmp_path / "site")
-    (tmp_path / "log").mkdir()
-    (tmp_path / "server.py").write_text(SERVER)
-    mounted = [f"--volume={tmp_path / 'site'}:/site:ro", f"--volume={tmp_path / 'log'}:/log"]
-    mounted += [f"--volume={tmp_path / 'server.py'}:/server.py:ro", "--workdir=/site", f"--user={os.getuid()}"]
-    _docker("network", "create", "--internal", "--label", "triptych.test=apps", name)
-    try:
-        options = ["--detach", "--rm", "--label", "triptych.test=apps", "--network", name, "--network-alias", "site"]
-        container = _docker("run", *options, *mounted, "python:3.11-slim", "python3", "/server.py")
-        try:
-            _docker("exec", container, "python3", "-c", WHEN_READY)
-            (tmp_path / "log" / "requests.jsonl").write_text("")
-            yield Site(name, tmp_path / "log" / "requests.jsonl", reachable)
-        finally:
-            _docker("rm", "--force", container)
-    finally:
-        _docker("network", "rm", name)
+    with inner_server(SERVER, "crawl", tmp_path) as server:
+        yield Site(server, reachable)
 
 
 def _own_app(site: Site | None, tmp_path: Path) -> Path:
@@ -126,7 +93,7 @@ def _own_app(site: Site | None, tmp_path: Path) -> Path:
     shutil.copytree(APPS / "crawl_site", folder)
     if site is not None:
         manifest = json.loads((folder / "manifest.json").read_text())
-        manifest["platform_config"]["network"] = site.network
+        manifest["platform_config"]["network"] = site.server.network
         (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -135,7 +102,7 @@ def _crawled(site: Site, tmp_path: Path) -> dict[str, dict[str, Any]]:
     """All rounds' pages, by their path on the site."""
     _own_app(site, tmp_path)
     own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(PROJECT / "plugins")}
-    own["AIRFLOW__TRIPTYCH__ALLOWED_NETWORKS"] = site.network
+    own["AIRFLOW__TRIPTYCH__ALLOWED_NETWORKS"] = site.server.network
     start = [str(APPS / "crawl_site" / "rounds.py"), str(tmp_path / "crawl"), f"{SITE}/"]
     options = ["--include", str(tmp_path / "include"), "-p", f"app.delay_s={DELAY_S}"]
     command = [sys.executable, *start, "--", *options]
@@ -156,7 +123,7 @@ def test_what_links_lead_to_is_found_round_by_round_and_the_server_is_left_in_pe
     assert pages["/moved.html"]["final_url"] == f"{SITE}/topics/if.html"
     assert pages["/moved.html"]["anchors"] == ["text"]
 
-    asked = site.asked()
+    asked = site.server.asked()
     paths = [each["path"] for each in asked]
     assert "/private/a.html" not in paths
     assert "/alone.html" not in paths
