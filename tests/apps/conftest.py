@@ -19,6 +19,7 @@ APP_OF = {
     "align_counts": "align_reads",
     "auth_hosts": "auth_report",
     "embed_index": "embed_text",
+    "llm_openai_batch": "llm_batch",
     "redact_counts": "redact_pii",
     "transcribe_text": "transcribe",
     "transcribe_languages": "transcribe",
