@@ -46,11 +46,10 @@ def airflow_client(
     return AirflowClient(url, user, secret) if user else AirflowClient(url, token=secret)
 
 
-def airflow_runs(url: str | None, user: str | None, password_env: str, token_env: str) -> AirflowRuns:
-    """Who tells which runs have not ended: the Airflow at this URL, or nobody. ConfigError as `airflow_client`."""
-    if url is None:
+def airflow_runs(client: AirflowClient | None) -> AirflowRuns:
+    """Who tells which runs have not ended: the Airflow that it speaks to, or nobody."""
+    if client is None:
         return NoAirflow()
-    client = airflow_client(url, user, password_env, token_env)
     from triptych.airflow.unfinished import RestRuns
 
     return RestRuns(client)

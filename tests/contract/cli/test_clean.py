@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.support.command import call
+from tests.support.hostile_server import Reply, hostile_server
 from tests.support.include_folders import write_app
 from tests.support.old_runs import set_back
+from triptych.cli import app
 
 FAILS = 'test "$CHUNK_NUMBER" != 1 || exit 3; echo done > "$TASK_RESULTS_DIR/r.txt"'
 EACH: dict[str, Any] = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 2}}}
@@ -159,3 +162,26 @@ def test_an_output_in_the_workspace_is_never_removed_unless_it_has_an_age(
     set_back(jobs, 1001)
     assert _clean("--yes")["removed"] == [f"{output.parent.as_uri()}/"]
     assert not output.parent.exists()
+
+
+def test_an_airflow_is_asked_by_the_name_of_its_profile(
+    jobs: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    run = _fail(jobs, 31)
+    theirs = run.with_name("manual__2026-10-01T09:00:00+00:00")
+    run.rename(theirs)
+    with hostile_server() as server:
+        server.answer = lambda _: Reply(json.dumps({"dag_runs": [], "total_entries": 0}).encode())
+        place = ["--airflow", server.url, "--workspace", jobs.as_uri(), "--token-stdin"]
+        assert CliRunner().invoke(app, ["profile", "add", "mine", *place], input="token\n").exit_code == 0
+        assert _clean("--yes")["removed"] == []
+        assert _clean("--yes", "--profile", "mine")["removed"] == [f"{theirs.as_uri()}/"]
+        assert [request for request in server.requests if "tried" in request.target]
+
+
+def test_an_airflow_whose_workspace_nobody_named_is_not_cleaned(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_TOKEN", "token")
+    refused = call("clean", "--yes", "--airflow", "http://127.0.0.1:1")
+    assert refused.exit_code == 2
+    assert "AIRFLOW__TRIPTYCH__WORKSPACE" in refused.stderr

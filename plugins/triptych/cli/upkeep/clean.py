@@ -9,10 +9,11 @@ import typer
 from rich.progress import Progress
 
 from triptych.cli.console import echo, errors, print_json, print_table
-from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_runs
+from triptych.cli.login import airflow_runs
+from triptych.cli.place import NO_WORKSPACE, Place, placed
 from triptych.cli.resume import template_id
-from triptych.cli.setup import AsJson, Include, local_settings
-from triptych.errors import StorageError
+from triptych.cli.setup import AsJson
+from triptych.errors import ConfigError, StorageError
 from triptych.retention import AirflowRuns, Failure, Finding, RetentionPlan, planned, remove_all
 from triptych.settings import DAY_S, Settings
 from triptych.storage import Stores
@@ -26,32 +27,31 @@ EPILOG = """Examples:
 `triptych clean --template wordcount --yes --json`
 
 `triptych clean --airflow https://airflow.example.com --user ada --yes` (asks that Airflow which runs run)
+
+`triptych clean --profile production --yes` (the same, in the workspace of the profile)
 """
 COLUMNS = ["what", "bytes", "days", "where", "why"]
 
 
+@placed
 def clean(
+    place: Place,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it. Without, nothing changes.")] = False,
     template: Annotated[
         list[str] | None, typer.Option("--template", "-t", help="Only runs of this template, or DAG; may be repeated.")
     ] = None,
-    airflow: Annotated[
-        str | None, typer.Option(help="URL of the Airflow whose workspace it is: without its word its runs stay.")
-    ] = None,
-    user: User = None,
-    password_env: PasswordEnv = "AIRFLOW_PASSWORD",
-    token_env: TokenEnv = "AIRFLOW_TOKEN",
-    include: Include = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     json_: AsJson = False,
 ) -> None:
     """Show what is beyond its age, in workspace, scratch and caches; with --yes, remove it. Never an output.
 
     Ages are the settings `keep_..._days`, and those of a run's template. A run that runs, and one of which nobody can
-    tell, stays, and is listed with the reason.
+    tell, stays, and is listed with the reason: without its Airflow's word each run of an Airflow does.
     """
-    settings = local_settings(include, None)
-    asked = airflow_runs(airflow, user, password_env, token_env)
+    if not place.has_workspace:
+        raise ConfigError(NO_WORKSPACE)
+    settings = place.settings
+    asked = airflow_runs(place.client)
     stores = Stores(settings)
     plan = planned(settings, stores, asked, [template_id(settings, name) for name in template or ()])
     if not json_:
