@@ -77,3 +77,16 @@ def test_parts_of_several_channels_name_the_parameter(settings: Settings) -> Non
     with pytest.raises(EngineError, match=says):
         join(settings, "audio_concat", results)
     assert join(settings, "audio_concat", results, {"channels": 2})
+
+
+@pytest.mark.parametrize(("codec", "rate"), [("libmp3lame", 44_100), ("libmp3lame", 16_000), ("mp2", 48_000)])
+def test_mpeg_within_wav_is_read_as_ffmpeg_does(settings: Settings, tmp_path: Path, codec: str, rate: int) -> None:
+    """As recorders and telephone systems write; libsndfile only estimates its length, and calls it cut off."""
+    path = tmp_path / "a.wav"
+    _ffmpeg("-f", "lavfi", "-i", f"sine=r={rate}:d=2", "-c:a", codec, "-b:a", "64k", path)
+    pieces = split(settings, "audio_time", [path], {"segment_s": 0.7})
+    (data,) = join(settings, "audio_concat", untouched(pieces)).values()
+    found, _ = soundfile.read(io.BytesIO(data), dtype="float32")
+    wanted = np.frombuffer(_ffmpeg("-i", path, "-f", "f32le", "-"), np.float32)
+    assert len(found) == len(wanted)
+    assert np.abs(found - wanted).max() < 1e-4

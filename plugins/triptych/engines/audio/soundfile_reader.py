@@ -79,12 +79,17 @@ def open_coded(data: BinaryIO, item: Input) -> Iterator[SoundFileReader | FFmpeg
     is_counted, is_one_page = is_counted_mp3(data), has_one_page_of_sound(data)
     data.seek(0)
     with _known(data) as audio:
-        if audio is None or audio.frames >= UNKNOWN_FRAMES or (audio.format == "MP3" and not is_counted):
+        if audio is None or audio.frames >= UNKNOWN_FRAMES or _is_guessed(audio, is_counted=is_counted):
             yield FFmpegReader(data, item)
         elif audio.format == "OGG" and not is_one_page:  # FFmpeg decodes Vorbis in half the time.
             yield FFmpegReader(data, item, audio.frames)
         else:
             yield SoundFileReader(audio, data, item)
+
+
+def _is_guessed(audio: soundfile.SoundFile, *, is_counted: bool) -> bool:
+    """Whether libsndfile only estimates how many frames there are: of MP3 that does not count them, as within WAV."""
+    return audio.subtype.startswith("MPEG_LAYER") and not (audio.format == "MP3" and is_counted)
 
 
 def _known(data: BinaryIO) -> AbstractContextManager[soundfile.SoundFile | None]:
