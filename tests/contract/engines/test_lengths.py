@@ -74,3 +74,15 @@ def test_sound_of_which_a_part_is_shorter_is_told(
         f"a{suffix}: 1 of 3 parts are not as long as their spans: chunk 1, 'r{suffix}', the first, has 0.400 s "
         "for 1.000 s. What follows them comes earlier or later."
     ) in caplog.text
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("codec", ["huffyuv", "rawvideo"])
+def test_pictures_that_no_segment_can_hold_are_encoded_and_told(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture, codec: str
+) -> None:
+    path = clip(tmp_path / "a.avi", 1, f"-c:v {codec} -an")
+    with caplog.at_level(logging.WARNING):
+        pieces = split(settings, "video_frames", [path], {"segment_s": 0.4, "crf": 20})
+    assert [piece.metadata["copied"] for piece in pieces] == [False] * 3
+    assert "do not go into matroska as they are: from segment 0 on it is encoded anew (crf 20)." in caplog.text

@@ -76,7 +76,8 @@ def write_segments(
                         yield Segment(first, end, segment.path, frames, segment.is_copy)
                         done += 1
             except UnfitError:
-                pass
+                text = "its streams do not go into %s as they are: from segment %d on it is encoded anew (crf %d)."
+                _log.warning(text, container_format(template.name), done, crf)
             finally:
                 files.drop()
         encode_from = done
