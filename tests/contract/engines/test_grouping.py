@@ -180,7 +180,7 @@ def test_floats_of_parquet_stay_floats(settings: Settings) -> None:
         ({"r.csv": b"k,v\na,1e999\n"}, "'1e999' in 'v' is no number, or has more than 300 digits"),
         ({"r.csv": b"k,w\na,1\n"}, "there is no column 'v'; the header has k, w"),
         ({"r.jsonl": b'{"k": 1, "v": 1}\n{"k": 1, "v": true}\n'}, "line 2: 'true' in 'v' is no number"),
-        ({"r.jsonl": b'{"k": 1, "w": 1}\n'}, "no record has a value 'v'"),
+        ({"r.jsonl": b'{"k": 1, "w": 1}\n'}, "no record has a field 'v'"),
         ({"r.jsonl": b'{"k": 1, "v": 1}\n[1]\n'}, "line 2: is no JSON object"),
         ({"r.parquet": b"PAR1"}, "cannot be read as Parquet"),
     ],
@@ -235,3 +235,11 @@ def test_decimal_commas_and_empty_keys(settings: Settings) -> None:
 def test_parameters_that_cannot_be(settings: Settings, params: Mapping[str, Any], says: str) -> None:
     with pytest.raises(JobSpecError, match=says):
         join(settings, "group_by", [Results({"r.csv": b"k,v\na,1\n"})], {"by": ["k"], **params})
+
+
+def test_a_chunk_whose_values_are_all_null_is_one_without_values(settings: Settings) -> None:
+    """As in a log of which nobody had a name for a while."""
+    lines = (b'{"k": "a", "v": null}\n{"k": "b", "v": null}\n', b'{"k": "a", "v": 2}\n')
+    params = {"by": ["k"], "aggregates": ["v:sum", "v:distinct"]}
+    found = join(settings, "group_by", [Results({"r.jsonl": each}) for each in lines], params)
+    assert list(csv.reader(io.StringIO(found["grouped.csv"].decode())))[1:] == [["a", "2", "1"], ["b", "", "0"]]

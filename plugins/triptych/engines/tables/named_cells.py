@@ -20,6 +20,9 @@ from triptych.engines.tables.cells import NUL, NULL_CELL, Cells, json_of, text_c
 from triptych.engines.tables.csv_batches import CsvTable
 from triptych.engines.tables.parquet import open_parquet
 
+_MISSING = object()
+"""Of a field that a record of JSON has not."""
+
 
 @dataclass(frozen=True)
 class CellBatch:
@@ -32,7 +35,7 @@ class CellBatch:
 def named_cells(table: Opened, names: Sequence[str]) -> Iterator[CellBatch]:
     """Of CSV and its kin, JSON (dotted names) or Parquet; a value that is not there is JSON's null.
 
-    Raises the item's error for a name that is no column, or that no record of JSON has.
+    Raises the item's error for a name that is no column, or that no record of JSON has, be it null.
     """
     if table.format in DELIMITERS:
         return _csv_cells(CsvTable(table), names)
@@ -50,12 +53,12 @@ def _json_cells(item: Input, names: Sequence[str]) -> Iterator[CellBatch]:
     for batch in json_batches(item):
         records = _exact_records(batch, item)
         found = {name: [_picked(record, name) for record in records] for name in names}
-        lacking = {name: None for name in lacking if all(value is None for value in found[name])}
+        lacking = {name: None for name in lacking if all(value is _MISSING for value in found[name])}
         has_records = has_records or bool(records)
         columns = {name: pa.array(map(_json_cell, values), pa.large_string()) for name, values in found.items()}
         yield CellBatch(columns, batch.location)
     if has_records and lacking:
-        text = f"no record has a value {next(iter(lacking))!r}. Name the fields that the app writes."
+        text = f"no record has a field {next(iter(lacking))!r}. Name the fields that the app writes."
         raise item.error(text)
 
 
@@ -75,10 +78,12 @@ def _picked(record: Any, name: str) -> Any:
     try:
         return pick(record, name)
     except KeyError:
-        return None
+        return _MISSING
 
 
 def _json_cell(value: Any) -> str:
+    if value is _MISSING:
+        value = None
     if type(value) is Digits:
         return NUL + value
     return value if type(value) is str and not value.startswith(NUL) else NUL + json_of(value)
