@@ -21,8 +21,8 @@ import boto3
 from tests.support.command_line import command_line
 from tests.support.fault_proxy import fault_proxy
 from tests.support.include_folders import write_app
-from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection, seaweed
-from triptych.settings import PROJECT
+from tests.support.servers import LOGIN, PASSWORD, Server, seaweed
+from tests.support.store_requests import through
 
 SLEEP_S = 0.05
 SCRIPT = 'sleep 0.05; cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/out.txt"'
@@ -60,13 +60,7 @@ def _dead_s(store: Server, home: Path, chunks: int, delay_s: float, number: int)
         client.put_object(Bucket=bucket, Key=f"in/{chunk:05}.txt", Body=b"line\n")
     with fault_proxy(store.endpoint) as proxy:
         proxy.delay_s = delay_s
-        env = {
-            "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{bucket}/ws",
-            "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
-            "AIRFLOW__TRIPTYCH__SCRATCH": str(home / "scratch"),
-            "AIRFLOW_CONN_STORE": s3_connection(proxy.endpoint),
-            "TRIPTYCH_INCLUDE": f"{home / 'include'}:{PROJECT / 'include'}",
-        }
+        env = through(proxy, bucket, home)
         with command_line(env, home) as command:
             launch = ["run", "sleeps", "--quiet", "--keep", "--runner", "process", "--connection", "store"]
             launch += ["--source", f"s3://{bucket}/in/", "-p", f"config.chunksPerTask={chunks}"]

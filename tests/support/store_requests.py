@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 
 from tests.support.command_line import command_line
-from tests.support.fault_proxy import Request, fault_proxy
+from tests.support.fault_proxy import FaultProxy, Request, fault_proxy
 from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection
 from triptych.settings import PROJECT
@@ -40,6 +40,17 @@ def count_requests(store: Server, home: Path, chunks: int, per_task: int | None 
     return counted
 
 
+def through(proxy: FaultProxy, bucket: str, home: Path) -> dict[str, str]:
+    """The command's configuration: the workspace in this bucket, and the connection `store` by the proxy."""
+    return {
+        "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{bucket}/ws",
+        "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
+        "AIRFLOW__TRIPTYCH__SCRATCH": str(home / "scratch"),
+        "AIRFLOW_CONN_STORE": s3_connection(proxy.endpoint),
+        "TRIPTYCH_INCLUDE": f"{home / 'include'}:{PROJECT / 'include'}",
+    }
+
+
 def count_runs(
     store: Server,
     home: Path,
@@ -63,13 +74,7 @@ def count_runs(
     launch += ["-p", f"config.chunksPerTask={per_task}"] if per_task else []
     counted = []
     with fault_proxy(store.endpoint) as proxy:
-        env = {
-            "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{bucket}/ws",
-            "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
-            "AIRFLOW__TRIPTYCH__SCRATCH": str(home / "scratch"),
-            "AIRFLOW_CONN_STORE": s3_connection(proxy.endpoint),
-            "TRIPTYCH_INCLUDE": f"{home / 'include'}:{PROJECT / 'include'}",
-        }
+        env = through(proxy, bucket, home)
         with command_line(env, home) as command:
             for number in range(times):
                 proxy.counted.clear()
