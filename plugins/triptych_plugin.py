@@ -1,5 +1,10 @@
-"""For Airflow's folder of plugins: `.airflowignore` beside it keeps the package itself from being executed."""
+"""For Airflow's folder of plugins: `.airflowignore` beside it keeps the package itself from being executed.
 
-from triptych.plugin import TriptychPlugin
+Where the package is installed, too, as `make venv` does, its entry point has brought the plugin, and Airflow would say at
+each start that the second is skipped.
+"""
 
-__all__ = ["TriptychPlugin"]
+from importlib.metadata import entry_points
+
+if not entry_points(group="airflow.plugins", name="triptych"):
+    from triptych.plugin import TriptychPlugin  # noqa: F401  # Airflow looks for it here.

@@ -1,7 +1,7 @@
 """What Airflow's web server, scheduler and workers get from Triptych, in whichever way they find it.
 
 The installed package has an entry point (`airflow.plugins`) that leads here, so that nothing has to lie in an Airflow's
-folder of plugins; in a checkout `plugins/triptych_plugin.py` does. Where both are Airflow takes one, by the name.
+folder of plugins; in a checkout that is not installed `plugins/triptych_plugin.py` does.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ICONS = {"icon": f"{_PAGE}icon.svg", "icon_dark_mode": f"{_PAGE}icon-dark.svg"}
 
 
 class TriptychPlugin(AirflowPlugin):
-    """Lists Triptych under Admin > Plugins; the scheduler hears from it of runs that no pool can hold,
-    and of what in its configuration keeps jobs from ending well.
+    """Lists Triptych under Admin > Plugins; the scheduler hears from it of runs that no pool can hold.
 
-    The API server has the Jobs API and the console from it.
+    All components hear of what in the configuration keeps jobs from ending well. The API server has the Jobs API and
+    the console from it.
     """
 
     name = "triptych"

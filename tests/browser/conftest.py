@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Shoot = Callable[["Page", str], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Started once; each test has pages of its own."""
+    """Started once; each test has pages of its own. It ends with these tests: its loop would run below all others."""
     with chromium() as started:
         yield started
 

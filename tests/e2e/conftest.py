@@ -129,7 +129,7 @@ def _write_apps(airflow: EmbeddedAirflow) -> None:
     write_app(include, UPPER, **SHELL, name="daily", template=daily)
     write_app(include, UPPER, **SHELL, name="updated", template={"schedule": [READY], "dataSource": TEXT.as_uri()})
     write_app(include, UPPER, **SHELL, name="begun", template={"config": {"maxTaskRetries": 0}})
-    comes = {"dataSource": {"uri": "s3://jobs/incoming/*.txt", "conn_id": "store"}, "onNewFiles": {"every_s": 1}}
+    comes = {"dataSource": {"uri": "s3://arrivals/incoming/*.txt", "conn_id": "store"}, "onNewFiles": {"every_s": 1}}
     write_app(include, UPPER, **SHELL, name="incoming", template=comes)
     chained = {"schedule": ["begun.output"], "dataSource": "{{ upstream.uri }}*.txt"}
     write_app(include, REVERSED, **SHELL, name="chained", template=chained)

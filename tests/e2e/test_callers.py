@@ -288,7 +288,7 @@ def test_no_run_id_that_airflow_takes_reaches_another_runs_folder(teams: Teams) 
     assert poll(ended, 900, 1.0)
     assert client.run_state("count_team_b", "words.") == "success", client.log("count_team_b", "words.", "partition")
     assert {path: path.read_bytes() for path in (workspace / "count_team_a").rglob("*") if path.is_file()} == theirs
-    assert {path.name for path in workspace.iterdir()} == {"count_team_a", "count_team_b", "outputs"}
+    assert {path.name for path in workspace.iterdir()} == {"_history", "count_team_a", "count_team_b", "outputs"}
     assert {path.parents[2] for path in workspace.rglob("plans/0.json")} == {
         workspace / "count_team_a",
         workspace / "count_team_b",

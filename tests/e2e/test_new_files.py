@@ -40,7 +40,7 @@ def _triggerer(airflow: EmbeddedAirflow) -> Iterator[None]:
 
 @pytest.fixture
 def bucket(store: Server) -> Iterator[Any]:
-    with s3_client(store, "jobs") as client:
+    with s3_client(store, "arrivals") as client:
         yield client
 
 
@@ -49,7 +49,7 @@ def test_each_new_file_is_some_jobs_and_of_no_two(airflow: EmbeddedAirflow, buck
 
     def send(*names: str) -> None:
         for name in names:
-            bucket.put_object(Bucket="jobs", Key=f"incoming/{name}.txt", Body=f"file {name}\n".encode())
+            bucket.put_object(Bucket="arrivals", Key=f"incoming/{name}.txt", Body=f"file {name}\n".encode())
             sent.append(f"FILE {name.upper()}\n")
 
     def outputs() -> list[str]:

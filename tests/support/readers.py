@@ -56,4 +56,6 @@ class Reader:
 
     def _environment(self) -> dict[str, str]:
         own = {"PYTHONPATH": str(PROJECT / "plugins"), "HOME": str(self._home), "TMPDIR": str(self._home)}
-        return {**os.environ, **own, "XDG_CACHE_HOME": str(self._home / "cache")}
+        # What comes into a pipe is as wide as it is; some test runners say how wide their terminal is.
+        kept = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+        return {**kept, **own, "XDG_CACHE_HOME": str(self._home / "cache")}

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from triptych.checkup.findings import Finding, Standing
-from triptych.running.images import answering, connected
 from triptych.settings import Runner, Settings
 
 GIB = 1 << 30
@@ -20,6 +19,9 @@ def container_engine(settings: Settings) -> Iterator[Finding]:
         remedy = "Anywhere but on your own machine, with code that you trust, take [triptych] runner = docker."
         yield Finding("engine", Standing.WARNING, "[triptych] runner = process: nothing isolates apps.", remedy)
         return
+    # Here, since the command starts without Docker's client.
+    from triptych.running.images import answering, connected
+
     with connected(settings.docker_url) as client, answering(settings.docker_url):
         info = client.info()
     yield Finding("engine", Standing.OK, _told(settings.docker_url, info))

@@ -29,7 +29,7 @@ def test_two_chunks_of_a_thousand_are_mended(tmp_path: Path) -> None:
     told = [text.replace("RUN", run_id) for text in (show, fetch, mend, retry, logs)]
 
     assert reader.type(told[0]) == 0, reader.stderr
-    assert [line.split()[0] for line in reader.stdout.splitlines()[1:3]] == ["388", "749"]
+    assert [line.split()[0] for line in reader.stdout.splitlines()[1:3]] == ["388", "749"], reader.stdout
     assert "998 done, 2 failed" in reader.stdout
     assert reader.type(told[1]) == 8
     assert reader.stdout.startswith("chunk-388\nn.a.\n778\n")

@@ -58,8 +58,10 @@ def existing(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", installed.venv], check=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(installed.venv / "bin/python")]
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True)
-    # A folder that a .pth names is searched, and no .pth in it is: the checkout's own stays out.
-    (installed.site_packages / "airflow.pth").write_text(sysconfig.get_path("purelib"))
+    # All but the checkout's own, by whose metadata Airflow would find the plugin a second time.
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith("triptych") and entry.suffix != ".pth":
+            (installed.site_packages / entry.name).symlink_to(entry)
     for name, text in THEIRS.items():
         path = installed.home / name
         path.parent.mkdir(parents=True, exist_ok=True)

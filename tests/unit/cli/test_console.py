@@ -13,8 +13,8 @@ from tests.support.source_tree import modules
 from triptych.cli import app
 from triptych.cli.console import print_json, print_line, print_stream, print_table
 
-PRINTERS = {"triptych.cli.console", "triptych.demo.__main__", "triptych.airflow.validation"}
-"""The last prints JSON for a process of ours, which shows it by the first."""
+PRINTERS = {"triptych.cli.console", "triptych.demo.__main__", "triptych.airflow.validation", "triptych.client.showing"}
+"""The third prints JSON for a process of ours, which shows it by the first; the last is for others' programs."""
 LOGGERS = {"triptych.harmless", "triptych.cli.progress"}
 """The first makes every module's logger, the second reads them all."""
 STEERING = "\x1b]0;owned\x07\x9b2J\u202e\ud800"
