@@ -1,7 +1,7 @@
 """For Airflow's folder of plugins: `.airflowignore` beside it keeps the package itself from being executed.
 
-Where the package is installed, too, as `make venv` does, its entry point has brought the plugin, and Airflow would say at
-each start that the second is skipped.
+Where the package is installed, too, as by `make venv`, its entry point brings the plugin, and Airflow would say at each
+start that a second one is skipped.
 """
 
 from importlib.metadata import entry_points
