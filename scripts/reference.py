@@ -117,8 +117,9 @@ def _job_spec() -> str:
     about = (
         "A job spec is a DAG run's conf, or the file of `triptych run --job`. The form's flat fields (`app.case`, "
         "`config.taskTimeout`) mean the same as the nested ones; a nested value goes before a flat one, and both "
-        "before the template's. Unknown keys are errors. `job.schema.json` is its JSON Schema; parameters are judged "
-        "by the schemas of their blocks, too.\n\n"
+        "before the template's. Unknown keys are errors. "
+        "[`job.schema.json`](../../plugins/triptych/schemas/job.schema.json) is its JSON Schema; parameters are "
+        "judged by the schemas of their blocks, too.\n\n"
         'A source is a URI, an object `{"uri": ..., "conn_id": ...}`, a descriptor '
         '`{"dataSourceDescriptor": "s3", "params": {"bucketName": ..., "name": ...}}`, a manifest that lists URIs, '
         '`{"manifest": ..., "conn_id": ...}`, or a list of these. A URI names '
