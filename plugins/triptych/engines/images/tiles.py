@@ -44,8 +44,8 @@ class TilePlace(Place):
         if self.tile_px is None:
             return None
         grid = Grid(self.tile_px, self.overlap_px, self.boundary)
-        x, width = grid.spans(self.image_width_px)[column]
-        y, height = grid.spans(self.image_height_px)[row]
+        x, width = grid.span(self.image_width_px, column)
+        y, height = grid.span(self.image_height_px, row)
         file = (self.tile_px, self.tile_px) if grid.pads else (width, height)
         return replace(
             self,
@@ -84,7 +84,40 @@ class Grid:
 
     def spans(self, length: int) -> list[tuple[int, int]]:
         """(start, length) of each tile along a side of `length` pixels: 10 in tiles of 4 -> (0, 4), (4, 4), (8, 2)."""
-        starts = range(0, max(1, length - self.overlap_px), self.tile_px - self.overlap_px)
+        return [self.span(length, number) for number in range(len(self._starts(length)))]
+
+    def span(self, length: int, number: int) -> tuple[int, int]:
+        """That of one tile alone, by its number; IndexError where there is none."""
+        start = self._starts(length)[number]
         if self.boundary == "shift" and length >= self.tile_px:
-            return [(min(start, length - self.tile_px), self.tile_px) for start in starts]
-        return [(start, min(self.tile_px, length - start)) for start in starts]
+            return min(start, length - self.tile_px), self.tile_px
+        return start, min(self.tile_px, length - start)
+
+    def _starts(self, length: int) -> range:
+        """Where tiles would begin if none were moved inward."""
+        return range(0, max(1, length - self.overlap_px), self.tile_px - self.overlap_px)
+
+    def first_place(
+        self, source_index: int, source: str, width: int, height: int, bands: int | None = None
+    ) -> TilePlace:
+        """That of a whole tile in the top left corner of an image of so many pixels."""
+        return TilePlace(
+            source_index=source_index,
+            source=source,
+            row=0,
+            column=0,
+            rows=len(self.spans(height)),
+            columns=len(self.spans(width)),
+            x_px=0,
+            y_px=0,
+            width_px=self.tile_px,
+            height_px=self.tile_px,
+            tile_width_px=self.tile_px,
+            tile_height_px=self.tile_px,
+            overlap_px=self.overlap_px,
+            image_width_px=width,
+            image_height_px=height,
+            bands=bands,
+            tile_px=self.tile_px,
+            boundary=self.boundary,
+        )

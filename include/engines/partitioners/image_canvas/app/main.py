@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from triptych.engines import Chunk, Source
-from triptych.engines.images.tiles import Grid, TilePlace
+from triptych.engines.images.tiles import Grid
 from triptych.errors import JobSpecError
 
 NO_SOURCE = "none:"
@@ -23,7 +23,7 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
             text = "is not read: a canvas is empty. Take image_tiles to cut an image, or launch without a source."
             raise source.error(text)
     grid = Grid.of(params)
-    first = _whole(grid, params)
+    first = grid.first_place(0, params["name"], params["width"], params["height"])
     if first.rows * first.columns > MOST_TILES:
         msg = (
             f"params.partitioner.tile_size: the canvas has {first.rows * first.columns:,} tiles, "
@@ -36,26 +36,3 @@ def partition(sources: Sequence[Source], params: Mapping[str, Any]) -> Iterator[
                 told = {name: getattr(place, name) for name in TOLD}
                 name = f"{params['name']}_{row}_{column}.json"
                 yield Chunk.of_bytes(json.dumps(told).encode(), name=name, items=1, metadata=place.to_metadata())
-
-
-def _whole(grid: Grid, params: Mapping[str, Any]) -> TilePlace:
-    """The place of a whole tile in the top left corner."""
-    return TilePlace(
-        source_index=0,
-        source=params["name"],
-        row=0,
-        column=0,
-        rows=len(grid.spans(params["height"])),
-        columns=len(grid.spans(params["width"])),
-        x_px=0,
-        y_px=0,
-        width_px=grid.tile_px,
-        height_px=grid.tile_px,
-        tile_width_px=grid.tile_px,
-        tile_height_px=grid.tile_px,
-        overlap_px=grid.overlap_px,
-        image_width_px=params["width"],
-        image_height_px=params["height"],
-        tile_px=grid.tile_px,
-        boundary=grid.boundary,
-    )

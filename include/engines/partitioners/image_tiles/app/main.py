@@ -41,7 +41,7 @@ def _tiles(
     source: Source, image: pyvips.Image, grid: Grid, file_format: str, georeference: Georeference | None
 ) -> Iterator[Chunk]:
     header, across, down = ImageHeader.of(image), grid.spans(image.width), grid.spans(image.height)
-    first = _first_place(source, image, grid)
+    first = grid.first_place(source.index, source.path, image.width, image.height, image.bands)
 
     def place(row: int, column: int) -> TilePlace:
         (x, width), (y, height) = across[column], down[row]
@@ -57,30 +57,6 @@ def _tiles(
     )
     tile_bytes = across[0][1] * down[0][1] * header.pixel_bytes
     yield from map_ordered(partial(_packed, source, header, file_format), cut, tile_bytes)
-
-
-def _first_place(source: Source, image: pyvips.Image, grid: Grid) -> TilePlace:
-    """That of a whole tile in the top left corner."""
-    return TilePlace(
-        source_index=source.index,
-        source=source.path,
-        row=0,
-        column=0,
-        rows=len(grid.spans(image.height)),
-        columns=len(grid.spans(image.width)),
-        x_px=0,
-        y_px=0,
-        width_px=grid.tile_px,
-        height_px=grid.tile_px,
-        tile_width_px=grid.tile_px,
-        tile_height_px=grid.tile_px,
-        overlap_px=grid.overlap_px,
-        image_width_px=image.width,
-        image_height_px=image.height,
-        bands=image.bands,
-        tile_px=grid.tile_px,
-        boundary=grid.boundary,
-    )
 
 
 def _packed(source: Source, header: ImageHeader, file_format: str, cut: tuple[TilePlace, Pixels]) -> Chunk:
