@@ -5,16 +5,15 @@ Their licences are many. What was fetched stays in the cache folder.
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
-import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.support.fetched import fetched
 
 PACKAGES: Mapping[str, tuple[str, str]] = {
     "fail2ban": ("1.0.2-2", "9717b7aeef7b00f0df4c76045cd6dab2755cbe9fc99dbfe3cd114126880ec7f7"),
@@ -26,19 +25,14 @@ PACKAGES: Mapping[str, tuple[str, str]] = {
 def unpacked(name: str) -> Path:
     """The package's files, as they would lie below /; skips the test, which CI forbids, where it cannot be fetched."""
     version, sha256 = PACKAGES[name]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "triptych" / "debian-files"
-    folder = cache / sha256
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{sha256}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run in two processes.
-        if folder.exists():
-            return folder
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            package = _fetch(f"{name}={version}", Path(work))
-            assert hashlib.sha256(package.read_bytes()).hexdigest() == sha256
-            subprocess.run(["dpkg-deb", "--extract", str(package), f"{work}/new"], check=True)
-            Path(work, "new").rename(folder)
-    return folder
+
+    def make(_: Path, work: Path) -> Path:
+        package = _fetch(f"{name}={version}", work)
+        assert hashlib.sha256(package.read_bytes()).hexdigest() == sha256
+        subprocess.run(["dpkg-deb", "--extract", str(package), f"{work}/new"], check=True)
+        return work / "new"
+
+    return fetched("debian-files", sha256, "", make)
 
 
 def _fetch(package: str, work: Path) -> Path:

@@ -5,18 +5,17 @@ They are never copied into the repository: their licences are many. What was fet
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import hashlib
-import os
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.support.fetched import fetched
 
 SOURCES: Mapping[str, tuple[str, str]] = {
     "iscc-samples": ("0.6.0", "5714df1ecbc49df091042fabf2f96a9c99623eb442453598db26198c7d187d22"),
@@ -29,21 +28,16 @@ SOURCES: Mapping[str, tuple[str, str]] = {
 def examples(name: str, below: str) -> Path:
     """The folder `below` of the source distribution, unpacked; skips the test, which CI forbids, without a network."""
     version, sha256 = SOURCES[name]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "triptych" / "example-media"
-    archive, folder = cache / f"{sha256}.tar.gz", cache / sha256 / below
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{sha256}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Tests run in two processes.
-        if folder.exists():
-            return folder
-        with tempfile.TemporaryDirectory(dir=cache) as work:
-            if not archive.exists():
-                _fetch(f"{name}=={version} --hash=sha256:{sha256}", Path(work)).rename(archive)
-            assert hashlib.sha256(archive.read_bytes()).hexdigest() == sha256
-            _unpack(archive, below, Path(work) / "new")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            (Path(work) / "new").rename(folder)
-    return folder
+
+    def make(cache: Path, work: Path) -> Path:
+        archive = cache / f"{sha256}.tar.gz"
+        if not archive.exists():
+            _fetch(f"{name}=={version} --hash=sha256:{sha256}", work).rename(archive)
+        assert hashlib.sha256(archive.read_bytes()).hexdigest() == sha256
+        _unpack(archive, below, work / "new")
+        return work / "new"
+
+    return fetched("example-media", sha256, below, make)
 
 
 def _fetch(requirement: str, work: Path) -> Path:

@@ -32,7 +32,7 @@ PAGES = (
     *sorted((PROJECT / "docs" / "how-to").glob("*.md")),
 )
 _COMMENT = re.compile(r"^<!-- runs (here|in|not:) ?(.*?)-->$", re.MULTILINE | re.DOTALL)
-_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _RULE = re.compile(r"(skips|before|exits (\d+)) (.+?): (.+)")
 _NAMED = re.compile(r"(\S+) = (.+)")
 _WAIT_S = 120
@@ -81,7 +81,7 @@ def verdict_of(text: str) -> Verdict | None:
 
 def blocks_of(text: str) -> list[tuple[str, str]]:
     """Commands (`sh`) and what they print (`text`), in the page's order."""
-    return [(language, block) for language, block in _FENCED.findall(text) if language in ("sh", "text")]
+    return [(language, block) for language, block in FENCED.findall(text) if language in ("sh", "text")]
 
 
 def _commands(block: str) -> Iterator[str]:

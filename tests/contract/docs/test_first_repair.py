@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.readers import FENCED, Reader
+from tests.support.page_scripts import FENCED
+from tests.support.readers import Reader
 from triptych.settings import PROJECT
 
 pytestmark = pytest.mark.docker

@@ -24,7 +24,9 @@ def test_the_page_publishes_an_app(tmp_path: Path) -> None:
             shown += f"$ {command}\n{said.rstrip()}\n"
             came += f"$ {command}\n{_type(command, tmp_path).rstrip()}\n"
     assert shown.count("$ triptych") >= 9
-    assert _plain(came.replace(f"{tmp_path}/registry", "/registry").replace(str(tmp_path), "/work")) == _plain(shown)
+    assert _plain(came.replace(f"{tmp_path}/registry", "/registry").replace(str(tmp_path), "/home/ann")) == _plain(
+        shown
+    )
 
 
 def _type(command: str, folder: Path) -> str:
