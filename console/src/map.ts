@@ -1,15 +1,7 @@
 // The map of a job's chunks in memory: ten bytes a chunk, whatever is asked of them.
 import { decoded, type MapAnswer } from "./api";
 
-export interface ChunkMap {
-  version: string;
-  words: string[];
-  chunks: number;
-  done: number;
-  failed: number;
-  waiting: number;
-  cached: number;
-  allTries: number;
+export interface ChunkMap extends Omit<MapAnswer, "isChanged" | "states" | "tries" | "seconds"> {
   states: Uint8Array;
   tries: Uint8Array;
   seconds: Float32Array;
