@@ -1,4 +1,4 @@
-"""One browser for all tests of pages."""
+"""A browser for tests of pages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Shoot = Callable[["Page", str], None]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Started once; each test has pages of its own. It ends with these tests: its loop would run below all others."""
+    """Started once a module; each test has pages of its own. Wider, its event loop would run below tests of others."""
     with chromium() as started:
         yield started
 
