@@ -169,6 +169,14 @@ export async function bytes(address: string, most: number, fromEnd = false): Pro
   return { data, size: total ? Number(total[1]) : data.length };
 }
 
+/** The first rows of Parquet, a workbook or a zip's list, which the server reads; `about` says what they are the first of. */
+export async function firstRows(address: string): Promise<{ rows: string[][]; about: string }> {
+  const asked = `${address}${address.includes("?") ? "&" : "?"}preview=table`;
+  const answer = await fetch(asked, { headers: HEADERS, credentials: "same-origin" });
+  if (!answer.ok) throw await refusal(answer);
+  return (await answer.json()) as { rows: string[][]; about: string };
+}
+
 /** Whether there is something at a path, without reading it to its end. */
 export async function isThere(path: string): Promise<boolean> {
   const stop = new AbortController();

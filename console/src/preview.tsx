@@ -1,8 +1,9 @@
 // A file that a container wrote, or a source holds: shown, and never run. It is fetched as bytes; text becomes text nodes,
 // pictures and sound become blobs of a type that we choose by their first bytes. HTML is shown as its source; an SVG as an
 // image, in which no script runs and which asks nobody for anything. Nothing of it is ever a document of this site.
+// What takes a library to read, Parquet and workbooks, the server reads, and gives texts.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { bytes } from "./api";
+import { bytes, firstRows, Refused } from "./api";
 import { text } from "./chunk";
 import { count, size as sized } from "./format";
 import { Fault } from "./parts";
@@ -14,8 +15,9 @@ const ROWS = 200;
 const COLUMNS = 50;
 
 type Shown =
-  | { kind: "text"; text: string; size: number; isCut: boolean }
-  | { kind: "table"; rows: string[][]; text: string; size: number; isCut: boolean }
+  | { kind: "text"; text: string; cut: string }
+  | { kind: "table"; rows: string[][]; text: string; cut: string }
+  | { kind: "rows"; rows: string[][]; about: string }
   | { kind: "image" | "audio" | "video"; url: string }
   | { kind: "svg"; url: string }
   | { kind: "none"; why: string };
@@ -107,6 +109,13 @@ function Body({ name, size, address }: { name: string; size: number; address: st
       return <img class="preview svg" src={shown.url} alt={name} />;
     case "none":
       return <p class="empty">{shown.why}</p>;
+    case "rows":
+      return (
+        <>
+          <Table rows={shown.rows} />
+          <p class="quiet">{shown.about}; the first rows are shown.</p>
+        </>
+      );
     case "table":
       return (
         <>
@@ -114,14 +123,14 @@ function Body({ name, size, address }: { name: string; size: number; address: st
             {asText ? "As a table" : "As text"}
           </button>
           {asText ? <pre class="text">{shown.text}</pre> : <Table rows={shown.rows} />}
-          {shown.isCut && <p class="quiet">The first {sized(TEXT_BYTES)} of {sized(shown.size)}.</p>}
+          {shown.cut && <p class="quiet">{shown.cut}</p>}
         </>
       );
     case "text":
       return (
         <>
           <pre class="text">{shown.text || "(empty)"}</pre>
-          {shown.isCut && <p class="quiet">The first {sized(TEXT_BYTES)} of {sized(shown.size)}.</p>}
+          {shown.cut && <p class="quiet">{shown.cut}</p>}
         </>
       );
   }
@@ -162,19 +171,61 @@ function Table({ rows }: { rows: string[][] }) {
 
 async function look(name: string, size: number, address: string): Promise<Shown> {
   const { data: start } = await bytes(address, Math.min(Math.max(size, 1), TEXT_BYTES));
+  if (starts(start, 0, "\x1f\x8b")) {
+    const inside = await unpacked(start);
+    if (!inside || !isText(inside)) return NOTHING;
+    const isAll = size <= start.length && inside.length < TEXT_BYTES;
+    return asText(name.replace(/\.gz$/i, ""), inside, isAll ? "" : `The first ${sized(inside.length)} of what is packed in ${sized(size)}.`);
+  }
+  if (starts(start, 0, "PAR1") || starts(start, 0, "PK\x03\x04")) return rows(address);
   const media = mediaOf(start);
   if (media) {
     if (size > MEDIA_BYTES) return { kind: "none", why: `It is larger than ${sized(MEDIA_BYTES)}: download it.` };
     const data = size > start.length ? (await bytes(address, size)).data : start;
     return { kind: media.split("/")[0] as "image", url: URL.createObjectURL(new Blob([data], { type: media })) };
   }
-  if (!isText(start)) return { kind: "none", why: "It is no text, nor anything else that is shown here: download it." };
-  const isCut = size > start.length;
-  const decoded = text(start);
-  if (!isCut && /\.svg$/i.test(name) && decoded.includes("<svg")) 
+  if (!isText(start)) return NOTHING;
+  return asText(name, start, size > start.length ? `The first ${sized(start.length)} of ${sized(size)}.` : "");
+}
+
+const NOTHING: Shown = { kind: "none", why: "It is no text, nor anything else that is shown here: download it." };
+
+async function rows(address: string): Promise<Shown> {
+  try {
+    return { kind: "rows", ...(await firstRows(address)) };
+  } catch (error) {
+    if (error instanceof Refused && error.status === 400) return { kind: "none", why: error.message };
+    throw error;
+  }
+}
+
+/** The beginning of what was packed by gzip, of which only the beginning is here; null where that is damaged. */
+async function unpacked(data: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
+  const reader = new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  const found = new Uint8Array(TEXT_BYTES);
+  let length = 0;
+  try {
+    while (length < TEXT_BYTES) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const part = value.subarray(0, TEXT_BYTES - length);
+      found.set(part, length);
+      length += part.length;
+    }
+  } catch {
+    if (!length) return null; // Else it ends in the middle, as what was asked for of it does.
+  }
+  void reader.cancel().catch(() => undefined);
+  return found.subarray(0, length);
+}
+
+/** `cut` says what the data are the beginning of; it is empty where they are all. */
+function asText(name: string, data: Uint8Array, cut: string): Shown {
+  const decoded = text(data);
+  if (!cut && /\.svg$/i.test(name) && decoded.includes("<svg")) 
     return { kind: "svg", url: `data:image/svg+xml,${encodeURIComponent(decoded)}` };
-  const rows = rowsOf(name, decoded, isCut);
-  return rows ? { kind: "table", rows, text: decoded, size, isCut } : { kind: "text", text: decoded, size, isCut };
+  const rows = rowsOf(name, decoded, !!cut);
+  return rows ? { kind: "table", rows, text: decoded, cut } : { kind: "text", text: decoded, cut };
 }
 
 /** [type, where its mark begins, the mark]. A mark alone decides: what a file is called is its writer's choice. */
@@ -195,9 +246,12 @@ const MARKS: [string, number, string][] = [
   ["audio/ogg", 0, "OggS"],
 ];
 
+function starts(data: Uint8Array, at: number, mark: string): boolean {
+  return [...mark].every((letter, index) => data[at + index] === letter.charCodeAt(0));
+}
+
 function mediaOf(data: Uint8Array): string | null {
-  const starts = (at: number, mark: string) => [...mark].every((letter, index) => data[at + index] === letter.charCodeAt(0));
-  const found = MARKS.find(([, at, mark]) => starts(at, mark));
+  const found = MARKS.find(([, at, mark]) => starts(data, at, mark));
   if (!found || (found[0] === "image/bmp" && isText(data))) return null;
   return found[0];
 }

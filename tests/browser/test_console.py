@@ -126,6 +126,13 @@ def test_what_a_container_wrote_is_shown_and_never_run(opened: Open, kinds: str,
     file["table.csv"].locator("table").wait_for()
     assert file["table.csv"].locator("tr").nth(1).locator("td").all_inner_texts() == ["alpha", "3", "a, quoted"]
     assert file["lines.jsonl"].locator("th").all_inner_texts() == ["a", "b"]
+    file["cities.parquet"].get_by_text("2 rows, 2 columns").wait_for()
+    assert file["cities.parquet"].locator("th").all_inner_texts() == ["city", "people"]
+    assert file["cities.parquet"].locator("td").all_inner_texts() == ["Oulu", "215000", "<b>Pau</b>", "78000"]
+    file["rain.xlsx"].get_by_text("Sheet Rain").wait_for()
+    assert file["rain.xlsx"].locator("td").all_inner_texts() == ["May", "41.5"]
+    file["half.parquet"].get_by_text("is not shown as a table").wait_for()
+    assert file["packed.csv.gz"].locator("th").all_inner_texts() == ["name", "count", "note"]
     for name in ("page.html", "fake.png"):
         assert "<script>" in file[name].locator("pre").inner_text()
     file["long.txt"].get_by_text("The first 256 KiB of 996 KiB.").wait_for()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tests.support.bundles import team_bundle
 from tests.support.include_folders import write_app
+from tests.support.workbooks import number, text, write_workbook
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
 
@@ -35,6 +41,20 @@ SVG = f"""<svg xmlns="http://www.w3.org/2000/svg" width="200" height="120" onloa
 <script>{OWNED}</script><rect width="200" height="120" fill="#2f8f5b"/><circle cx="100" cy="60" r="40" fill="#fff"/>
 <image href="/leak-by-svg" width="10" height="10"/></svg>"""
 CSV = "name,count,note\nalpha,3,\"a, quoted\"\nbeta,14,<script>document.title='owned'</script>\n"
+
+
+def _tables() -> Mapping[str, bytes]:
+    """Files that a library reads, by name: whole ones, and one that is damaged."""
+    parquet = io.BytesIO()
+    pq.write_table(pa.table({"city": ["Oulu", "<b>Pau</b>"], "people": [215_000, 78_000]}), parquet)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [[text("month"), text("rain (mm)")], [text("May"), number("41.5")]]
+        workbook = write_workbook(Path(folder, "a.xlsx"), {"Rain": rows}).read_bytes()
+    half = parquet.getvalue()[:200]
+    packed = gzip.compress(CSV.encode(), mtime=0)
+    return {"cities.parquet": parquet.getvalue(), "rain.xlsx": workbook, "half.parquet": half, "packed.csv.gz": packed}
+
+
 KINDS = f"""
 import os, struct, wave, zlib
 from pathlib import Path
@@ -45,6 +65,8 @@ out = Path(os.environ["TASK_RESULTS_DIR"])
 (out / "table.csv").write_text({CSV!r})
 (out / "lines.jsonl").write_text('{{"a": 1, "b": "x"}}\\n{{"a": 2}}\\n')
 (out / "fake.png").write_text({HTML!r})
+for name, data in {_tables()!r}.items():
+    (out / name).write_bytes(data)
 (out / "long.txt").write_text("0123456789abcdef\\n" * 60_000)
 
 def chunk(kind, data):

@@ -1,19 +1,22 @@
-"""Bytes that a job read or wrote, as an answer: all of them or one range, and to no browser anything but data."""
+"""Bytes that a job read or wrote, as an answer: all, a range, or a table's first rows; to no browser more than data."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import Response
+from anyio import CapacityLimiter, to_thread
+from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 
-from triptych.api.answers import PRIVATE
+from triptych.api.answers import PRIVATE, Answer
 from triptych.api.threads import blocks_in_threads, in_thread
+from triptych.engines.previews.asking import first_rows
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -27,6 +30,12 @@ AS_DATA = {
 }
 """What a script wrote is no page of Airflow's, whose cookies it would see; and Airflow does not
 pack it, for its length says how much comes."""
+PREVIEWS_AT_ONCE = 2
+"""Of one API server: each may take a GiB, and a core."""
+Preview = Annotated[
+    Literal["", "table"],
+    Query(description="`table`: the first rows of Parquet or a workbook, or a zip's list, in JSON; 400 for others."),
+]
 _RANGE = re.compile(r"bytes=(\d{1,18})?-(\d{1,18})?")
 
 
@@ -39,8 +48,14 @@ class Served:
     stream: Callable[[int, int], Iterator[bytes]]
 
 
-async def served(request: Request, what: Served) -> Response:
-    """The answer to a request for it, as RFC 9110 has it: 206 for one range, 416 for one that is not there."""
+async def served(request: Request, what: Served, preview: Preview = "") -> Response:
+    """The answer to a request for it, as RFC 9110 has it: 206 for one range, 416 for one that is not there.
+
+    Or its first rows: SourceError where it is no table that can be looked at.
+    """
+    if preview:
+        found = await to_thread.run_sync(first_rows, what.name, what.size, what.stream, limiter=_previews())
+        return Answer({"rows": found.rows, "about": found.about}, headers=PRIVATE)
     span = _span(request.headers.get("Range", ""), what.size)
     about = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(what.name.rpartition('/')[2])}"}
     if span is None:
@@ -56,6 +71,11 @@ async def served(request: Request, what: Served) -> Response:
         206 if is_part else 200,
         headers={**AS_DATA, **about, "Content-Length": str(length)},
     )
+
+
+@cache
+def _previews() -> CapacityLimiter:
+    return CapacityLimiter(PREVIEWS_AT_ONCE)
 
 
 def cut(blocks: Iterator[bytes], offset: int, length: int) -> Iterator[bytes]:

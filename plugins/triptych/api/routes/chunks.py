@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from triptych.api.answers import ApiError
 from triptych.api.callers import Caller, CallerDep
 from triptych.api.console.chunk_maps import ChunkMaps
-from triptych.api.console.serving import Served, cut, served
+from triptych.api.console.serving import Preview, Served, cut, served
 from triptych.api.finding import find_run
 from triptych.api.kept import stores
 from triptych.api.outputs import workspace_of
@@ -108,12 +108,12 @@ async def chunk(job_id: str, number: int, caller: CallerDep) -> dict[str, Any]:
 
 
 @router.get("/jobs/{job_id}/chunks/{number}/input", response_class=Response)
-async def chunk_input(job_id: str, number: int, request: Request, caller: CallerDep) -> Response:
+async def chunk_input(job_id: str, number: int, request: Request, caller: CallerDep, preview: Preview = "") -> Response:
     """The bytes that the app is given as `data.bin`; as with all bytes here, a range of them may be asked for."""
     found = await _with_logs(caller, job_id)
     one = await in_thread(found.chunk, number)
     name = f"chunk-{number}.bin"
-    return await served(request, Served(name, one.entry.size, lambda at, length: cut(one.input(), at, length)))
+    return await served(request, Served(name, one.entry.size, lambda at, length: cut(one.input(), at, length)), preview)
 
 
 @router.get("/jobs/{job_id}/chunks/{number}/logs/{count}", response_class=Response)
@@ -129,7 +129,9 @@ async def chunk_log(job_id: str, number: int, count: int, request: Request, call
 
 
 @router.get("/jobs/{job_id}/chunks/{number}/results/{name:path}", response_class=Response)
-async def chunk_result(job_id: str, number: int, name: str, request: Request, caller: CallerDep) -> Response:
+async def chunk_result(
+    job_id: str, number: int, name: str, request: Request, caller: CallerDep, preview: Preview = ""
+) -> Response:
     """A file of the chunk's result."""
     found = await _with_logs(caller, job_id)
     told = await in_thread(_told, found, number)
@@ -137,7 +139,7 @@ async def chunk_result(job_id: str, number: int, name: str, request: Request, ca
     file = next((each for each in files if each.name == name), None)
     if file is None:
         raise ApiError(404, f"{name}: is no file of the result of chunk {number}.")
-    return await served(request, _part(found, name, file.object, file.offset or 0, file.size))
+    return await served(request, _part(found, name, file.object, file.offset or 0, file.size), preview)
 
 
 @cache

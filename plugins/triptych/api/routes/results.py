@@ -12,7 +12,7 @@ from triptych.api import tokens, views
 from triptych.api.addresses import address
 from triptych.api.answers import ApiError
 from triptych.api.callers import CallerDep
-from triptych.api.console.serving import Served, served
+from triptych.api.console.serving import Preview, Served, served
 from triptych.api.drafts import Draft
 from triptych.api.finding import find_job, why_failed
 from triptych.api.outputs import output_file, output_files
@@ -54,10 +54,10 @@ async def results(job_id: str, request: Request, caller: CallerDep) -> dict[str,
 
 
 @links.get("/results/{name:path}", response_class=Response)
-async def result(name: str, request: Request, token: str = "") -> Response:
+async def result(name: str, request: Request, token: str = "", preview: Preview = "") -> Response:
     """The file that a link of `results` is for: by the store's own link, or through here.
 
-    To a page in a browser always through here: a bucket need not know of other sites' pages.
+    To a page in a browser always through here: a bucket need not know of other sites' pages. So are first rows.
     """
     claims = tokens.read(Audience.RESULT, token, 403)
     plan = PlanRef.parse(str(claims["plan"]))
@@ -65,8 +65,8 @@ async def result(name: str, request: Request, token: str = "") -> Response:
     if file is None or claims["name"] != name:
         raise ApiError(404, f"{name}: is no file of this job's output any more.")
     await in_thread(file.check)
-    is_page = "origin" in request.headers or CONSOLE_HEADER in request.headers
+    is_page = preview or "origin" in request.headers or CONSOLE_HEADER in request.headers
     url = None if is_page else await in_thread(file.link)
     if url:
         return RedirectResponse(url, 302, {"Cache-Control": "no-store"})
-    return await served(request, Served(file.name, file.size, file.stream))
+    return await served(request, Served(file.name, file.size, file.stream), preview)
