@@ -1,5 +1,6 @@
 """`make demo`: one real job on an Airflow of its own, from the trigger to the output; then all is stopped.
 
+Jobs of templates that are scheduled on its output run after it.
 `--keep` (`make up`) leaves Airflow running until Ctrl-C, from a folder that keeps port, password and history.
 """
 
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import webbrowser
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,15 @@ from typing import Any
 from rich.console import Console
 
 from triptych.airflow.rest import AirflowClient, AirflowError
-from triptych.blocks import Block, Role, read_catalog
+from triptych.blocks import Block, Role, Template, read_catalog
+from triptych.demo.chain import Chain, followers
 from triptych.demo.embedded import USER, EmbeddedAirflow
 from triptych.demo.kept import Kept, kept_home
 from triptych.errors import ManifestError, TriptychError, UnexpectedOutputError
 from triptych.harmless import harmless
 from triptych.jobs.workspace import folder_name
 from triptych.local.app_image import DOCKERFILE, ensure_image
-from triptych.local.testing.cases import Case, case_folders, read_case
+from triptych.local.testing.cases import Case, case_folders, label_of, read_case
 from triptych.local.testing.comparison import files_of
 from triptych.local.testing.output_lines import output_lines
 from triptych.local.testing.run_case import judge
@@ -49,10 +51,15 @@ _console = Console(markup=False, emoji=False, highlight=False)
 
 @dataclass(frozen=True)
 class Shown:
-    """The app's first case, and the template that is launched for it."""
+    """A case of an app, the template that is launched for it, and those whose jobs its output starts."""
 
     case: Case
     template: str
+    followers: Sequence[Template]
+
+    @property
+    def apps(self) -> list[Block]:
+        return [self.case.app, *(template.blocks[Role.APP] for template in self.followers)]
 
 
 def main() -> int:
@@ -73,27 +80,35 @@ def main() -> int:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="triptych.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep Airflow running until Ctrl-C, as `make up` does")
-    parser.add_argument("--app", default=DEFAULT, help="the app whose sample is run")
+    parser.add_argument(
+        "--app", default=DEFAULT, help="the app whose sample is run, or one of its cases: thumbnails/images"
+    )
     return parser.parse_args()
 
 
 def _shown(name: str) -> Shown:
-    """ManifestError where there is no such app, or it has no sample."""
+    """Of an app the first case, or the one of this label. ManifestError where there is no such app, or no such case."""
     found = read_catalog((PROJECT / "include",))
-    app = found.find(Role.APP, name)
-    folders = case_folders(app, samples=True)
-    if not folders:
+    tag, _, inner = name.partition("/")
+    app = found.find(Role.APP, tag)
+    labels = {label_of(app, folder): folder for folder in case_folders(app, samples=True)}
+    if not labels:
         msg = f"The app {app.name!r} has no sample in {app.folder / 'test'} to be run."
         raise ManifestError(msg)
-    case = read_case(app, folders[0])
+    label = f"{app.name}/{inner}" if inner else next(iter(labels))
+    if label not in labels:
+        msg = f"The app {app.name!r} has no case {label!r}; it has {', '.join(labels)}."
+        raise ManifestError(msg)
+    case = read_case(app, labels[label])
     own = (each.id for each in found.templates if each.path.parent == app.folder)
-    return Shown(case, case.template or next(own, app.name))
+    template = case.template or next(own, app.name)
+    return Shown(case, template, followers(found.templates, template))
 
 
 def _run(shown: Shown, home: Path, kept: Kept | None) -> int:
     step = "looking for Docker"
     try:
-        settings = {"AIRFLOW__TRIPTYCH__RUNNER": _choose_runner(shown.case.app)}
+        settings = {"AIRFLOW__TRIPTYCH__RUNNER": _choose_runner(shown.apps)}
         if kept:
             settings["AIRFLOW__TRIPTYCH__PREFILL_SAMPLES"] = "yes"
         step = "starting Airflow"
@@ -125,16 +140,17 @@ def _open_browser(url: str) -> None:
         webbrowser.open(url)
 
 
-def _choose_runner(app: Block) -> str:
-    """`docker` when the engine answers and has, or can build, the app's image; else `process`, saying why."""
-    image = app.image or ""
-    why = _docker_fault(image, has_dockerfile=(app.folder / DOCKERFILE).is_file())
-    if why is None:
+def _choose_runner(apps: Sequence[Block]) -> str:
+    """`docker` when the engine answers and has, or can build, the apps' images; else `process`, saying why."""
+    for app in apps:
+        why = _docker_fault(app.image or "", has_dockerfile=(app.folder / DOCKERFILE).is_file())
+        if why is not None:
+            _say(f"{why} So chunks run as plain processes, with no isolation: good enough for a demo only.")
+            return "process"
+    for app in apps:
         ensure_image(app, _say)
-        _say(f"Docker answers and has {image}: chunks run in containers.")
-        return "docker"
-    _say(f"{why} So chunks run as plain processes, with no isolation: good enough for a demo only.")
-    return "process"
+    _say(f"Docker answers and has {', '.join(app.image or '' for app in apps)}: chunks run in containers.")
+    return "docker"
 
 
 def _docker_fault(image: str, *, has_dockerfile: bool) -> str | None:
@@ -160,28 +176,42 @@ def _docker_fault(image: str, *, has_dockerfile: bool) -> str | None:
 
 
 def _run_job(client: AirflowClient, shown: Shown, output: Path, *, stays: bool) -> None:
-    """Trigger the template over REST, show it run, print what came out.
+    """Trigger the template over REST, show it run, and what its output starts, and print what came out.
 
-    Raises AirflowError when it fails; where Airflow stays, to look around in, it only says so.
+    Raises AirflowError when one fails; where Airflow stays, to look around in, it only says so.
     """
-    template = shown.template
-    client.wait_for_dag(template)
+    client.wait_for_dag(shown.template)
+    chain = Chain(client, shown.followers)
     conf = {"name": "demo", **shown.case.conf, "dataDestination": f"{output.as_uri()}/"}
-    run_id = client.trigger(template, conf)
-    _say(f"Triggered {template}: {run_id}")
+    run_id = client.trigger(shown.template, conf)
+    _say(f"Triggered {shown.template}: {run_id}")
+    reports = []
+    for template, started in chain.runs(shown.template, run_id):
+        if template != shown.template:
+            _say(f"Its output has started {template}: {started}")
+        report = _watch(client, template, started, output.parent, stays=stays)
+        if report is None:
+            return
+        reports.append(report)
+    _show_output(shown.case, output)
+    for report in reports:
+        _say_report(report)
+
+
+def _watch(client: AirflowClient, template: str, run_id: str, home: Path, *, stays: bool) -> Path | None:
+    """Show a run to its end: where its report lies, or None when it failed, which it has said then."""
     with _progress(client, template, run_id) as show:
         state = client.wait_for_run(template, run_id, on_poll=show)
         show()
-    report = output.with_name("workspace") / template / folder_name(run_id) / "report.html"
-    if state != "success":
-        _say_report(report)
-        why = _failure(client, template, run_id)
-        if not stays:
-            raise AirflowError(why)
-        _say(why)
-        return
-    _show_output(shown.case, output)
+    report = home / "workspace" / template / folder_name(run_id) / "report.html"
+    if state == "success":
+        return report
     _say_report(report)
+    why = _failure(client, template, run_id)
+    if not stays:
+        raise AirflowError(why)
+    _say(why)
+    return None
 
 
 def _say_report(report: Path) -> None:

@@ -1,7 +1,7 @@
-"""Writes down what is said in one chunk: `data.bin` in, `captions.json` or `text.txt` out.
+"""Writes down what is said in one chunk: `data.bin` in, `captions.json`, `passages.jsonl` or `text.txt` out.
 
-Times count from the chunk's beginning; the assembler shifts them. Threads are as many as `min_cpu`: CTranslate2 goes by
-`OMP_NUM_THREADS`.
+Times of captions count from the chunk's beginning, as the assembler shifts them; those of passages from the
+recording's. Threads are as many as `min_cpu`: CTranslate2 goes by `OMP_NUM_THREADS`.
 """
 
 import json
@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Word
@@ -35,15 +36,23 @@ def caption(words: Sequence[Word]) -> dict:
     return {"start": round(float(words[0].start), 3), "end": round(float(words[-1].end), 3), "text": text}
 
 
+def passage(text: str, words: Sequence[Word], about: dict) -> dict:
+    """All that is said in the chunk. As a URI its id plays that part of the recording (W3C's Media Fragments)."""
+    first_s = about.get("start_s", 0.0)
+    start, end = (round(first_s + float(each), 2) for each in (words[0].start, words[-1].end))
+    source = about.get("source", "data")
+    return {"id": f"{quote(source)}#t={start},{end}", "source": source, "start_s": start, "end_s": end, "text": text}
+
+
 def main() -> None:
     params = json.loads(os.environ["APP_PARAMS"])
-    told = json.loads(os.environ["CHUNK_METADATA"]).get("language")
+    about = json.loads(os.environ["CHUNK_METADATA"])
     model = WhisperModel("/model", device="cpu", compute_type="int8")
     # Without a temperature there is no chance in it: one chunk, one text. The filter keeps silence from Whisper, which
     # else hears words in it.
     segments, info = model.transcribe(
         str(Path(os.environ["TASK_DIR"], "data.bin")),
-        language=params.get("language") or told,
+        language=params.get("language") or about.get("language"),
         temperature=0.0,
         word_timestamps=True,
         vad_filter=True,
@@ -52,8 +61,14 @@ def main() -> None:
     print(f"{info.duration:.1f} s of {info.language}, of which {info.duration_after_vad:.1f} s are speech")
 
     results = Path(os.environ["TASK_RESULTS_DIR"])
-    if params.get("result", "captions") == "text":
-        text = " ".join(segment.text.strip() for segment in said)
+    result = params.get("result", "captions")
+    text = " ".join(segment.text.strip() for segment in said)
+    if result == "passages":
+        words = [word for segment in said for word in segment.words or []]
+        lines = [json.dumps(passage(text, words, about), ensure_ascii=False)] if words else []
+        (results / "passages.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        return
+    if result == "text":
         (results / "text.txt").write_text(f"{text}\n" if text else "")
         return
     longest = params.get("max_caption_chars", 80)

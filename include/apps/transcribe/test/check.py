@@ -1,9 +1,10 @@
-"""Subtitles or a text of the sample beside its transcript: word errors, captions out of step. Exit code 1 for too many.
+"""Subtitles, passages or a text of the sample beside its transcript: word errors, and what is out of step, end with 1.
 
 Usage: python check.py FILE, or a folder with that one file, as `triptych app test` calls it. It needs Python alone.
 """
 
 import csv
+import json
 import re
 import sys
 from pathlib import Path
@@ -40,6 +41,12 @@ def captions(srt: str) -> list[tuple[float, float, str]]:
     return found
 
 
+def passages(records: str) -> list[tuple[float, float, str]]:
+    """The same of JSON Lines."""
+    found = map(json.loads, records.splitlines())
+    return [(each["start_s"], each["end_s"], each["text"]) for each in found]
+
+
 def out_of_step(shown: list[tuple[float, float, str]], sentences: list[tuple[float, float]]) -> float:
     """The worst of all sentences, in seconds; one without a caption is out of step by all of its length."""
     worst = 0.0
@@ -55,7 +62,7 @@ def main(path: Path) -> int:
     if path.is_dir():
         (path,) = (each for each in path.iterdir() if each.is_file())
     text = path.read_text()
-    shown = captions(text) if "-->" in text else []
+    shown = passages(text) if path.suffix == ".jsonl" else captions(text) if "-->" in text else []
     said = words(" ".join(row["text"] for row in rows))
     wrong = edits(said, words(" ".join(each[2] for each in shown) if shown else text))
     print(f"word errors: {wrong} of {len(said)} = {wrong / len(said):.1%}")

@@ -48,9 +48,9 @@ def compare(output: Path, expected: Path, rules: Sequence[Rule] = ()) -> list[Di
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Files of an output by their names with `/`, without the list that Triptych keeps beside it."""
+    """Files of an output by their names with `/`, without the lists that Triptych keeps beside it."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path for name, path in paths.items() if not name.startswith(f"{OWN_FOLDER}/")}
+    return {name: path for name, path in paths.items() if OWN_FOLDER not in name.split("/")}
 
 
 def is_ignored(name: str, rules: Sequence[Rule]) -> bool:
