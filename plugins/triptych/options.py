@@ -65,6 +65,14 @@ OPTIONS = (
     ),
     Option("pids_limit", "512", "Most processes in one container."),
     Option("pool", "default_pool", "Airflow pool of the app tasks; a task takes one slot per core."),
+    Option(
+        "classes",
+        "",
+        "Classes of machines, JSON by name: what a machine of each has (cores, memory_gib, gpus, gpu_name), and the "
+        "Airflow queue and pool of the tasks that run there. A block goes to the smallest that has what its "
+        "`device_requirements` ask for; "
+        'e.g. `{"large": {"cores": 64, "memory_gib": 512, "queue": "large"}}`. Empty: nothing is placed.',
+    ),
     Option("retries", "2", "Tries after the first for failures that a retry can help."),
     Option("retry_delay", "30", "Seconds before a task is tried again."),
     Option("part_mib", "8", "Size of one part of a transfer, MiB."),

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from triptych.errors import ConfigError
+from triptych.machine_classes import MachineClass, read_classes
 from triptych.options import OPTIONS, Option
 
 _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -54,6 +55,7 @@ class Settings:
     root_images: tuple[str, ...]
     pids_limit: int
     pool: str
+    classes: tuple[MachineClass, ...]
     retries: int
     retry_delay_s: int
     part_bytes: int
@@ -96,6 +98,11 @@ class Settings:
 @cache
 def get_settings() -> Settings:
     """What Airflow's configuration says; read once per process."""
+    return configured_settings()
+
+
+def configured_settings() -> Settings:
+    """What Airflow's configuration says now."""
     values = {option.key: _lookup(option) for option in OPTIONS}
     settings = read_settings(values)
     one_machine = _executors() <= {"LocalExecutor"}
@@ -131,6 +138,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         shared_folders=shared != "no",
         pids_limit=_positive(text, "pids_limit"),
         pool=text["pool"],
+        classes=read_classes(text["classes"]),
         retries=_positive(text, "retries", least=0),
         retry_delay_s=_positive(text, "retry_delay", least=0),
         part_bytes=_positive(text, "part_mib", least=5) << 20,

@@ -117,6 +117,7 @@ BAD: Mapping[str, Bad] = {
     "retries_negative": Bad("at least 0", "manifest.json", _about(retries=-1)),
     "retries_many": Bad("at most 1000", "manifest.json", _about(retries=2**40)),
     "cores_many": Bad("at most 4096", "manifest.json", _about(device_requirements={"min_cpu": 1e300})),
+    "gpus_mixed": Bad("ids of devices", "manifest.json", _about(device_requirements={"gpu": ["GPU-1", "NVIDIA L4"]})),
     "memory_text": Bad("must be a number", "manifest.json", _about(device_requirements={"min_memory": "2g"})),
     # Schemas that are none, or that no value can be judged by.
     "type_typo": Bad("Did you mean 'string'", content=_schema(type="strin")),

@@ -17,10 +17,10 @@ from triptych.airflow.chaining import output_asset
 from triptych.airflow.form import form_params
 from triptych.airflow.judgement import judged, schedule_of
 from triptych.airflow.notices import callback
-from triptych.airflow.pools import slots_per_task
 from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
 from triptych.blocks.networks import network_of
+from triptych.blocks.placement import class_of, pool_of, queues, slots_per_task
 from triptych.errors import ManifestError
 from triptych.schemas.properties import properties, type_text
 from triptych.settings import get_settings
@@ -143,15 +143,16 @@ def build_dag(template: Template, find: Find = find_template) -> DAG:
         "docker_conn_id": app.docker_conn_id,
         "cpus": app.min_cpu or 1.0,
         "mem_limit": f"{app.min_memory_gib}g" if app.min_memory_gib else None,
-        "pool": template.pool or settings.pool,
-        "pool_slots": slots_per_task(app),
+        "pool": pool_of(template, settings.classes, settings.pool),
+        "pool_slots": slots_per_task(app, class_of(app, settings.classes)),
     }
     if template.max_cores:
         if template.max_cores < (app.min_cpu or 1):
             msg = f"max_cores is {template.max_cores:g}, and one task of {app.tag} takes {app.min_cpu or 1:g}."
             raise ManifestError([msg])
         container["max_active_tis_per_dag"] = int(template.max_cores // (app.min_cpu or 1))
-    _add_tasks(dag, find, settings.retries if app.retries is None else app.retries, container)
+    retries = settings.retries if app.retries is None else app.retries
+    _add_tasks(dag, find, retries, container, queues(template, settings.classes))
     # Once the tasks are there: each would copy and store them for itself, too.
     dag.params = form_params(template)
     return dag
@@ -189,7 +190,7 @@ def broken_dag(dag_id: str, diagnostics: Sequence[Diagnostic]) -> DAG:
         tags=["triptych", "broken"],
         default_args={"owner": "triptych", "retry_delay": timedelta(seconds=settings.retry_delay_s)},
     )
-    _add_tasks(dag, find_template, settings.retries, {"pool": settings.pool}, reasons)
+    _add_tasks(dag, find_template, settings.retries, {"pool": settings.pool}, reasons=reasons)
     return dag
 
 
@@ -203,20 +204,22 @@ def _add_tasks(
     find: Find,
     retries: int = 0,
     app: Mapping[str, Any] = MappingProxyType({}),
+    queues: Mapping[Role, str] = MappingProxyType({}),
     reasons: Sequence[str] = (),
 ) -> None:
     """The three tasks; with `reasons`, `partition` says them and fails."""
     from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
 
+    queue = {role: {"queue": queues[role]} if role in queues else {} for role in Role}
     with dag:
-        first = {"task_id": Stage.PARTITION.value, "retries": retries}
+        first = {"task_id": Stage.PARTITION.value, "retries": retries, **queue[Role.PARTITIONER]}
         cut = (
             BrokenOperator(**first, reasons=reasons)
             if reasons
             else PartitionOperator(**first, template_id=dag.dag_id, find=find)
         )
         run = AppOperator.partial(
-            **{"image": "", **app},
+            **{"image": "", **app, **queue[Role.APP]},
             task_id=Stage.APP.value,
             retries=retries,
             map_index_template="chunks {{ task.pack['first'] }}..{{ task.pack['first'] + task.pack['count'] - 1 }}",
@@ -226,6 +229,7 @@ def _add_tasks(
             retries=retries,
             trigger_rule="all_done",
             outlets=[output_asset(dag.dag_id)],
+            **queue[Role.ASSEMBLER],
         )
         run >> join
         cut >> join

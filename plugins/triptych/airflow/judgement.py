@@ -12,7 +12,9 @@ from airflow.sdk import DAG, Asset, Param
 
 from triptych.blocks import Diagnostic, Template
 from triptych.blocks.check import check_template
+from triptych.blocks.placement import unplaced
 from triptych.jobs.template_check import check_locations
+from triptych.settings import get_settings
 
 MOST_DESCRIPTION = 1000
 """Characters that Airflow's database holds of a cron, told in words."""
@@ -20,7 +22,8 @@ MOST_DESCRIPTION = 1000
 
 def judged(template: Template, build: Callable[[Template], DAG]) -> tuple[DAG | None, list[Diagnostic]]:
     """The DAG, or what is wrong: with the template, with its schedule, or with what Airflow would make of it."""
-    found = [*check_template(template), *check_locations(template)]
+    classes = get_settings().classes
+    found = [*check_template(template), *check_locations(template), *unplaced(template, classes)]
     if found:
         return None, found
     if reason := _schedule_reason(template):

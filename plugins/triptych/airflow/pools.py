@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from airflow.models import DagRun
     from sqlalchemy.orm import Session
 
-    from triptych.blocks import Block
-
 TAG = "triptych"
 """Of each of our DAGs."""
 ABOUT = "Triptych: "
@@ -55,11 +53,6 @@ def slots_of(pools: Collection[str], session: Session) -> dict[str, int]:
 
     rows = session.execute(select(Pool.pool, Pool.slots).where(Pool.pool.in_(pools)))
     return {str(pool): int(slots) for pool, slots in rows}
-
-
-def slots_per_task(app: Block) -> int:
-    """One per core, and one at least."""
-    return max(1, round(app.min_cpu or 1))
 
 
 def too_few(wanted: Mapping[tuple[str, str], int], slots: Mapping[str, int]) -> list[str]:

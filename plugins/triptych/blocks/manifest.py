@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from triptych.blocks.document import Document, read_document
+from triptych.blocks.gpus import is_gpu_id
 from triptych.blocks.json_file import read_object
 from triptych.blocks.model import Block, Diagnostic, Isolation, Platform, Role
 from triptych.schemas.diagnostics import cut
@@ -32,6 +33,7 @@ def read_block(path: Path) -> tuple[Block | None, list[Diagnostic], list[Diagnos
     if document.data:
         _check_entrypoint(document)
         _check_image(document)
+        _check_gpus(document)
     block = None if document.errors else _block(document.data, path.parent, schema)
     return block, document.errors, document.warnings
 
@@ -118,6 +120,19 @@ def _check_image(document: Document) -> None:
         shown = cut(image, _SHOWN)
         message = f"{shown!r} is no image reference: [registry/]name[:tag][@sha256:digits], the name in small letters."
         document.error(message, "platform_config", "container")
+
+
+def _check_gpus(document: Document) -> None:
+    """Of ids all are given, of products' names any one: a list of both would say neither."""
+    device = document.data["device_requirements"]
+    asked = device.get("gpu") if isinstance(device, dict) else None
+    if not isinstance(asked, list) or not all(isinstance(each, str) for each in asked):
+        return  # The schema's own error says so.
+    if len({is_gpu_id(each) for each in asked}) > 1:
+        message = (
+            "has ids of devices and names of products: give ids, which it gets all, or names, of which any will do."
+        )
+        document.error(message, "device_requirements", "gpu")
 
 
 def _leads_inside(entrypoint: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from triptych.blocks import Catalog, Diagnostic
 from triptych.blocks.check import check_blocks, check_pairs
 from triptych.blocks.networks import unlisted_networks
+from triptych.blocks.placement import unplaced
 from triptych.blocks.script_check import check_script, untold_names
 from triptych.jobs.template_check import check_locations
 from triptych.settings import get_settings
@@ -40,6 +41,7 @@ def findings(catalog: Catalog, include: Sequence[Path], asks_airflow: bool = Tru
         *check_blocks(catalog),
         *(each.diagnostic for each in scripts if each.is_certain),
         *(each for template in catalog.templates for each in check_locations(template)),
+        *(each for template in catalog.templates for each in unplaced(template, get_settings().classes)),
     ]
     odd = [
         *catalog.warnings,

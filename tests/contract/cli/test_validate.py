@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.bad_blocks import BAD, SOUND, write_bad, write_healthy, write_sound
 from tests.support.command import call
+from tests.support.include_folders import write_app
 from triptych.settings import get_settings
 
 if TYPE_CHECKING:
@@ -54,3 +55,15 @@ def test_a_network_that_no_setting_lists_here_is_a_warning(home: Path, monkeypat
     monkeypatch.setenv("AIRFLOW__TRIPTYCH__ALLOWED_NETWORKS", "apps")
     get_settings.cache_clear()
     assert json.loads(call("validate", "--no-airflow", "--json").stdout)["warnings"] == []
+
+
+def test_what_no_class_of_machines_has_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_app(home / "include", "", manifest={"device_requirements": {"gpu": 1}})
+    assert call("validate", "--no-airflow").exit_code == 0
+    monkeypatch.setenv("AIRFLOW__TRIPTYCH__CLASSES", '{"small": {"cores": 4, "memory_gib": 16}}')
+    get_settings.cache_clear()
+    for options in (["--no-airflow"], []):
+        (error,) = json.loads(call("validate", "--json", *options).stdout)["errors"]
+        assert error["location"] == "$.device_requirements"
+        assert "app tried@1.0 asks for 1 GPU(s)" in error["message"]
+        assert "small (4 cores, 16 GiB)" in error["message"]

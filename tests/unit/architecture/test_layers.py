@@ -13,6 +13,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"", "masking"}),
     frozenset({"harmless", "options"}),
     frozenset({"errors"}),
+    frozenset({"machine_classes"}),
     frozenset({"free_space", "pages", "schemas", "settings"}),
     frozenset({"blocks"}),
     frozenset({"connections", "profiles", "scaffold"}),

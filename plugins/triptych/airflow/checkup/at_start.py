@@ -8,7 +8,7 @@ from triptych.airflow.checkup.configuration import check_configuration, check_sh
 from triptych.checkup import Standing
 from triptych.errors import TriptychError
 from triptych.harmless import harmless_logger
-from triptych.settings import get_settings
+from triptych.settings import configured_settings
 
 COMPONENT = "Job"
 """The class of what starts in the scheduler, the DAG processor and the triggerer; that of a task is another."""
@@ -21,12 +21,10 @@ def on_starting(component: object) -> None:
     if type(component).__name__ != COMPONENT:
         return
     try:
-        settings = get_settings()
+        # Read for this alone: the DAG processor forks a process for each DAG file, which may set what it reads.
+        settings = configured_settings()
         for finding in (*check_shared(settings), *check_configuration(settings)):
             if finding.standing is not Standing.OK:
                 _log.warning("%s: %s %s (triptych doctor)", finding.about, finding.said, finding.remedy)
     except TriptychError as error:
         _log.error("%s", error)  # A sentence for operators: a traceback of ours tells them nothing.
-    finally:
-        # The DAG processor forks a process for each DAG file, which may set what it reads: a team's bundle does.
-        get_settings.cache_clear()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from triptych.airflow.pools import UNLIMITED, slots_of, slots_per_task, too_few
+from triptych.airflow.pools import UNLIMITED, slots_of, too_few
 from triptych.blocks import Catalog
+from triptych.blocks.placement import class_of, pool_of, slots_per_task
 from triptych.checkup import Finding, Standing
 from triptych.settings import Settings
 from triptych.stages import Stage
@@ -20,12 +21,17 @@ def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     wanted = _wanted(catalog, settings)
     try:
         with create_session() as session:
-            slots = slots_of({settings.pool, *(pool for pool, _ in wanted)}, session)
+            pools = {each.pool for each in settings.classes if each.pool}
+            slots = slots_of({settings.pool, *pools, *(pool for pool, _ in wanted)}, session)
     except SQLAlchemyError:
         remedy = "Run it where Airflow's scheduler runs."
         yield Finding("pools", Standing.SKIPPED, "Airflow's database does not answer here.", remedy)
         return
-    for reason in too_few(wanted, slots):
+    missing = {each.pool: each.name for each in settings.classes if each.pool and each.pool not in slots}
+    for pool, name in missing.items():
+        remedy = f"airflow pools set {pool} SLOTS 'cores for apps', with all cores of the class."
+        yield Finding("pools", Standing.WRONG, f"[triptych] classes.{name}: there is no pool {pool!r}.", remedy)
+    for reason in too_few({key: count for key, count in wanted.items() if key[0] not in missing}, slots):
         yield Finding("pools", Standing.WRONG, reason)
     for pool, count in sorted(slots.items()):
         yield _beside_cores(settings, pool, count)
@@ -34,7 +40,9 @@ def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
 def _wanted(catalog: Catalog, settings: Settings) -> dict[tuple[str, str], int]:
     """Slots by pool and task, of each template's app."""
     return {
-        (template.pool or settings.pool, f"{template.id}.{Stage.APP}"): slots_per_task(template.app)
+        (pool_of(template, settings.classes, settings.pool), f"{template.id}.{Stage.APP}"): slots_per_task(
+            template.app, class_of(template.app, settings.classes)
+        )
         for template in catalog.templates
     }
 
