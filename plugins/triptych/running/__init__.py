@@ -7,7 +7,7 @@ judges what a script left; `scratch` has attempts' folders. What a script prints
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from triptych.blocks import Block, Platform, Role
 from triptych.running.spec import (
@@ -60,9 +60,9 @@ def checked_images(blocks: Mapping[Role, Block], settings: Settings, here: Colle
 def open_session(spec: RunSpec, settings: Settings) -> AbstractContextManager[InteractiveSession]:
     """A session of the configured runner; docker's is imported only when it is the one."""
     if settings.runner is Runner.PROCESS:
-        from triptych.running.process import ProcessSession
+        from triptych.running.process import process_session
 
-        return nullcontext(ProcessSession(spec))
+        return process_session(spec, settings)
     from triptych.running.docker import docker_session
 
     return docker_session(spec, settings)

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from triptych.blocks import Block
+from triptych.blocks.gpus import gpu_count, product_names
 from triptych.errors import CapacityError
 from triptych.harmless import harmless_logger
 from triptych.running.container import GIB, gpu_request
+from triptych.running.gpus import devices_of_engine, lacking_gpus
 from triptych.running.reaper import LEFTOVER_S, expiry_label
+from triptych.settings import Settings
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -21,13 +24,16 @@ USABLE_SHARE = 0.9
 _log = harmless_logger(__name__)
 
 
-def check_capacity(client: APIClient, block: Block) -> None:
+def check_capacity(client: APIClient, block: Block, settings: Settings) -> None:
     """CapacityError when the engine can never run this block: too few cores, too little memory, no GPU."""
     if not (block.min_cpu or block.min_memory_gib or block.gpu):
         return
     info = client.info()
     lacking = [*_lacking(info, block)]
-    if block.gpu and not _tells_of_gpus(info) and _refuses_gpus(client, block):
+    lacking_names = lacking_gpus(block, devices_of_engine(settings)) if block.gpu else ""
+    if lacking_names:
+        lacking.append(lacking_names)
+    elif block.gpu and not _tells_of_gpus(info) and _refuses_gpus(client, block):
         lacking.append("a GPU, and has none that it knows of")
     if lacking:
         msg = (
@@ -57,8 +63,8 @@ def _refuses_gpus(client: APIClient, block: Block) -> bool:
 
     The engine's own word for it: one that is not told of in `info` can have GPUs all the same.
     """
-    assert block.gpu is not None  # Asked for.
-    wanted = client.create_host_config(network_mode="none", device_requests=[gpu_request(block.gpu)])
+    asked = gpu_count(block) if product_names(block) or not block.gpu else block.gpu
+    wanted = client.create_host_config(network_mode="none", device_requests=[gpu_request(asked)])
     try:
         made = client.create_container(
             block.image, entrypoint=["/bin/sh", "-c", ":"], host_config=wanted, labels=expiry_label(client, LEFTOVER_S)

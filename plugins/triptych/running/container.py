@@ -156,13 +156,14 @@ def create_container(
         labels={**spec.labels, **expiry_label(client, spec.longest_s)},
         host_config=client.create_host_config(
             mounts=list(mounts),
-            **_host_config(spec.block, spec.network, settings.pids_limit),
+            **_host_config(spec, settings.pids_limit),
         ),
     )
     return str(created["Id"])
 
 
-def _host_config(block: Block, network: str, most_processes: int) -> dict[str, Any]:
+def _host_config(spec: RunSpec, most_processes: int) -> dict[str, Any]:
+    block = spec.block
     limits: dict[str, Any] = {}
     if block.min_cpu:
         limits["nano_cpus"] = int(block.min_cpu * 1e9)
@@ -170,9 +171,9 @@ def _host_config(block: Block, network: str, most_processes: int) -> dict[str, A
         # Swap counts: the limit means what it says.
         limits["mem_limit"] = limits["memswap_limit"] = int(block.min_memory_gib * GIB)
     if block.gpu:
-        limits["device_requests"] = [gpu_request(block.gpu)]
+        limits["device_requests"] = [gpu_request(spec.gpus or block.gpu)]
     return {
-        "network_mode": network,
+        "network_mode": spec.network,
         "init": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],

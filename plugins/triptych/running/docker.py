@@ -13,6 +13,7 @@ from triptych.blocks import Block, Isolation, Role
 from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Ending
+from triptych.running.gpus import held_gpus
 from triptych.running.images import answering, connected, frozen_image, known_image, own_volumes, present_image
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
@@ -36,18 +37,19 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSes
         reap(client)
         with answering(settings.docker_url):
             block = spec.block
-            check_capacity(client, block)
+            check_capacity(client, block, settings)
             digest = spec.image_digest
             image = frozen_image(client, block, digest) if digest else present_image(client, block)
             # What is written to a volume could not be emptied.
             is_kept = block.isolation is Isolation.PACK and (block.writable_root or not own_volumes(client, image))
-        session = DockerSession(client, spec, settings, image, is_kept=is_kept)
-        try:
-            yield session
-        finally:
-            session.close()
-            if spec.cache:
-                strip_setuid(spec.cache.own)
+        with held_gpus(block, settings, spec.stop) as gpus:
+            session = DockerSession(client, replace(spec, gpus=gpus), settings, image, is_kept=is_kept)
+            try:
+                yield session
+            finally:
+                session.close()
+                if spec.cache:
+                    strip_setuid(spec.cache.own)
 
 
 def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:
@@ -55,7 +57,7 @@ def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collec
     with connected(settings.docker_url) as client, answering(settings.docker_url):
         for role, block in blocks.items():
             if role in here:
-                check_capacity(client, block)
+                check_capacity(client, block, settings)
         return {role: known_image(client, block) for role, block in blocks.items()}
 
 

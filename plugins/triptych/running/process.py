@@ -7,14 +7,35 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
+from triptych.running.gpus import GPU_VARIABLE, held_gpus
 from triptych.running.interpreter import LAUNCHER, command
 from triptych.running.lines import LineCutter, LineLog
-from triptych.running.spec import SHELL, THREADS, RunSpec, Unit, UnitError, Usage, check_variable, thread_variables
+from triptych.running.spec import (
+    SHELL,
+    THREADS,
+    InteractiveSession,
+    RunSpec,
+    Unit,
+    UnitError,
+    Usage,
+    check_variable,
+    thread_variables,
+)
 from triptych.running.time_limit import time_limit
+from triptych.settings import Settings
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *THREADS)
+
+
+@contextmanager
+def process_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSession]:
+    """A session that sees only the GPUs it was given, where NVML tells of those that its block asks for; else all."""
+    with held_gpus(spec.block, settings, spec.stop) as gpus:
+        yield ProcessSession(replace(spec, gpus=gpus))
 
 
 class ProcessSession:
@@ -71,7 +92,8 @@ class ProcessSession:
         threads = thread_variables(self._spec.block)
         for name, value in self._spec.secrets.items():
             check_variable(name, value)
-        return {**threads, **inherited, **ours, **self._spec.secrets, **unit.variables(unit.folder)}
+        gpus = {GPU_VARIABLE: ",".join(self._spec.gpus)} if self._spec.gpus else {}
+        return {**threads, **inherited, **ours, **gpus, **self._spec.secrets, **unit.variables(unit.folder)}
 
 
 def _follow(process: subprocess.Popen[bytes], output: LineLog) -> tuple[int, float]:

@@ -105,6 +105,8 @@ class RunSpec:
     stop: Stop = field(default_factory=Stop)
     seconds_left: float | None = None
     inputs: tuple[MountedInput, ...] = ()
+    gpus: tuple[str, ...] = ()
+    """Ids of those that it has alone; none where it asks for none, or where its engine gives it any."""
 
     @property
     def longest_s(self) -> float:

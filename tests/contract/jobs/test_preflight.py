@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import platform
 import re
 import shutil
 import tarfile
@@ -48,6 +49,10 @@ def _nothing_moved(home: Path) -> bool:
         ({"min_cpu": 1000, "gpu": 1}, "needs 1000 cores, and has {cores}; a GPU"),
         ({"gpu": 1}, "needs a GPU, and has none"),
         ({"gpu": ["GPU-1"]}, "needs a GPU, and has none"),
+        (
+            {"gpu": ["NVIDIA L4", "A100"]},
+            "needs a GPU of NVIDIA L4 or A100, and {host} cannot be asked which it has (NVML",
+        ),
     ],
 )
 def test_an_engine_that_is_too_small_is_told_once_before_data_moves(
@@ -59,7 +64,7 @@ def test_an_engine_that_is_too_small_is_told_once_before_data_moves(
     write_app(home / "include", "", manifest={"device_requirements": needs}, template=REPLICAS)
     shown = call(*RUN, "docker")
     assert shown.exit_code == 9
-    told = words.format(cores=info["NCPU"], memory=info["MemTotal"] / 2**30)
+    told = words.format(cores=info["NCPU"], memory=info["MemTotal"] / 2**30, host=platform.node())
     assert shown.stderr.count(told) == 1
     assert len(shown.stderr.splitlines()) == 1
     assert _nothing_moved(home)
