@@ -13,8 +13,13 @@ from tests.support.source_tree import modules
 from triptych.cli import app
 from triptych.cli.console import print_json, print_line, print_stream, print_table
 
-PRINTERS = {"triptych.cli.console", "triptych.demo.__main__", "triptych.airflow.validation", "triptych.client.showing"}
-"""The third prints JSON for a process of ours, which shows it by the first; the last is for others' programs."""
+PRINTERS = {
+    "triptych.cli.console",
+    "triptych.demo.__main__",
+    "triptych.airflow.validation",  # JSON, for a process of ours that shows it by the first.
+    "triptych.client.showing",  # For others' programs.
+    "triptych.engines.previews.__main__",  # Answers a process of ours by a pipe, and what libraries print is no answer.
+}
 LOGGERS = {"triptych.harmless", "triptych.cli.progress"}
 """The first makes every module's logger, the second reads them all."""
 STEERING = "\x1b]0;owned\x07\x9b2J\u202e\ud800"
