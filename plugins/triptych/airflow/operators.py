@@ -6,6 +6,7 @@ Each imports its own stage when it runs: the DAG processor, at each parse, needs
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from triptych.airflow.watching import NOTHING_NEW, is_of_new_files, new_sources
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
 from triptych.errors import IntegrityError, TriptychError, VerdictError
+from triptych.harmless import harmless_logger
 from triptych.jobs.packs import Pack
 from triptych.settings import Settings, get_settings
 from triptych.stages import PLAN_KEY, Stage
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from triptych.jobs.job import PlannedJob
 
 T = TypeVar("T")
+_log = harmless_logger(__name__)
 
 
 class _EndsAtOnce:
@@ -55,7 +58,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> list[Pack]:
         """The packs, by XCom: the mapped list of the next task. What cannot succeed is not tried again."""
-        return guarded(lambda: self._partition(context))
+        return guarded(lambda: self._partition(context), _worker(context))
 
     def _partition(self, context: Context) -> list[Pack]:
         from triptych.jobs.job import new_job
@@ -96,14 +99,14 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
     def execute(self, context: Context) -> None:
         """Run what of the pack has no result yet; the error of a chunk that failed comes when all have been tried."""
-        guarded(lambda: self._run(context))
+        guarded(lambda: self._run(context), _worker(context))
 
     def _run(self, context: Context) -> None:
         from triptych.airflow.metrics import count_chunk
         from triptych.stages.run_pack import Launch, run_pack
 
         # Every clear of an instance that has ended raises `max_tries`: its chunks have all their tries again.
-        launch = Launch(str(context["ti"].max_tries), context["ti"].try_number)
+        launch = Launch(str(context["ti"].max_tries), context["ti"].try_number, _worker(context))
         job = _loaded(context)
         ran = run_pack(job, self.pack["first"], launch, partial(count_chunk, job.dag_id))
         self.log.info("%d chunk(s) done.", ran)
@@ -116,7 +119,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""
-        return guarded(lambda: self._assemble(context))
+        return guarded(lambda: self._assemble(context), _worker(context))
 
     def _assemble(self, context: Context) -> dict[str, Any]:
         from triptych.reports import leaving_report
@@ -189,11 +192,22 @@ def _given(params: Mapping[str, Any], conf: Mapping[str, Any]) -> dict[str, Any]
     return {key: params.get(key, value) for key, value in conf.items()}
 
 
-def guarded(work: Callable[[], T]) -> T:
-    """What the work gives; permanent errors of ours end the task without a retry."""
+def _worker(context: Context) -> str:
+    """This machine, by the name that Airflow shows of the task."""
+    return str(context["ti"].hostname or socket.gethostname())
+
+
+def guarded(work: Callable[[], T], worker: str = "") -> T:
+    """What the work gives; permanent errors of ours end the task without a retry.
+
+    Where there are many machines, the log and such an error name the one that it is, when `worker` does.
+    """
+    is_told = worker and not get_settings().one_machine
+    if is_told:
+        _log.info("Worker: %s", worker)
     try:
         return work()
     except TriptychError as error:
         if error.retryable:
             raise
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(f"{error}\nWorker: {worker}" if is_told else str(error)) from error

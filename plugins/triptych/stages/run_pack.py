@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Launch:
 
     round: str
     number: int = 1
+    worker: str = field(default_factory=socket.gethostname)
+    """By which the records of its chunks call its machine."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def run_pack(
                 ahead.begin(todo[0])  # While its container starts.
             opening = BlockRunner.of(job, inputs.mounted).session(app, work, first, ending)
             with when_needed(opening) if cache else opening as session:
-                attempt = Attempt(job, app, launch.round, token, work, ahead, session, journal, cache)
+                attempt = Attempt(job, app, launch.round, launch.worker, token, work, ahead, session, journal, cache)
                 run = _Run(attempt, behind, job.tries_of(app), hear, is_careful=is_careful)
                 failed = run.all(todo, ending)
     _log.info("%s", telling.line())

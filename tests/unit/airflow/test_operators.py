@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,10 @@ from airflow.sdk.execution_time.context import OutletEventAccessors, TriggeringA
 
 from tests.support.include_folders import write_app
 from triptych.airflow.factory import find_template
-from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator
-from triptych.errors import StorageError
+from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator, guarded
+from triptych.errors import CapacityError, StorageError
 from triptych.jobs.packs import Pack
+from triptych.settings import Settings
 
 TURNED = """
 import json, os
@@ -44,6 +46,7 @@ class Instance:
 
     try_number = 1
     max_tries = 2
+    hostname = "w1.example.org"
     said: ClassVar[dict[str, str]] = {}
 
     def xcom_push(self, key: str, value: str) -> None:
@@ -106,6 +109,21 @@ def test_a_mistake_of_the_callers_ends_the_task_for_good(source: Path) -> None:
         _partition({"dataSource": source.as_uri(), "app.levl": 1})
     with pytest.raises(AirflowFailException, match=r"nowhere\.txt"):
         _partition({"dataSource": source.with_name("nowhere.txt").as_uri()})
+
+
+@pytest.mark.parametrize(("one_machine", "told"), [(False, "too small\nWorker: w1"), (True, "too small")])
+def test_where_there_are_many_machines_an_error_names_its_own(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, one_machine: bool, told: str
+) -> None:
+    where = dataclasses.replace(settings, one_machine=one_machine)
+    monkeypatch.setattr("triptych.airflow.operators.get_settings", lambda: where)
+
+    def fails() -> None:
+        raise CapacityError("too small")
+
+    with pytest.raises(AirflowFailException) as failed:
+        guarded(fails, "w1")
+    assert str(failed.value) == told
 
 
 def test_a_chunk_without_a_try_left_ends_the_task_for_good(source: Path) -> None:

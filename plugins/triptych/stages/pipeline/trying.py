@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -78,6 +77,7 @@ class Attempt:
         job: PlannedJob,
         app: Block,
         round_: str,
+        worker: str,
         token: str,
         work: Path,
         ahead: Ahead,
@@ -89,6 +89,7 @@ class Attempt:
         """Whether each chunk lies in the same place: then none can begin before the last one is kept."""
         self._journal = journal
         self._round = round_
+        self._worker = worker
         self._job = job
         self._app = app
         self._cache = cache
@@ -140,7 +141,7 @@ class Attempt:
             round=self._round,
             started=began,
             seconds=0.0,
-            worker=socket.gethostname(),
+            worker=self._worker,
             bytes_in=entry.size,
         )
         ran = Ran(entry, folder, log, tried)
