@@ -11,6 +11,8 @@ import yaml  # type: ignore[import-untyped]  # Its stubs are no requirement of o
 from triptych.settings import PROJECT
 
 AIRFLOW = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
+OF_CELERY = {"redis", "worker", "engine"}
+"""Of the profiles `celery` and `engine`."""
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 

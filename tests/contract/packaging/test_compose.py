@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.compose import AIRFLOW, needed, services_of
+from tests.support.compose import AIRFLOW, OF_CELERY, needed, services_of
 from tests.support.servers import weed_binary
 from triptych.options import OPTIONS
 from triptych.settings import PROJECT, read_settings
@@ -49,7 +50,7 @@ finally:
 
 def test_the_head_names_what_has_to_be_set_and_nothing_else_has_to_be() -> None:
     named = needed()
-    assert set(services_of(named)) == {*AIRFLOW, "postgres", "seaweedfs"}
+    assert set(services_of(named)) == {*AIRFLOW, *OF_CELERY, "postgres", "seaweedfs"}
     for name in named:
         with pytest.raises(KeyError, match=name):
             services_of({key: value for key, value in named.items() if key != name})
@@ -79,11 +80,98 @@ def test_every_service_of_airflow_gets_connections_and_the_same_settings() -> No
     assert "connections.env" in ignored
 
 
-def test_without_its_profile_nothing_waits_for_the_object_store() -> None:
+@pytest.mark.parametrize(("service", "profile"), [("seaweedfs", "seaweedfs"), ("redis", "celery")])
+def test_without_its_profile_nothing_waits_for_a_service(service: str, profile: str) -> None:
     services = services_of(needed())
-    assert services["seaweedfs"]["profiles"] == ["seaweedfs"]
+    assert services[service]["profiles"] == [profile]
     for name in AIRFLOW - {"init"}:
-        assert services[name]["depends_on"]["seaweedfs"] == {"condition": "service_healthy", "required": False}
+        assert services[name]["depends_on"][service] == {"condition": "service_healthy", "required": False}
+    assert services["worker"]["profiles"] == ["celery"]
+
+
+CELERY = {
+    "COMPOSE_PROFILES": "seaweedfs,celery",
+    "TRIPTYCH_EXECUTOR": "CeleryExecutor",
+    "REDIS_PASSWORD": "f00d",
+    "TRIPTYCH_REMOTE_LOGGING": "true",
+    "TRIPTYCH_REMOTE_LOGS": "s3://triptych/task-logs",
+    "TRIPTYCH_WORKSPACE": "s3://triptych/workspace",
+    "TRIPTYCH_WORKSPACE_CONN_ID": "seaweedfs",
+}
+JUDGED = """
+import json
+from triptych.airflow.checkup.configuration import check_configuration, check_shared
+from triptych.settings import get_settings
+settings = get_settings()
+found = [*check_shared(settings), *check_configuration(settings)]
+print(json.dumps([[each.standing, each.about, each.said] for each in found]))
+"""
+
+
+def test_with_workers_the_doctor_has_nothing_to_say_of_the_settings(tmp_path: Path) -> None:
+    worker = services_of({**needed(), **CELERY})["worker"]
+    env = {**os.environ, **worker["environment"], "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins")}
+    done = subprocess.run([sys.executable, "-c", JUDGED], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {about for _, about, _ in found} >= {"executor", "api address", "task logs"}
+    assert [each for each in found if each[0] != "ok"] == []
+
+
+def test_a_worker_on_another_machine_asks_the_central_one_for_all_but_the_database() -> None:
+    services = services_of({**needed(), **CELERY, "TRIPTYCH_CENTRAL": "10.0.0.5", "TRIPTYCH_LISTEN": "10.0.0.5"})
+    stated = services["worker"]["environment"]
+    assert stated["AIRFLOW__CELERY__BROKER_URL"] == "redis://:f00d@10.0.0.5:6379/0"
+    assert stated["AIRFLOW__CELERY__RESULT_BACKEND"] == "redis://:f00d@10.0.0.5:6379/1"
+    assert stated["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://10.0.0.5:8080/execution/"
+    assert json.loads(stated["AIRFLOW_CONN_SEAWEEDFS"])["extra"]["endpoint_url"] == "http://10.0.0.5:8333"
+    assert {name: services[name]["ports"] for name in services if "ports" in services[name]} == {
+        "api-server": ["10.0.0.5:8080:8080"],
+        "redis": ["10.0.0.5:6379:6379"],
+        "seaweedfs": ["10.0.0.5:8333:8333"],
+    }
+    unheard = services_of({**needed(), **CELERY})
+    assert all(port.startswith("127.0.0.1:") for each in unheard.values() for port in each.get("ports", ()))
+    own = {"DUMB_INIT_SETSID": "0", "AIRFLOW__TRIPTYCH__DOCKER_URL": ""}
+    assert stated == {**services["scheduler"]["environment"], **own}
+
+
+PINGED = """
+import subprocess, sys, time, json, redis
+server = subprocess.Popen(json.loads(sys.argv[1]))
+said = []
+try:
+    for password in ("f00d", "other"):
+        for _ in range(600):
+            try:
+                said.append(redis.Redis(port=6379, password=password).ping())
+            except redis.AuthenticationError:
+                said.append(None)
+            except redis.ConnectionError:
+                time.sleep(0.1)
+                continue
+            break
+finally:
+    server.kill()
+    server.wait()
+print(json.dumps(said))
+"""
+
+
+def test_the_queue_starts_by_its_command_and_opens_to_its_password_alone(tmp_path: Path) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server: apt-get install redis-server")
+    own = services_of({**needed(), **CELERY})["redis"]
+    command = [*own["entrypoint"], *own["command"]]
+    env = {**os.environ, **own["environment"]}
+    started = [*ALONE, sys.executable, "-c", PINGED, json.dumps(command)]
+    done = subprocess.run(started, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == [True, None]
+    without = {**env, "REDIS_PASSWORD": ""}
+    refused = subprocess.run(command, env=without, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "choose one with openssl rand -hex 32" in refused.stderr
 
 
 def test_the_first_service_leaves_a_password_that_only_airflow_reads(tmp_path: Path) -> None:
