@@ -10,7 +10,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test apps faults fuzz media azurite console lint bench lock
+.PHONY: help venv demo up test apps faults workers fuzz media azurite console lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(STAMP) ## All tests, in two processes
 
 faults: $(STAMP) ## The whole fault suite, as root, with Docker and PostgreSQL: takes an hour
 	FAULTS=whole $(BIN)/python -m pytest -m faults tests/faults
+
+workers: $(STAMP) ## The whole suite of several workers, as root, with PostgreSQL and Redis: takes half an hour
+	WORKERS=whole $(BIN)/python -m pytest tests/workers
 
 fuzz: $(STAMP) ## The long run of the fuzz tests: at most FUZZ_MINUTES (50)
 	FUZZ=whole $(BIN)/python -m pytest tests/fuzz

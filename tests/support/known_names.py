@@ -95,7 +95,12 @@ WORDS = {
     "AbortIncompleteMultipartUpload": "a rule of S3's",
 }
 """Words in backticks that no rule finds, each with what it is."""
-OPTIONS_OF_OTHERS = {"--constraint": "pip's", "--decrypt": "qpdf's", "--force-reinstall": "pip's"}
+OPTIONS_OF_OTHERS = {
+    "--constraint": "pip's",
+    "--scale": "of Compose",
+    "--decrypt": "qpdf's",
+    "--force-reinstall": "pip's",
+}
 """Named in a sentence, without their command line."""
 CODES_OF_OTHERS = {1: "TriptychError itself, and Python", 130: "Ctrl-C, by convention", 137: "SIGKILL", 3: "a script's"}
 _ROOMS = ("tests", "docs", "scripts", "plugins", "benchmarks", "include", "dags", ".ci")

@@ -17,6 +17,7 @@ TOGETHER = {
     "tests/e2e": "airflow",
     "tests/faults": "faults",
     "tests/fuzz": "fuzz",
+    "tests/workers": "workers",
 }
 """By folder. All other tests share nothing."""
 

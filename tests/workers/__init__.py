@@ -1,0 +1,1 @@
+"""Jobs on several workers, through what happens to workers."""

