@@ -69,8 +69,8 @@ def test_a_worker_whose_network_is_cut_comes_back_too_late(
 ) -> None:
     w2 = cluster.machines["w2"]
     for _ in range(CUTS):
-        job = cluster.launch(chunks=24, per_task=6, seconds=1)
-        cluster.hold(job, w2)
+        job = cluster.launch(chunks=24, per_task=6, seconds=1, held=w2)
+        cluster.wait_until_held(job, w2)
         w2.cut()
         cut_off = w2.open_chunks(job.run_id)
         assert cut_off
@@ -92,8 +92,8 @@ def test_a_worker_that_dies_in_the_middle_of_a_chunk_loses_that_chunk_alone(
         if number:
             victim = cluster.add(f"k{number}")
             victim.wait_until_ready()
-        job = cluster.launch(chunks=24, per_task=6, seconds=1)
-        cluster.hold(job, victim)
+        job = cluster.launch(chunks=24, per_task=6, seconds=1, held=victim)
+        cluster.wait_until_held(job, victim)
         kept = {tried["chunk"]: tried["attempt"] for tried in cluster.done(job)}
         victim.kill()
         lost = victim.open_chunks(job.run_id)
@@ -107,8 +107,8 @@ def test_a_worker_that_dies_in_the_middle_of_a_chunk_loses_that_chunk_alone(
 
 def test_one_is_drained_while_two_of_one_host_name_are_added(cluster: Cluster) -> None:
     w2 = cluster.machines["w2"]
-    job = cluster.launch(chunks=48, per_task=4, seconds=1)
-    cluster.hold(job, w2)
+    job = cluster.launch(chunks=48, per_task=4, seconds=1, held=w2)
+    cluster.wait_until_held(job, w2)
     twins = [cluster.add(name, host="twin") for name in ("w3", "w4")]
     cluster.wait(lambda: all(each.ended_chunks(job.run_id) for each in twins), "both new ones at work")
     w2.drain()

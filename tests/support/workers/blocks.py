@@ -1,4 +1,4 @@
-"""The app of the jobs here: a nap, which a file on its machine holds, and an answer to each line.
+"""The app of the jobs here: a nap, which a file holds unless it is its machine's first, and an answer to each line.
 
 A DAG bundle in S3 brings it, and the engines that it needs, to whoever cuts a job.
 """
@@ -19,11 +19,15 @@ NAP = """
 log="$USER_CACHE_DIR/$JOB_ID"
 echo "begun $CHUNK_NUMBER" >> "$log"
 echo "napping over chunk $CHUNK_NUMBER"
-while [ -e "$USER_CACHE_DIR/hold" ]; do sleep 0.1; done
+if [ -e "$USER_CACHE_DIR/hold" ] && [ -e "$log.ended" ]; then
+  echo "held $CHUNK_NUMBER" >> "$log"
+  while [ -e "$USER_CACHE_DIR/hold" ]; do sleep 0.1; done
+fi
 seconds=${APP_PARAMS##*: }
 sleep "${seconds%\\}}"
 while read -r line; do echo "answer to $line"; done < "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/r"
 echo "ended $CHUNK_NUMBER" >> "$log"
+: > "$log.ended"
 """
 SCHEMA = {"type": "object", "properties": {"seconds": {"type": "number", "default": 1}}, "additionalProperties": False}
 TEMPLATE = {

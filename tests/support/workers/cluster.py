@@ -84,8 +84,10 @@ class Cluster:
         machine.start()
         return machine
 
-    def launch(self, chunks: int, per_task: int, seconds: float) -> Job:
-        """A job of naps of this length."""
+    def launch(self, chunks: int, per_task: int, seconds: float, held: Machine | None = None) -> Job:
+        """A job of naps of this length; on the machine that is `held`, chunks stay open once a first has ended."""
+        if held is not None:
+            held.hold()
         self.launched += 1
         job = Job(
             f"job-{self.launched}", [f"line {number} of job {self.launched}" for number in range(chunks)], per_task
@@ -188,15 +190,13 @@ class Cluster:
             machines = "\n".join(f"{machine.name}: {machine.said()}" for machine in self.machines.values())
             raise AssertionError(f"it did not happen in {timeout_s:.0f} s: {what}\n{machines}")
 
-    def hold(self, job: Job, machine: Machine) -> None:
-        """Wait until the machine has done a chunk of the job, by the records, and holds another one open."""
-        self.wait(lambda: bool(machine.ended_chunks(job.run_id)), f"a chunk of {job.run_id} ended on {machine.name}")
-        machine.hold()
+    def wait_until_held(self, job: Job, machine: Machine) -> None:
+        """Until the machine has done a chunk of the job, by the records, and holds another one open."""
 
-        def is_open() -> bool:
-            return bool(machine.open_chunks(job.run_id)) and self.workers(job)[machine.told_as] > 0
+        def is_held() -> bool:
+            return bool(machine.held_chunks(job.run_id)) and self.workers(job)[machine.told_as] > 0
 
-        self.wait(is_open, f"a chunk of {job.run_id} open on {machine.name}")
+        self.wait(is_held, f"a chunk of {job.run_id} open on {machine.name}")
 
 
 @contextmanager

@@ -78,6 +78,8 @@ class Machine:
         """Switch it on; `wait_until_ready` says when it takes tasks."""
         for each in ("home/logs", "scratch", "none"):
             (self.disk / each).mkdir(parents=True)
+        (self.disk / "scratch-cache").mkdir(mode=0o700)
+        self._cache.mkdir(parents=True)  # As the worker would: a hold may be there before it.
         (self.disk / "image.tar").write_bytes(self._plugged.image)
         self._cable = subprocess.Popen(
             [sys.executable, str(_CABLE), *map(str, self._plugged.ports)], stdout=subprocess.PIPE, text=True
@@ -123,8 +125,8 @@ class Machine:
         self._ended()
 
     def hold(self) -> None:
-        """From now on a chunk that begins there stays open, until `let_go`."""
-        (self._cache / "hold").touch()
+        """A chunk that begins there after one of its job has ended there stays open, until `let_go`."""
+        (self._cache / "hold").touch(exist_ok=False)
 
     def let_go(self) -> None:
         """Chunks end again."""
@@ -198,6 +200,10 @@ class Machine:
     def open_chunks(self, run_id: str) -> list[int]:
         """Chunks of this run that have begun there, and not ended."""
         return sorted((Counter(self._chunks(run_id, "begun")) - Counter(self.ended_chunks(run_id))).elements())
+
+    def held_chunks(self, run_id: str) -> list[int]:
+        """Chunks of this run that have been held open there."""
+        return self._chunks(run_id, "held")
 
     def ended_chunks(self, run_id: str) -> list[int]:
         """Chunks of this run whose app has ended there, in order; whether they count is another matter."""
