@@ -100,7 +100,6 @@ def test_two_failing_chunks_are_found_debugged_and_repaired(world: ConsoleWorld,
     world.mend()
     page.get_by_label("Code of the retry").select_option(label="the code as it is now")
     page.get_by_role("button", name="Retry failed chunks").click()
-    _states(page, "running", timeout=LONG_MS)
     _states(page, "done", timeout=LONG_MS)
     page.get_by_text(f"frame {BROKEN[0]}").first.wait_for()  # Of its result, beside the log of the first try.
     page.get_by_role("link", name="chunks", exact=True).click()
