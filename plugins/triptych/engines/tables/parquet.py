@@ -24,8 +24,11 @@ from triptych.errors import StorageError
 BATCH_ROWS = 10_000
 BATCH_SHARE = 1 / 16
 """Of the memory, for a batch: it is there as read, as values, and as it is written."""
-READ_BYTES = MIB
-"""Of a column, at once; it would be read whole otherwise."""
+READ_SHARE = 1 / 8
+"""Of the memory, for bytes read before they are asked for: a whole row group where it takes no more, which asks a store
+least often; else so much of each column as is its part, no more than MOST_READ."""
+MOST_READ = 8 * MIB
+LEAST_READ = 64 * 1024
 MOST_VALUES_OF_A_PAGE = 2**31 - 1
 LEAST_BYTES_OF_A_PAGE = 16
 """Its header alone; `num_values` in it is an i32 (parquet.thrift)."""
@@ -92,14 +95,25 @@ class ParquetTable:
 def open_parquet(data: BinaryIO, item: Input) -> ParquetTable:
     """`data` is the item, opened; raises the item's error for anything but Parquet that fits into the memory."""
     with _parquet_errors(item):
-        file = pq.ParquetFile(data, buffer_size=READ_BYTES)
-        _check_rows(file.metadata, item)
-        _check_columns(file.metadata, item)
-        small = _small_columns(file.metadata, file.schema_arrow)
-        if small:
-            packed = pq.ParquetFile(data, metadata=file.metadata, read_dictionary=small, buffer_size=READ_BYTES)
-            return ParquetTable(item, file.schema_arrow, file.metadata, packed)
-        return ParquetTable(item, file.schema_arrow, file.metadata, file)
+        file = pq.ParquetFile(data)
+        about, schema = file.metadata, file.schema_arrow
+        _check_rows(about, item)
+        _check_columns(about, item)
+        return ParquetTable(item, schema, about, _reader(data, about, _small_columns(about, schema)))
+
+
+def _reader(data: BinaryIO, about: pq.FileMetaData, dictionaries: Sequence[str]) -> pq.ParquetFile:
+    share = resources().share(READ_SHARE).bytes
+    groups = (about.row_group(number) for number in range(about.num_row_groups))
+    largest = max(map(_packed_bytes, groups), default=0)
+    part = min(MOST_READ, max(LEAST_READ, share // max(1, about.num_columns)))
+    return pq.ParquetFile(
+        data, metadata=about, read_dictionary=dictionaries, buffer_size=part, pre_buffer=largest <= share
+    )
+
+
+def _packed_bytes(group: pq.RowGroupMetaData) -> int:
+    return sum(int(group.column(number).total_compressed_size) for number in range(group.num_columns))
 
 
 @contextmanager

@@ -20,7 +20,8 @@ def main() -> None:
     index, writer, rows = None, None, 0
     # By name: they begin with the number of their chunk.
     for path in sorted(Path(os.environ["TASK_RESULTS_DIR"]).glob("*.parquet")):
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=8192):
+        # In pieces: as it stands, pyarrow reads the columns of a row group whole before its first row is there.
+        for batch in pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False).iter_batches(batch_size=8192):
             table = pa.Table.from_batches([batch])
             vectors = np.stack(table["vector"].to_numpy()) if len(table) else np.zeros((0, 1), np.float32)
             records = table.drop_columns(["vector"])
