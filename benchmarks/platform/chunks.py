@@ -104,14 +104,14 @@ def _shell(count: int, command: str) -> tuple[float, float]:
 def run(airflow: EmbeddedAirflow, dag_id: str, count: int) -> tuple[float, float]:
     """Wall seconds, and CPU seconds of Airflow's processes, of one run that must succeed."""
     conf = {"partitioner.replicas": count} if dag_id == "trivial" else {}
-    started, cpu = time.monotonic(), _cpu_s(airflow)
+    started, cpu = time.monotonic(), cpu_s(airflow)
     run_id = airflow.client.trigger(dag_id, conf)
     if airflow.client.wait_for_run(dag_id, run_id) != "success":
         sys.exit(f"{dag_id} failed; see {airflow.home}/logs.")
-    return time.monotonic() - started, _cpu_s(airflow) - cpu
+    return time.monotonic() - started, cpu_s(airflow) - cpu
 
 
-def _cpu_s(airflow: EmbeddedAirflow) -> float:
+def cpu_s(airflow: EmbeddedAirflow) -> float:
     """User and system time of the components' process groups, with all children that have ended (proc(5), stat)."""
     groups = {airflow.pid(component) for component in COMPONENTS}
     ticks = 0
