@@ -22,7 +22,7 @@ Look = Callable[..., dict[str, list[Finding]]]
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     read = read_settings({"workspace": (tmp_path / "w").as_uri(), "allowed_roots": str(tmp_path)})
-    return dataclasses.replace(read, one_machine=False)
+    return dataclasses.replace(read, one_machine=False, cache=tmp_path / "cache")
 
 
 @pytest.fixture
@@ -68,8 +68,39 @@ def test_the_newest_look_of_a_machine_counts(look: Look) -> None:
     assert _standings(look("here")["machines"]) == [Standing.OK]
 
 
+def test_two_machines_of_one_name_are_two(look: Look, settings: Settings, tmp_path: Path) -> None:
+    clone = dataclasses.replace(settings, cache=tmp_path / "cache-of-the-clone")
+    look("worker")
+    (seen,) = look("worker", settings=clone)["machines"]
+    assert (seen.standing, "another worker (0 min ago)" in seen.said) == (Standing.OK, True)
+    look("worker", "1.3.9", settings=clone)
+    _, wrong = look("worker")["machines"]
+    assert "another worker has Triptych 1.3.9, this machine 1.4.2" in wrong.said
+    assert look("here")["machines"][0].said.count("worker (0 min ago)") == 2
+
+
+def test_a_machine_that_cannot_keep_a_name_is_known_by_its_hosts(
+    look: Look, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = dataclasses.replace(settings, cache=tmp_path / "file" / "cache")
+    look("worker")
+    assert _standings(look("worker", settings=nowhere)["machines"]) == [Standing.SKIPPED]
+    (seen,) = look("here", settings=nowhere)["machines"]
+    assert "worker (0 min ago)" in seen.said
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b"\xff", b'{"machine": "a", "version": "1.4.0", "written": "x"}']
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b'{"machine": "a", "version": "1.4.0", "written": "x"}',
+        b'{"machine": [], "version": "1.4.0", "written": 9e9}',
+        b'{"machine": "a", "version": "1", "written": 9e9, "identity": {}}',
+    ],
 )
 def test_what_is_no_mark_is_removed_and_old_ones_are(look: Look, tmp_path: Path, content: bytes) -> None:
     marks = tmp_path / "w" / "_doctor"

@@ -13,7 +13,9 @@ from pathlib import Path
 from triptych.errors import ConfigError
 from triptych.harmless import harmless_logger
 
-_CACHES = frozenset({"shared", "apps", "inputs", "models", "storable.json", "_runs"})
+NAMED = "machine"
+"""Its file there in which the machine has a random name."""
+_CACHES = frozenset({"shared", "apps", "inputs", "models", "storable.json", "_runs", NAMED})
 """What lies in the cache folder."""
 _SPECIAL = stat.S_ISUID | stat.S_ISGID
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
