@@ -119,9 +119,13 @@ class ContainerError(TriptychError):
 
 
 class ImageError(ContainerError):
-    """An image is neither here nor can it be pulled."""
+    """An image cannot be had, or an app cannot run in it."""
 
     retryable = False
+
+
+class MissingImageError(ImageError):
+    """An image is neither on this engine nor can it be pulled; on another worker's it may be."""
 
 
 class CapacityError(ContainerError):

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from triptych.airflow.chaining import tell_output, upstreams
 from triptych.airflow.links import ConsoleLink, ReportLink
 from triptych.airflow.watching import NOTHING_NEW, is_of_new_files, new_sources
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
-from triptych.errors import IntegrityError, TriptychError, VerdictError
+from triptych.errors import IntegrityError, MissingImageError, TriptychError, VerdictError
 from triptych.harmless import harmless_logger
 from triptych.jobs.packs import Pack
 from triptych.settings import Settings, get_settings
@@ -200,7 +200,8 @@ def _worker(context: Context) -> str:
 def guarded(work: Callable[[], T], worker: str = "") -> T:
     """What the work gives; permanent errors of ours end the task without a retry.
 
-    Where there are many machines, the log and such an error name the one that it is, when `worker` does.
+    Where there are many machines, the log and such an error name the one that it is, when `worker` does. An image that
+    is missing here may be on another: that ends this try alone.
     """
     is_told = worker and not get_settings().one_machine
     if is_told:
@@ -210,4 +211,7 @@ def guarded(work: Callable[[], T], worker: str = "") -> T:
     except TriptychError as error:
         if error.retryable:
             raise
-        raise AirflowFailException(f"{error}\nWorker: {worker}" if is_told else str(error)) from error
+        msg = f"{error}\nWorker: {worker}" if is_told else str(error)
+        if is_told and isinstance(error, MissingImageError):
+            raise AirflowException(msg) from error
+        raise AirflowFailException(msg) from error

@@ -14,7 +14,7 @@ from docker.utils import parse_repository_tag
 
 from triptych.blocks import Block
 from triptych.connections import registry_login
-from triptych.errors import ContainerError, ImageError
+from triptych.errors import ContainerError, MissingImageError
 from triptych.harmless import harmless_logger
 
 _log = harmless_logger(__name__)
@@ -56,7 +56,7 @@ def own_volumes(client: APIClient, image: str) -> list[str]:
 
 
 def present_image(client: APIClient, block: Block) -> str:
-    """The digest of the block's image, the registry's, else the engine's own id; ImageError when it cannot be had.
+    """The digest of the block's image, the registry's, else the engine's own id; MissingImageError when there is none.
 
     The image is pulled when it is missing, or when the manifest asks for that each time.
     """
@@ -74,7 +74,7 @@ def present_image(client: APIClient, block: Block) -> str:
 def known_image(client: APIClient, block: Block) -> str:
     """The image's digest as `present_image` gives it, without a pull: the engine's own, else the registry's word.
 
-    ImageError when neither knows it.
+    MissingImageError when neither knows it.
     """
     if not block.force_pull:
         with suppress(ImageNotFound):
@@ -83,7 +83,7 @@ def known_image(client: APIClient, block: Block) -> str:
     try:
         told = client.inspect_distribution(image, auth_config=registry_login(block))
     except APIError as error:
-        raise ImageError(_missing(block, image, error.explanation or str(error))) from error
+        raise MissingImageError(_missing(block, image, error.explanation or str(error))) from error
     repository, _ = parse_repository_tag(image)
     return f"{repository}@{told['Descriptor']['digest']}"
 
@@ -91,7 +91,7 @@ def known_image(client: APIClient, block: Block) -> str:
 def frozen_image(client: APIClient, block: Block, digest: str) -> str:
     """`digest`, as `present_image` gave it, pulled when it is missing: what a container of the job is made from.
 
-    The block's tag may name another image by now. ImageError when this engine cannot have that digest.
+    The block's tag may name another image by now. MissingImageError when this engine cannot have that digest.
     """
     try:
         client.inspect_image(digest)
@@ -101,7 +101,7 @@ def frozen_image(client: APIClient, block: Block, digest: str) -> str:
                 f"{block.tag}: the job began with {digest}, which {block.image!r} was then. This engine has no such "
                 "image, and no registry knows it: push the image to one, or load the same one on every worker."
             )
-            raise ImageError(msg) from None
+            raise MissingImageError(msg) from None
         _pull(client, block, digest)
     return digest
 
@@ -126,9 +126,9 @@ def _pull(client: APIClient, block: Block, image: str) -> None:
     try:
         for status in client.pull(image, stream=True, decode=True, auth_config=registry_login(block)):
             if "error" in status:
-                raise ImageError(_missing(block, image, status["error"]))
+                raise MissingImageError(_missing(block, image, status["error"]))
     except APIError as error:
-        raise ImageError(_missing(block, image, error.explanation or str(error))) from error
+        raise MissingImageError(_missing(block, image, error.explanation or str(error))) from error
 
 
 def _missing(block: Block, image: str, reason: str) -> str:

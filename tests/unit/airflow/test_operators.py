@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors, TriggeringAssetEventsAccessor
 
 from tests.support.include_folders import write_app
 from triptych.airflow.factory import find_template
 from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator, guarded
-from triptych.errors import CapacityError, StorageError
+from triptych.errors import CapacityError, MissingImageError, StorageError
 from triptych.jobs.packs import Pack
 from triptych.settings import Settings
 
@@ -124,6 +124,21 @@ def test_where_there_are_many_machines_an_error_names_its_own(
     with pytest.raises(AirflowFailException) as failed:
         guarded(fails, "w1")
     assert str(failed.value) == told
+
+
+@pytest.mark.parametrize(("one_machine", "ends"), [(False, AirflowException), (True, AirflowFailException)])
+def test_an_image_that_is_missing_here_may_be_on_another_machine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, one_machine: bool, ends: type[AirflowException]
+) -> None:
+    where = dataclasses.replace(settings, one_machine=one_machine)
+    monkeypatch.setattr("triptych.airflow.operators.get_settings", lambda: where)
+
+    def lacks() -> None:
+        raise MissingImageError("no such image")
+
+    with pytest.raises(AirflowException, match="no such image") as failed:
+        guarded(lacks, "w1")
+    assert type(failed.value) is ends
 
 
 def test_a_chunk_without_a_try_left_ends_the_task_for_good(source: Path) -> None:
