@@ -1,4 +1,5 @@
-"""The one module that asks Airflow for a connection: a block's secrets, a registry's login, a store's credentials.
+"""The one module that asks Airflow for a connection: a block's secrets, a registry's login, a store's or an engine's
+credentials.
 
 A connection that is missing, and Airflow itself where it is not installed, are one sentence with the command to run.
 """
@@ -7,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from triptych.blocks import Block
-from triptych.errors import ManifestError, StorageAccessError, TriptychError
+from triptych.errors import ConfigError, ManifestError, StorageAccessError, TriptychError
 from triptych.harmless import harmless_logger
 from triptych.masking import HANDED_OUT, SHORTEST
 from triptych.schemas.services import Service
@@ -88,6 +89,49 @@ def registry_login(block: Block) -> dict[str, str] | None:
     make = "--conn-type docker --conn-host REGISTRY --conn-login USER --conn-password ..."
     login, password = _login(_connection(block.docker_conn_id, label, make, ManifestError))
     return {"username": login, "password": password}
+
+
+@dataclass(frozen=True)
+class EngineCredentials:
+    """What a connection says of a Docker engine that is reached by TLS or SSH; empty text where it says nothing.
+
+    Certificates and keys are their files' text. `host_key` has lines as `known_hosts` has them, without the host.
+    """
+
+    login: str = ""
+    ca_cert: str = ""
+    client_cert: str = ""
+    private_key: str = field(default="", repr=False)
+    private_key_passphrase: str = field(default="", repr=False)
+    host_key: str = ""
+
+
+def engine_credentials(conn_id: str) -> EngineCredentials:
+    """Those of the connection; keys are masked from here on. ConfigError when it is missing, or asks for no checks.
+
+    Its extra has the names of Airflow's SSH connections: these are what Airflow shows nobody.
+    """
+    label = f"The connection {conn_id!r} of [triptych] docker_url_conn_id"
+    make = """--conn-type docker --conn-extra '{"ca_cert": ..., "client_cert": ..., "private_key": ...}'"""
+    connection = _connection(conn_id, label, make, ConfigError)
+    login, password = _login(connection)
+    extra = connection.extra_dejson
+    if password or extra.get("no_host_key_check"):
+        refused = "a password" if password else "no_host_key_check"
+        msg = f"{label} has {refused}, which no engine is reached with: give private_key, and host_key, in its extra."
+        raise ConfigError(msg)
+    names = [each.name for each in fields(EngineCredentials) if each.name != "login"]
+    if unknown := sorted(set(extra) - set(names)):
+        msg = f"{label}: its extra says {', '.join(unknown)}, which is none of {', '.join(names)}."
+        raise ConfigError(msg)
+    said = {name: str(extra.get(name) or "") for name in names}
+    from airflow.sdk.log import mask_secret  # It is there: it gave the connection.
+
+    for name in ("private_key", "private_key_passphrase"):
+        if said[name]:
+            mask_secret(said[name])
+            HANDED_OUT.hide(said[name])
+    return EngineCredentials(login, **said)
 
 
 def s3_client(conn_id: str | None, service: Service | None = None) -> Any:

@@ -36,7 +36,17 @@ OPTIONS = (
         "like): `yes`, `no` (then `file://` is refused), or `auto`: `yes` with the LocalExecutor alone.",
     ),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
-    Option("docker_url", "", "The engine's URL; default: DOCKER_HOST, else the local socket."),
+    Option(
+        "docker_url",
+        "",
+        "The engine's URL: `unix://`, `tcp://` or `ssh://`; default: DOCKER_HOST, else the local socket.",
+    ),
+    Option(
+        "docker_url_conn_id",
+        "",
+        "Airflow connection with the certificates of an engine at `tcp://`, which is reached by TLS then, or with "
+        "login and keys of one at `ssh://`.",
+    ),
     Option("docker_files", "auto", "`bind`, `archive`, or `auto`: find out whether the engine shares our files."),
     Option("network", "none", "Network of app containers: `none`, `bridge` or a named one."),
     Option(

@@ -46,6 +46,7 @@ class Settings:
     allowed_roots: tuple[Path, ...]
     runner: Runner
     docker_url: str
+    docker_url_conn_id: str | None
     docker_files: str
     network: str
     allowed_networks: tuple[str, ...]
@@ -128,6 +129,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         allowed_roots=_folders(text["allowed_roots"]),
         runner=runner,
         docker_url=text["docker_url"] or os.environ.get("DOCKER_HOST") or "unix://var/run/docker.sock",
+        docker_url_conn_id=text["docker_url_conn_id"] or None,
         docker_files=_one_of(text, "docker_files", ("auto", "bind", "archive")),
         network=_network("network", text["network"]),
         allowed_networks=tuple(_network("allowed_networks", name) for name in _names(text["allowed_networks"])),

@@ -22,6 +22,7 @@ from triptych.airflow.job_end import JobEnd
 from triptych.api.app import make_app
 from triptych.blocks import BUILT_IN, read_catalog
 from triptych.cli import app
+from triptych.connections import EngineCredentials
 from triptych.engines import api
 from triptych.options import OPTIONS
 from triptych.scaffold.scaffold import Language
@@ -81,6 +82,11 @@ WORDS = {
     "HTTPS_PROXY": "a variable of every HTTP client",
     "NO_PROXY": "a variable of every HTTP client",
     "REQUESTS_CA_BUNDLE": "a variable of requests",
+    "no_host_key_check": "what Airflow's connections by SSH may say",
+    "ssh": "OpenSSH's command",
+    "ssh-keyscan": "a command of OpenSSH's",
+    "authorized_keys": "a file of OpenSSH's",
+    "known_hosts": "a file of OpenSSH's",
     "seaweedfs": "a profile of our docker-compose.yaml, its service and its connection",
     "objects": "a volume of our docker-compose.yaml",
     "config_kwargs": "what a connection to S3 may say",
@@ -100,6 +106,7 @@ OPTIONS_OF_OTHERS = {
     "--scale": "of Compose",
     "--decrypt": "qpdf's",
     "--force-reinstall": "pip's",
+    "--tlsverify": "dockerd's",
 }
 """Named in a sentence, without their command line."""
 CODES_OF_OTHERS = {1: "TriptychError itself, and Python", 130: "Ctrl-C, by convention", 137: "SIGKILL", 3: "a script's"}
@@ -245,7 +252,8 @@ def _known_words() -> frozenset[str]:
     known |= set(_schema_words(make_app().openapi()["paths"]))
     known |= {name for name, _ in inspect.getmembers(api) if not name.startswith("_")}
     known |= {key for about in _airflow_sections().values() for key in about.get("options", {})}
-    known |= {field for kind in (api.Chunk, JobEnd) for field in inspect.signature(kind).parameters}
+    told = (api.Chunk, JobEnd, EngineCredentials)
+    known |= {field for kind in told for field in inspect.signature(kind).parameters}
     project = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     _, _, extras = project.partition("[project.optional-dependencies]")
     known |= set(re.findall(r"^([a-z0-9]+) = ", extras.partition("\n[")[0], re.MULTILINE))

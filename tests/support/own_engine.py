@@ -5,24 +5,58 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _START_S = 90.0
 _POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class EngineTls:
+    """TCP with TLS: a socket that listens in our own network, and the PEM files of the engine's side."""
+
+    listener: socket.socket
+    authority: Path
+    certificate: Path
+    key: Path
+
+    def passing(self) -> list[str]:
+        """Give it the socket as systemd would (sd_listen_fds(3)): it has no port here, in a network of its own."""
+        script = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execvpe(sys.argv[2], sys.argv[2:], "
+        script += "{**os.environ, 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'})"
+        return [sys.executable, "-c", script, str(self.listener.fileno())]
+
+    def options(self) -> list[str]:
+        """Of dockerd."""
+        files = [f"--tlscacert={self.authority}", f"--tlscert={self.certificate}", f"--tlskey={self.key}"]
+        return ["--host=fd://", "--tlsverify", *files]
 
 
 class OwnEngine:
     """`dockerd` without a bridge: containers have no network. `group` (a gid) may use the socket.
 
     With `first_uid`, a container's users are, here, those from that one on (`--userns-remap`): its root is `first_uid`.
+    With `tls` it listens there, too. A folder that is `hidden` is empty for it, as an engine elsewhere would see it.
     """
 
-    def __init__(self, folder: Path, group: int | None = None, first_uid: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        group: int | None = None,
+        first_uid: int | None = None,
+        tls: EngineTls | None = None,
+        hidden: Path | None = None,
+    ) -> None:
         self.folder = folder
+        self._tls, self._hidden = tls, hidden
         self._first_uid = first_uid
         self.socket = folder / "docker.sock"
         self.url = f"unix://{self.socket}"
@@ -39,18 +73,25 @@ class OwnEngine:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         # In a network of its own: an engine without a bridge removes `docker0`, whosever it is.
-        command = ["unshare", "--net", *self._mapping()]
+        command = ["unshare", "--net", *self._mapping(), *self._hiding(), *(self._tls.passing() if self._tls else ())]
         command += ["dockerd", f"--data-root={self.folder / 'data'}", f"--exec-root={self.folder / 'run'}"]
         command += ["--userns-remap=daemon"] * (self._first_uid is not None)
         command += [f"--host={self.url}", f"--pidfile={self.folder / 'dockerd.pid'}", "--bridge=none"]
         command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout=5"]
         if self._group is not None:
             command.append(f"--group={self._group}")
+        if self._tls is not None:
+            command += self._tls.options()
         # Of a dockerd that was killed: it refuses to start when the pid in it lives, as another's may by now.
         (self.folder / "dockerd.pid").unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=[self._tls.listener.fileno()] if self._tls else [],
             )
         waited = threading.Event()
         for _ in range(int(_START_S / _POLL_S)):
@@ -69,6 +110,11 @@ class OwnEngine:
         listed.write_text(f"daemon:{self._first_uid}:65536\n")
         mount = 'for each in subuid subgid; do touch /etc/$each; mount --bind "$0" /etc/$each; done; exec "$@"'
         return ["--mount", "sh", "-euc", mount, str(listed)]
+
+    def _hiding(self) -> list[str]:
+        if self._hidden is None:
+            return []
+        return ["--mount", "sh", "-euc", 'mount -t tmpfs none "$0"; exec "$@"', str(self._hidden)]
 
     def kill(self) -> None:
         """SIGKILL to dockerd and its containerd, which the kernel ends with it; the containers' shims live on."""
@@ -120,12 +166,13 @@ class OwnEngine:
 
 
 @contextmanager
-def own_engine(
-    folder: Path, images: Sequence[str], group: int | None = None, first_uid: int | None = None
-) -> Iterator[OwnEngine]:
-    """An engine with these images of the machine's, in `folder`, whose path is short enough for a socket's name."""
+def own_engine(folder: Path, images: Sequence[str], **options: Any) -> Iterator[OwnEngine]:
+    """An engine with these images of the machine's, in `folder`, whose path is short enough for a socket's name.
+
+    `options` are OwnEngine's.
+    """
     folder.mkdir(parents=True)
-    engine = OwnEngine(folder, group, first_uid)
+    engine = OwnEngine(folder, **options)
     try:
         engine.start()
         for image in images:

@@ -20,11 +20,17 @@ def container_engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("engine", Standing.WARNING, "[triptych] runner = process: nothing isolates apps.", remedy)
         return
     # Here, since the command starts without Docker's client.
-    from triptych.running.images import answering, connected
+    from triptych.running.transport import answering, connected, is_in_the_clear
 
-    with connected(settings.docker_url) as client, answering(settings.docker_url):
+    with connected(settings) as client, answering(settings.docker_url):
         info = client.info()
     yield Finding("engine", Standing.OK, _told(settings.docker_url, info))
+    if is_in_the_clear(settings):
+        said = f"{settings.docker_url} is neither secret nor kept to us: who reaches it is root there."
+        remedy = (
+            "Let dockerd take --tlsverify, and name its certificates by [triptych] docker_url_conn_id; or use ssh://."
+        )
+        yield Finding("transport", Standing.WARNING, said, remedy)
     lacking = [name for key, name in _LIMITS.items() if info.get(key) is False]
     if lacking:
         said = f"{settings.docker_url} cannot limit {' and '.join(lacking)}: manifests ask for it in vain."

@@ -14,16 +14,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
 
-from docker.utils.socket import frames_iter
-
 Attached = socket.SocketIO | socket.socket
 """What `attach_socket` gives: a file object around a socket; over TLS the socket itself."""
+_HEADER_BYTES = 8
+"""Of each frame of what the engine sends: the stream's number, three zero bytes, and the frame's size, big endian."""
+_MOST_BYTES = 1 << 16
 
 
 def output(stream: Attached) -> Iterator[tuple[int, bytes]]:
     """What the container writes as it comes, until it ends: 1 (standard output) or 2 (error), and a piece."""
-    frames: Iterator[tuple[int, bytes]] = frames_iter(stream, tty=False)
-    return frames
+    # Not docker-py's `frames_iter`: it waits for the socket, while what TLS has decrypted already waits for it.
+    below = _socket(stream)
+    below.settimeout(None)
+    while len(header := _exactly(below, _HEADER_BYTES)) == _HEADER_BYTES:
+        left = int.from_bytes(header[4:], "big")
+        while left and (data := below.recv(min(left, _MOST_BYTES))):
+            left -= len(data)
+            yield header[0], data
+
+
+def _exactly(below: socket.socket, count: int) -> bytes:
+    """So many bytes; fewer where the container has ended."""
+    read = b""
+    while len(read) < count and (data := below.recv(count - len(read))):
+        read += data
+    return read
 
 
 def send(stream: Attached, data: bytes) -> None:

@@ -78,11 +78,11 @@ class Container:
         """What it writes, from where the last reader stopped, until it ends: 1 or 2 for the stream, and a piece."""
         return compat.output(self._stream)
 
-    def shell(self, url: str, folder: PurePath, secrets: Mapping[str, str]) -> int:
+    def shell(self, options: Sequence[str], folder: PurePath, secrets: Mapping[str, str]) -> int:
         """A shell in a unit's `folder`, on this process's terminal, by docker's own command; its exit code.
 
-        `url` is the engine's. ConfigError where the command is missing. Secrets come by its environment, which no list
-        of processes shows.
+        `options` lead it to the engine. ConfigError where the command is missing. Secrets come by its environment,
+        which no list of processes shows.
         """
         docker = shutil.which("docker")
         if docker is None:
@@ -91,12 +91,10 @@ class Container:
                 "--shell the chunk runs all the same."
             )
             raise ConfigError(msg)
-        # The command takes absolute paths alone, docker's library for Python others, too.
-        host = f"unix:///{url.removeprefix('unix://').lstrip('/')}" if url.startswith("unix://") else url
         terminal = ["-t"] if os.isatty(0) and os.isatty(1) else []
         named = [part for name in secrets for part in ("-e", name)]
         begin = f'. "$0/env.sh"; cd "$0/in"; exec {SHELL}'
-        argv = [docker, "-H", host, "exec", "-i", *terminal, *named, self.id, SHELL, "-c", begin, str(folder)]
+        argv = [docker, *options, "exec", "-i", *terminal, *named, self.id, SHELL, "-c", begin, str(folder)]
         return subprocess.run(argv, env={**os.environ, **secrets}, check=False).returncode
 
     def kill(self) -> None:

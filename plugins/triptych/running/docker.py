@@ -14,7 +14,7 @@ from triptych.errors import ChunkError, ContainerError, ImageError
 from triptych.running.capacity import check_capacity
 from triptych.running.container import GIB, Ending
 from triptych.running.gpus import held_gpus
-from triptych.running.images import answering, connected, frozen_image, known_image, own_volumes, present_image
+from triptych.running.images import frozen_image, known_image, own_volumes, present_image
 from triptych.running.interpreter import command
 from triptych.running.lines import LineLog
 from triptych.running.loop import REFUSED, Loop, MarkerError
@@ -24,6 +24,7 @@ from triptych.running.rights.private_folders import strip_setuid
 from triptych.running.sharing import CODE, OURS, WORK
 from triptych.running.spec import ContainerEndedError, InteractiveSession, RunSpec, Unit, UnitError, Usage
 from triptych.running.time_limit import time_limit
+from triptych.running.transport import answering, command_options, connected
 from triptych.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @contextmanager
 def docker_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSession]:
     """A session whose container is gone when the context ends, however it ends."""
-    with connected(settings.docker_url) as client:
+    with connected(settings) as client:
         reap(client)
         with answering(settings.docker_url):
             block = spec.block
@@ -54,7 +55,7 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSes
 
 def docker_images(blocks: Mapping[Role, Block], settings: Settings, here: Collection[Role]) -> dict[Role, str]:
     """As `checked_images`, of the configured engine."""
-    with connected(settings.docker_url) as client, answering(settings.docker_url):
+    with connected(settings) as client, answering(settings.docker_url):
         for role, block in blocks.items():
             if role in here:
                 check_capacity(client, block, settings)
@@ -87,7 +88,8 @@ class DockerSession:
         """As `Session.shell`."""
         with self._brought(unit) as loop:
             loop.is_idle = False
-            code = loop.container.shell(self._settings.docker_url, WORK / unit.folder.name, self._spec.secrets)
+            with command_options(self._settings) as options:
+                code = loop.container.shell(options, WORK / unit.folder.name, self._spec.secrets)
             self._fetch(loop, unit)
         return code
 

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-import requests
-from docker import APIClient
 from docker.auth import INDEX_NAME, resolve_repository_name
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from docker.utils import parse_repository_tag
 
 from triptych.blocks import Block
 from triptych.connections import registry_login
-from triptych.errors import ContainerError, MissingImageError
+from triptych.errors import MissingImageError
 from triptych.harmless import harmless_logger
 
+if TYPE_CHECKING:
+    from docker import APIClient
+
 _log = harmless_logger(__name__)
-
-
-@contextmanager
-def connected(url: str) -> Iterator[APIClient]:
-    """A client of the engine at this URL, closed with the context; ContainerError when none answers there."""
-    try:
-        client = APIClient(base_url=url, version="auto", timeout=120)
-    except DockerException as error:
-        msg = (
-            f"No Docker engine answers at {url}. Start it, set [triptych] docker_url, or try the job without "
-            "containers: `triptych run --runner process`."
-        )
-        raise ContainerError(msg) from error
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-@contextmanager
-def answering(url: str) -> Iterator[None]:
-    """ContainerError where the engine refuses what is asked in the context, or is gone."""
-    try:
-        yield
-    except APIError as error:
-        msg = f"The engine at {url} refused a request: {error.explanation or error}."
-        raise ContainerError(msg) from error
-    except (DockerException, requests.RequestException) as error:
-        msg = f"The engine at {url} is gone, or the connection to it: {error}."
-        raise ContainerError(msg) from error
 
 
 def own_volumes(client: APIClient, image: str) -> list[str]:

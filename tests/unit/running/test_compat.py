@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import inspect
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from docker import APIClient
 
+from tests.support.certificates import Authority
 from triptych.running import compat
 
 
@@ -51,6 +54,44 @@ def test_output_comes_with_the_number_of_its_stream(pair: tuple[socket.socket, s
         theirs.sendall(bytes([stream_number, 0, 0, 0]) + len(data).to_bytes(4, "big") + data)
     theirs.shutdown(socket.SHUT_WR)
     assert list(compat.output(socket.SocketIO(ours, "rb"))) == [(1, b"out"), (2, b"error"), (1, b"more")]
+
+
+def test_output_that_tls_has_decrypted_already_is_not_waited_for(
+    pair: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    """Several frames in one record: nothing more comes through the socket itself, and it is not at its end."""
+    ours, theirs = pair
+    signed = Authority("a").pair("engine")
+    (tmp_path / "cert").write_text(signed.certificate)
+    (tmp_path / "key").write_text(signed.key)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asking.check_hostname, asking.verify_mode = False, ssl.CERT_NONE
+    frames = b"".join(bytes([1, 0, 0, 0]) + (3).to_bytes(4, "big") + data for data in (b"one", b"two"))
+    held: list[ssl.SSLSocket] = []
+
+    def serve() -> None:
+        held.append(serving.wrap_socket(theirs, server_side=True))
+        held[0].sendall(frames)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    with asking.wrap_socket(ours) as client:
+        server.join(60)
+        waited_for = threading.Event()
+
+        def give_up() -> None:
+            waited_for.set()
+            compat.break_off(client)
+
+        given_up = threading.Timer(30, give_up)
+        given_up.start()
+        output = compat.output(client)
+        assert [next(output), next(output)] == [(1, b"one"), (1, b"two")]
+        assert not waited_for.is_set()
+        given_up.cancel()
+    held[0].close()
 
 
 def test_breaking_off_ends_who_reads(pair: tuple[socket.socket, socket.socket]) -> None:
