@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
+from tests.support.behind_proxy import PATH, behind_proxy
 from tests.support.console_world import BROKEN, CHUNKS, SVG, TEAMS, ConsoleWorld, console_world
+from tests.support.firefox import firefox
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -265,6 +269,82 @@ def test_it_is_in_airflows_own_pages(world: ConsoleWorld, opened: Open, kinds: s
     page.goto(f"{world.airflow.url}/{link}")
     page.frame_locator("iframe").get_by_text("1 of 1 chunks done").wait_for()
     shoot(page, "console-in-airflow")
+
+
+def test_it_lies_behind_a_proxy_below_a_path(
+    world: ConsoleWorld, browser: Browser, kinds: str, tmp_path: Path, shoot: Shoot
+) -> None:
+    """Page, links, uploads, events and frames: no request leaves the path that Airflow has there."""
+    dag_id, _, run_id = kinds.partition("~")
+    own = tmp_path / "words.txt"
+    own.write_text("sent through a proxy")
+    with behind_proxy(world.airflow, tmp_path / "proxy") as base, browser.new_context() as context:
+        context.set_default_timeout(LONG_MS)
+        token = world.token("ann")
+        context.add_cookies([{"name": "_token", "value": token, "url": f"{base}/"}])
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{base}/")
+        page.get_by_role("link", name="Jobs", exact=True).click()
+        page.frame_locator("iframe").locator("td a", has_text="kinds").first.wait_for()
+        link = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/assemble/links"
+        console = context.request.get(f"{base}/api/v2/{link}").json()["extra_links"]["Console"]
+        page.goto(f"{base}/{console}")
+        page.frame_locator("iframe").get_by_text("1 of 1 chunks done").wait_for()
+        page.goto(f"{base}/triptych/v1/console")  # Without the slash.
+        page.locator("td a", has_text="kinds").first.wait_for()
+        page.goto(f"{base}{CONSOLE}#/jobs/{quote(kinds)}/output")
+        page.locator("details.file", has=page.get_by_text("lines.jsonl")).locator("summary").click()
+        page.locator("details.file th", has_text="a").first.wait_for()
+        page.goto(f"{base}{CONSOLE}#/jobs/{quote(kinds)}/report")
+        page.frame_locator("iframe").get_by_text("kinds").first.wait_for()
+        page.goto(f"{base}{CONSOLE}#/launch/framed")
+        page.locator("input[type=file]").set_input_files(own)
+        page.get_by_label("Width (px)").fill("3")
+        page.get_by_role("button", name="Launch").click()
+        _states(page, "done", timeout=LONG_MS)
+        shoot(page, "console-proxy")
+        assert {url for url in asked if not url.startswith((f"{base}/", "blob:", "data:"))} == set()
+        job = page.url.partition("#/jobs/")[2]
+        # By programs: signed links, and events.
+        said = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(headers=said, timeout=LONG_MS / 1000) as client:
+            results = client.get(f"{base}/triptych/v1/customer/jobs/{job}/results").json()["results"]
+            links = {each["name"]: each["link"] for each in results}
+            assert (
+                httpx.get(links["given.txt"], follow_redirects=True, timeout=LONG_MS / 1000).text
+                == "sent through a proxy"
+            )
+            with client.stream("GET", f"{base}/triptych/v1/customer/events") as events:
+                assert next(events.iter_lines())
+            assert client.get(f"{base.removesuffix(PATH)}{CONSOLE}").status_code == 404
+
+
+def test_it_works_in_firefox(world: ConsoleWorld, kinds: str, tmp_path: Path) -> None:
+    """The list, the map, previews and the form, in another browser than all other tests have."""
+    with firefox(tmp_path / "firefox") as page:
+        page.cookie(world.airflow.url, "_token", world.token("ann"))
+        page.open(f"{world.airflow.url}{CONSOLE}")
+        page.wait_for("[...document.querySelectorAll('td a')].some(link => link.innerText.includes('kinds'))")
+        page.open(f"{world.airflow.url}{CONSOLE}#/jobs/{quote(kinds)}")
+        page.wait_for("document.querySelector('canvas[data-drawn]') !== null")
+        page.wait_for("document.querySelector('tbody td')?.innerText === '0'")
+        page.open(f"{world.airflow.url}{CONSOLE}#/jobs/{quote(kinds)}/output")
+        page.wait_for("document.querySelectorAll('details.file').length > 10")
+        page.value("document.querySelectorAll('details.file > summary').forEach(each => each.click())")
+        # Parquet and a workbook, which the server reads, and CSV that the browser unpacks.
+        for name, text in {"cities.parquet": "215000", "rain.xlsx": "41.5", "packed.csv.gz": "a, quoted"}.items():
+            file = f"[...document.querySelectorAll('details.file')].find(each => each.innerText.includes({name!r}))"
+            page.wait_for(f"{file}?.innerText.includes({text!r})")
+        page.wait_for("document.querySelector('details img')?.naturalWidth > 0")
+        page.open(f"{world.airflow.url}{CONSOLE}#/launch/framed")
+        page.wait_for("document.querySelectorAll('fieldset legend').length === 2")
+        page.value("document.querySelector('button.primary').click()")
+        page.wait_for("document.querySelectorAll('[role=alert]').length === 2")
+        if folder := os.environ.get("TRIPTYCH_SCREENSHOTS"):
+            page.shoot(Path(folder, "console-firefox.png"))
+        assert page.errors == ()
 
 
 def test_a_hundred_thousand_chunks_stay_light(opened: Open, kinds: str, shoot: Shoot) -> None:

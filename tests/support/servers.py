@@ -148,30 +148,55 @@ http {{
     scgi_temp_path {folder}/t5;
     server {{
         listen 127.0.0.1:{port};
-        root "{folder}/files";
-        location /closed/ {{
-            auth_basic tests;
-            auth_basic_user_file {folder}/passwords;
-        }}
+{places}
     }}
 }}
 """
+_FILES = """
+root "{folder}/files";
+location /closed/ {{
+    auth_basic tests;
+    auth_basic_user_file {folder}/passwords;
+}}
+"""
+_PREFIX = """
+location {path}/ {{
+    proxy_pass {upstream};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    client_max_body_size 0;
+}}
+"""
+"""As Airflow's page on proxies has it: the path stays. Whatever is asked beside it is not found."""
 
 
 @contextmanager
 def nginx(folder: Path) -> Iterator[Server]:
     """A web server of `files` in this folder, those below `closed` for LOGIN and PASSWORD alone."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        raise FileNotFoundError("There is no `nginx` here: apt-get install nginx-light.")
     (folder / "files" / "closed").mkdir(parents=True)
     (folder / "passwords").write_text(f"{LOGIN}:{{PLAIN}}{PASSWORD}\n")
     (port,) = free_ports(1)
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port))
-    with _running([program, "-e", str(folder / "nginx.log"), "-c", str(config)], port, folder / "nginx.log"):
+    with _nginx(folder, port, _FILES.format(folder=folder)):
         endpoint = f"http://127.0.0.1:{port}"
         yield Server(endpoint, http_connection(endpoint))
+
+
+@contextmanager
+def reverse_proxy(folder: Path, port: int, path: str, upstream: str) -> Iterator[None]:
+    """A proxy on this port that passes what is below `path` on to another server, and nothing else."""
+    with _nginx(folder, port, _PREFIX.format(path=path, upstream=upstream)):
+        yield
+
+
+@contextmanager
+def _nginx(folder: Path, port: int, places: str) -> Iterator[None]:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        raise FileNotFoundError("There is no `nginx` here: apt-get install nginx-light.")
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, port=port, places=places))
+    with _running([program, "-e", str(folder / "nginx.log"), "-c", str(config)], port, folder / "nginx.log"):
+        yield
 
 
 def http_connection(endpoint: str, password: str = PASSWORD) -> str:

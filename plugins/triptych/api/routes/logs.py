@@ -75,7 +75,9 @@ async def events(
     if progress and isinstance(found, Run):
         follower = Follower(workspace_of(found.dag_id, found.run_id))
     messages = _messages(caller, job_id, follower)
-    return StreamingResponse(messages, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    # A proxy is to pass each on as it comes (nginx's word for it).
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
 
 def _texts(given: Mapping[str, Any], key: str) -> Collection[str]:
