@@ -120,6 +120,19 @@ def test_one_is_drained_while_two_of_one_host_name_are_added(cluster: Cluster) -
     _check_nothing_ran_twice(job, [w2, *twins])
 
 
+def test_a_worker_that_dies_before_it_tells_of_a_task_costs_no_try(cluster: Cluster) -> None:
+    w4 = cluster.machines["w4"]
+    before = w4.taken
+    w4.deafen()
+    job = cluster.launch(chunks=16, per_task=2, seconds=1)
+    cluster.wait(lambda: w4.taken > before, "it takes a task")
+    w4.kill()
+    cluster.finish(job)
+    cluster.check(job)
+    assert cluster.events(job, "stuck in queued reschedule")
+    assert {each["try_number"] for each in cluster.airflow.client.tasks(APP, job.run_id)} == {1}
+
+
 def _check_nothing_ran_twice(job: Job, machines: list[Machine]) -> None:
     """Nobody was lost: each chunk ran once, on one of these."""
     ran = [number for machine in machines for number in machine.ended_chunks(job.run_id)]

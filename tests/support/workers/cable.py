@@ -3,8 +3,9 @@
     python cable.py 8080 5432 ...
 
 Makes the namespace, prints a path by which others enter it, and carries bytes until it is ended. A process that is
-stopped (SIGSTOP) is a cable that is cut: what was sent is never answered, and nobody is told; SIGCONT mends it. No
-address, bridge or name comes to be on this machine: a namespace goes with its last process.
+stopped (SIGSTOP) is a cable that is cut: what was sent is never answered, and nobody is told; SIGCONT mends it. After
+SIGUSR1 what is asked at the first port alone is never answered. No address, bridge or name comes to be on this
+machine: a namespace goes with its last process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import ctypes
 import fcntl
 import os
+import signal
 import socket
 import struct
 import sys
@@ -42,9 +44,9 @@ def main(ports: Sequence[int]) -> None:
 
 
 async def _serve(listening: Sequence[socket.socket], ports: Sequence[int]) -> None:
-    servers = [
-        await asyncio.start_server(_Joined(port), sock=each) for each, port in zip(listening, ports, strict=True)
-    ]
+    joined = [_Joined(port) for port in ports]
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, joined[0].deafen)
+    servers = [await asyncio.start_server(ends, sock=each) for each, ends in zip(listening, joined, strict=True)]
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
@@ -53,8 +55,15 @@ class _Joined:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self._is_deaf = False
+
+    def deafen(self) -> None:
+        """Take what comes from now on, and answer nothing."""
+        self._is_deaf = True
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_deaf:
+            await asyncio.get_running_loop().create_future()
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:

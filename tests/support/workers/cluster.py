@@ -36,7 +36,9 @@ SETTINGS = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "3",
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "3600",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "40",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "1000",
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "600",
@@ -123,6 +125,12 @@ class Cluster:
         run = self.airflow.client.run(APP, job.run_id)
         began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
         return (ended - began).total_seconds()
+
+    def events(self, job: Job, name: str) -> list[dict[str, Any]]:
+        """What Airflow's log of events has of it by this name."""
+        told = self.airflow.client.get("eventLogs", dag_id=APP, run_id=job.run_id, event=name)
+        events: list[dict[str, Any]] = told["event_logs"]
+        return events
 
     # What the records say, read by nothing of ours.
 

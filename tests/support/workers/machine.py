@@ -119,6 +119,10 @@ class Machine:
         """Its network is back."""
         self._signal_cable(signal.SIGCONT)
 
+    def deafen(self) -> None:
+        """From now on nothing that it newly asks Airflow's API server is answered; it still gets tasks."""
+        self._signal_cable(signal.SIGUSR1)
+
     def kill(self) -> None:
         """Power off: every process of it dies at once, engine and containers too."""
         os.kill(self._init(), signal.SIGKILL)
@@ -174,6 +178,11 @@ class Machine:
             return " ready." in self.log()
 
         assert poll(is_ready, _START_S, 0.2), f"the machine {self.name} takes no tasks:\n{self.said()}"
+
+    @property
+    def taken(self) -> int:
+        """How many tasks Celery has handed to it."""
+        return self.log().count("] received")
 
     def log(self) -> str:
         """What its worker has written so far."""

@@ -12,7 +12,9 @@ from triptych.checkup import Finding, Standing
 from triptych.settings import Settings
 
 QUEUED_S = 3600
-"""A task that waits for a slot of a busy pool or worker is failed after `task_queued_timeout`; ten minutes at first."""
+"""A task that waits for a busy worker is failed after some times `task_queued_timeout`: half an hour at first."""
+TAKEN_S = 600
+"""What a lost worker had taken and not begun, nobody knows of before `task_queued_timeout`."""
 HEARTBEAT_S = 60
 """What a lost worker should cost at most, beside its open chunk."""
 VISIBLE_S = 6 * 3600
@@ -90,9 +92,15 @@ def _logs() -> Iterator[Finding]:
 
 def _waiting() -> Iterator[Finding]:
     queued = conf.getfloat("scheduler", "task_queued_timeout", fallback=600.0)
-    if queued < QUEUED_S:
-        said = f"[scheduler] task_queued_timeout = {queued:.0f}: a pack that waits longer for a worker is failed."
-        yield Finding("queue", Standing.WARNING, said, "Set it above the longest time for which all workers are busy.")
+    again = conf.getint("scheduler", "num_stuck_in_queued_retries", fallback=2)  # As Airflow reads it; not in its list.
+    said = f"[scheduler] task_queued_timeout = {queued:.0f}, num_stuck_in_queued_retries = {again}: a pack "
+    remedy = f"Set them to {TAKEN_S} and 1000."
+    if queued * (again + 1) < QUEUED_S:
+        said += f"that waits for a worker for {queued * (again + 1) / 60:.0f} minutes is failed."
+        yield Finding("queue", Standing.WARNING, said, remedy)
+    elif queued > TAKEN_S:
+        said += f"whose worker dies just as it takes it waits {queued / 60:.0f} minutes for another."
+        yield Finding("queue", Standing.WARNING, said, remedy)
     beat = conf.getint("scheduler", "task_instance_heartbeat_timeout", fallback=300)
     if beat > HEARTBEAT_S:
         said = f"[scheduler] task_instance_heartbeat_timeout = {beat}: a lost worker's packs wait so many seconds."
