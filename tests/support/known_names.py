@@ -99,9 +99,12 @@ WORDS = {
     "abort": "a right of Google's",
     "listParts": "a right of Google's",
     "AbortIncompleteMultipartUpload": "a rule of S3's",
+    "PodDisruptionBudget": "a kind of Kubernetes'",
+    "terminationGracePeriodSeconds": "a field of Kubernetes'",
 }
 """Words in backticks that no rule finds, each with what it is."""
 OPTIONS_OF_OTHERS = {
+    "--concurrency": "of Airflow's Celery worker",
     "--constraint": "pip's",
     "--scale": "of Compose",
     "--decrypt": "qpdf's",

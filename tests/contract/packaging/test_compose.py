@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.compose import AIRFLOW, OF_CELERY, needed, services_of
+from tests.support.judged import judged
 from tests.support.servers import weed_binary
 from triptych.options import OPTIONS
 from triptych.settings import PROJECT, read_settings
@@ -98,24 +99,12 @@ CELERY = {
     "TRIPTYCH_WORKSPACE": "s3://triptych/workspace",
     "TRIPTYCH_WORKSPACE_CONN_ID": "seaweedfs",
 }
-JUDGED = """
-import json
-from triptych.airflow.checkup.configuration import check_configuration, check_shared
-from triptych.settings import get_settings
-settings = get_settings()
-found = [*check_shared(settings), *check_configuration(settings)]
-print(json.dumps([[each.standing, each.about, each.said] for each in found]))
-"""
 
 
 def test_with_workers_the_doctor_has_nothing_to_say_of_the_settings(tmp_path: Path) -> None:
-    worker = services_of({**needed(), **CELERY})["worker"]
-    env = {**os.environ, **worker["environment"], "AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins")}
-    done = subprocess.run([sys.executable, "-c", JUDGED], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert {about for _, about, _ in found} >= {"executor", "api address", "task logs"}
-    assert [each for each in found if each[0] != "ok"] == []
+    found = judged(services_of({**needed(), **CELERY})["worker"]["environment"], tmp_path)
+    assert {each["about"] for each in found} >= {"executor", "api address", "task logs"}
+    assert [each for each in found if each["standing"] != "ok"] == []
 
 
 def test_a_worker_on_another_machine_asks_the_central_one_for_all_but_the_database() -> None:
