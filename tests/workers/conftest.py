@@ -8,9 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -18,34 +16,14 @@ from tests.support.last_words import at_the_end
 from tests.support.postgres import postgres_folder
 from tests.support.servers import weed_binary
 from tests.support.workers.cluster import Cluster, running_cluster
+from tests.support.workers.losses import KILLS, Losses
 from tests.support.workers.queue_server import redis_program
 
-WHOLE = os.environ.get("WORKERS") == "whole"
-CUTS, KILLS = (5, 20) if WHOLE else (1, 1)
 _APART = ("unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--mount-proc", "true")
 
 
-@dataclass
-class Losses:
-    """What each fault cost, in seconds: how much longer the job took than one without a fault."""
-
-    longer_s: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, fault: str, seconds: float) -> None:
-        """One that was hit."""
-        self.longer_s.setdefault(fault, []).append(seconds)
-
-    def table(self) -> str:
-        """In Markdown; every row's jobs had the right bytes, nothing doubled and nothing left, else the test failed."""
-        rows = [
-            f"| {fault} | {len(all_)} | {median(all_):.0f} | {max(all_):.0f} |" for fault, all_ in self.longer_s.items()
-        ]
-        head = "| fault | times | seconds lost, median | most |\n| --- | ---: | ---: | ---: |"
-        return "\n".join([head, *rows]) if rows else ""
-
-
 _losses = Losses()
-at_the_end("workers", _losses.table)
+at_the_end(f"workers: WORKERS_HITS={KILLS}", _losses.table)
 
 
 @pytest.fixture(scope="package")

@@ -12,8 +12,8 @@ import pytest
 from tests.support.command_line import command_line
 from tests.support.workers.blocks import APP, output_of, source_of
 from tests.support.workers.cluster import Cluster, Job
+from tests.support.workers.losses import CUTS, KILLS, Losses
 from tests.support.workers.machine import Machine
-from tests.workers.conftest import CUTS, KILLS, Losses
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(5400)]
 
