@@ -28,10 +28,15 @@ _log = harmless_logger(__name__)
 
 @dataclass(frozen=True)
 class OutputVideo:
-    """One file to be made: its name, and its parts by number of segment, in order."""
+    """One file to be made: its name, and its parts by number of segment, in order.
+
+    `source` is what it is a rendition of, and `label` tells it from others of it: `720p_2800k`, or nothing.
+    """
 
     name: str
     parts: dict[int, Part[VideoSegment]]
+    source: str
+    label: str
 
     @property
     def extension(self) -> str:
@@ -54,12 +59,12 @@ def outputs_of(results: Sequence[Result], suffix: str, on_missing: OnMissing = "
         videos += [(group.source, label, parts) for label, parts in renditions.items()]
     sources = [source for source, _, _ in videos]
     extensions = [written_extension(source) for source in sources]
-    names = output_names(sources, extensions, [label + suffix for _, label, _ in videos])
-    return [OutputVideo(name, parts) for name, (_, _, parts) in zip(names, videos, strict=True)]
+    names = output_names(sources, extensions, [f"_{label}{suffix}" if label else suffix for _, label, _ in videos])
+    return [OutputVideo(name, parts, source, label) for name, (source, label, parts) in zip(names, videos, strict=True)]
 
 
 def _label(rendition: Rendition | None) -> str:
-    return f"_{rendition.height_px}p_{rendition.bitrate_kbps}k" if rendition else ""
+    return f"{rendition.height_px}p_{rendition.bitrate_kbps}k" if rendition else ""
 
 
 def join_parts(video: OutputVideo, path: Path, crf: int, titles: Sequence[str] = (), on_missing: str = "fail") -> None:

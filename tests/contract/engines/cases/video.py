@@ -81,6 +81,14 @@ def _joined(found: Mapping[str, bytes]) -> None:
     assert found["film.mp4"].count(b"ftyp") == 1
 
 
+def _packaged(found: Mapping[str, bytes]) -> None:
+    lists = {name for name in found if name.endswith(".m3u8")}
+    assert lists == {"film/master.m3u8", "film/64p/playlist.m3u8", "film/audio_1/playlist.m3u8"}
+    for name in sorted(lists - {"film/master.m3u8"}):
+        lines = found[name].decode().splitlines()
+        assert {f"{name.rpartition('/')[0]}/{line}" for line in lines if line.endswith(".m4s")} <= set(found)
+
+
 def _long_pieces(factor: int) -> list[Results]:
     return _pieces(24 * factor)
 
@@ -211,6 +219,16 @@ CASES = [
         _pieces,
         _joined,
         bad={"crf": 99},
+        corrupt=lambda: [Results({"o.mp4": b"no video"})],
+        says="chunk 0, 'o.mp4': cannot be read as video",
+        grow=_long_pieces,
+    ),
+    Join(
+        "hls_package",
+        {"segment_s": 2},
+        _pieces,
+        _packaged,
+        bad={"segment_s": 61},
         corrupt=lambda: [Results({"o.mp4": b"no video"})],
         says="chunk 0, 'o.mp4': cannot be read as video",
         grow=_long_pieces,

@@ -29,8 +29,8 @@ def composition_delays(data: BinaryIO) -> dict[int, DelayRuns]:
     tables are all over the file.
     """
     whole = Box(b"", 0, data.seek(0, 2))
-    movies = [box for box in _boxes(data, whole) if box.type == b"moov"]
-    parts = [part for movie in movies for part in _boxes(data, movie)]
+    movies = [box for box in boxes_of(data, whole) if box.type == b"moov"]
+    parts = [part for movie in movies for part in boxes_of(data, movie)]
     if any(part.type == b"mvex" for part in parts):
         return {}
     tracks = [part for part in parts if part.type == b"trak"]
@@ -39,26 +39,26 @@ def composition_delays(data: BinaryIO) -> dict[int, DelayRuns]:
 
 def _numbers(data: BinaryIO, track: Box) -> list[int]:
     """Its number, if it has a header."""
-    heads = [_read(data, box) for box in _inside(data, track, b"tkhd")]
+    heads = [read_box(data, box) for box in boxes_inside(data, track, b"tkhd")]
     # Two times come first, as long as the version says.
     return [int.from_bytes(head[20:24] if head[:1] == b"\1" else head[12:16], "big") for head in heads]
 
 
 def _runs(data: BinaryIO, track: Box) -> DelayRuns:
-    tables = _inside(data, track, b"mdia", b"minf", b"stbl", b"ctts")
-    entries = b"".join(_read(data, table)[8:] for table in tables)
+    tables = boxes_inside(data, track, b"mdia", b"minf", b"stbl", b"ctts")
+    entries = b"".join(read_box(data, table)[8:] for table in tables)
     return np.frombuffer(entries[: len(entries) // 8 * 8], [("samples", ">u4"), ("delay", ">i4")])
 
 
-def _inside(data: BinaryIO, around: Box, *types: bytes) -> list[Box]:
+def boxes_inside(data: BinaryIO, around: Box, *types: bytes) -> list[Box]:
     """Those of the last type, in those of the types before."""
     boxes = [around]
     for box_type in types:
-        boxes = [part for box in boxes for part in _boxes(data, box) if part.type == box_type]
+        boxes = [part for box in boxes for part in boxes_of(data, box) if part.type == box_type]
     return boxes
 
 
-def _boxes(data: BinaryIO, around: Box) -> Iterator[Box]:
+def boxes_of(data: BinaryIO, around: Box) -> Iterator[Box]:
     offset = around.start
     while offset + 8 <= around.end:
         box_type, start, length = read_box_header(data, offset)
@@ -79,6 +79,6 @@ def read_box_header(data: BinaryIO, offset: int) -> tuple[bytes, int, int]:
     return box_type, offset + 8, length
 
 
-def _read(data: BinaryIO, box: Box) -> bytes:
+def read_box(data: BinaryIO, box: Box) -> bytes:
     data.seek(box.start)
     return data.read(box.end - box.start)
