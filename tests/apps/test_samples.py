@@ -24,7 +24,7 @@ CASES = {
     "thumbnails": ["thumbnails", "thumbnails/images"],
     "to_markdown": ["to_markdown"],
     "tpch_star": ["tpch_star"],
-    "transcode_ladder": ["transcode_ladder", "transcode_ladder/by_frames"],
+    "transcode_ladder": ["transcode_ladder", "transcode_ladder/by_frames", "transcode_ladder/hls"],
     "wordcount": ["wordcount", "wordcount/keep_case"],
 }
 BROKEN = {

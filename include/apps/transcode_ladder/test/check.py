@@ -12,12 +12,18 @@ MOST_OUT_OF_STEP_S = 0.04
 """One frame."""
 BEATS = [1, 2, 3, 4, 5]
 """When the sample flashes and beeps, in seconds."""
+EXPECTED = [
+    ["flashes.mp4"],
+    ["flashes_180p_300k.mp4", "flashes_90p_100k.mp4"],
+    ["flashes/master.m3u8", "flashes/master.m3u8"],
+]
+"""Of each case."""
 
 
-def pictures(path: Path, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """(times in seconds, brightness of each pixel), scaled to this size."""
+def pictures(path: Path, number: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """(times in seconds, brightness of each pixel) of the video of this number, scaled to this size."""
     with av.open(str(path)) as film:
-        frames = list(film.decode(video=0))
+        frames = list(film.decode(video=number))
     gray = [frame.reformat(width, height, "gray").to_ndarray() for frame in frames]
     return np.array([frame.time for frame in frames]), np.stack(gray).astype(float)
 
@@ -49,11 +55,11 @@ def ssim(one: np.ndarray, other: np.ndarray) -> float:
     return float((light * (2 * covariance + 58.5225) / (a.var(1) + b.var(1) + 58.5225)).mean())
 
 
-def differ(path: Path) -> str | None:
+def differ(path: Path, number: int) -> str | None:
     with av.open(str(path)) as film:
-        width, height = film.streams.video[0].width, film.streams.video[0].height
-    times, found = pictures(path, width, height)
-    wanted_times, wanted = pictures(SOURCE, width, height)
+        width, height = film.streams.video[number].width, film.streams.video[number].height
+    times, found = pictures(path, number, width, height)
+    wanted_times, wanted = pictures(SOURCE, 0, width, height)
     if len(found) != len(wanted):
         return f"{len(found)} frames; the source has {len(wanted)}"
     if np.abs((times - times[0]) - (wanted_times - wanted_times[0])).max() > 0.002:
@@ -71,13 +77,15 @@ def differ(path: Path) -> str | None:
 
 
 def main(output: Path) -> None:
-    films = sorted(output.glob("*.mp4"))
-    names = [path.name for path in films]
-    if names not in (["flashes.mp4"], ["flashes_180p_300k.mp4", "flashes_90p_100k.mp4"]):
-        sys.exit(f"the films are {names}.")
-    for path in films:
-        if wrong := differ(path):
-            sys.exit(f"{path.name}: {wrong}.")
+    packages = [path.relative_to(output).as_posix() for path in output.rglob("*.m3u8")]
+    # A package is opened by its master, as players open it; each variant is a video of it.
+    films = [("flashes/master.m3u8", 0), ("flashes/master.m3u8", 1)] if packages else []
+    films += [(path.name, 0) for path in sorted(output.glob("*.mp4"))]
+    if [name for name, _ in films] not in EXPECTED:
+        sys.exit(f"the films are {films}.")
+    for name, number in films:
+        if wrong := differ(output / name, number):
+            sys.exit(f"{name}, video {number}: {wrong}.")
 
 
 if __name__ == "__main__":
