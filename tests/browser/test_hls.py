@@ -20,7 +20,13 @@ SITE = "http://player.test/"
 BY_SCRIPT = """level => {
   const film = document.querySelector("video"), player = new Hls({ autoStartLoad: false });
   window.seen = { errors: [], ended: false };
-  player.on(Hls.Events.ERROR, (_, error) => seen.errors.push(`${error.details}: ${error.error}`));
+  // That it waits for a busy machine is no error of the package, nor that it then skips to the first picture,
+  // which is shown two frames after 0: that is how late B-frames are.
+  const waits = /^(bufferStalledError|bufferNudgeOnStall|bufferSeekOverHole: .* seeking from 0 to 0[.])/;
+  player.on(Hls.Events.ERROR, (_, error) => {
+    const told = `${error.details}: ${error.error}`;
+    if (error.fatal || !waits.test(told)) seen.errors.push(told);
+  });
   // Before anything is loaded: what is given up on its way would be told as an error, too.
   player.on(Hls.Events.MANIFEST_PARSED, () => { player.loadLevel = level; player.startLoad(); });
   film.addEventListener("ended", () => { seen.ended = true; });
@@ -39,7 +45,7 @@ BY_ITSELF = """() => {
 FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
 MOST = 100
 """Of 150: on a busy machine a browser leaves frames out; the engine's own suite counts them all."""
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 """For six seconds of film, on a machine that does other things, too."""
 
 

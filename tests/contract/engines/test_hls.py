@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 import subprocess
 from collections.abc import Mapping
 from fractions import Fraction
@@ -99,6 +100,24 @@ def test_each_segment_is_as_long_as_its_playlist_says_and_begins_with_a_keyframe
     assert len(pictures(*flashes.glob("*.mp4"))) == 300
     assert begins == [begins[0] + 2 * number for number in (0, 1, 2)] * 2
     assert float(sum(_lengths(flashes / "audio_1" / "playlist.m3u8"))) == pytest.approx(6, abs=0.05)
+
+
+def test_samples_are_marked_as_what_they_are(flashes: Path) -> None:
+    """By the bytes of each run: FFmpeg looks into the packets and believes no mark."""
+    for name in FOLDERS:
+        told = [flags[0] == "K" for _, _, flags, _ in _packets(flashes / name / "playlist.m3u8", "v")]
+        marked = [mark for path in sorted((flashes / name).glob("*.m4s")) for mark in _sync_marks(path.read_bytes())]
+        assert marked == told
+        assert 3 <= sum(marked) < 150
+
+
+def _sync_marks(segment: bytes) -> list[bool]:
+    """Of each sample of its one run, whether it is a sync sample (ISO/IEC 14496-12, 8.8.3.1 and 8.8.8)."""
+    at = segment.index(b"trun") + 4
+    version_and_flags, count = struct.unpack_from(">II", segment, at)
+    assert version_and_flags & 0xFFFFFF == 0xF01
+    samples = struct.iter_unpack(">IIII", segment[at + 12 : at + 12 + 16 * count])
+    return [not flags & 0x10000 for _, _, flags, _ in samples]
 
 
 def test_what_is_seen_and_what_is_heard_are_in_step(flashes: Path) -> None:
