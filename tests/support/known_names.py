@@ -31,7 +31,7 @@ from triptych.settings import PROJECT, Runner
 from triptych.stages import Stage
 from triptych.stages.repair import NewCode
 
-MADE_ON_THE_WAY = {"shout", "means", "captions", "mbox", "letters.mbox", "templates"}
+MADE_ON_THE_WAY = {"shout", "means", "captions", "mbox", "letters.mbox", "templates", "readings"}
 """Blocks that a reader of the pages makes, and a folder that a command of ours does."""
 WORDS = {
     "END": "where a text ends that a shell is given",
@@ -93,6 +93,8 @@ WORDS = {
     "aws_session_token": "what a connection to S3 may say",
     "Authorization": "a header",
     "Bearer": "a word in that one",
+    "lab": "a connection's id, as an example",
+    "AWS_SECRET_ACCESS_KEY": "a variable of every client of S3",
     "API_KEY": "a variable of the reader's shell",
     "BASE": "a variable of the reader's shell",
     "TEMPLATE": "a variable of the reader's shell",

@@ -100,6 +100,17 @@ def _commands(block: str) -> Iterator[str]:
     assert not command, command
 
 
+def missing_lines(shown: str, printed: str) -> list[str]:
+    """The lines of the first that the second has not, in this order; `...` stands for anything."""
+    left = iter(printed.splitlines())
+    missing = []
+    for line in filter(None, map(str.strip, shown.splitlines())):
+        pattern = re.escape(line).replace(re.escape("..."), ".*")
+        if line != "..." and not any(re.search(pattern, each) for each in left):
+            missing.append(line)
+    return missing
+
+
 class Reader:
     """Types commands in one folder, as who has Triptych and nothing else: a job's scripts are plain processes."""
 
@@ -136,13 +147,7 @@ class Reader:
 
     def differences(self, shown: str, printed: str) -> list[str]:
         """The lines of the page that were not printed, in this order."""
-        left = iter(printed.splitlines())
-        missing = []
-        for line in filter(None, map(str.strip, shown.splitlines())):
-            pattern = re.escape(self._filled(line)).replace(re.escape("..."), ".*")
-            if line != "..." and not any(re.search(pattern, each) for each in left):
-                missing.append(line)
-        return missing
+        return missing_lines(self._filled(shown), printed)
 
     def _matching(self, texts: Sequence[str], line: str) -> list[str]:
         found = [text for text in texts if text in line]

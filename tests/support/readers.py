@@ -53,6 +53,8 @@ class Reader:
 
     def _environment(self) -> dict[str, str]:
         own = {"PYTHONPATH": str(PROJECT / "plugins"), "HOME": str(self._home), "TMPDIR": str(self._home)}
+        # As after `source .venv/bin/activate`.
+        own["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         # What comes into a pipe is as wide as it is; some test runners say how wide their terminal is.
         kept = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
         return {**kept, **own, "XDG_CACHE_HOME": str(self._home / "cache")}

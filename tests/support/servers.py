@@ -60,16 +60,22 @@ def seaweed(folder: Path, password: str = PASSWORD) -> Iterator[Server]:
     data.mkdir()
     config = folder / "s3.json"
     config.write_text(json.dumps(_identities(password)))
+    port, flags = weed_ports()
+    command = [program, "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
+    command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
+    command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
+    with _running(command, port, folder / "seaweed.log"):
+        yield _s3(port)
+
+
+def weed_ports() -> tuple[int, list[str]]:
+    """A free port for S3, and the flags of SeaweedFS's server for this one and all others that it listens on."""
     ports = free_ports(8)
     names = ("master.port", "volume.port", "filer.port", "s3.port")
     flags = [f"-{name}={port}" for name, port in zip(names, ports[:4], strict=True)]
     flags += [f"-{name}.grpc={port}" for name, port in zip(names, ports[4:], strict=True)]
-    command = [program, "-logtostderr", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
-    command += ["-filer", "-s3", f"-s3.config={config}", "-master.volumeSizeLimitMB=64", "-volume.max=1000"]
-    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]  # Their ports are fixed: two servers at once would clash.
-    command += ["-master.electionTimeout=1s", "-master.telemetry=false"]
-    with _running(command, ports[3], folder / "seaweed.log"):
-        yield _s3(ports[3])
+    # Their ports are fixed: two servers at once would clash.
+    return ports[3], [*flags, "-s3.port.iceberg=0", "-s3.port.lance=0"]
 
 
 GCS_CONNECTION = json.dumps({"conn_type": "google_cloud_platform", "extra": {"is_anonymous": True, "project": "tests"}})
