@@ -12,10 +12,12 @@ SMALLEST = {"wordcount", "linecount"}
 CHAINS = {"speech_search": "transcribe/passages"}
 """Pages of several apps in a chain, each with what `make demo` runs of it."""
 SECTIONS = {"cost", "limits"}
+OF_ALL = {"README", "figures"}
+"""Pages of no app."""
 
 
 def _pages() -> set[str]:
-    return {path.stem for path in GALLERY.glob("*.md")} - {"README"}
+    return {path.stem for path in GALLERY.glob("*.md")} - OF_ALL
 
 
 def test_each_app_has_a_page_and_each_page_an_app() -> None:
@@ -25,7 +27,7 @@ def test_each_app_has_a_page_and_each_page_an_app() -> None:
 
 def test_the_index_names_each_page_once() -> None:
     named = re.findall(r"\]\((\w+)\.md\)", (GALLERY / "README.md").read_text(encoding="utf-8"))
-    assert sorted(named) == sorted(_pages())
+    assert sorted(named) == sorted({*_pages(), "figures"})
 
 
 def test_each_page_says_how_to_start_what_it_costs_and_where_it_ends() -> None:
@@ -40,3 +42,26 @@ def test_each_page_says_how_to_start_what_it_costs_and_where_it_ends() -> None:
         if missing:
             lacking[page] = missing
     assert lacking == {}
+
+
+def test_the_table_of_figures_has_each_app_once_and_no_number_that_its_page_has_not() -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) (.*)", (GALLERY / "figures.md").read_text("utf-8"), re.MULTILINE)
+    assert [name for name, *_ in rows] == sorted(_pages())
+    astray = {}
+    for name, page, row in rows:
+        assert name == page
+        numbers, by = row.rsplit("| `", 1)
+        text = (GALLERY / f"{page}.md").read_text("utf-8")
+        strange = [
+            each for each in re.findall(r"(?<![\w.,])\d[\d,.]*\d|(?<![\w.,])\d", numbers) if not _says(text, each)
+        ]
+        program = by.split("`")[0]
+        if not program.startswith("triptych app test ") and not (PROJECT / program).is_file():
+            strange.append(program)
+        if strange:
+            astray[name] = strange
+    assert astray == {}
+
+
+def _says(text: str, number: str) -> bool:
+    return re.search(rf"(?<![\d.,]){re.escape(number)}(?![\d]|[.,]\d)", text) is not None
