@@ -156,7 +156,7 @@ class Reader:
 
     def _filled(self, text: str) -> str:
         for name, value in self._named.items():
-            text = re.sub(rf"\b{name}\b", lambda _, value=value: value, text)  # type: ignore[misc]
+            text = re.sub(rf"\b{name}\b", lambda _, value=value: value, text)  # type: ignore[misc]  # Of a lambda with a default.
         return text
 
     def _run(self, command: str) -> tuple[int, str]:

@@ -117,7 +117,8 @@ def engine_show(
     names = {block.name for block in found.blocks if block.role in roles}
     here = [role for role in roles if any(b.role is role and b.name == name_of(tag) for b in found.blocks)]
     if not here and type_ is None:
-        raise ManifestError(f"{tag!r} is no engine here. Known: {', '.join(sorted(names))}.")  # noqa: EM102
+        msg = f"{tag!r} is no engine here. Known: {', '.join(sorted(names))}."
+        raise ManifestError(msg)
     for role in here or roles:
         _show(found.find(role, tag), json_)
 

@@ -123,7 +123,7 @@ def _with_options(
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
         asked = {name: given.pop(name) for name in _ASKED}
-        command(first(asked), **given)  # type: ignore[call-arg]
+        command(first(asked), **given)  # type: ignore[call-arg]  # Made by `first`, as the command asks.
 
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -132,7 +132,7 @@ def _with_options(
     last = [each for each in own if each.name == "json_"]
     kept = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own if each not in last]
     ends = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in last]
-    with_options.__signature__ = signature.replace(parameters=[*kept, *options, *ends])  # type: ignore[attr-defined]
+    with_options.__signature__ = signature.replace(parameters=[*kept, *options, *ends])  # type: ignore[attr-defined]  # Typer reads it.
     return with_options
 
 

@@ -42,7 +42,7 @@ def _files(pieces: Sequence[Piece]) -> dict[str, bytes]:
             found.append((piece.metadata["path"], piece.data))
             continue
         with tarfile.open(fileobj=io.BytesIO(piece.data)) as archive:
-            found += [(entry.name, archive.extractfile(entry).read()) for entry in archive]  # type: ignore[union-attr]
+            found += [(entry.name, archive.extractfile(entry).read()) for entry in archive]  # type: ignore[union-attr]  # All are files.
     assert len(dict(found)) == len(found)
     return dict(found)
 

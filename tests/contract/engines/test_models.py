@@ -106,7 +106,7 @@ def _safetensors(tensors: Mapping[str, tuple[str, list[int], bytes]], told: Mapp
 
 
 def _deserialized(data: bytes) -> dict[str, Any]:
-    return dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
+    return dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]  # It has no types.
 
 
 def test_safetensors_and_bfloat16(settings: Settings) -> None:

@@ -211,7 +211,7 @@ class _Counted(io.FileIO):
 
     taken = 0
 
-    def readinto(self, into: bytearray | memoryview, /) -> int:  # type: ignore[override]
+    def readinto(self, into: bytearray | memoryview, /) -> int:  # type: ignore[override]  # Typed by no name that can be imported.
         count = super().readinto(into)
         self.taken += count
         return count

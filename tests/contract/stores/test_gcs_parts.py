@@ -90,7 +90,7 @@ def test_answers_that_were_lost_are_asked_for_again(
     gcs: str, rules: GoogleRules, uri: str, loss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first answer to each part, and to the completion, which the server then does not know any more."""
-    with losing_proxy(rules.endpoint, lambda asked: "uploadId=" in asked, loss) as proxy:  # type: ignore[arg-type]
+    with losing_proxy(rules.endpoint, lambda asked: "uploadId=" in asked, loss) as proxy:  # type: ignore[arg-type]  # A word of its own.
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.endpoint)
         store = Stores(SETTINGS).open(GCS_BUCKET, gcs)
         store.put(uri, DATA)

@@ -104,7 +104,7 @@ def test_each_output_that_started_the_run_is_a_source(tmp_path: Path) -> None:
 
 def test_one_output_is_known_by_its_names_everywhere(tmp_path: Path) -> None:
     own = {"dataSource": "{{ upstream.uri }}", "dataDestination": "s3://out/{{ upstream.dag_id }}/"}
-    own["params"] = {"app": {"day": "{{ upstream.run_id }}"}}  # type: ignore[assignment]
+    own["params"] = {"app": {"day": "{{ upstream.run_id }}"}}  # type: ignore[assignment]  # A template of any shape.
     template = write_app(tmp_path, "", schema=SCHEMA, template=own)
     spec = build_job_spec(template, {}, None, None, [_upstream(1)])
     assert [each.uri for each in (*spec.sources, spec.destination) if each] == ["s3://b/1/", "s3://out/first/"]

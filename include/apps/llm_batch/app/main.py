@@ -74,8 +74,8 @@ class Endpoint:
         self.tries, self.longest_wait_s = params.get("tries", 6), params.get("max_wait_s", 60)
         self.timeout_s, self.at_once = params.get("timeout_s", 120), params.get("requests_at_once", 4)
         self.opener = urllib.request.build_opener(NoRedirect)
-        is_for = os.environ.get("llm_batch_key_ACCESS_KEY", "").rstrip("/")  # noqa: SIM112 The connection's id.
-        key = os.environ.get("llm_batch_key", "").strip()  # noqa: SIM112
+        is_for = os.environ.get("llm_batch_key_ACCESS_KEY", "").rstrip("/")  # noqa: SIM112 - the connection's id.
+        key = os.environ.get("llm_batch_key", "").strip()  # noqa: SIM112 - likewise.
         self.key = key if is_for == self.base_url else ""
         self.no_key = ""
         if key and not self.key:

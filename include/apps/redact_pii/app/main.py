@@ -24,8 +24,8 @@ tldextract.extract = tldextract.TLDExtract(
     suffix_list_urls=(), cache_dir=None
 )  # Else an e-mail asks the internet for it.
 
-from presidio_analyzer import AnalyzerEngine, RecognizerResult  # noqa: E402
-from presidio_analyzer.nlp_engine import NlpEngineProvider  # noqa: E402
+from presidio_analyzer import AnalyzerEngine, RecognizerResult  # noqa: E402 - after what it would ask the internet for.
+from presidio_analyzer.nlp_engine import NlpEngineProvider  # noqa: E402 - likewise.
 
 ENTITIES = (
     *("PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER"),
@@ -139,7 +139,7 @@ def main() -> None:
     told = json.loads(os.environ["CHUNK_METADATA"])
     replaced = mask
     if params.get("method", "mask") == "pseudonym":
-        key = os.environ.get("redact_pii_key", "")  # noqa: SIM112 The connection's id.
+        key = os.environ.get("redact_pii_key", "")  # noqa: SIM112 - the connection's id.
         if len(key) < SHORTEST_KEY:
             raise SystemExit(f"Pseudonyms want a key of {SHORTEST_KEY} characters, as the connection redact_pii_key.")
         replaced = pseudonyms(key.encode())

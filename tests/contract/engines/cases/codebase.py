@@ -49,7 +49,7 @@ def _each_member(pieces: Sequence[Piece], sources: Sequence[Path]) -> None:
     found: dict[str, bytes] = {}
     for piece in pieces:
         with tarfile.open(fileobj=io.BytesIO(piece.data)) as archive:
-            mine = {entry.name: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr]
+            mine = {entry.name: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr]  # All are files.
         assert list(mine) == piece.metadata["paths"]
         assert not mine.keys() & found.keys()
         found |= mine
@@ -105,7 +105,7 @@ def _tree_in_zip(found: Mapping[str, bytes]) -> None:
 
 def _tree_in_tar(found: Mapping[str, bytes]) -> None:
     with tarfile.open(fileobj=io.BytesIO(found["codebase.tar"])) as archive:
-        assert {entry.name: archive.extractfile(entry).read() for entry in archive} == TREE  # type: ignore[union-attr]
+        assert {entry.name: archive.extractfile(entry).read() for entry in archive} == TREE  # type: ignore[union-attr]  # All are files.
 
 
 def _large_tars(factor: int) -> list[Results]:
