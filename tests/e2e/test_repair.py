@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -75,17 +76,18 @@ def _plan_of_the_run(airflow: EmbeddedAirflow, dag_id: str, run_id: str) -> str:
 
 def _succeeds(airflow: EmbeddedAirflow, dag_id: str, run_id: str) -> None:
     if airflow.client.wait_for_run(dag_id, run_id) != "success":
-        tasks = [(task["task_id"], task["map_index"]) for task in airflow.client.tasks(dag_id, run_id)]
+        tasks = [(t["task_id"], t["map_index"], t["try_number"]) for t in airflow.client.tasks(dag_id, run_id)]
         pytest.fail("\n".join(airflow.client.log(dag_id, run_id, *task) for task in tasks))
 
 
-def test_keep_then_rerun_with_new_code(airflow: EmbeddedAirflow) -> None:
+def test_keep_then_rerun_with_new_code(airflow: EmbeddedAirflow, tmp_path: Path) -> None:
     run_id = airflow.client.trigger("mended", {})
     assert airflow.client.wait_for_run("mended", run_id) == "failed"
     states = {(t["task_id"], t["map_index"]): t["state"] for t in airflow.client.tasks("mended", run_id)}
     assert states[("partition", -1)] == "success", airflow.client.log("mended", run_id, "partition")
     assert states[("app", 1)] == "failed"
     first = _tries(airflow, "mended", run_id)
+    backup = shutil.copytree(_workspace(airflow, "mended", run_id), tmp_path / "backup")
     _change(airflow, "mended", "second")
 
     # A command that was killed after it had put the plan, and before it told the run of it.
@@ -112,6 +114,18 @@ def test_keep_then_rerun_with_new_code(airflow: EmbeddedAirflow) -> None:
     _succeeds(airflow, "mended", run_id)
     assert _plan_of_the_run(airflow, "mended", run_id) == str(put.ref)
     assert _plans(airflow, "mended", run_id) == {0: "0", 1: "1", 2: "0"}
+
+    # The backup is restored, which has no result of chunk 1, and no output. To Airflow all is done.
+    shutil.rmtree(_workspace(airflow, "mended", run_id))
+    shutil.rmtree(airflow.home / "workspace" / "outputs" / "mended" / run_id)
+    shutil.copytree(backup, _workspace(airflow, "mended", run_id))
+    told = _retry(airflow, run_id, "--new-code", "keep", "--json")
+    assert told.returncode == 0, told.stderr
+    cleared = {(each["task"], each["map"]) for each in json.loads(told.stdout)["cleared"]}
+    assert cleared == {("app", 1), ("assemble", -1)}
+    _succeeds(airflow, "mended", run_id)
+    assert _plans(airflow, "mended", run_id) == {0: "0", 1: "1", 2: "0"}
+    assert _output(airflow, "mended", run_id) == ["done", "second", "done"]
 
     _change(airflow, "mended", "third")
     told = _retry(airflow, run_id, "--dag", "mended", "--new-code", "rerun")

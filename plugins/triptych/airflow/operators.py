@@ -133,7 +133,11 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
             with leaving_report(job):
                 outcome = assemble(job)
         except VerdictError as error:
-            msg = f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again."
+            msg = (
+                f"{error}\nClear the failed `{Stage.APP}` tasks and `{Stage.ASSEMBLE}`: only these chunks run again. "
+                "Where none of them failed, a backup was restored, and `triptych job retry RUN --new-code keep` finds "
+                "what it lacks."
+            )
             raise AirflowFailException(msg) from error
         tell_output(context, outcome)
         return {

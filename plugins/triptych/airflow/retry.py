@@ -48,7 +48,7 @@ def retry(
     stores = Stores(settings)
     workspace = open_workspace(settings, stores, dag_id, run_id)
     repaired = repair(settings, workspace, stores, Change(blocks, new_code))
-    wanted = _to_clear(client, dag_id, run_id, new_code)
+    wanted = _to_clear(client, dag_id, run_id, new_code, repaired)
     try:
         client.set_xcom(dag_id, run_id, Stage.PARTITION, PLAN_KEY, str(repaired.ref))
     except AirflowError as error:
@@ -83,7 +83,9 @@ def check_ended(client: AirflowClient, dag_id: str, run_id: str, *, stop: bool) 
         raise UnfinishedRunError(msg)
 
 
-def _to_clear(client: AirflowClient, dag_id: str, run_id: str, new_code: NewCode) -> list[str | tuple[str, int]]:
+def _to_clear(
+    client: AirflowClient, dag_id: str, run_id: str, new_code: NewCode, repaired: Repaired
+) -> list[str | tuple[str, int]]:
     if new_code is NewCode.RERUN:
         return [Stage.APP.value, Stage.ASSEMBLE.value]
-    return left_undone(client.tasks(dag_id, run_id))
+    return left_undone(client.tasks(dag_id, run_id), repaired.lacking)

@@ -65,12 +65,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Repaired:
-    """The plan that a job goes on with. `kept` chunks have a result in it; `is_new` unless it was there already."""
+    """The plan that a job goes on with. `kept` chunks have a result in it; `is_new` unless it was there already.
+
+    `lacking` are the packs that have not all of theirs, by their place in the plan: their tasks' map indices.
+    """
 
     ref: PlanRef
     plan: Plan
     kept: int
     is_new: bool
+    lacking: frozenset[int]
 
 
 def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Change) -> Repaired:
@@ -112,14 +116,15 @@ def repair(settings: Settings, workspace: Workspace, stores: Stores, change: Cha
         kept=_kept(states),
     )
     # What counts in the next plan is what was read here, also when an attempt of the old code writes on meanwhile.
-    results = sum(len(state.done) for _, state in states.values())
+    done = [len(states[pack][1].done) if pack in states else 0 for pack in plan.packs]
+    lacking = frozenset(index for index, pack in enumerate(plan.packs) if done[index] < pack.count)
     if _says_the_same(workspace, plan, following):
-        return Repaired(ref, plan, results, is_new=False)
+        return Repaired(ref, plan, sum(done), is_new=False, lacking=lacking)
     made = put_plan(workspace, following)
     if read_plan(workspace, made) != following:
         msg = f"{workspace.uri(made.name)}: another repair of this job came first. Give the command again."
         raise ObjectConflictError(msg)
-    return Repaired(made, following, results, is_new=True)
+    return Repaired(made, following, sum(done), is_new=True, lacking=lacking)
 
 
 def changed_blocks(settings: Settings, plan: Plan, blocks: Mapping[Role, Block]) -> list[str]:

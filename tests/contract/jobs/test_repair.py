@@ -96,6 +96,16 @@ def test_results_go_from_plan_to_plan(run: Run) -> None:
     assert _counted(run.job()) == {0: "a", 1: "c", 3: "b"}
 
 
+def test_what_a_pack_lacks_is_told_by_its_place(run: Run) -> None:
+    assert run.repair("# 1").lacking == {0, 1}
+    _append(run.job(), tried(3, "a"), tried(4, "a"), tried(5, "a"))
+    assert run.repair("# 2").lacking == {0}
+    _append(run.job(), tried(0, "a"), tried(1, "a"), tried(2, "a", error="exit code 3"))
+    assert run.repair("# 3").lacking == {0}
+    _append(run.job(), tried(2, "b"))
+    assert run.repair("# 4").lacking == frozenset()
+
+
 def test_rerun_keeps_nothing_and_a_later_keep_brings_nothing_back(run: Run) -> None:
     _append(run.job(), tried(0, "a"))
     assert run.repair("# 1", NewCode.RERUN).kept == 0

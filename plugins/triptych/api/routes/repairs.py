@@ -54,6 +54,8 @@ async def retry_job(job_id: str, request: Request, caller: CallerDep) -> dict[st
         await caller.airflow.call("PATCH", path, {"value": str(repaired.ref), "map_index": -1})
         if given == NewCode.RERUN:
             wanted = [Stage.APP.value, Stage.ASSEMBLE.value]
+        else:
+            wanted = left_undone(tasks, repaired.lacking)
     cleared = await _clear(caller, run, wanted, is_only_asked=False)
     if note := views.aborted_note(run.about):
         kept = str(run.about["note"]).removesuffix(note).rstrip("\n")
