@@ -25,7 +25,7 @@ from tests.support.compose import needed, services_of
 from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_client
 from triptych.airflow.rest import poll
-from triptych.demo.embedded import EmbeddedAirflow
+from triptych.demo.embedded import TRIGGERER, EmbeddedAirflow
 from triptych.settings import PROJECT
 
 pytestmark = pytest.mark.airflow
@@ -142,7 +142,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, store: Server, site: str) 
     }
     with s3_client(store, "media") as bucket, EmbeddedAirflow(home, PROJECT, env) as airflow:
         bucket.put_object(Bucket="media", Key=NAME[1:], Body=b"a film")
-        airflow.restart("triggerer")  # The one service of docker-compose.yaml that is not there yet.
+        airflow.restart(TRIGGERER)  # The one service of docker-compose.yaml that is not there yet.
         for name in _templates(site):
             airflow.client.wait_for_dag(name)
         yield Service(airflow, bucket)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.test_doctor import findings
 from tests.support.servers import Server, s3_client
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
@@ -57,10 +58,12 @@ def test_each_new_file_is_some_jobs_and_of_no_two(airflow: EmbeddedAirflow, buck
         return sorted(text for run in airflow.client.runs("incoming", ["success"]) for text in _made(airflow, run))
 
     airflow.client.wait_for_dag("incoming")
+    assert _told_by_doctor(airflow) == ["warning"]
     send("a")
     airflow.client.pause("incoming", paused=False)
     with _triggerer(airflow):
         assert poll(lambda: outputs() == sorted(sent), 180, 1), f"{outputs()}: {_log(airflow)}"
+        assert _told_by_doctor(airflow) == ["ok"]
         send("b")
         # Killed somewhere between a look, its batch and its event.
         assert poll(lambda: len(_batches(airflow)) > 1, 60, 0.05), _log(airflow)
@@ -75,6 +78,11 @@ def test_each_new_file_is_some_jobs_and_of_no_two(airflow: EmbeddedAirflow, buck
     assert outputs() == sorted(sent)
     taken = sorted(path.name for path in (airflow.home / "workspace" / "_watch" / "incoming" / "taken").iterdir())
     assert taken == sorted(path.name for path in _batches(airflow))
+
+
+def _told_by_doctor(airflow: EmbeddedAirflow) -> list[str]:
+    _, found = findings(airflow)
+    return [finding["standing"] for finding in found if finding["about"] == "triggerer"]
 
 
 def _batches(airflow: EmbeddedAirflow) -> list[Any]:

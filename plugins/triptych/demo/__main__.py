@@ -26,7 +26,7 @@ from rich.console import Console
 from triptych.airflow.rest import AirflowClient, AirflowError
 from triptych.blocks import Block, Role, Template, read_catalog
 from triptych.demo.chain import Chain, followers
-from triptych.demo.embedded import USER, EmbeddedAirflow
+from triptych.demo.embedded import TRIGGERER, USER, EmbeddedAirflow
 from triptych.demo.kept import Kept, kept_home
 from triptych.errors import ManifestError, TriptychError, UnexpectedOutputError
 from triptych.harmless import harmless
@@ -119,6 +119,7 @@ def _run(shown: Shown, home: Path, kept: Kept | None) -> int:
             if kept is None or kept.is_new:
                 _run_job(airflow.client, shown, home / "output", stays=kept is not None)
             if kept:
+                airflow.restart(TRIGGERER)  # Templates that new files start need one, and may come at any time.
                 _say(f"Port, password, jobs and logs stay in {home}; remove that folder to begin anew.")
                 _open_browser(airflow.url)
                 _say("Airflow keeps running; Ctrl-C stops it.")

@@ -19,6 +19,9 @@ from triptych.demo.kept import Kept, free_port
 
 USER = "admin"
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
+TRIGGERER = "triggerer"
+OPTIONS = {TRIGGERER: ("--skip-serve-logs",)}
+"""Its server of logs has a fixed port; two at once would clash."""
 NEEDED = ("metadatabase", "scheduler", "dag_processor")
 STOP_S = 15.0
 
@@ -88,7 +91,7 @@ class EmbeddedAirflow:
         self._orphaned.append(process)
 
     def restart(self, component: str) -> None:
-        """Start a component that was killed, or has ended. Its log goes on where it stood; it is not waited for."""
+        """Start one that was killed, has ended, or never ran (a triggerer). Its log goes on; it is not waited for."""
         ended = self._processes.pop(component, None)
         if ended is not None:
             self._orphaned.append(ended)
@@ -171,7 +174,7 @@ class EmbeddedAirflow:
     def _start(self, component: str) -> None:
         with self.log_of(component).open("ab") as log:
             self._processes[component] = subprocess.Popen(
-                [*self._command, component],
+                [*self._command, component, *OPTIONS.get(component, ())],
                 env=self.env,
                 cwd=self.home,
                 stdout=log,
