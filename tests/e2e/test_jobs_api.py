@@ -118,11 +118,13 @@ def test_the_report_is_linked_in_airflow_and_shown_to_whom_may_read_the_job(worl
     as_ann = {"Authorization": f"Bearer {world.tokens['ann']}"}
     (run,) = (
         run
-        for run in httpx.get(f"{world.airflow.url}/api/v2/dags/fails/dagRuns", headers=as_ann).json()["dag_runs"]
+        for run in httpx.get(f"{world.airflow.url}/api/v2/dags/fails/dagRuns", headers=as_ann, timeout=60).json()[
+            "dag_runs"
+        ]
         if job_id in run["dag_run_id"]
     )
     path = f"dags/fails/dagRuns/{quote(run['dag_run_id'])}/taskInstances/assemble/links"
-    linked = httpx.get(f"{world.airflow.url}/api/v2/{path}", headers=as_ann).json()["extra_links"]["Report"]
+    linked = httpx.get(f"{world.airflow.url}/api/v2/{path}", headers=as_ann, timeout=60).json()["extra_links"]["Report"]
     assert not linked.startswith("/")
     address = f"{world.airflow.url}/{linked}"
     shown = httpx.get(address, cookies={"_token": world.tokens["ann"]}, timeout=60)
@@ -130,9 +132,10 @@ def test_the_report_is_linked_in_airflow_and_shown_to_whom_may_read_the_job(worl
     assert shown.headers["content-type"] == "text/html; charset=utf-8"
     assert "sorry" in shown.text
     assert "allow-same-origin" not in shown.headers["content-security-policy"]
-    assert httpx.get(address).status_code == 401
-    assert httpx.get(address, cookies={"_token": world.tokens["bob"]}).status_code in (403, 404)
-    nothing = httpx.get(address.replace(quote(run["dag_run_id"]), "none"), cookies={"_token": world.tokens["ann"]})
+    assert httpx.get(address, timeout=60).status_code == 401
+    assert httpx.get(address, cookies={"_token": world.tokens["bob"]}, timeout=60).status_code in (403, 404)
+    unknown = address.replace(quote(run["dag_run_id"]), "none")
+    nothing = httpx.get(unknown, cookies={"_token": world.tokens["ann"]}, timeout=60)
     assert nothing.status_code == 404
 
 
