@@ -10,7 +10,8 @@ from airflow.sdk import DAG, BaseOperator, Param, get_parsing_context
 from triptych.airflow.operators import guarded
 from triptych.airflow.unfinished import TaskRuns
 from triptych.errors import StorageError
-from triptych.retention import Finding, planned, remove_all
+from triptych.retention.planning import Finding, planned
+from triptych.retention.removal import remove_all
 from triptych.settings import get_settings
 from triptych.storage import Stores
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from triptych.airflow.exchange import AirflowError
 from triptych.airflow.rest import AirflowClient
 from triptych.jobs.workspace import folder_name
-from triptych.retention import CannotTellError
+from triptych.retention.running_runs import CannotTellError
 
 STATES = ("queued", "running")
 """Of runs that have not ended."""

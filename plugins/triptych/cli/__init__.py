@@ -11,25 +11,27 @@ import typer
 from typer.core import TyperGroup
 
 from triptych import __version__
-from triptych.blocks import Role
-from triptych.cli import (
-    api_keys,
-    app_dev,
-    app_test,
-    blocks,
-    chunks,
-    jobs,
-    profiles,
-    run,
-    suggest,
-    upload,
-    verify,
-)
 from triptych.cli.console import echo_error, encode_anything, print_json, print_line
-from triptych.cli.publishing.commands import ENGINES, add_block_commands, add_template_commands
-from triptych.cli.upkeep import clean, doctor
+from triptych.cli.deferred import deferred
 from triptych.errors import TriptychError
 
+COMMANDS = {
+    "run": "triptych.cli.run:run",
+    "clean": "triptych.cli.upkeep.clean:clean",
+    "doctor": "triptych.cli.upkeep.doctor:doctor",
+    "upload": "triptych.cli.upload:upload_files",
+    "verify": "triptych.cli.verify:verify_output",
+    "validate": "triptych.cli.blocks:validate_all",
+    "version": None,
+    "app": "triptych.cli.publishing.groups:app_commands",
+    "engine": "triptych.cli.publishing.groups:engine_commands",
+    "template": "triptych.cli.publishing.groups:template_commands",
+    "job": "triptych.cli.jobs:job_commands",
+    "chunk": "triptych.cli.chunks:chunk_commands",
+    "profile": "triptych.cli.profiles:profile_commands",
+    "api-key": "triptych.cli.api_keys:key_commands",
+}
+"""In the order of the help. Each is imported when it is called, or shown."""
 EPILOG = (
     "Exit codes: 0 done, 1 a test that failed, 2 usage or configuration, 3 to 15 by kind of error "
     "(docs/reference/exit-codes.md), 130 Ctrl-C."
@@ -66,31 +68,12 @@ class _Guarded(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_Guarded,
+    cls=deferred(COMMANDS, _Guarded),
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Help is text: markup would eat `<run>` and `[brackets]`.
 )
-add_block_commands(blocks.app_commands, "app", (Role.APP,))
-add_block_commands(blocks.engine_commands, "engine", ENGINES)
-add_template_commands(blocks.template_commands)
-blocks.app_commands.command("test", epilog=app_test.EPILOG)(app_test.app_test)
-blocks.app_commands.command("dev", epilog=app_dev.EPILOG)(app_dev.app_dev)
-blocks.engine_commands.command("suggest", epilog=suggest.EPILOG)(suggest.engine_suggest)
-app.add_typer(blocks.app_commands, name="app")
-app.add_typer(blocks.engine_commands, name="engine")
-app.add_typer(blocks.template_commands, name="template")
-app.add_typer(jobs.job_commands, name="job")
-app.add_typer(chunks.chunk_commands, name="chunk")
-app.add_typer(profiles.profile_commands, name="profile")
-app.add_typer(api_keys.key_commands, name="api-key")
-app.command("run", epilog=run.EPILOG)(run.run)
-app.command("clean", epilog=clean.EPILOG)(clean.clean)
-app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
-app.command("upload", epilog=upload.EPILOG)(upload.upload_files)
-app.command("verify", epilog=verify.EPILOG)(verify.verify_output)
-app.command("validate")(blocks.validate_all)
 
 
 def _print_version(wanted: bool) -> None:

@@ -15,7 +15,7 @@ import typer
 
 from triptych.blocks import Block, Role
 from triptych.cli.console import echo, print_json, print_line, print_stream
-from triptych.cli.jobs import told_use
+from triptych.cli.jobs.showing import told_use
 from triptych.cli.place import NO_WORKSPACE, OfTemplate, Place, Run, placed
 from triptych.cli.setup import AsJson, sound_template
 from triptych.errors import ChunkError, ConfigError, StorageError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triptych.errors import ConfigError
-from triptych.retention import AirflowRuns, NoAirflow
+from triptych.retention.running_runs import AirflowRuns, NoAirflow
 
 if TYPE_CHECKING:
     from triptych.airflow.rest import AirflowClient

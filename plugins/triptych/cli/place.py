@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from triptych.cli.login import PasswordEnv, TokenEnv, User, airflow_client
-from triptych.cli.resume import template_id
-from triptych.cli.setup import Include, include_folders, local_settings
+from triptych.cli.setup import Include, include_folders, local_settings, template_id
 from triptych.errors import ConfigError
 from triptych.jobs.workspace import LOCKS, Workspace, folder_name, open_workspace
 from triptych.profiles import VARIABLE, chosen_profile

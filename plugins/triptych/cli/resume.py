@@ -10,7 +10,7 @@ from pathlib import Path
 from triptych.blocks import read_catalog
 from triptych.cli.console import echo
 from triptych.cli.parameters import local_uri, location
-from triptych.cli.setup import sound_template
+from triptych.cli.setup import sound_template, template_id
 from triptych.errors import ConfigError, ManifestError
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.spec import source_locations
@@ -69,14 +69,6 @@ def how_to_go_on(template: str, run_id: str, include: Sequence[Path], runner: Ru
         f"  {command} --new-code keep\nEach chunk's state and log: triptych job show {run_id}\n"
         f"One chunk again, by itself (--shell to look around there): triptych chunk run {run_id} NUMBER"
     )
-
-
-def template_id(settings: Settings, name: str) -> str:
-    """By which the job's workspace is found; the name itself when the template is gone: a job needs it no more."""
-    try:
-        return read_catalog(settings.include).template(name).id
-    except ManifestError:
-        return name
 
 
 def _tell_of_changes(settings: Settings, name: str, job: PlannedJob) -> None:

@@ -15,8 +15,8 @@ from triptych.blocks import Template
 from triptych.cli.console import echo, echo_error, print_json, print_line, results_only
 from triptych.cli.parameters import conf_from_options, with_config
 from triptych.cli.progress import Progress
-from triptych.cli.resume import Asked, how_to_go_on, resume_job, template_id
-from triptych.cli.setup import AsJson, Include, local_settings, sound_template
+from triptych.cli.resume import Asked, how_to_go_on, resume_job
+from triptych.cli.setup import AsJson, Include, local_settings, sound_template, template_id
 from triptych.errors import TriptychError, VerdictError
 from triptych.jobs.cache_eviction import evict
 from triptych.jobs.spec import JobSpec, build_job_spec

@@ -70,3 +70,11 @@ def sound_template(settings: Settings, name: str) -> Template:
     if errors:
         raise ManifestError(errors)
     return template
+
+
+def template_id(settings: Settings, name: str) -> str:
+    """By which the job's workspace is found; the name itself when the template is gone: a job needs it no more."""
+    try:
+        return read_catalog(settings.include).template(name).id
+    except ManifestError:
+        return name

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import nsmallest
 from itertools import islice
 
 from triptych.jobs.pack_log import READERS, Attempted, PackLog, PackState, stream_states
@@ -21,6 +22,9 @@ class ChunkState(StrEnum):
     FAILED = "failed"
     WAITING = "not yet"
     DONE = "done"
+
+
+RANKS = {state: rank for rank, state in enumerate(ChunkState)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class ChunkReport:
     @property
     def rank(self) -> tuple[int, float, int]:
         """Failed ones first, then those without a try, then the slowest."""
-        return list(ChunkState).index(self.state), -(self.last.seconds if self.last else 0.0), self.entry.number
+        return RANKS[self.state], -(self.last.seconds if self.last else 0.0), self.entry.number
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class JobReport:
 
     def first(self, count: int) -> list[ChunkReport]:
         """So many chunks at most: failed ones first, then those not tried yet, then the slowest."""
-        return sorted(self.chunks, key=lambda chunk: chunk.rank)[:count]
+        return nsmallest(count, self.chunks, key=lambda chunk: chunk.rank)
 
 
 def read_report(workspace: Workspace) -> JobReport | None:

@@ -53,7 +53,7 @@ class ChunkEntry:
     def from_line(cls, line: bytes) -> ChunkEntry:
         """What `to_line` wrote, with or without the end of the line."""
         try:
-            data = json.loads(line)
+            data = json.loads(line.decode())  # As bytes, each would be looked at for its encoding.
             ranges = data.pop("ranges")
             return cls(**data, ranges=None if ranges is None else tuple(ByteRange(**r) for r in ranges))
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

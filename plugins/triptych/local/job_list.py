@@ -9,10 +9,9 @@ from triptych.errors import TriptychError
 from triptych.jobs.report import read_report
 from triptych.jobs.views.job_line import JobLine, JobState, Wanted
 from triptych.jobs.workspace import Workspace, folder_name, workspace_uri
-from triptych.retention import AirflowRuns
 from triptych.retention.inventory import RunFolder, take_inventory
 from triptych.retention.run_lock import is_held
-from triptych.retention.running_runs import IT_RUNS, held_back
+from triptych.retention.running_runs import IT_RUNS, AirflowRuns, held_back
 from triptych.settings import Settings
 from triptych.storage import Stores
 

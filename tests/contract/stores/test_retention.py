@@ -16,7 +16,9 @@ import pytest
 from tests.support.places import BUCKETS, MIB, PART_MIB
 from triptych.errors import StorageError
 from triptych.jobs.temporary import temporary_area
-from triptych.retention import NoAirflow, RetentionPlan, What, planned, remove_all
+from triptych.retention.planning import RetentionPlan, What, planned
+from triptych.retention.removal import remove_all
+from triptych.retention.running_runs import NoAirflow
 from triptych.settings import Settings, read_settings
 from triptych.storage import StagedObject, Store, Stores
 

@@ -11,7 +11,7 @@ from triptych.airflow.judgement import check_storable
 from triptych.airflow.maintenance import DAG_ID, build_maintenance
 from triptych.airflow.unfinished import TaskRuns
 from triptych.jobs.workspace import folder_name
-from triptych.retention import CannotTellError
+from triptych.retention.running_runs import CannotTellError
 from triptych.settings import get_settings
 
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.support.source_tree import PACKAGE, Import, Module, imports, modules, parse_time_closure, python_files
 from triptych.settings import PROJECT
 
@@ -39,7 +41,6 @@ HEAVY = (
 """Libraries that cost a parse tenths of seconds; Airflow parses the DAG file again in each task's process."""
 OF_AIRFLOW = ("airflow.providers.common.compat", "airflow.providers.standard", "docker", "httpx", "jsonschema", "rich")
 """Those that Airflow itself, or the DockerOperator that ours is one of, loads anyway."""
-
 AIRFLOW_ROOMS = {"airflow", "api", "connections", "settings", "demo", "plugin"}
 ELSEWHERE: Mapping[str, str] = {}
 """Modules that import Airflow outside its rooms, each with a reason. An entry that is not needed fails, too."""
@@ -96,6 +97,33 @@ def test_mounting_the_jobs_api_loads_nothing_of_it() -> None:
     loaded = {name for name in done.stdout.split() if name.startswith("triptych.api.")}
     assert loaded == {"triptych.api.mount", "triptych.api.prefix"}
     assert not {"fastapi", "httpx", "jwt", "starlette"} & set(done.stdout.split())
+
+
+LOADED_BY_A_COMMAND = """
+import json, sys
+from triptych.cli import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("words", ["--version", "job show --help"])
+def test_a_command_loads_itself_and_no_other(words: str) -> None:
+    """All of them take half a second of CPU, and `job show` is asked for again and again while a job runs."""
+    command = [sys.executable, "-c", LOADED_BY_A_COMMAND, *words.split()]
+    path = {"PYTHONPATH": str(PROJECT / "plugins")}
+    done = subprocess.run(command, env={**os.environ, **path}, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    libraries = ("airflow", "boto3", "docker", "httpx", "jsonschema_rs", "numpy")
+    rooms = ("triptych.checkup", "triptych.local.runner", "triptych.registry", "triptych.reports")
+    stages = ("triptych.stages.partition", "triptych.stages.run_pack", "triptych.retention.planning")
+    others = ("triptych.cli.run", "triptych.cli.blocks", "triptych.cli.publishing", "triptych.cli.jobs.rerun")
+    of_jobs = ("triptych.blocks", "triptych.jobs", "triptych.settings") if words == "--version" else ()
+    needless = (*libraries, *rooms, *stages, *others, *of_jobs)
+    assert "triptych.cli.deferred" in loaded
+    assert [name for name in loaded if _is_below(needless, name)] == []
 
 
 def test_airflow_is_imported_in_its_rooms_only() -> None:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import typer
 
-from triptych.cli.jobs import cancelling, listing, logs, opening, reporting, rerun, retrying, showing, watching
-from triptych.cli.jobs.showing import told_use
-from triptych.cli.place import OfTemplate, Run
-from triptych.cli.upkeep import clean
+from triptych.cli.deferred import deferred
 
-__all__ = ["OfTemplate", "Run", "job_commands", "told_use"]
-
+COMMANDS = {
+    "list": "triptych.cli.jobs.listing:list_jobs",
+    "show": "triptych.cli.jobs.showing:show",
+    "watch": "triptych.cli.jobs.watching:watch",
+    "logs": "triptych.cli.jobs.logs:logs",
+    "open": "triptych.cli.jobs.opening:open_job",
+    "report": "triptych.cli.jobs.reporting:report",
+    "cancel": "triptych.cli.jobs.cancelling:cancel",
+    "retry": "triptych.cli.jobs.retrying:retry",
+    "rerun": "triptych.cli.jobs.rerun:rerun",
+    "clean": "triptych.cli.upkeep.clean:clean",
+}
+"""In the order of the help."""
 job_commands = typer.Typer(
-    no_args_is_help=True, help="Jobs, here or on an Airflow: what became of them, their end, and how they go on."
+    cls=deferred(COMMANDS),
+    no_args_is_help=True,
+    help="Jobs, here or on an Airflow: what became of them, their end, and how they go on.",
 )
-job_commands.command("list", epilog=listing.EPILOG)(listing.list_jobs)
-job_commands.command("show", epilog=showing.EPILOG)(showing.show)
-job_commands.command("watch", epilog=watching.EPILOG)(watching.watch)
-job_commands.command("logs", epilog=logs.EPILOG)(logs.logs)
-job_commands.command("open", epilog=opening.EPILOG)(opening.open_job)
-job_commands.command("report", epilog=reporting.EPILOG)(reporting.report)
-job_commands.command("cancel", epilog=cancelling.EPILOG)(cancelling.cancel)
-job_commands.command("retry", epilog=retrying.EPILOG)(retrying.retry)
-job_commands.command("rerun", epilog=rerun.EPILOG)(rerun.rerun)
-job_commands.command("clean", epilog=clean.EPILOG)(clean.clean)

@@ -14,14 +14,13 @@ import typer
 
 from triptych.cli.console import echo, print_json, print_table
 from triptych.cli.place import Place, placed
-from triptych.cli.resume import template_id
-from triptych.cli.setup import AsJson
+from triptych.cli.setup import AsJson, template_id
 from triptych.errors import ConfigError, TriptychError
 from triptych.jobs.report import read_report
 from triptych.jobs.views.job_line import JobLine, JobState, Wanted
 from triptych.jobs.views.rate import clock
 from triptych.local import job_list
-from triptych.retention import NoAirflow
+from triptych.retention.running_runs import NoAirflow
 from triptych.storage import Stores
 
 LISTED = 20

@@ -11,10 +11,11 @@ from rich.progress import Progress
 from triptych.cli.console import echo, errors, print_json, print_table
 from triptych.cli.login import airflow_runs
 from triptych.cli.place import NO_WORKSPACE, Place, placed
-from triptych.cli.resume import template_id
-from triptych.cli.setup import AsJson
+from triptych.cli.setup import AsJson, template_id
 from triptych.errors import ConfigError, StorageError
-from triptych.retention import AirflowRuns, Failure, Finding, RetentionPlan, planned, remove_all
+from triptych.retention.planning import Finding, RetentionPlan, planned
+from triptych.retention.removal import Failure, remove_all
+from triptych.retention.running_runs import AirflowRuns
 from triptych.settings import DAY_S, Settings
 from triptych.storage import Stores
 
