@@ -12,6 +12,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from triptych.airflow import pools
 from triptych.airflow.checkup import at_start
+from triptych.airflow.preloading import at_start as preload
 from triptych.api.mount import JobsApi
 from triptych.api.prefix import CONSOLE, PREFIX
 
@@ -23,12 +24,12 @@ _ICONS = {"icon": f"{_PAGE}icon.svg", "icon_dark_mode": f"{_PAGE}icon-dark.svg"}
 class TriptychPlugin(AirflowPlugin):
     """Lists Triptych under Admin > Plugins; the scheduler hears from it of runs that no pool can hold.
 
-    All components hear of what in the configuration keeps jobs from ending well. The API server has the Jobs API and
-    the console from it.
+    All components hear of what in the configuration keeps jobs from ending well, and a scheduler loads what it forks.
+    The API server has the Jobs API and the console from it.
     """
 
     name = "triptych"
-    listeners: ClassVar = [pools, at_start]
+    listeners: ClassVar = [pools, at_start, preload]
     fastapi_apps: ClassVar = [{"app": JobsApi(), "url_prefix": PREFIX, "name": "Triptych Jobs API"}]
     external_views: ClassVar = [
         {"name": "Jobs", "href": _PAGE, "url_route": "triptych", "destination": "nav", **_ICONS},

@@ -8,7 +8,7 @@ from math import ceil
 from typing import TypedDict
 
 FEW_CHUNKS = 16
-"""Up to here `auto` gives each chunk a task of its own, so that the grid shows each."""
+"""Up to here `auto` gives each chunk a task of its own, so that the grid shows each, unless tasks would cost more."""
 MOST_TASKS = 1000
 """`core.max_map_length` is 1024 unless an operator raised it."""
 SHORTEST_S, LONGEST_S = 60.0, 300.0

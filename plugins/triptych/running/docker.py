@@ -46,6 +46,7 @@ def docker_session(spec: RunSpec, settings: Settings) -> Iterator[InteractiveSes
         with held_gpus(block, settings, spec.stop) as gpus:
             session = DockerSession(client, replace(spec, gpus=gpus), settings, image, is_kept=is_kept)
             try:
+                session.start()  # Before a unit's time is taken: by what units take later jobs are shared out.
                 yield session
             finally:
                 session.close()
@@ -78,6 +79,11 @@ class DockerSession:
         """As `Session.command`."""
         return command(self._spec.block, str(CODE), str(OURS))
 
+    def start(self) -> None:
+        """Have a container for the next unit; ContainerError where the engine refuses."""
+        with answering(self._settings.docker_url):
+            self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
+
     def run(self, unit: Unit) -> Usage:
         """As `Session.run`; the peak of memory is that of the container so far."""
         started = time.monotonic()
@@ -97,8 +103,9 @@ class DockerSession:
     def _brought(self, unit: Unit) -> Iterator[Loop]:
         """The loop, in whose container the unit is meanwhile; replaced where something of the unit is left in it."""
         _lay_out(unit)
-        with answering(self._settings.docker_url):
-            loop = self._loop = self._loop or Loop.started(self._client, self._spec, self._settings, self._image)
+        self.start()
+        loop = self._loop
+        assert loop is not None  # Started.
         try:
             with answering(self._settings.docker_url):
                 loop.sharing.bring(loop.container.id, unit)

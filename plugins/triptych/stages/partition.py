@@ -171,11 +171,14 @@ def _shares(job: NewJob, slots: int, sizes: Sequence[int]) -> list[Pack]:
     config, app, settings = job.spec.config, job.blocks[Role.APP], job.settings
     per_task = app.chunks_per_task or "auto" if config["chunksPerTask"] == "auto" else config["chunksPerTask"]
     most = config["maxConcurrency"] or (settings.max_tasks if per_task == "auto" else MOST_TASKS)
-    if per_task != "auto" or len(sizes) <= FEW_CHUNKS:
-        return packs(len(sizes), 1 if per_task == "auto" else int(per_task), most)
+    if per_task != "auto":
+        return packs(len(sizes), int(per_task), most)
     pace = read_pace(settings, job.workspace.store, job.dag_id, app.name)
     if pace is None:
+        if len(sizes) <= FEW_CHUNKS:
+            return packs(len(sizes), 1, most)
         return packs_by_seconds([guessed_seconds(size) for size in sizes], slots, most, least_tasks=FEW_CHUNKS)
     seconds = [pace.seconds_of(size) for size in sizes]
-    _log.info("By what jobs before took, all chunks take %.0f s, one after the other.", sum(seconds))
-    return packs_by_seconds(seconds, slots, most)
+    _log.info("By what jobs before took, all chunks take %.1f s, one after the other.", sum(seconds))
+    # Few have a task each, as if all could run at once, unless they are worth less than their tasks cost.
+    return packs_by_seconds(seconds, max(slots, len(sizes)) if len(sizes) <= FEW_CHUNKS else slots, most)

@@ -30,8 +30,10 @@ def template(tmp_path: Path) -> Template:
     return write_app(tmp_path / "include", ":", entrypoint="main.sh", template={"partitioner": "replicate"})
 
 
-def _planned(settings: Settings, template: Template, run: str, slots: int = 1, **config: object) -> Partitioned:
-    conf = {"params": {"partitioner": {"replicas": CHUNKS}}, "config": config}
+def _planned(
+    settings: Settings, template: Template, run: str, slots: int = 1, chunks: int = CHUNKS, **config: object
+) -> Partitioned:
+    conf = {"params": {"partitioner": {"replicas": chunks}}, "config": config}
     job = new_job(settings, template, build_job_spec(template, conf), template.id, run)
     return partition(job, slots)
 
@@ -76,3 +78,15 @@ def test_a_history_that_cannot_be_kept_or_read_hinders_no_job(settings: Settings
     (folder / "_history").write_text("no folder")
     _ended(settings, template, "first", _planned(settings, template, "first"))
     assert len(_planned(settings, template, "second").plan.packs) == 16
+
+
+@pytest.mark.parametrize(("script", "tasks"), [(":", 1), ("sleep 0.7", 3)])
+def test_few_chunks_share_tasks_where_they_are_known_to_be_worth_less_than_these_cost(
+    tmp_path: Path, settings: Settings, script: str, tasks: int
+) -> None:
+    (tmp_path / "include").mkdir()
+    template = write_app(tmp_path / "include", script, entrypoint="main.sh", template={"partitioner": "replicate"})
+    first = _planned(settings, template, "first", chunks=3)
+    assert len(first.plan.packs) == 3
+    _ended(settings, template, "first", first)
+    assert len(_planned(settings, template, "second", chunks=3).plan.packs) == tasks
