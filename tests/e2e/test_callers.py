@@ -105,7 +105,9 @@ def teams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Teams]:
         tokens: dict[str, str | None] = {ANONYMOUS: None}
         for who, entry in {"admin": "admin:admin", **USERS}.items():
             name = entry.split(":")[0]
-            login = httpx.post(f"{airflow.url}/auth/token", json={"username": name, "password": passwords[name]})
+            login = httpx.post(
+                f"{airflow.url}/auth/token", json={"username": name, "password": passwords[name]}, timeout=60
+            )
             tokens[who] = login.json()["access_token"]
         for team in TEAMS:
             airflow.client.pause(f"count_{team}", paused=False)

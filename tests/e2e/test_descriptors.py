@@ -172,7 +172,7 @@ def test_a_job_from_nothing_gives_links_to_all_that_it_made(service: Service, ru
     assert said["uri"].startswith("s3://media/jobs/_temporary/")
     listing = json.loads(service.read(f"s3://media/jobs/drawn/{run_id}/output/0.json"))
     links = {file["name"]: file["link"] for file in listing["files"]}
-    fetched = {name: httpx.get(link).content for name, link in links.items()}
+    fetched = {name: httpx.get(link, timeout=60).content for name, link in links.items()}
     assert fetched == {"000000_out.txt": b"0", "000001_out.txt": b"1"}
     assert {name: service.read(said["uri"] + name) for name in links} == fetched
     shown = json.dumps(said) + service.airflow.client.log("drawn", run_id, "assemble")
@@ -182,7 +182,7 @@ def test_a_job_from_nothing_gives_links_to_all_that_it_made(service: Service, ru
 
 def test_the_command_shows_links(service: Service) -> None:
     links = service.by_command("drawn")["links"]
-    assert {name: httpx.get(link).content for name, link in links.items()} == {
+    assert {name: httpx.get(link, timeout=60).content for name, link in links.items()} == {
         "000000_out.txt": b"0",
         "000001_out.txt": b"1",
     }
@@ -191,8 +191,8 @@ def test_the_command_shows_links(service: Service) -> None:
 def test_links_end_when_they_should(service: Service) -> None:
     """Until then they work, as the others do, which differ in nothing else."""
     links = service.by_command("drawn", AIRFLOW__TRIPTYCH__TEMPORARY_SECONDS="1")["links"].values()
-    assert poll(lambda: all(httpx.get(link).status_code == 403 for link in links), WAIT_S, 0.2)
-    assert all("expired" in httpx.get(link).text for link in links)
+    assert poll(lambda: all(httpx.get(link, timeout=60).status_code == 403 for link in links), WAIT_S, 0.2)
+    assert all("expired" in httpx.get(link, timeout=60).text for link in links)
 
 
 @pytest.mark.parametrize("how", ["rest", "command"])
