@@ -56,12 +56,20 @@ class _Joined:
     def __init__(self, port: int) -> None:
         self._port = port
         self._is_deaf = False
+        self._open: set[asyncio.Task[None] | None] = set()  # The loop itself holds tasks by weak references alone.
 
     def deafen(self) -> None:
         """Take what comes from now on, and answer nothing."""
         self._is_deaf = True
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(asyncio.current_task())
+        try:
+            await self._join(reader, writer)
+        finally:
+            self._open.remove(asyncio.current_task())
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_deaf:
             await asyncio.get_running_loop().create_future()
         try:
