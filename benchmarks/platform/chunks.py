@@ -4,10 +4,11 @@
     PYTHONPATH=plugins:. python benchmarks/platform/chunks.py --small [--runs R]
 
 Peers, in the same run: the hand-written DAG, `xargs -P2 docker run`, and plain processes under `xargs -P2`, at
-M chunks; and a DAG of three empty tasks beside a job of 5 chunks, in turn, with the ratio of each pair: `--small` has
-these two only. Per run: seconds from the trigger to the end, and CPU seconds of Airflow's own processes, their tasks
-with them, but not of the engine and its containers: so what else the machine does hardly counts. Each DAG runs before
-it is measured, so that the app's chunks are known to be short. Printed are medians, and the range.
+M chunks; plain processes under GNU parallel, where it is installed, at N; and a DAG of three empty tasks beside a job
+of 5 chunks, in turn, with the ratio of each pair: `--small` has these two only. Per run: seconds from the trigger to
+the end, and CPU seconds of Airflow's own processes, their tasks with them, but not of the engine and its containers: so
+what else the machine does hardly counts. Each DAG runs before it is measured, so that the app's chunks are known to be
+short. Printed are medians, and the range.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ with DAG("empty", schedule=None) as empty:
     first, second, third = (PythonOperator(task_id=name, python_callable=print) for name in "abc")
     first >> second >> third
 """
+PARALLEL = "parallel --will-cite -j2 sh -c :"
 SMALL = 5
 Run = Callable[[], tuple[float, float]]
 """Wall seconds, and CPU seconds; NaN where nobody counts them."""
@@ -79,8 +81,9 @@ def main() -> None:
                 cases += [
                     *(("Triptych", count, _of(airflow, count)) for count in arguments.counts),
                     ("hand-written DAG", peers_at, lambda: run(airflow, f"hand_written_{peers_at}", peers_at)),
-                    ("`xargs -P2 docker run`", peers_at, lambda: _shell(peers_at, f"docker run --rm {IMAGE} true")),
-                    ("`xargs -P2 sh`", peers_at, lambda: _shell(peers_at, "sh -c :")),
+                    _shell(f"xargs -P2 -I@ docker run --rm {IMAGE} true", peers_at),
+                    *(_shell(PARALLEL, count) for count in arguments.counts if shutil.which("parallel")),
+                    _shell("xargs -P2 -I@ sh -c :", peers_at),
                 ]
             measured: dict[int, list[tuple[float, float]]] = {index: [] for index in range(len(cases))}
             for _ in range(arguments.runs):
@@ -105,10 +108,15 @@ def _of(airflow: EmbeddedAirflow, count: int) -> Run:
     return lambda: run(airflow, "trivial", count)
 
 
-def _shell(count: int, command: str) -> tuple[float, float]:
-    started = time.monotonic()
-    subprocess.run(f"seq {count} | xargs -P2 -I@ {command}", shell=True, check=True)
-    return time.monotonic() - started, float("nan")
+def _shell(command: str, count: int) -> tuple[str, int, Run]:
+    """A case: the command, which gets so many numbers to do something for each."""
+
+    def measure() -> tuple[float, float]:
+        started = time.monotonic()
+        subprocess.run(f"seq {count} | {command}", shell=True, check=True)
+        return time.monotonic() - started, float("nan")
+
+    return f"`{command}`", count, measure
 
 
 def run(airflow: EmbeddedAirflow, dag_id: str, count: int) -> tuple[float, float]:
