@@ -62,7 +62,7 @@ def held(gate: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         assert run, process.communicate()
         yield run, process
     finally:
-        process.kill()
+        process.send_signal(signal.SIGINT)  # It takes its script along, which would wait for ever.
         process.communicate()
 
 
