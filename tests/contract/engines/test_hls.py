@@ -236,3 +236,17 @@ def test_codecs_that_players_do_not_know_are_refused(settings: Settings, tmp_pat
     results = untouched(split(settings, "passthrough", [path], {}))
     with pytest.raises(EngineError, match=r"holds vp9, which players of HLS do not know\. Let the app write H\.264"):
         join(settings, "hls_package", results)
+
+
+@pytest.mark.parametrize(("late_s", "is_taken"), [("0.3", True), ("3", False)])
+def test_sound_with_a_hole_is_refused(settings: Settings, tmp_path: Path, late_s: str, is_taken: bool) -> None:
+    """Players wait for sound where a playlist has some, and go on behind the hole."""
+    film, late = clip(tmp_path / "film.mp4", 8, "-c:v libx264 -preset ultrafast -g 25 -c:a aac"), tmp_path / "late.mp4"
+    options = f"-itsoffset {late_s} -i {film} -map 0:v -map 1:a -c copy".split()
+    subprocess.run(["ffmpeg", "-v", "error", "-i", film, *options, late], check=True, stdin=subprocess.DEVNULL)
+    results = untouched(split(settings, "passthrough", [late], {}))
+    if is_taken:
+        assert "late/master.m3u8" in join(settings, "hls_package", results)
+        return
+    with pytest.raises(EngineError, match=r"its sound has a hole from 0\.0\d\d to [23]\.\d+ s, over which players"):
+        join(settings, "hls_package", results)

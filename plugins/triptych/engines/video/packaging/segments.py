@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HELD_SHARE = 1 / 8
 """Of the memory, for the packets of one segment: those of the next are read, and bytes are made of them."""
+LONGEST_PAUSE = Fraction(1, 2)
+"""Seconds without a packet of sound that players pass over; with more they leave out what is seen meanwhile."""
 PLAYED = "H.264, H.265 or AV1, and AAC, AC-3, MP3, Opus or FLAC"
 
 
@@ -114,7 +116,16 @@ def _groups(track: Track, container: InputContainer, starts: Sequence[Fraction])
     share = resources().share(HELD_SHARE, "a segment of it")
     group: list[_Timed] = []
     number = held_bytes = 0
-    for packet in _timed(container, _stream(container, track.index)):
+    stream = _stream(container, track.index)
+    until = starts[0]
+    for packet in _timed(container, stream):
+        if stream.type == "audio" and packet.pts - until > LONGEST_PAUSE:
+            text = (
+                f"its sound has a hole from {float(until):.3f} to {float(packet.pts):.3f} s, over which players of HLS "
+                "leave out the pictures, too. Let the app fill it with silence."
+            )
+            raise track.owner.error(text)
+        until = packet.pts + packet.duration
         reached = number
         while packet.is_key and reached + 1 < len(starts) and packet.pts >= starts[reached + 1]:
             reached += 1
