@@ -45,16 +45,32 @@ def packs_by_seconds(
     One to five minutes, or less where `slots` tasks at once have less to do; a chunk that takes a minute or more has a
     task of its own, unless these would be more than `most_tasks`.
     """
-    chunks, most = len(seconds), min(most_tasks, MOST_TASKS, len(seconds))
-    ends = list(accumulate(seconds))
-    if not chunks or ends[-1] <= 0:
+    chunks, most, total = len(seconds), min(most_tasks, MOST_TASKS, len(seconds)), sum(seconds)
+    if total <= 0:
         return packs(chunks, -(-chunks // max(1, least_tasks)) or 1, most_tasks)
-    total = ends[-1]
     aim_s = min(max(total / (TASKS_PER_SLOT * slots), SHORTEST_S), LONGEST_S)
     wanted = slots * ceil(total / aim_s / slots)
     tasks = min(max(min(wanted, ceil(total / TASK_COST_S)), least_tasks), most)
+    return _placed(seconds, seconds, tasks, most)
+
+
+def packs_of_few(seconds: Sequence[float], most_tasks: int = MOST_TASKS) -> list[Pack]:
+    """Cover few chunks, which take so many seconds each, in order: a task each, but for those worth less than it costs.
+
+    No two that take as long as a task costs share one, unless there would be more than `most_tasks`.
+    """
+    worth = [min(each, TASK_COST_S) for each in seconds]
+    tasks, most = ceil(sum(worth)), min(most_tasks, MOST_TASKS, len(seconds))
+    if not 0 < tasks <= most:
+        return packs_by_seconds(seconds, len(seconds), most_tasks)
+    return _placed(seconds, worth, tasks, most)
+
+
+def _placed(seconds: Sequence[float], worth: Sequence[float], tasks: int, most: int) -> list[Pack]:
+    """So many packs of about the same worth; chunks of a minute or more alone, unless these would be more than most."""
+    chunks, ends = len(seconds), list(accumulate(worth))
     # Each chunk goes where its middle falls: so no pack is off by more than half a chunk at either end.
-    place = [min(tasks - 1, int((end - each / 2) * tasks / total)) for end, each in zip(ends, seconds, strict=True)]
+    place = [min(tasks - 1, int((end - each / 2) * tasks / ends[-1])) for end, each in zip(ends, worth, strict=True)]
     inner = range(1, chunks)
     cuts = [n for n in inner if place[n] != place[n - 1]]
     alone = [n for n in inner if place[n] != place[n - 1] or max(seconds[n], seconds[n - 1]) >= SHORTEST_S]

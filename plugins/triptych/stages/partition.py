@@ -20,7 +20,7 @@ from triptych.harmless import harmless_logger
 from triptych.jobs.history.kept import read_pace
 from triptych.jobs.job import NewJob
 from triptych.jobs.locations import Location
-from triptych.jobs.packs import FEW_CHUNKS, MOST_TASKS, Pack, guessed_seconds, packs, packs_by_seconds
+from triptych.jobs.packs import FEW_CHUNKS, MOST_TASKS, Pack, guessed_seconds, packs, packs_by_seconds, packs_of_few
 from triptych.jobs.plan import (
     PACKAGE,
     FrozenJob,
@@ -180,5 +180,6 @@ def _shares(job: NewJob, slots: int, sizes: Sequence[int]) -> list[Pack]:
         return packs_by_seconds([guessed_seconds(size) for size in sizes], slots, most, least_tasks=FEW_CHUNKS)
     seconds = [pace.seconds_of(size) for size in sizes]
     _log.info("By what jobs before took, all chunks take %.1f s, one after the other.", sum(seconds))
-    # Few have a task each, as if all could run at once, unless they are worth less than their tasks cost.
-    return packs_by_seconds(seconds, max(slots, len(sizes)) if len(sizes) <= FEW_CHUNKS else slots, most)
+    if len(sizes) <= FEW_CHUNKS:
+        return packs_of_few(seconds, most)
+    return packs_by_seconds(seconds, slots, most)

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from triptych.jobs.packs import MOST_TASKS, Pack, packs, packs_by_seconds
+from triptych.jobs.packs import FEW_CHUNKS, MOST_TASKS, TASK_COST_S, Pack, packs, packs_by_seconds, packs_of_few
 
 
 def _numbers(made: Sequence[Pack]) -> list[int]:
@@ -86,3 +86,32 @@ def test_where_long_chunks_are_too_many_they_share_tasks() -> None:
 
 def test_what_nobody_has_seen_run_is_shared_out_to_so_many_tasks_at_least() -> None:
     assert len(packs_by_seconds([0.01] * 200, slots=2, least_tasks=16)) == 16
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"),
+    [
+        ([0.1] * 5, [5]),
+        ([0.7] * 3, [1, 1, 1]),  # Three seconds' worth, or nearly.
+        ([10.0, 10.0, 59.0], [1, 1, 1]),
+        ([0.2, 0.2, 30.0, 0.2, 0.2], [2, 3]),
+        ([90.0, 0.1], [1, 1]),
+        ([0.0] * 4, [4]),
+    ],
+)
+def test_few_chunks_share_a_task_where_they_are_worth_less_than_it_costs(
+    seconds: list[float], counts: list[int]
+) -> None:
+    assert [pack["count"] for pack in packs_of_few(seconds)] == counts
+
+
+def test_no_two_of_few_chunks_share_a_task_that_are_each_worth_one() -> None:
+    chance = random.Random(18)
+    for _ in range(2000):
+        seconds = [10 ** chance.uniform(-3, 3) for _ in range(chance.randint(1, FEW_CHUNKS))]
+        made = packs_of_few(seconds)
+        assert _numbers(made) == list(range(len(seconds)))
+        for pack in made:
+            held = seconds[pack["first"] : pack["first"] + pack["count"]]
+            assert sum(each >= TASK_COST_S for each in held) <= 1
+    assert len(packs_of_few([50.0] * 9, most_tasks=4)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,13 +81,14 @@ def test_a_history_that_cannot_be_kept_or_read_hinders_no_job(settings: Settings
     assert len(_planned(settings, template, "second").plan.packs) == 16
 
 
-@pytest.mark.parametrize(("script", "tasks"), [(":", 1), ("sleep 0.7", 3)])
+@pytest.mark.parametrize(("each_s", "tasks"), [(0.1, 1), (0.7, 3)])
 def test_few_chunks_share_tasks_where_they_are_known_to_be_worth_less_than_these_cost(
-    tmp_path: Path, settings: Settings, script: str, tasks: int
+    settings: Settings, template: Template, each_s: float, tasks: int
 ) -> None:
-    (tmp_path / "include").mkdir()
-    template = write_app(tmp_path / "include", script, entrypoint="main.sh", template={"partitioner": "replicate"})
     first = _planned(settings, template, "first", chunks=3)
     assert len(first.plan.packs) == 3
-    _ended(settings, template, "first", first)
+    job = _ended(settings, template, "first", first)
+    (kept,) = Path(settings.workspace.removeprefix("file://"), "_history").rglob("*.json")
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "chunks": 3, "seconds": 3 * each_s}))
     assert len(_planned(settings, template, "second", chunks=3).plan.packs) == tasks
+    assert len(_planned(settings, template, job.run_id, chunks=3).plan.packs) == 3
