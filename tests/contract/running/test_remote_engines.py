@@ -261,7 +261,7 @@ def _locked(elsewhere: Elsewhere) -> dict[str, str | None]:
     path.unlink(missing_ok=True)
     path.with_suffix(".pub").unlink(missing_ok=True)
     make_key(path, "open sesame")
-    return {"private_key": path.read_text(), "private_key_passphrase": "not that"}
+    return {"private_key": path.read_text(), "private_key_passphrase": "0-no-phrase-of-it"}
 
 
 REFUSALS: dict[str, tuple[str, Callable[[Elsewhere], dict[str, str | None]], type[TriptychError], str]] = {
@@ -301,7 +301,7 @@ REFUSALS: dict[str, tuple[str, Callable[[Elsewhere], dict[str, str | None]], typ
         ConfigError,
         "it refuses the login",
     ),
-    "no key": ("ssh", lambda _: {"private_key": "a key"}, ConfigError, "private_key cannot be read"),
+    "no key": ("ssh", lambda _: {"private_key": "0-no-key-of-any-kind"}, ConfigError, "private_key cannot be read"),
     "wrong passphrase": ("ssh", _locked, ConfigError, "private_key cannot be read|it refuses the login"),
 }
 
