@@ -124,6 +124,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAirflow]
         "AIRFLOW__TRIPTYCH__INCLUDE": str(home / "include"),
         "AIRFLOW__TRIPTYCH__RUNNER": "process",
         "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
+        # A DAG that changed is stored with its tags: not up to half a minute later, beside what a test does then.
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
     }
     airflow = EmbeddedAirflow(home, PROJECT, env)
     _write_assembler(home / "include")
