@@ -125,12 +125,8 @@ def engine_credentials(conn_id: str) -> EngineCredentials:
         msg = f"{label}: its extra says {', '.join(unknown)}, which is none of {', '.join(names)}."
         raise ConfigError(msg)
     said = {name: str(extra.get(name) or "") for name in names}
-    from airflow.sdk.log import mask_secret  # It is there: it gave the connection.
-
     for name in ("private_key", "private_key_passphrase"):
-        if said[name]:
-            mask_secret(said[name])
-            HANDED_OUT.hide(said[name])
+        _mask(said[name])
     return EngineCredentials(login, **said)
 
 
@@ -303,13 +299,18 @@ def keep_connections(session: requests.Session) -> None:
 
 
 def _login(connection: Connection) -> tuple[str, str]:
-    """Login and password, empty where there is none; the password is masked from here on, by Airflow and by us."""
+    """Login and password, empty where there is none; the password is masked from here on."""
+    password = connection.password or ""
+    _mask(password)
+    return connection.login or "", password
+
+
+def _mask(secret: str) -> None:
+    """From here on, by Airflow, which gave the connection, and by us; nothing is an empty one."""
     from airflow.sdk.log import mask_secret
 
-    password = connection.password or ""
-    mask_secret(password)
-    HANDED_OUT.hide(password)
-    return connection.login or "", password
+    mask_secret(secret)
+    HANDED_OUT.hide(secret)
 
 
 def _connection(conn_id: str, label: str, make: str, kind: type[TriptychError]) -> Connection:
