@@ -8,33 +8,28 @@ import os
 import shutil
 import signal
 import socket
-import ssl
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.contract.running.conftest import Workbench
-from tests.support.certificates import Authority, Pair
+from tests.support.certificates import Authority
+from tests.support.elsewhere import IMAGE, ONLY_THERE, Elsewhere, running_elsewhere, tls_server
 from tests.support.include_folders import write_app
-from tests.support.own_engine import EngineTls, OwnEngine, own_engine
-from tests.support.own_sshd import OwnSshd, make_key, own_sshd
+from tests.support.own_sshd import make_key, own_sshd
 from triptych.errors import ConfigError, ContainerError, TriptychError
 from triptych.running import UnitError
 from triptych.running.result_files import result_files
 from triptych.running.transport import connected
 from triptych.settings import PROJECT, Runner, Settings, read_settings
 
-IMAGE = "python:3.11-slim"
-ONLY_THERE = "triptych-tests/elsewhere:1"
-"""The name of an image that the machine's own engine does not have."""
 WAYS = ["tls", "ssh"]
 CONNECTION = "elsewhere"
 COPIES = """
@@ -67,49 +62,10 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Elsewhere:
-    """The engine, and what a connection needs for each way to it."""
-
-    home: Path
-    engine: OwnEngine
-    authority: Authority
-    client: Pair
-    port: int
-    sshd: OwnSshd
-
-    def url(self, way: str) -> str:
-        return f"tcp://127.0.0.1:{self.port}" if way == "tls" else f"ssh://root@127.0.0.1:{self.sshd.port}"
-
-    def extra(self, way: str) -> dict[str, str]:
-        if way == "ssh":
-            return {"private_key": self.sshd.private_key, "host_key": self.sshd.host_key}
-        own = {"client_cert": self.client.certificate, "private_key": self.client.key}
-        return {"ca_cert": self.authority.certificate, **own}
-
-    def secrets(self, way: str) -> list[str]:
-        """Lines of the private key of this way: each would give a part of it away."""
-        return [line for line in self.extra(way)["private_key"].splitlines() if not line.startswith("-")]
-
-
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[Elsewhere]:
-    home = Path(tempfile.mkdtemp(prefix="far-"))
-    authority = Authority("the engine's")
-    server = authority.pair("server")
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home)
-        (home / "worker").mkdir()
-        files = []
-        for name, text in (("ca", authority.certificate), ("cert", server.certificate), ("key", server.key)):
-            files.append(home / f"{name}.pem")
-            files[-1].write_text(text)
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        tls = EngineTls(listener, *files)
-        engine = stack.enter_context(own_engine(home / "engine", [IMAGE], tls=tls, hidden=home / "worker"))
-        engine.docker("tag", IMAGE, ONLY_THERE)
-        sshd = stack.enter_context(own_sshd(home / "sshd", {"DOCKER_HOST": engine.url}))
-        yield Elsewhere(home, engine, authority, authority.pair("client"), listener.getsockname()[1], sshd)
+    with running_elsewhere() as started:
+        yield started
 
 
 @pytest.fixture
@@ -335,7 +291,7 @@ def test_a_certificate_of_another_time_or_host_is_told_apart(connect: Connect, e
         (elsewhere.authority.pair("server", "127.0.0.9"), "is for another host"),
     ):
         with (
-            _tls_server(pair, elsewhere.home) as url,
+            tls_server(pair, elsewhere.home) as url,
             pytest.raises(ConfigError, match=said),
             connected(connect("tls", url)),
         ):
@@ -401,24 +357,3 @@ def test_a_connection_that_is_missing_or_for_nothing_is_told(connect: Connect, e
         pass
     with pytest.raises(ConfigError, match="must be ssh://"), connected(connect("ssh", "ssh://root:secret@127.0.0.1")):
         pass
-
-
-@contextmanager
-def _tls_server(pair: Pair, folder: Path) -> Iterator[str]:
-    """Something that does no more than a handshake, once; its URL."""
-    with tempfile.TemporaryDirectory(dir=folder) as name, socket.create_server(("127.0.0.1", 0)) as listener:
-        certificate, key = Path(name, "cert"), Path(name, "key")
-        certificate.write_text(pair.certificate)
-        key.write_text(pair.key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-
-        def greet() -> None:
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):
-                context.wrap_socket(connection, server_side=True).close()
-
-        greeting = threading.Thread(target=greet)
-        greeting.start()
-        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        greeting.join(60)
