@@ -21,8 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support.include_folders import write_app
 from triptych.demo.embedded import COMPONENTS, EmbeddedAirflow
@@ -47,6 +48,7 @@ with DAG("empty", schedule=None) as empty:
 """
 PARALLEL = "parallel --will-cite -j2 sh -c :"
 SMALL = 5
+LONGEST_S = 7200.0
 Run = Callable[[], tuple[float, float]]
 """Wall seconds, and CPU seconds; NaN where nobody counts them."""
 
@@ -121,12 +123,19 @@ def _shell(command: str, count: int) -> tuple[str, int, Run]:
 
 def run(airflow: EmbeddedAirflow, dag_id: str, count: int) -> tuple[float, float]:
     """Wall seconds, and CPU seconds of Airflow's processes, of one run that must succeed."""
-    conf = {"partitioner.replicas": count} if dag_id == "trivial" else {}
     started, cpu = time.monotonic(), cpu_s(airflow)
-    run_id = airflow.client.trigger(dag_id, conf)
-    if airflow.client.wait_for_run(dag_id, run_id) != "success":
-        sys.exit(f"{dag_id} failed; see {airflow.home}/logs.")
+    ended_well(airflow, dag_id, {"partitioner.replicas": count} if dag_id == "trivial" else {})
     return time.monotonic() - started, cpu_s(airflow) - cpu
+
+
+def ended_well(
+    airflow: EmbeddedAirflow, dag_id: str, conf: Mapping[str, Any], on_poll: Callable[[], None] = lambda: None
+) -> str:
+    """The id of a run that was launched, waited for, about once a second, and has succeeded; else the program ends."""
+    run_id = airflow.client.trigger(dag_id, dict(conf))
+    if airflow.client.wait_for_run(dag_id, run_id, LONGEST_S, on_poll) != "success":
+        sys.exit(f"{dag_id} failed; see {airflow.home}/logs.")
+    return run_id
 
 
 def cpu_s(airflow: EmbeddedAirflow) -> float:

@@ -20,12 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from benchmarks.platform.chunks import cpu_s
+from benchmarks.platform.chunks import cpu_s, ended_well
 from tests.support.include_folders import write_app
 from tests.support.postgres import running_postgres
-from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection, seaweed
+from tests.support.servers import s3_client, s3_connection, seaweed
 from tests.support.store_requests import SCRIPT
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -33,7 +31,6 @@ from triptych.settings import PROJECT
 BUCKET = "growth"
 DAG = "trivial"
 FIRST = 20
-LONGEST_S = 7200.0
 
 
 @dataclass
@@ -65,12 +62,7 @@ class World:
     """An Airflow and its store."""
 
     airflow: EmbeddedAirflow
-    store: Server
-
-    @property
-    def s3(self) -> Any:
-        keys = {"aws_access_key_id": LOGIN, "aws_secret_access_key": PASSWORD, "region_name": "us-east-1"}
-        return boto3.client("s3", endpoint_url=self.store.endpoint, **keys)
+    s3: Any
 
     def run(self, chunks: int) -> str:
         """A row of the table, of a job that must end with the bytes of its source."""
@@ -81,9 +73,7 @@ class World:
             "dataDestination": {"uri": f"s3://{BUCKET}/out/{chunks}/", "conn_id": "store"},
         }
         client, peaks, cpu = self.airflow.client, Peaks(self.airflow), cpu_s(self.airflow)
-        run_id = client.trigger(DAG, {**places, "partitioner.items_per_chunk": 1})
-        if client.wait_for_run(DAG, run_id, LONGEST_S, peaks.look) != "success":
-            sys.exit(f"{chunks} chunks failed; see {self.airflow.home}/logs.")
+        run_id = ended_well(self.airflow, DAG, {**places, "partitioner.items_per_chunk": 1}, peaks.look)
         cpu = cpu_s(self.airflow) - cpu
         run = client.run(DAG, run_id)
         began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
@@ -115,9 +105,8 @@ def main() -> None:
                 "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
                 "AIRFLOW__TRIPTYCH__INCLUDE": str(home / "include"),
             }
-            with EmbeddedAirflow(home / "airflow", PROJECT, env) as airflow:
-                world = World(airflow, store)
-                world.s3.create_bucket(Bucket=BUCKET)
+            with s3_client(store, BUCKET) as s3, EmbeddedAirflow(home / "airflow", PROJECT, env) as airflow:
+                world = World(airflow, s3)
                 airflow.client.wait_for_dag(DAG)
                 world.run(FIRST)
                 print(

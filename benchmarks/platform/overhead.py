@@ -28,6 +28,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from benchmarks.platform.chunks import ended_well
 from tests.support.include_folders import write_app
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -62,10 +63,9 @@ Groups = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds of a whole job, and those of its scripts over the cores."""
+    """A run, its seconds from the launch to the end, and those of its scripts over the cores."""
 
     run_id: str
-
     wall: float
     scripts: float
 
@@ -154,9 +154,7 @@ def show(what: str, wall: float, scripts: float) -> None:
 def job(airflow: EmbeddedAirflow, dag_id: str, conf: Mapping[str, Any]) -> Took:
     """Run it; it must succeed."""
     started = time.monotonic()
-    run_id = airflow.client.trigger(dag_id, dict(conf))
-    if airflow.client.wait_for_run(dag_id, run_id, 3600) != "success":
-        sys.exit(f"{dag_id} failed; see {airflow.home}/logs.")
+    run_id = ended_well(airflow, dag_id, conf)
     wall = time.monotonic() - started
     newest: dict[Path, Path] = {}
     for path in sorted((airflow.home / "workspace" / dag_id / run_id / "commits").rglob("*")):
