@@ -33,7 +33,8 @@ OPTIONS = (
         "shared_folders",
         "auto",
         "Whether all workers see the same files below `allowed_roots` and in a workspace on `file://` (NFS and its "
-        "like): `yes`, `no` (then `file://` is refused), or `auto`: `yes` with the LocalExecutor alone.",
+        "like): `yes`, `no` (then `file://` is refused), or `auto`: `yes` with the LocalExecutor alone. With another, "
+        "jobs write to such a folder once two machines have been seen there.",
     ),
     Option("runner", "docker", "`docker`, or `process` (no isolation; for trying things out only)."),
     Option(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from triptych.checkup.container_engine import container_engine
 from triptych.checkup.findings import Finding, Standing, guarded
 from triptych.checkup.machine import scratch, versions
-from triptych.checkup.workspace import look_at_workspace
+from triptych.checkup.workspace import look_at_shared, look_at_workspace
 from triptych.settings import Settings
 
 __all__ = ["Finding", "Standing", "check_machine", "guarded"]
@@ -19,3 +19,4 @@ def check_machine(settings: Settings) -> Iterator[Finding]:
     yield from guarded("scratch", lambda: scratch(settings))
     yield from guarded("engine", lambda: container_engine(settings))
     yield from guarded("workspace", lambda: look_at_workspace(settings))
+    yield from guarded("shared files", lambda: look_at_shared(settings))

@@ -1,54 +1,36 @@
 """The workspace as this machine reaches it, and the other machines that have looked at it of late.
 
-Each look leaves a mark, `_doctor/<token>.json`, which says who and when; so that one look on each machine shows that
-they all see one workspace, with clocks that agree and one version.
+Each look leaves a mark, which says who and when; so that one look on each machine shows that they all see one
+workspace, with clocks that agree and one version. So it is with the folders of `file://` that they share.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from triptych import __version__
 from triptych.checkup.findings import Finding, Standing
-from triptych.errors import ConfigError, StorageError
+from triptych.errors import StorageError
 from triptych.jobs.workspace import MARKS, Workspace
-from triptych.running.rights.private_folders import NAMED, make_private
 from triptych.settings import Settings
 from triptych.stages.preflight import check_conditions
+from triptych.stages.preflight.machines import (
+    MOST_MARK_BYTES,
+    Mark,
+    leave_mark,
+    marks_below,
+    marks_in,
+    own_mark,
+    shared_roots,
+)
 from triptych.storage import Store, Stores
+from triptych.storage.paths import file_path
 
 HOUR_S = 3600
 KEPT_S = 24 * HOUR_S
 """For so long a mark tells of its machine; older ones are removed by the next look."""
 SKEW_S = 5.0
 """Clocks that differ by more make times in logs and reports lie, and links end too early."""
-_MOST_MARK_BYTES = 10_000
-_MOST_MARKS = 200
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a look leaves: the machine's name, the version there, and the time by its own clock (seconds).
-
-    `identity` tells machines of one name apart; empty where the machine could not keep one.
-    """
-
-    machine: str
-    version: str
-    written: float
-    identity: str = ""
-
-    def is_of(self, other: Mark) -> bool:
-        """Whether both may be of one machine."""
-        is_told = self.identity and other.identity
-        return self.machine == other.machine and (not is_told or self.identity == other.identity)
 
 
 def look_at_workspace(settings: Settings) -> Iterator[Finding]:
@@ -56,34 +38,43 @@ def look_at_workspace(settings: Settings) -> Iterator[Finding]:
     root = settings.workspace
     store = Stores(settings).workspace()
     check_conditions(Workspace(store, f"{root}/{MARKS}"))
-    own = Mark(platform.node(), __version__, time.time(), _identity(settings.cache))
-    uri = f"{root}/{MARKS}/{secrets.token_hex(8)}.json"
+    own, folder = own_mark(settings), marks_below(settings, root)
     started = time.monotonic()
-    store.put(uri, json.dumps(asdict(own)).encode())
-    store.read(uri, _MOST_MARK_BYTES)
+    uri = leave_mark(store, folder, own)
+    store.read(uri, MOST_MARK_BYTES)
     took = time.monotonic() - started
     yield Finding("workspace", Standing.OK, f"{root}: written and read in {took * 1000:.0f} ms; heeds conditions.")
-    infos = list(store.list(f"{root}/{MARKS}/"))
-    now = next((info.modified for info in infos if info.uri == uri), None)
+    now = next((info.modified for info in store.list(folder) if info.uri == uri), None)
     if now is not None:
         yield _clock(now - own.written, took)
-    seen = _others(store, [info.uri for info in infos if info.uri != uri and info.uri.endswith(".json")][:_MOST_MARKS])
-    yield from _told(seen, own, is_alone=settings.one_machine)
+    yield from _told(_young(store, folder, own), own, is_alone=settings.one_machine)
 
 
-def _identity(cache: Path) -> str:
-    """A random name in the cache folder, which each machine has of its own; empty where it cannot be kept there.
+def look_at_shared(settings: Settings) -> Iterator[Finding]:
+    """Of each folder that the tasks of several machines write to: who else has been seen there."""
+    stores = Stores(settings)
+    for root in shared_roots(settings):
+        yield _seen(settings, stores, root)
 
-    Host names repeat where machines are made from one image, and so do the ids that systems give them.
-    """
-    kept = cache / NAMED
+
+def _seen(settings: Settings, stores: Stores, root: str) -> Finding:
+    if not file_path(root).is_dir():
+        remedy = "Mount it, if tasks run on this machine."
+        return Finding("shared files", Standing.SKIPPED, f"{root}: there is no such folder here.", remedy)
+    own, folder = own_mark(settings), marks_below(settings, root)
+    store = stores.workspace() if root == settings.workspace else stores.open(folder)
+    hindrance = ""
     try:
-        make_private(cache)
-        with suppress(FileExistsError), kept.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(8))
-        return kept.read_text(encoding="ascii")
-    except (OSError, ConfigError, UnicodeError):
-        return ""
+        leave_mark(store, folder, own)
+        _young(store, folder, own)
+    except StorageError as error:
+        hindrance = f" A mark for them cannot be left: {error}"
+    others = sorted({mark.machine for _, mark in marks_in(store, folder) if mark and mark.shows_shared(own)})
+    if others:
+        return Finding("shared files", Standing.OK, f"{root}: {', '.join(others)} see it, too.")
+    said = f"{root}: nobody but {own.machine} has been seen there, and jobs that write there are refused.{hindrance}"
+    remedy = "Run `triptych doctor` on another worker, too; if it is a folder of one machine, name an object store."
+    return Finding("shared files", Standing.WARNING, said, remedy)
 
 
 def _clock(ahead_s: float, took_s: float) -> Finding:
@@ -95,22 +86,19 @@ def _clock(ahead_s: float, took_s: float) -> Finding:
     return Finding("clock", Standing.WARNING, said, "Let both keep time by NTP.")
 
 
-def _others(store: Store, uris: Sequence[str]) -> list[Mark]:
-    """The marks at these places that are young; older ones, and what is no mark, are removed."""
-    young = []
-    for uri in uris:
-        try:
-            mark = Mark(**json.loads(store.read(uri, _MOST_MARK_BYTES)))
-            is_young = time.time() - float(mark.written) < KEPT_S
-            is_young &= all(isinstance(each, str) for each in (mark.machine, mark.version, mark.identity))
-        except (ValueError, TypeError):
-            is_young = False
-        except StorageError:
-            continue  # Another look has removed it.
-        if is_young:
+def _young(store: Store, folder: str, own: Mark) -> list[Mark]:
+    """The marks there that tell of the last day; older ones, and what is no mark, are removed.
+
+    The newest of another machine stays, whatever its age: it shows that the folder is shared.
+    """
+    young: list[Mark] = []
+    is_shown = False
+    for uri, mark in sorted(marks_in(store, folder), key=lambda each: each[1].written if each[1] else 0, reverse=True):
+        if mark and time.time() - mark.written < KEPT_S:
             young.append(mark)
-        else:
+        elif not mark or is_shown or not mark.shows_shared(own):
             store.delete(uri)
+        is_shown |= mark is not None and mark.shows_shared(own)
     return young
 
 

@@ -23,6 +23,7 @@ from triptych.stages.cache_reasons import HIT
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code
 from triptych.stages.lineage import TracedOutput, provenance
+from triptych.stages.preflight.machines import check_seen_elsewhere
 from triptych.stages.publishing import Existing, Listing, Publisher, Records, Target, Used
 from triptych.stages.publishing.cleaning import end_uploads
 from triptych.stages.results import ResultObject, read_results
@@ -67,6 +68,7 @@ def _assembled(job: PlannedJob) -> Outcome:
     publisher = Publisher(Records(job.workspace.store, job.workspace.root), target, used)
     listing = publisher.settled()
     if listing is None:
+        check_seen_elsewhere(job.settings, target.store, target.uri)
         listing = _made(job, states, publisher, target.uri)
         _remember(job, states)
     else:

@@ -40,6 +40,7 @@ from triptych.stages.chunk_list import ChunkStore, UploadLimits, write_chunk_lis
 from triptych.stages.deadline import within_time
 from triptych.stages.frozen_code import open_code, store_code
 from triptych.stages.preflight import preflight
+from triptych.stages.preflight.machines import check_seen_elsewhere
 from triptych.stages.publishing import check_destination
 from triptych.stages.selection import Selection, check_work
 from triptych.stages.sessions import BlockRunner, workbench
@@ -88,6 +89,9 @@ def _planned(job: NewJob, slots: int) -> Plan:
     """Plan 0, not yet written, with all that it names stored under a token of this attempt's own."""
     workspace, token = job.workspace, secrets.token_hex(8)
     images = preflight(job.settings, job.spec, job.blocks, workspace, job.stores)
+    check_seen_elsewhere(job.settings, workspace.store, workspace.root)
+    if job.spec.destination:
+        check_seen_elsewhere(job.settings, job.destination_store, job.destination.uri)
     sources = tuple(resolve_sources(job.spec.sources, job.stores))
     if any(source.is_manifest for source in job.spec.sources):
         check_destination({"dataSource": [Location(each.uri) for each in sources]}, job.spec.destination)

@@ -9,6 +9,7 @@ import re
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,17 @@ from tests.support.command import call
 from tests.support.include_folders import write_app
 from tests.support.servers import LOGIN, PASSWORD, running_registry
 from triptych.blocks import Block, Role
-from triptych.errors import CapacityError, ImageError
+from triptych.errors import CapacityError, ImageError, StorageAccessError
+from triptych.jobs.job import load_job, new_job
+from triptych.jobs.plan import newest_plan
+from triptych.jobs.spec import build_job_spec
 from triptych.running import Cache, RunSpec, checked_images, open_session
 from triptych.settings import Runner, Settings
+from triptych.stages.assemble import assemble
+from triptych.stages.partition import partition
+from triptych.stages.preflight.machines import check_seen_elsewhere
+from triptych.stages.run_pack import Launch, run_pack
+from triptych.storage import Stores
 
 REPLICAS = {"partitioner": "replicate", "params": {"partitioner": {"replicas": 3}}, "config": {"chunksPerTask": 1}}
 RUN = ("run", "tried", "-d", "out", "--runner")
@@ -159,3 +168,50 @@ def test_parameters_that_no_process_can_be_given_are_refused(home: Path) -> None
     (home / "params.json").write_text('{"app": {"mask": "' + "é" * 65_490 + '"}}')
     done = call(*RUN, "process", "--params", "params.json")
     assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("where", ["workspace", "destination"])
+def test_a_folder_that_only_one_machine_has_seen_is_told_before_data_moves(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Once another has, the same job goes well; but not on a machine where that folder is another."""
+    shared = tmp_path / "data"
+    shared.mkdir()
+    many = dataclasses.replace(settings, one_machine=False, allowed_roots=(shared,), cache=tmp_path / "w1")
+    other = dataclasses.replace(many, cache=tmp_path / "w2")
+    conf: dict[str, Any] = {}
+    if where == "destination":
+        many, other = (dataclasses.replace(each, workspace=f"{shared.as_uri()}-w") for each in (many, other))
+        conf = {"dataDestination": {"uri": f"{shared.as_uri()}/out/"}}
+    template = write_app(tmp_path / "include", "", template=REPLICAS)
+    job = new_job(many, template, build_job_spec(template, conf), template.id, "run")
+    if where == "destination":
+        _look_around(other, job.workspace.root, monkeypatch)
+    monkeypatch.setattr(platform, "node", lambda: "w1")
+    with pytest.raises(StorageAccessError, match="no other machine than w1 has been seen there"):
+        partition(job)
+    assert newest_plan(job.workspace) is None
+    assert not list(tmp_path.rglob("chunks"))
+    root = job.workspace.root if where == "workspace" else conf["dataDestination"]["uri"]
+    _look_around(other, root, monkeypatch)
+    planned = load_job(many, template.id, "run", partition(job).ref)
+    for number, _ in enumerate(planned.plan.packs):
+        run_pack(planned, number, Launch("1"))
+    marks = list(tmp_path.rglob("*.mark"))
+    for mark in marks:
+        mark.rename(mark.with_suffix(".away"))
+    with pytest.raises(StorageAccessError, match="no other machine than w1 has been seen there"):
+        assemble(planned)
+    for mark in marks:
+        mark.with_suffix(".away").rename(mark)
+    assert assemble(planned).chunks == 3
+
+
+def _look_around(settings: Settings, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the machine w2, which finds nobody."""
+    monkeypatch.setattr(platform, "node", lambda: "w2")
+    stores = Stores(settings)
+    store = stores.workspace() if uri.startswith(settings.workspace) else stores.open(uri)
+    with suppress(StorageAccessError):
+        check_seen_elsewhere(settings, store, uri)
+    monkeypatch.setattr(platform, "node", lambda: "w1")

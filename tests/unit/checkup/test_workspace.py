@@ -13,6 +13,7 @@ import pytest
 from triptych.checkup import Finding, Standing
 from triptych.checkup import workspace as looking
 from triptych.settings import Settings, read_settings
+from triptych.stages.preflight import machines
 from triptych.storage import ObjectInfo
 from triptych.storage.files import FileStore
 
@@ -29,10 +30,26 @@ def settings(tmp_path: Path) -> Settings:
 def look(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Look:
     def from_machine(name: str, version: str = "1.4.2", settings: Settings = settings) -> dict[str, list[Finding]]:
         monkeypatch.setattr(platform, "node", lambda: name)
-        monkeypatch.setattr(looking, "__version__", version)
+        monkeypatch.setattr(machines, "__version__", version)
         found: dict[str, list[Finding]] = {}
-        for finding in looking.look_at_workspace(settings):
+        own = dataclasses.replace(settings, cache=settings.cache / name)
+        for finding in looking.look_at_workspace(own):
             found.setdefault(finding.about, []).append(finding)
+        return found
+
+    return from_machine
+
+
+@pytest.fixture
+def roots(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """What is told of folders that are shared, by what each is."""
+
+    def from_machine(name: str, settings: Settings = settings) -> dict[str, list[Finding]]:
+        monkeypatch.setattr(platform, "node", lambda: name)
+        own = dataclasses.replace(settings, cache=tmp_path / f"cache-{name}")
+        found: dict[str, list[Finding]] = {}
+        for finding in looking.look_at_shared(own):
+            found.setdefault(finding.said.partition(": ")[0].rpartition("/")[2], []).append(finding)
         return found
 
     return from_machine
@@ -127,3 +144,54 @@ def test_a_store_whose_clock_is_another_is_told(
     monkeypatch.setattr(FileStore, "list", by_another_clock)
     (clock,) = look("here")["clock"]
     assert (clock.standing, told in clock.said) == (Standing.WARNING, True)
+
+
+def test_a_shared_folder_is_one_once_two_machines_have_looked(roots: Look, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "data").mkdir()
+    many = dataclasses.replace(settings, allowed_roots=(tmp_path / "data", tmp_path / "gone"))
+    for _ in range(2):
+        first = roots("w1", many)
+        assert {name: _standings(each) for name, each in first.items()} == {
+            "w": [Standing.WARNING],
+            "data": [Standing.WARNING],
+            "gone": [Standing.SKIPPED],
+        }
+    assert not (tmp_path / "gone").exists()
+    assert "w1 see it, too" in roots("w2", many)["data"][0].said
+    assert {name: _standings(each) for name, each in roots("w1", many).items()} == {
+        "w": [Standing.OK],
+        "data": [Standing.OK],
+        "gone": [Standing.SKIPPED],
+    }
+    # A job that names the root as its source does not read what lies there.
+    assert [path.relative_to(tmp_path / "data").parts[0] for path in (tmp_path / "data").rglob("*.mark")] == [
+        "_triptych",
+        "_triptych",
+    ]
+    assert roots("w1", dataclasses.replace(many, one_machine=True)) == {}
+    assert roots("w1", dataclasses.replace(many, shared_folders=False)) == {}
+
+
+def test_a_folder_stays_shared_when_nobody_has_looked_for_long(roots: Look, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    many = dataclasses.replace(settings, allowed_roots=())
+    for name in ("w1", "w2", "w3"):
+        roots(name, many)
+    for number, mark in enumerate((tmp_path / "w").rglob("*.mark")):
+        mark.write_text(json.dumps({**json.loads(mark.read_text()), "written": 1e9 + number}))
+    newest = json.loads(mark.read_text())["machine"]
+    (told,) = roots("here", many)["w"]
+    assert (told.standing, f"{newest} see it, too" in told.said) == (Standing.OK, True)
+    kept = {json.loads(mark.read_text())["machine"] for mark in (tmp_path / "w").rglob("*.mark")}
+    assert kept == {"here", newest}
+
+
+def test_a_root_that_cannot_be_written_is_told(
+    roots: Look, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "w").write_text("a file")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "_triptych").write_text("a file")
+    (told,) = roots("w1", dataclasses.replace(settings, allowed_roots=(tmp_path / "data",)))["data"]
+    assert (told.standing, "A mark for them cannot be left" in told.said) == (Standing.WARNING, True)
