@@ -6,7 +6,8 @@
 same script under `xargs -P`. "Grouped": a CSV file of so many gigabytes, cut by `rows`, each chunk grouped by DuckDB
 in a container on one core (the image of `tpch_star`, which `make demo APP=tpch_star` builds), put together by
 `group_by`; the peers are DuckDB in one process on all cores, and Dask where it is installed. All must say the same.
-"Scripts" are the seconds of all chunks, by the job's records, over the cores.
+"Scripts" are the seconds of all chunks, by the job's records, over the cores; "Airflow" the CPU seconds of its
+processes with their tasks meanwhile, idle or not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from benchmarks.platform.chunks import ended_well
+from benchmarks.platform.chunks import cpu_s, ended_well
 from tests.support.include_folders import write_app
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.settings import PROJECT
@@ -63,11 +64,12 @@ Groups = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Took:
-    """A run, its seconds from the launch to the end, and those of its scripts over the cores."""
+    """A run, its seconds from the launch to the end, those of its scripts over the cores, and Airflow's CPU seconds."""
 
     run_id: str
     wall: float
     scripts: float
+    airflow: float
 
 
 def main() -> None:
@@ -77,8 +79,8 @@ def main() -> None:
     parser.add_argument("--gb", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    print("| what | s | scripts, s | beyond, s | scripts by all | load |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |", flush=True)
+    print("| what | s | scripts, s | beyond, s | scripts by all | Airflow, CPU s | load |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         include = home / "include"
@@ -104,12 +106,12 @@ def main() -> None:
 def equal(airflow: EmbeddedAirflow, burn: str, chunks: int, seconds: float) -> None:
     """A job of equal chunks, then the same script as often by processes alone."""
     took = job(airflow, "equal", {"partitioner.replicas": chunks})
-    show(f"{chunks} chunks of {seconds:g} s of CPU", took.wall, chunks * seconds / CORES)
+    show(f"{chunks} chunks of {seconds:g} s of CPU", took.wall, chunks * seconds / CORES, took.airflow)
     script = airflow.home / "burn.py"
     script.write_text(burn)
-    started = time.monotonic()
+    started, cpu = time.monotonic(), cpu_s(airflow)
     subprocess.run(f"seq {chunks} | xargs -P{CORES} -I@ {sys.executable} {script}", shell=True, check=True)
-    show("the same under xargs", time.monotonic() - started, chunks * seconds / CORES)
+    show("the same under xargs", time.monotonic() - started, chunks * seconds / CORES, cpu_s(airflow) - cpu)
 
 
 def grouped(airflow: EmbeddedAirflow, table: Path, truth: Groups) -> None:
@@ -121,7 +123,7 @@ def grouped(airflow: EmbeddedAirflow, table: Path, truth: Groups) -> None:
         "assembler.aggregates": ["n:sum", "amount:sum"],
     }
     took = job(airflow, "grouped", conf)
-    show(f"{table.stat().st_size / 1e9:.2f} GB grouped by chunk", took.wall, took.scripts)
+    show(f"{table.stat().st_size / 1e9:.2f} GB grouped by chunk", took.wall, took.scripts, took.airflow)
     with next((airflow.home / "workspace" / "outputs" / "grouped" / took.run_id).rglob("grouped.csv")).open() as data:
         found = {key: (int(rows), hundredths(amount)) for key, rows, amount in list(csv.reader(data))[1:]}
     started = time.monotonic()
@@ -142,26 +144,27 @@ def grouped(airflow: EmbeddedAirflow, table: Path, truth: Groups) -> None:
         sys.exit(f"Dask has {done.stdout} groups.")
 
 
-def show(what: str, wall: float, scripts: float) -> None:
+def show(what: str, wall: float, scripts: float, airflow: float | None = None) -> None:
     """A row of the table."""
-    load = os.getloadavg()[0]
+    load, of_airflow = os.getloadavg()[0], "" if airflow is None else f"{airflow:.1f}"
     print(
-        f"| {what} | {wall:.1f} | {scripts:.1f} | {wall - scripts:.1f} | {scripts / wall:.3f} | {load:.1f} |",
+        f"| {what} | {wall:.1f} | {scripts:.1f} | {wall - scripts:.1f} | {scripts / wall:.3f} | "
+        f"{of_airflow} | {load:.1f} |",
         flush=True,
     )
 
 
 def job(airflow: EmbeddedAirflow, dag_id: str, conf: Mapping[str, Any]) -> Took:
     """Run it; it must succeed."""
-    started = time.monotonic()
+    started, cpu = time.monotonic(), cpu_s(airflow)
     run_id = ended_well(airflow, dag_id, conf)
-    wall = time.monotonic() - started
+    wall, cpu = time.monotonic() - started, cpu_s(airflow) - cpu
     newest: dict[Path, Path] = {}
     for path in sorted((airflow.home / "workspace" / dag_id / run_id / "commits").rglob("*")):
         if path.is_file():
             newest[path.parent] = path
     done = [tried for path in newest.values() for tried in json.loads(path.read_bytes()).get("done", ())]
-    return Took(run_id, wall, sum(tried["seconds"] for tried in done) / CORES)
+    return Took(run_id, wall, sum(tried["seconds"] for tried in done) / CORES, cpu)
 
 
 def write_table(path: Path, size: int) -> Groups:

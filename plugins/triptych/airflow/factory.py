@@ -147,10 +147,10 @@ def build_dag(template: Template, find: Find = find_template) -> DAG:
         "pool_slots": slots_per_task(app, class_of(app, settings.classes)),
     }
     if template.max_cores:
-        if template.max_cores < (app.min_cpu or 1):
-            msg = f"max_cores is {template.max_cores:g}, and one task of {app.tag} takes {app.min_cpu or 1:g}."
+        if template.max_cores < app.task_cores:
+            msg = f"max_cores is {template.max_cores:g}, and one task of {app.tag} takes {app.task_cores:g}."
             raise ManifestError([msg])
-        container["max_active_tis_per_dag"] = int(template.max_cores // (app.min_cpu or 1))
+        container["max_active_tis_per_dag"] = int(template.max_cores // app.task_cores)
     retries = settings.retries if app.retries is None else app.retries
     _add_tasks(dag, find, retries, container, queues(template, settings.classes))
     # Once the tasks are there: each would copy and store them for itself, too.

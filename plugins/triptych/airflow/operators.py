@@ -176,7 +176,7 @@ def _loaded(context: Context) -> PlannedJob:
 
 def _slots(template: Template, settings: Settings) -> int:
     """How many tasks of the app Airflow runs at once, as far as its configuration tells: no task can read a pool."""
-    cores_each = template.app.min_cpu or 1
+    cores_each = template.app.task_cores
     limits = [conf.getint("core", "parallelism"), conf.getint("core", "max_active_tasks_per_dag")]
     if settings.one_machine:
         limits.append(int((os.cpu_count() or 1) // cores_each))

@@ -71,6 +71,7 @@ def _block(data: dict[str, Any], folder: Path, schema: dict[str, Any]) -> Block:
         task_timeout_s=_whole(data.get("task_timeout")),
         cacheable=data.get("cacheable", False),
         chunks_per_task=_whole(data.get("chunks_per_task")),
+        parallel=_whole(data.get("parallel")) or 1,
         isolation=Isolation(data.get("isolation", Isolation.PACK)),
         writable_root=data.get("writable_root", False),
         joins_with=tuple(data["joins_with"]) if "joins_with" in data else None,

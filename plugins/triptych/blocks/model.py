@@ -87,6 +87,8 @@ class Block:
     task_timeout_s: int | None = None
     cacheable: bool = False
     chunks_per_task: int | None = None
+    parallel: int = 1
+    """Of an app: so many containers of one task at once, each with one chunk, and with its cores, memory and GPUs."""
     isolation: Isolation = Isolation.PACK
     writable_root: bool = False
     """Whether its script may write to the image's own folders, as far as their modes allow it."""
@@ -95,6 +97,16 @@ class Block:
     needs_source: bool = False
     """Of a partitioner: whether it has nothing to cut without a source."""
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+
+    @property
+    def task_cores(self) -> float:
+        """Of one task: those of all its containers, of each one at least where nothing is asked for."""
+        return (self.min_cpu or 1) * self.parallel
+
+    @property
+    def task_memory_gib(self) -> float:
+        """Of one task; 0 where nothing is asked for."""
+        return (self.min_memory_gib or 0) * self.parallel
 
     @property
     def tag(self) -> str:

@@ -35,10 +35,9 @@ def slots_per_task(app: Block, machines: MachineClass | None = None) -> int:
 
     So a pool that has a slot for each core of its machines lets no more tasks in than they have GPUs.
     """
-    cores = app.min_cpu or 1
-    gpus = gpu_count(app)
+    gpus = gpu_count(app) * app.parallel
     share = int(machines.cores * gpus / machines.gpus) if machines and machines.gpus and gpus else 0
-    return max(1, round(cores), share)
+    return max(1, round(app.task_cores), share)
 
 
 def pool_of(template: Template, classes: Sequence[MachineClass], default: str) -> str:
@@ -56,9 +55,9 @@ def queues(template: Template, classes: Sequence[MachineClass]) -> dict[Role, st
 def _fits(block: Block, machines: MachineClass) -> bool:
     names = product_names(block)
     return (
-        (block.min_cpu or 0) <= machines.cores
-        and (block.min_memory_gib or 0) <= machines.memory_gib
-        and gpu_count(block) <= machines.gpus
+        (block.min_cpu or 0) * block.parallel <= machines.cores
+        and block.task_memory_gib <= machines.memory_gib
+        and gpu_count(block) * block.parallel <= machines.gpus
         and (not names or any(is_product(name, machines.gpu_name) for name in names))
     )
 
@@ -74,4 +73,5 @@ def _asked(block: Block) -> str:
         asked.append(f"a GPU of {' or '.join(names)}")
     elif gpus := gpu_count(block):
         asked.append(f"{gpus} GPU(s)")
-    return " and ".join([", ".join(asked[:-1]), asked[-1]] if len(asked) > 1 else asked)
+    told = " and ".join([", ".join(asked[:-1]), asked[-1]] if len(asked) > 1 else asked)
+    return f"{told} for each of its {block.parallel} containers" if block.parallel > 1 else told

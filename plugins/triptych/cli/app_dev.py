@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +29,7 @@ def app_dev(
     app: Annotated[str, typer.Argument(help="Name, tag or folder of an app, or app/case.")],
     build: Annotated[bool, typer.Option("--build", help="Build its image first, where it is not here.")] = False,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: by cores.")] = None,
     include: Include = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the scripts print.")] = False,
 ) -> None:
@@ -45,7 +44,7 @@ def app_dev(
         clear_screen()
         try:
             for block, case in choose_cases(catalog(include), [app])[0]:
-                _run(settings, (block, case), workers or os.cpu_count() or 1, verbose=verbose)
+                _run(settings, (block, case), workers, verbose=verbose)
         except TriptychError as error:
             echo_error(_in_folder(include, folder) or str(error))
         echo(f"{time.strftime('%H:%M:%S')}: waiting for a change in {folder}; Ctrl-C ends.")
@@ -73,7 +72,7 @@ def _watched(settings: Settings, app: Block, chosen: list[Chosen]) -> list[Path]
     return [each for each in folders if each == app.folder or not each.is_relative_to(app.folder)]
 
 
-def _run(settings: Settings, chosen: Chosen, workers: int, *, verbose: bool) -> None:
+def _run(settings: Settings, chosen: Chosen, workers: int | None, *, verbose: bool) -> None:
     case = read_case(*chosen)
     started = time.monotonic()
     shown: list[str] = []

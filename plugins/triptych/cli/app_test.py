@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -48,7 +47,7 @@ def app_test(
         bool, typer.Option("--build", help="Build images that are not here, of apps with a Dockerfile.")
     ] = False,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: by cores.")] = None,
     keep: Annotated[Path | None, typer.Option(help="A folder for what the jobs make, by app and case.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the results as JUnit XML, for CI, too.")] = None,
     include: Include = None,
@@ -63,7 +62,7 @@ def app_test(
         if build:
             build_image(settings, app)
         with results_only(), Progress(quiet=True, verbose=verbose) as watch:
-            result = run_one(settings, app, folder, workers or os.cpu_count() or 1, watch, update=update, keep=keep)
+            result = run_one(settings, app, folder, workers, watch, update=update, keep=keep)
         results.append(result)
         if not json_:
             show(result)
@@ -95,7 +94,7 @@ def run_one(
     settings: Settings,
     app: Block,
     folder: Path,
-    workers: int,
+    workers: int | None,
     watch: Progress,
     *,
     update: bool = False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,7 +74,7 @@ def run(
         str | None, typer.Option(help="Airflow connection for source, inputs and destination.")
     ] = None,
     runner: Annotated[Runner | None, typer.Option(help="process isolates nothing; for trying things out.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks at once. Default: by cores.")] = None,
     retries: Annotated[int | None, typer.Option(min=0, help="Of a chunk that failed, this time.")] = None,
     resume: Annotated[str | None, typer.Option(help="Do what this earlier run left undone.")] = None,
     new_code: Annotated[
@@ -116,7 +115,7 @@ def run(
     run_id = resume or new_run_id()
     manner = Manner(workers, runner, tuple(include or ()), quiet, verbose, watch, keep, explain, json_)
 
-    def launch(listener: Progress, at_once: int) -> tuple[str, Summary]:
+    def launch(listener: Progress, at_once: int | None) -> tuple[str, Summary]:
         chosen = sound_template(settings, template)
         conf = conf_from_options(
             chosen, job, params, param or [], source or [], manifest or [], input_ or [], destination, connection
@@ -126,7 +125,7 @@ def run(
         spec = build_job_spec(chosen, with_config(conf, retries, no_cache=no_cache), allowed_connections=None)
         return launched(settings, chosen, spec, run_id, at_once, listener)
 
-    def go_on(listener: Progress, at_once: int) -> tuple[str, Summary]:
+    def go_on(listener: Progress, at_once: int | None) -> tuple[str, Summary]:
         dag_id = template_id(settings, template)
         with ends_when_asked(settings, dag_id, run_id), held_run(settings, dag_id, run_id):
             planned = resume_job(settings, asked)
@@ -150,8 +149,8 @@ class Manner:
     as_json: bool = False
 
 
-Work = Callable[[Progress, int], tuple[str, Summary]]
-"""Does the job, with so many tasks at once, and says its template's id and what came of it."""
+Work = Callable[[Progress, int | None], tuple[str, Summary]]
+"""Does the job, with so many tasks at once if a number is given, and says its template's id and what came of it."""
 
 
 def default_destination(run_id: str) -> str:
@@ -160,7 +159,7 @@ def default_destination(run_id: str) -> str:
 
 
 def launched(
-    settings: Settings, template: Template, spec: JobSpec, run_id: str, at_once: int, listener: Progress
+    settings: Settings, template: Template, spec: JobSpec, run_id: str, at_once: int | None, listener: Progress
 ) -> tuple[str, Summary]:
     """A new job, which `triptych job cancel` can end."""
     with ends_when_asked(settings, template.id, run_id):
@@ -172,7 +171,7 @@ def carry_out(settings: Settings, template: str, run_id: str, manner: Manner, wo
     include = manner.include
     with results_only(), Progress(quiet=manner.quiet, verbose=manner.verbose, by_pack=manner.watch) as watch:
         try:
-            dag_id, summary = work(watch, manner.workers or os.cpu_count() or 1)
+            dag_id, summary = work(watch, manner.workers)
         except TriptychError as error:
             # Each failed chunk was told as it failed, unless nothing is.
             echo_error(error.verdict if isinstance(error, VerdictError) and not manner.quiet else str(error))

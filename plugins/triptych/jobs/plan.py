@@ -66,6 +66,8 @@ class FrozenBlock:
     min_cpu: float | None = None
     """Cores that it may use; None of those without a limit, and in plans of before that was noted. So with memory."""
     min_memory_gib: float | None = None
+    parallel: int = 1
+    """As `Block.parallel`."""
 
     @property
     def code(self) -> str:

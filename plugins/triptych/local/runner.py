@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -65,14 +66,17 @@ def new_run_id() -> str:
 
 
 def run_job(
-    settings: Settings, template: Template, spec: JobSpec, run_id: str, workers: int, listener: JobListener
+    settings: Settings, template: Template, spec: JobSpec, run_id: str, workers: int | None, listener: JobListener
 ) -> Summary:
-    """From source to output; KeyboardInterrupt leaves no process, container or scratch folder behind."""
+    """From source to output; KeyboardInterrupt leaves no process, container or scratch folder behind.
+
+    So many of its tasks run at once; None: as this machine has cores for, with one for each container.
+    """
     started = time.time()
     job = new_job(settings, template, spec, template.id, run_id, started)
     with held_run(settings, template.id, run_id):
         with _forgotten_unless_stored(job):
-            done = partition(job, workers)
+            done = partition(job, _at_once(workers, template.app.parallel))
         return run_planned(load_job(settings, job.dag_id, run_id, done.ref, started, job.stores), workers, listener)
 
 
@@ -135,9 +139,9 @@ def _check_unpublished(workspace: Workspace) -> None:
         raise ConfigError(msg)
 
 
-def run_planned(job: PlannedJob, workers: int, listener: JobListener) -> Summary:
+def run_planned(job: PlannedJob, workers: int | None, listener: JobListener) -> Summary:
     """All stages after `partition`, and the report; KeyboardInterrupt leaves no process or container behind, no scratch
-    folder, and no report."""
+    folder, and no report. `workers` as in `run_job`."""
     listener.on_planned(job.plan)
     with leaving_report(job):
         _run_packs(job, workers, listener)
@@ -146,7 +150,11 @@ def run_planned(job: PlannedJob, workers: int, listener: JobListener) -> Summary
     return Summary(outcome, job.plan.size, time.time() - job.began, job.spec.config["sample"])
 
 
-def _run_packs(job: PlannedJob, workers: int, listener: JobListener) -> None:
+def _at_once(workers: int | None, parallel: int) -> int:
+    return workers or max(1, (os.cpu_count() or 1) // parallel)
+
+
+def _run_packs(job: PlannedJob, workers: int | None, listener: JobListener) -> None:
     stop = Stop()
     launch = Launch(f"local-{secrets.token_hex(4)}")
 
@@ -157,7 +165,8 @@ def _run_packs(job: PlannedJob, workers: int, listener: JobListener) -> None:
         finally:
             listener.on_pack(first)
 
-    with ThreadPoolExecutor(min(workers, len(job.plan.packs)) or 1) as pool, _stopping(stop):
+    at_once = _at_once(workers, job.plan.blocks[Role.APP].parallel)
+    with ThreadPoolExecutor(min(at_once, len(job.plan.packs)) or 1) as pool, _stopping(stop):
         waiting = {pool.submit(work, pack.first) for pack in job.plan.packs}
         while waiting:
             done, waiting = wait(waiting, POLL_S, FIRST_COMPLETED)

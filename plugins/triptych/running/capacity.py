@@ -38,7 +38,8 @@ def check_capacity(client: APIClient, block: Block, settings: Settings) -> None:
     if lacking:
         msg = (
             f"{block.role} {block.tag} needs {'; '.join(lacking)}: the engine {info.get('Name', '')} can never run it. "
-            "Lower device_requirements in its manifest, or run it where there is more."
+            f"Lower device_requirements{' or parallel' if block.parallel > 1 else ''} in its manifest, or run it where "
+            "there is more."
         )
         raise CapacityError(msg)
 
@@ -47,10 +48,11 @@ def _lacking(info: Mapping[str, Any], block: Block) -> list[str]:
     """What of cores and memory is missing: `16 cores, and has 2`; nothing where the engine does not tell."""
     lacking = []
     cores, memory = info.get("NCPU"), info.get("MemTotal")
-    if cores and block.min_cpu and block.min_cpu > cores:
-        lacking.append(f"{block.min_cpu:g} cores, and has {cores}")
-    if memory and block.min_memory_gib and block.min_memory_gib * GIB * USABLE_SHARE > memory:
-        lacking.append(f"{block.min_memory_gib:g} GiB of memory, and has {memory / GIB:.1f}")
+    at_once = f" for {block.parallel} containers" if block.parallel > 1 else ""
+    if cores and block.min_cpu and block.task_cores > cores:
+        lacking.append(f"{block.task_cores:g} cores{at_once}, and has {cores}")
+    if memory and block.task_memory_gib * GIB * USABLE_SHARE > memory:
+        lacking.append(f"{block.task_memory_gib:g} GiB of memory{at_once}, and has {memory / GIB:.1f}")
     return lacking
 
 

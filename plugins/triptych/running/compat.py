@@ -47,9 +47,11 @@ def send(stream: Attached, data: bytes) -> None:
 
 
 def break_off(stream: Attached) -> None:
-    """End the connection, so that who reads from it, in another thread, comes to its end."""
-    with suppress(OSError):
-        _socket(stream).shutdown(socket.SHUT_RDWR)
+    """End the connection, so that who reads from it, in another thread, comes to its end (it may be closing it)."""
+    below: socket.socket | None = _socket(stream)
+    if below is not None:  # As it is once a stream was closed.
+        with suppress(OSError):
+            below.shutdown(socket.SHUT_RDWR)
 
 
 def hang_up(stream: Attached) -> None:

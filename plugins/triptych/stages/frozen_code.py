@@ -18,7 +18,9 @@ def store_code(workspace: Workspace, block: Block, image_digest: str | None, wor
     sha256 = freeze_code(block, archive)
     copy_stream(file_blocks(archive), workspace.store, workspace.uri(code_name(sha256)))
     archive.unlink()
-    return FrozenBlock(block.tag, sha256, block.image, image_digest, block.min_cpu, block.min_memory_gib)
+    return FrozenBlock(
+        block.tag, sha256, block.image, image_digest, block.min_cpu, block.min_memory_gib, block.parallel
+    )
 
 
 def open_code(workspace: Workspace, frozen: FrozenBlock, work: Path) -> Block:

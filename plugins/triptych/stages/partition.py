@@ -177,13 +177,15 @@ def _shares(job: NewJob, slots: int, sizes: Sequence[int]) -> list[Pack]:
     most = config["maxConcurrency"] or (settings.max_tasks if per_task == "auto" else MOST_TASKS)
     if per_task != "auto":
         return packs(len(sizes), int(per_task), most)
+    most = min(most, -(-len(sizes) // app.parallel))  # None has fewer chunks than containers.
     pace = read_pace(settings, job.workspace.store, job.dag_id, app.name)
     if pace is None:
         if len(sizes) <= FEW_CHUNKS:
             return packs(len(sizes), 1, most)
-        return packs_by_seconds([guessed_seconds(size) for size in sizes], slots, most, least_tasks=FEW_CHUNKS)
-    seconds = [pace.seconds_of(size) for size in sizes]
-    _log.info("By what jobs before took, all chunks take %.1f s, one after the other.", sum(seconds))
+        guessed = [guessed_seconds(size) / app.parallel for size in sizes]
+        return packs_by_seconds(guessed, slots, most, least_tasks=FEW_CHUNKS)
+    seconds = [pace.seconds_of(size) / app.parallel for size in sizes]
+    _log.info("By what jobs before took, all chunks take %.1f s, one after the other.", sum(seconds) * app.parallel)
     if len(sizes) <= FEW_CHUNKS:
         return packs_of_few(seconds, most)
     return packs_by_seconds(seconds, slots, most)

@@ -1,4 +1,4 @@
-"""The second stage, once per pack: the app on each chunk that has no result yet, in one container."""
+"""The second stage, once per pack: the app on each chunk that has no result yet, in one container, or in several."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from triptych.blocks import Role
+from triptych.blocks import Block, Role
 from triptych.errors import (
     StorageError,
     VerdictError,
@@ -32,6 +32,7 @@ from triptych.stages.frozen_code import open_code
 from triptych.stages.journal import Journal, JournalLimits
 from triptych.stages.pipeline.ahead import Ahead
 from triptych.stages.pipeline.behind import Behind
+from triptych.stages.pipeline.lanes import Lane, Lanes
 from triptych.stages.pipeline.telling import Telling
 from triptych.stages.pipeline.trying import Attempt, Ran
 from triptych.stages.sessions import BlockRunner
@@ -101,6 +102,7 @@ def run_pack(
         app = open_code(job.workspace, job.plan.blocks[Role.APP], work)
         token = secrets.token_hex(8)
         name = f"{job.plan.generation}/{pack.key}/{token}"
+        at_once = min(app.parallel, len(todo))
         limits = JournalLimits(job.settings.part_bytes, OBJECTS_AT_ONCE)
         with (
             opened_cache(job, app, work, todo) as cache,
@@ -109,14 +111,14 @@ def run_pack(
             ) as journal,
             held_inputs(job.plan.inputs, job.stores, job.settings, ending) as inputs,
             Behind() as behind,
-            _ahead(job, work, todo) as ahead,
+            _ahead(job, work, todo, at_once) as ahead,
         ):
             if cache is None:
                 ahead.begin(todo[0])  # While its container starts.
-            opening = BlockRunner.of(job, inputs.mounted).session(app, work, first, ending)
-            with when_needed(opening) if cache else opening as session:
-                attempt = Attempt(job, app, launch.round, launch.worker, token, work, ahead, session, journal, cache)
-                run = _Run(attempt, behind, job.tries_of(app), hear, is_careful=is_careful)
+            runner = BlockRunner.of(job, inputs.mounted)
+            with _lanes(runner, app, work, at_once, first, ending, is_late=cache is not None) as lanes:
+                attempt = Attempt(job, app, launch.round, launch.worker, token, work, ahead, journal, cache)
+                run = _Run(attempt, lanes, behind, job.tries_of(app), hear, is_careful=is_careful)
                 failed = run.all(todo, ending)
     _log.info("%s", telling.line())
     if failed:
@@ -125,7 +127,7 @@ def run_pack(
     return len(todo)
 
 
-def _ahead(job: PlannedJob, work: Path, todo: Sequence[ChunkEntry]) -> Ahead:
+def _ahead(job: PlannedJob, work: Path, todo: Sequence[ChunkEntry], most: int) -> Ahead:
     """What fetches the chunks, each where there is room for it."""
     reader = ChunkReader(job.workspace, job.sources, job.stores, todo)
     reserve = Reserve(work, job.settings.scratch_reserve_bytes)
@@ -134,15 +136,39 @@ def _ahead(job: PlannedJob, work: Path, todo: Sequence[ChunkEntry]) -> Ahead:
         reserve.check(entry.size, "the input has")
         return reader.save(entry, path)
 
-    return Ahead(save, work / "ahead")
+    return Ahead(save, work / "ahead", most)
+
+
+@contextmanager
+def _lanes(
+    runner: BlockRunner, app: Block, work: Path, count: int, first_chunk: int, stop: Stop, *, is_late: bool
+) -> Iterator[Lanes[Ran | _Lost]]:
+    """So many; the session of the first is there at once unless `is_late`, of the others when a chunk comes to them."""
+    with ExitStack() as stack:
+        lanes = []
+        for number in range(count):
+            own = work / f"lane-{number}"
+            own.mkdir()
+            opening = runner.session(app, own, first_chunk, stop)
+            lanes.append(Lane(own, stack.enter_context(when_needed(opening) if is_late or number else opening)))
+        yield stack.enter_context(Lanes[Ran | _Lost](lanes, stop))
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """A chunk that this worker could not read, or its results."""
+
+    entry: ChunkEntry
+    error: StorageError
 
 
 class _Run:
-    """Runs chunks one after the other; how each ended is judged behind the next ones."""
+    """Runs chunks in order, one in each lane; how each ended is judged behind the next ones."""
 
     def __init__(
         self,
         attempt: Attempt,
+        lanes: Lanes[Ran | _Lost],
         behind: Behind,
         tries: int,
         on_chunk: Callable[[ChunkOutcome], None],
@@ -151,6 +177,7 @@ class _Run:
     ) -> None:
         """A careful one begins no chunk before the last one is kept."""
         self._attempt = attempt
+        self._lanes = lanes
         self._behind = behind
         self._tries = tries
         self._on_chunk = on_chunk
@@ -167,31 +194,45 @@ class _Run:
         self._queue.extend(todo)
         while self._is_anything_left():
             stop.check()
-            entry = self._queue.popleft()
-            before = self._attempt.of_round(entry)
-            if len(before) >= self._tries:  # By an attempt whose worker was lost before it could say so.
-                self._failed.append(before[-1].error or "")
-                continue
-            if self._attempt.has_one_folder:
-                self._behind.drain()
-            upcoming = self._queue[0] if self._queue else None
-            try:
-                ran = self._attempt.run(entry, upcoming)
-            except StorageError as error:
-                self._lose(entry, error)
-                continue
-            self._behind.begin(partial(self._keep, ran), sum(file.size for file in ran.found))
-            if self._is_careful:
-                self._behind.drain()
+            if self._queue and self._lanes.is_free:
+                self._begin(self._queue.popleft())
+            else:
+                self._end(self._lanes.next())
+        while self._lanes.is_busy:
+            self._end(self._lanes.next())
         self._behind.drain()
         if self._lost:
             raise self._lost[0]
         return self._failed
 
     def _is_anything_left(self) -> bool:
-        if not self._queue:
+        if not self._queue and not self._lanes.is_busy:
             self._behind.drain()  # What failed is tried again.
-        return bool(self._queue) and len(self._lost) < MOST_LOST
+        return bool(self._queue or self._lanes.is_busy) and len(self._lost) < MOST_LOST
+
+    def _begin(self, entry: ChunkEntry) -> None:
+        before = self._attempt.of_round(entry)
+        if len(before) >= self._tries:  # By an attempt whose worker was lost before it could say so.
+            self._failed.append(before[-1].error or "")
+            return
+        if self._attempt.has_one_folder:
+            self._behind.drain()
+        upcoming = self._queue[0] if self._queue else None
+        self._lanes.begin(partial(self._tried, entry, upcoming))
+
+    def _tried(self, entry: ChunkEntry, upcoming: ChunkEntry | None, lane: Lane) -> Ran | _Lost:
+        try:
+            return self._attempt.run(entry, upcoming, lane)
+        except StorageError as error:
+            return _Lost(entry, error)
+
+    def _end(self, ran: Ran | _Lost) -> None:
+        if isinstance(ran, _Lost):
+            self._lose(ran.entry, ran.error)
+            return
+        self._behind.begin(partial(self._keep, ran), sum(file.size for file in ran.found))
+        if self._is_careful:
+            self._behind.drain()
 
     def _keep(self, ran: Ran) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -68,8 +68,15 @@ def test_owner_tags_pool_and_limits_are_the_templates(include: Path) -> None:
     assert dag.on_failure_callback is None
 
 
-def test_fewer_cores_than_one_task_takes_break_the_dag(include: Path) -> None:
-    needs = {"device_requirements": {"min_cpu": 2}}
+def test_a_task_of_several_containers_takes_the_cores_of_all(include: Path) -> None:
+    needs = {"device_requirements": {"min_cpu": 2}, "parallel": 3}
+    write_app(include, "", name="own", manifest=needs, template={**PARTS, "max_cores": 13})
+    kwargs = _task(build_dags()["own"], "app").partial_kwargs
+    assert (kwargs["pool_slots"], kwargs["max_active_tis_per_dag"], kwargs["cpus"]) == (6, 2, 2.0)
+
+
+@pytest.mark.parametrize("needs", [{"device_requirements": {"min_cpu": 2}}, {"parallel": 2}])
+def test_fewer_cores_than_one_task_takes_break_the_dag(include: Path, needs: Mapping[str, Any]) -> None:
     with suppress(ManifestError):
         write_app(include, "", name="own", manifest=needs, template={**PARTS, "max_cores": 1.5})
     assert "max_cores is 1.5, and one task of own@1.0 takes 2" in str(build_dags()["own"].doc_md)

@@ -43,6 +43,10 @@ def _block(**needs: Any) -> Block:
         ({"gpu": ("nvidia a100", L4), "min_cpu": 20}, "a100"),
         ({"gpu": ("nvidia a100", L4)}, "l4"),
         ({"gpu": ("A100",)}, "a100"),
+        ({"min_cpu": 2, "parallel": 2}, "small"),
+        ({"min_cpu": 2, "parallel": 3}, "wide"),
+        ({"min_memory_gib": 9, "parallel": 2}, "large"),
+        ({"gpu": 1, "parallel": 2}, "a100"),
     ],
 )
 def test_the_smallest_that_fits_is_taken(needs: dict[str, Any], name: str) -> None:
@@ -79,6 +83,12 @@ def test_what_no_class_has_is_told_with_all_that_there_is(tmp_path: Path, needs:
     assert list(unplaced(template, ())) == []
 
 
+def test_of_several_containers_it_is_told_that_each_asks_for_it(tmp_path: Path) -> None:
+    template = write_app(tmp_path, "", manifest={"device_requirements": {"min_cpu": 20}, "parallel": 4})
+    (found,) = unplaced(template, TABLE)
+    assert "asks for 20 cores for each of its 4 containers, and no class" in found.message
+
+
 @pytest.mark.parametrize(
     ("needs", "machines", "slots"),
     [
@@ -90,6 +100,9 @@ def test_what_no_class_has_is_told_with_all_that_there_is(tmp_path: Path, needs:
         ({"min_cpu": 20, "gpu": 2}, TABLE[0], 20),
         ({"min_cpu": 2}, TABLE[0], 2),
         ({"gpu": 1}, MachineClass("odd", 32, 1, 3), 10),
+        ({"parallel": 3}, None, 3),
+        ({"min_cpu": 0.5, "parallel": 5}, None, 2),
+        ({"min_cpu": 2, "gpu": 1, "parallel": 2}, TABLE[0], 16),
     ],
 )
 def test_a_gpu_counts_for_its_share_of_the_cores(needs: dict[str, Any], machines: MachineClass, slots: int) -> None:

@@ -115,3 +115,4 @@ def test_hanging_up_closes_stream_response_and_socket(pair: tuple[socket.socket,
     assert stream.closed
     assert response.is_closed
     assert theirs.recv(100) == b""  # The end: the other side is closed.
+    compat.break_off(stream)  # As a stop may, that was asked for meanwhile.

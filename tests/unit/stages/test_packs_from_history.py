@@ -65,6 +65,20 @@ def test_what_the_job_says_of_its_tasks_comes_before_what_is_known(settings: Set
     assert len(_planned(settings, template, "cut", slots=40, maxConcurrency=1).plan.packs) == 1
 
 
+@pytest.mark.parametrize(
+    ("chunks", "slots", "packs"),
+    [(5, 4, [1, 2, 2]), (2, 4, [2]), (CHUNKS, 4, [2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3])],
+)
+def test_there_are_no_more_tasks_than_chunks_for_all_their_containers(
+    settings: Settings, tmp_path: Path, chunks: int, slots: int, packs: list[int]
+) -> None:
+    (tmp_path / "include").mkdir()
+    own = {"partitioner": "replicate"}
+    template = write_app(tmp_path / "include", ":", entrypoint="main.sh", manifest={"parallel": 2}, template=own)
+    planned = _planned(settings, template, "first", slots, chunks).plan.packs
+    assert sorted(each.count for each in planned) == sorted(packs)
+
+
 def test_an_output_that_is_there_already_counts_once(settings: Settings, template: Template) -> None:
     job = _ended(settings, template, "first", _planned(settings, template, "first"))
     (kept,) = Path(settings.workspace.removeprefix("file://"), "_history").rglob("*.json")

@@ -48,7 +48,7 @@ def rerun(
     runner: Annotated[
         Runner | None, typer.Option(help="Here: process isolates nothing; for trying things out.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Here: tasks at once. Default: one per core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Here: tasks at once. Default: by cores.")] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Here: show each task's chunks, and how fast they go.")
     ] = False,
@@ -69,7 +69,7 @@ def rerun(
     old = read_job(workspace, read_plan(workspace, planned(workspace))).spec
     run_id = new_run_id()
 
-    def work(listener: Progress, at_once: int) -> tuple[str, Summary]:
+    def work(listener: Progress, at_once: int | None) -> tuple[str, Summary]:
         chosen = sound_template(settings, old.template)
         conf = changed_conf(chosen, _elsewhere(conf_of(old), old, run, run_id), *given)
         spec = unchanged(build_job_spec(chosen, conf, allowed_connections=None), old)

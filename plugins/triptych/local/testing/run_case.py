@@ -53,7 +53,7 @@ class CaseResult:
 
 @contextmanager
 def case_output(
-    settings: Settings, template: Template, case: Case, workers: int, listener: JobListener
+    settings: Settings, template: Template, case: Case, workers: int | None, listener: JobListener
 ) -> Iterator[Path]:
     """The folder of what the case's job made, while the context lasts; TriptychError as the job raises it."""
     with tempfile.TemporaryDirectory(prefix="triptych-test-", ignore_cleanup_errors=True) as made:
@@ -82,7 +82,7 @@ def run_case(
     settings: Settings,
     template: Template,
     case: Case,
-    workers: int,
+    workers: int | None,
     listener: JobListener,
     *,
     update: bool = False,

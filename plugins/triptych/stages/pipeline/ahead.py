@@ -1,7 +1,8 @@
-"""The bytes of the next chunk, fetched while another runs."""
+"""The bytes of the next chunks, fetched while others run."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,14 +17,16 @@ Save = Callable[[ChunkEntry, Path], str]
 
 
 class Ahead:
-    """Has the bytes of one chunk in a file of ours, until they are asked for; all are read by its thread alone."""
+    """Has the bytes of a few chunks in files of ours, until they are asked for, by any thread; its own reads them."""
 
-    def __init__(self, save: Save, folder: Path) -> None:
-        """`folder` is one that no script sees."""
+    def __init__(self, save: Save, folder: Path, most: int = 1) -> None:
+        """`folder` is one that no script sees; so many chunks lie there at most."""
         self._save = save
         self._folder = folder
+        self._most = most
         self._serial = 0
-        self._begun: tuple[int, Path, Future[str]] | None = None
+        self._lock = threading.Lock()
+        self._begun: dict[int, tuple[Path, Future[str]]] = {}
         self._beside = Beside[str]("triptych-ahead")
         folder.mkdir()
 
@@ -35,30 +38,29 @@ class Ahead:
         self._beside.end(0)
 
     def begin(self, entry: ChunkEntry) -> None:
-        """Fetch this chunk beside what runs; one that is there already, and was not asked for, is forgotten."""
-        if self._begun is not None and self._begun[0] == entry.number:
-            return
-        self._forget()
-        path = self._folder / str(self._serial)
-        self._serial += 1
-        self._begun = entry.number, path, self._beside.begin(lambda: self._save(entry, path))
+        """Fetch this chunk beside what runs; where too many are there that nobody asked for, the first is forgotten."""
+        with self._lock:
+            self._begin(entry)
 
     def bring(self, entry: ChunkEntry, path: Path) -> str:
         """Have the chunk's bytes at `path`; their SHA-256. Raises what fetching them raised."""
-        self.begin(entry)
-        assert self._begun is not None  # Begun.
-        _, own, future = self._begun
-        try:
-            sha256 = future.result()
-        finally:
-            self._begun = None
+        with self._lock:
+            self._begin(entry)
+            own, future = self._begun.pop(entry.number)
+        sha256 = future.result()
         own.rename(path)
         return sha256
 
-    def _forget(self) -> None:
-        if self._begun is None:
+    def _begin(self, entry: ChunkEntry) -> None:
+        if entry.number in self._begun:
             return
-        _, path, future = self._begun
-        self._begun = None
-        if not future.cancel():
-            future.add_done_callback(lambda _: path.unlink(missing_ok=True))
+        while len(self._begun) >= self._most:
+            _forget(*self._begun.pop(next(iter(self._begun))))
+        path = self._folder / str(self._serial)
+        self._serial += 1
+        self._begun[entry.number] = path, self._beside.begin(lambda: self._save(entry, path))
+
+
+def _forget(path: Path, future: Future[str]) -> None:
+    if not future.cancel():
+        future.add_done_callback(lambda _: path.unlink(missing_ok=True))

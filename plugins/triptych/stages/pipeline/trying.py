@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,13 @@ from triptych.jobs.cache_key import canonical
 from triptych.jobs.job import PlannedJob
 from triptych.jobs.pack_log import Attempted, ResultFile
 from triptych.jobs.workspace import ChunkEntry
-from triptych.running import Session, Unit, UnitError, Usage, unit_folder
+from triptych.running import Unit, UnitError, Usage, unit_folder
 from triptych.running.removal import remove_folder
 from triptych.running.result_files import FoundFile, ResultLimits, result_files
 from triptych.stages.caching import PackCache
 from triptych.stages.journal import Journal
 from triptych.stages.pipeline.ahead import Ahead
+from triptych.stages.pipeline.lanes import Lane
 from triptych.stages.pipeline.unit_log import UnitLog
 from triptych.storage import Writer
 
@@ -70,7 +73,7 @@ class _Failed(Exception):  # No error of the worker's: how a chunk's try ends.
 
 
 class Attempt:
-    """One worker's attempt at one pack: runs chunks in its session, and keeps what they did in its journal."""
+    """One worker's attempt at one pack: runs chunks, one in each lane, and keeps what they did in its journal."""
 
     def __init__(
         self,
@@ -81,12 +84,11 @@ class Attempt:
         token: str,
         work: Path,
         ahead: Ahead,
-        session: Session,
         journal: Journal,
         cache: PackCache | None,
     ) -> None:
         self.has_one_folder = app.cacheable
-        """Whether each chunk lies in the same place: then none can begin before the last one is kept."""
+        """Whether each chunk of a lane lies in the same place: then none can begin before the last one is kept."""
         self._journal = journal
         self._round = round_
         self._worker = worker
@@ -96,28 +98,28 @@ class Attempt:
         self._token = token
         self._work = work
         self._ahead = ahead
-        self._session = session
         self._limits = ResultLimits.of(job.settings)
         self._reserve = Reserve(work, job.settings.scratch_reserve_bytes)
-        self._serial = 0
+        self._serials = count()
+        self._keeping = threading.Lock()
+        """Held by who uses the journal, or the cache: a lane that takes a result, and what keeps those of others."""
 
     def of_round(self, entry: ChunkEntry) -> list[Attempted]:
         """The failures of this chunk in this round."""
         return self._journal.state.of_round(entry.number, self._round)
 
-    def run(self, entry: ChunkEntry, upcoming: ChunkEntry | None) -> Ran:
+    def run(self, entry: ChunkEntry, upcoming: ChunkEntry | None, lane: Lane) -> Ran:
         """One try at one chunk, in a folder of its own that `keep` removes; the upcoming one is fetched meanwhile.
 
-        StorageError where we are to blame.
+        StorageError where we are to blame. Each lane may run one at once.
         """
-        serial = self._serial
-        self._serial += 1
+        serial = next(self._serials)
         # Where a script sees its folder tells a cacheable one nothing, either.
-        folder = unit_folder(self._work, "chunk" if self._app.cacheable else f"{entry.number}-{serial}")
+        folder = unit_folder(lane.work, "chunk" if self._app.cacheable else f"{entry.number}-{serial}")
         log = UnitLog(self._work / f"log-{serial}")
         with _ours(self._work):
             try:
-                return self._run(entry, upcoming, folder, log, serial)
+                return self._run(entry, upcoming, folder, log, serial, lane)
             except BaseException:
                 log.remove()
                 remove_folder(folder)
@@ -127,12 +129,15 @@ class Attempt:
         """Keep what came of a try; how it ended. Its folder is gone afterwards. StorageError as `run`."""
         with _ours(self._work):
             try:
-                return self._keep(ran)
+                with self._keeping:
+                    return self._keep(ran)
             finally:
                 ran.log.remove()
                 remove_folder(ran.folder)
 
-    def _run(self, entry: ChunkEntry, upcoming: ChunkEntry | None, folder: Path, log: UnitLog, serial: int) -> Ran:
+    def _run(
+        self, entry: ChunkEntry, upcoming: ChunkEntry | None, folder: Path, log: UnitLog, serial: int, lane: Lane
+    ) -> Ran:
         began, clock = time.time(), time.monotonic()
         tried = Attempted(
             chunk=entry.number,
@@ -146,20 +151,20 @@ class Attempt:
         )
         ran = Ran(entry, folder, log, tried)
         try:
-            ran = self._succeeded(ran, upcoming)
+            ran = self._succeeded(ran, upcoming, lane)
         except _Failed as failed:
             ran = _with_failure(ran, failed.failure)
         log.close()
         said = self._cache.said.get(entry.number, "") if self._cache else ""
         return replace(ran, tried=replace(ran.tried, seconds=time.monotonic() - clock, cache=said))
 
-    def _succeeded(self, ran: Ran, upcoming: ChunkEntry | None) -> Ran:
+    def _succeeded(self, ran: Ran, upcoming: ChunkEntry | None, lane: Lane) -> Ran:
         """The try with what it left; _Failed where that is the chunk's failure, and no fault of the worker's."""
         try:
             files = self._taken(ran.entry, ran.folder)
             if files is not None:
                 return replace(ran, tried=replace(ran.tried, files=files))
-            usage = self._script(ran, upcoming)
+            usage = self._script(ran, upcoming, lane)
             found = result_files(ran.folder / "out", self._limits)
             self._reserve.check(sum(file.size for file in found), "the results have", is_written=True)
         except (ChunkError, SourceError, IntegrityError, ObjectNotFoundError, StorageAccessError) as failure:
@@ -186,18 +191,19 @@ class Attempt:
         if self._cache is None:
             return None
         sha256 = entry.sha256 or self._bring(entry, folder)  # Only bytes that were copied have their digest already.
-        return self._cache.take(entry.number, sha256, self._journal.keep)
+        with self._keeping:
+            return self._cache.take(entry.number, sha256, self._journal.keep)
 
     def _bring(self, entry: ChunkEntry, folder: Path) -> str:
         """Have the chunk's bytes where its script finds them; their SHA-256."""
         return self._ahead.bring(entry, folder / "in" / DATA)
 
-    def _script(self, ran: Ran, upcoming: ChunkEntry | None) -> Usage:
+    def _script(self, ran: Ran, upcoming: ChunkEntry | None, lane: Lane) -> Usage:
         if not (ran.folder / "in" / DATA).exists():
             self._bring(ran.entry, ran.folder)
         if upcoming is not None and (self._cache is None or upcoming.sha256 is None):
             self._ahead.begin(upcoming)
-        return self._session.run(chunk_unit(self._job, self._app, ran.entry, ran.folder, ran.log))
+        return lane.session.run(chunk_unit(self._job, self._app, ran.entry, ran.folder, ran.log))
 
 
 @contextmanager

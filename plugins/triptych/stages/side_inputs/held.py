@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -55,6 +56,7 @@ class HeldInputs(Mapping[str, Sequence["InputObject"]]):
         self._inputs = {side.name: side for side in inputs}
         self._settings, self._stop, self._stack = settings, stop, stack
         self._fetch = _fetch(stores, stop)
+        self._lock = threading.Lock()
         self._paths: dict[str, Path] = {}
 
     def __getitem__(self, name: str) -> Sequence[InputObject]:
@@ -69,10 +71,11 @@ class HeldInputs(Mapping[str, Sequence["InputObject"]]):
 
     def path(self, name: str) -> Path:
         """Where it lies in the cache, for reading only; it is fetched now, if nobody did."""
-        if name not in self._paths:
-            cache = InputCache(self._settings, self._stop)
-            self._paths[name] = self._stack.enter_context(cache.hold(self._inputs[name], self._fetch))
-        return self._paths[name]
+        with self._lock:
+            if name not in self._paths:
+                cache = InputCache(self._settings, self._stop)
+                self._paths[name] = self._stack.enter_context(cache.hold(self._inputs[name], self._fetch))
+            return self._paths[name]
 
     def mounted(self) -> tuple[MountedInput, ...]:
         """All of them, for a script."""
