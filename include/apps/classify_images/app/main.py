@@ -1,7 +1,6 @@
 """Says what the photos of one chunk show: a tar of images in, `labels.csv`, or small copies named by label, out.
 
-EfficientNet-Lite0 by onnxruntime. On a GPU: onnxruntime-gpu in the Dockerfile, `gpu` in the manifest, and
-CUDAExecutionProvider here.
+EfficientNet-Lite0 by onnxruntime, on the CPU, or on a GPU in the image of `classify_images_gpu`.
 """
 
 import csv
@@ -17,6 +16,7 @@ from PIL import Image, ImageOps
 
 THREADS = 1
 """The manifest's `min_cpu`."""
+PROVIDER = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}[os.environ.get("DEVICE", "cpu")]
 BATCH = 16
 SIDE, CROP = 256, 224
 
@@ -24,7 +24,10 @@ SIDE, CROP = 256, 224
 def network() -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    return onnxruntime.InferenceSession("/model/efficientnet-lite0.onnx", options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession("/model/efficientnet-lite0.onnx", options, providers=[PROVIDER])
+    if PROVIDER not in session.get_providers():  # It would go on without, more slowly and without a word.
+        raise SystemExit(f"onnxruntime has no {PROVIDER} here; what it printed above says why.")
+    return session
 
 
 def prepared(photo: Image.Image) -> np.ndarray:

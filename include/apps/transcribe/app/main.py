@@ -14,6 +14,10 @@ from urllib.parse import quote
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Word
 
+DEVICE = os.environ.get("DEVICE", "cpu")
+"""`cuda` in the image of `transcribe_gpu`."""
+COMPUTES = {"cpu": "int8", "cuda": "int8_float16"}
+
 
 def captions(words: Sequence[Word], max_chars: int) -> Iterator[dict]:
     """What Whisper heard in one go, in as few captions of at most `max_chars` as hold it, about equally long."""
@@ -47,7 +51,7 @@ def passage(text: str, words: Sequence[Word], about: dict) -> dict:
 def main() -> None:
     params = json.loads(os.environ["APP_PARAMS"])
     about = json.loads(os.environ["CHUNK_METADATA"])
-    model = WhisperModel("/model", device="cpu", compute_type="int8")
+    model = WhisperModel("/model", device=DEVICE, compute_type=COMPUTES[DEVICE])
     # Without a temperature there is no chance in it: one chunk, one text. The filter keeps silence from Whisper, which
     # else hears words in it.
     segments, info = model.transcribe(
