@@ -111,6 +111,7 @@ OPTIONS_OF_OTHERS = {
     "--scale": "of Compose",
     "--decrypt": "qpdf's",
     "--force-reinstall": "pip's",
+    "--queues": "of Airflow's Celery worker",
     "--tlsverify": "dockerd's",
 }
 """Named in a sentence, without their command line."""

@@ -15,15 +15,9 @@ from triptych.stages import Stage
 
 def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     """Of each pool that apps run in; skipped where the database does not answer, as on a worker."""
-    from airflow.utils.session import create_session
-    from sqlalchemy.exc import SQLAlchemyError
-
     wanted = _wanted(catalog, settings)
-    try:
-        with create_session() as session:
-            pools = {each.pool for each in settings.classes if each.pool}
-            slots = slots_of({settings.pool, *pools, *(pool for pool, _ in wanted)}, session)
-    except SQLAlchemyError:
+    slots = slots_of_pools(settings, catalog)
+    if slots is None:
         remedy = "Run it where Airflow's scheduler runs."
         yield Finding("pools", Standing.SKIPPED, "Airflow's database does not answer here.", remedy)
         return
@@ -35,6 +29,19 @@ def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         yield Finding("pools", Standing.WRONG, reason)
     for pool, count in sorted(slots.items()):
         yield _beside_cores(settings, pool, count)
+
+
+def slots_of_pools(settings: Settings, catalog: Catalog) -> dict[str, int] | None:
+    """By name of each pool that apps run in, or may; None where the database does not answer."""
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
+    pools = {each.pool for each in settings.classes if each.pool}
+    try:
+        with create_session() as session:
+            return slots_of({settings.pool, *pools, *(pool for pool, _ in _wanted(catalog, settings))}, session)
+    except SQLAlchemyError:
+        return None
 
 
 def _wanted(catalog: Catalog, settings: Settings) -> dict[tuple[str, str], int]:

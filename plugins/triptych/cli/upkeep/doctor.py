@@ -53,12 +53,14 @@ def doctor(include: Include = None, json_: AsJson = False) -> None:
 
 
 def _of_airflow(settings: Settings, include: list[Path] | None) -> Iterator[Finding]:
+    from triptych.airflow.checkup.celery_workers import check_workers
     from triptych.airflow.checkup.configuration import check_configuration
     from triptych.airflow.checkup.slots import check_slots
     from triptych.airflow.checkup.triggering import check_triggerer
 
     yield from guarded("airflow", lambda: check_configuration(settings))
     yield from guarded("pools", lambda: check_slots(settings, catalog(include)))
+    yield from guarded("workers", lambda: check_workers(settings, catalog(include)))
     yield from guarded("triggerer", lambda: check_triggerer(catalog(include)))
 
 
