@@ -15,6 +15,7 @@ import pytest
 from tests.support.last_words import at_the_end
 from tests.support.postgres import postgres_folder
 from tests.support.servers import weed_binary
+from tests.support.workers.blocks import LARGE
 from tests.support.workers.cluster import Cluster, running_cluster
 from tests.support.workers.losses import KILLS, Losses
 from tests.support.workers.queue_server import redis_program
@@ -57,8 +58,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     folder.chmod(0o711)
     try:
         with running_cluster(folder) as running:
-            for name in ("w1", "w2"):
-                running.add(name)
+            running.add("w1")
+            running.add("w2", queues=("default", LARGE))
             for machine in running.machines.values():
                 machine.wait_until_ready()
             yield running

@@ -5,15 +5,18 @@ Whatever is done to a worker is done when it has done a chunk, as the records sa
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import command_line
-from tests.support.workers.blocks import APP, output_of, source_of
-from tests.support.workers.cluster import Cluster, Job
+from tests.support.workers.blocks import APP, CLASSES, LARGE, LARGE_APP, output_of, source_of
+from tests.support.workers.cluster import SLOTS, Cluster, Job
 from tests.support.workers.losses import CUTS, KILLS, Losses
-from tests.support.workers.machine import Machine
+from tests.support.workers.machine import DISK, Machine
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(5400)]
 
@@ -62,6 +65,45 @@ def _by_command_line(cluster: Cluster, job: Job, folder: Path) -> bytes:
     assert not ended.code, ended.text
     [output] = [path for path in (folder / "out").rglob("*") if path.is_file() and "_triptych" not in path.parts]
     return output.read_bytes()
+
+
+def test_what_asks_for_a_larger_machine_comes_to_the_worker_of_its_queue(cluster: Cluster) -> None:
+    """The other has as many free slots, and gets none of it."""
+    job = cluster.launch(chunks=8, per_task=2, seconds=0.2, app=LARGE_APP)
+    cluster.finish(job)
+    cluster.check(job)
+    assert set(cluster.workers(job)) == {"w2.workers"}
+    queues = {each["task_id"]: each["queue"] for each in cluster.airflow.client.tasks(LARGE_APP, job.run_id)}
+    assert queues == {"partition": "default", "app": LARGE, "assemble": "default"}
+
+
+def test_a_folder_that_no_other_worker_has_seen_is_refused_before_data_moves(cluster: Cluster) -> None:
+    """The setting says that all workers see it; each has one of its own there."""
+    job = cluster.launch(chunks=2, per_task=1, seconds=0.1, destination={"uri": f"file://{DISK}/data/out/"})
+    assert cluster.airflow.client.wait_for_run(APP, job.run_id, 120) == "failed"
+    [partition] = [each for each in cluster.airflow.client.tasks(APP, job.run_id) if each["task_id"] == "partition"]
+    worker = partition["hostname"]
+    assert partition["try_number"] == 1
+    log = cluster.airflow.client.log(APP, job.run_id, "partition", -1, 1)
+    assert f"no other machine than {worker.partition('.')[0]} has been seen there" in log
+    assert f"Worker: {worker}" in log
+    assert cluster.keys(job.root) == [f"{job.root}probe"]
+
+
+def test_the_doctor_tells_which_workers_take_tasks(cluster: Cluster) -> None:
+    """Asked where the scheduler runs, of a class more than there is."""
+    far = {**CLASSES, "far": {"cores": 64, "memory_gib": 512, "queue": "far"}}
+    env = {**cluster.airflow.env, "AIRFLOW__TRIPTYCH__CLASSES": json.dumps(far)}
+    command = [sys.executable, "-m", "triptych", "doctor", "--json", "--include"]
+    command.append(str(cluster.folder / "bundle" / "include"))
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    told = {each["about"]: each for each in found}
+    assert told["workers"]["standing"] == "ok", told["workers"]
+    named = f"celery@w1 ({SLOTS}; default), celery@w2 ({SLOTS}; default, {LARGE})."
+    assert named in told["workers"]["said"]
+    queues = [each["said"] for each in found if each["about"] == "queues"]
+    assert queues == ["[triptych] classes.far: no worker that answers takes tasks of the queue 'far'."]
 
 
 def test_a_worker_whose_network_is_cut_comes_back_too_late(

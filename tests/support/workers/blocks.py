@@ -1,5 +1,7 @@
 """The app of the jobs here: a nap, which a file holds unless it is its machine's first, and an answer to each line.
 
+A second asks for more memory than machines of the smaller class have, and so for a queue of its own.
+
 A DAG bundle in S3 brings it, and the engines that it needs, to whoever cuts a job.
 """
 
@@ -14,6 +16,13 @@ from tests.support.include_folders import write_app
 from triptych.settings import PROJECT
 
 APP = "nap"
+LARGE_APP = "long_nap"
+LARGE = "large"
+"""A queue, and the class whose tasks it has."""
+CLASSES = {
+    "small": {"cores": 1, "memory_gib": 0.25},
+    LARGE: {"cores": 1, "memory_gib": 1, "queue": LARGE},
+}
 IMAGE = "triptych-tests/shell:workers"
 NAP = """
 log="$USER_CACHE_DIR/$JOB_ID"
@@ -39,10 +48,12 @@ _ENGINES = ("partitioners/rows", "assemblers/concat")
 
 
 def write_bundle(folder: Path) -> None:
-    """The DAG file, and beside it an include folder with the app `nap` and the two engines that it needs."""
+    """The DAG file, and beside it an include folder with the two apps and the two engines that it needs."""
     include = folder / "include"
     about = {"platform_config": {"container": IMAGE}}
-    write_app(include, NAP, name=APP, entrypoint="main.sh", schema=SCHEMA, manifest=about, template=TEMPLATE)
+    for name, needs in ((APP, {}), (LARGE_APP, {"device_requirements": {"min_memory": 0.5}})):
+        manifest = {**about, **needs}
+        write_app(include, NAP, name=name, entrypoint="main.sh", schema=SCHEMA, manifest=manifest, template=TEMPLATE)
     for engine in _ENGINES:
         left_out = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / "include" / "engines" / engine, include / "engines" / engine, ignore=left_out)

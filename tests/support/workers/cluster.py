@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,8 +18,8 @@ import boto3
 from tests.support.images import saved_image
 from tests.support.postgres import running_postgres
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection, seaweed
-from tests.support.workers.blocks import APP, IMAGE, output_of, put_bundle, source_of, write_bundle
-from tests.support.workers.machine import Machine, Plugged
+from tests.support.workers.blocks import APP, CLASSES, IMAGE, LARGE_APP, output_of, put_bundle, source_of, write_bundle
+from tests.support.workers.machine import DISK, Machine, Plugged
 from tests.support.workers.queue_server import running_redis
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
@@ -52,6 +52,10 @@ SETTINGS = {
     "AIRFLOW__TRIPTYCH__WORKSPACE": f"s3://{BUCKET}/ws",
     "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
     "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
+    "AIRFLOW__TRIPTYCH__CLASSES": json.dumps(CLASSES),
+    # As an operator says who is wrong: each machine has a disk of its own there.
+    "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS": f"{DISK}/data",
+    "AIRFLOW__TRIPTYCH__SHARED_FOLDERS": "yes",
 }
 
 
@@ -62,11 +66,12 @@ class Job:
     run_id: str
     lines: list[str]
     per_task: int
+    app: str = APP
 
     @property
     def root(self) -> str:
         """Of its records, as a key."""
-        return f"ws/{APP}/{self.run_id}/"
+        return f"ws/{self.app}/{self.run_id}/"
 
 
 @dataclass
@@ -80,56 +85,65 @@ class Cluster:
     machines: dict[str, Machine] = field(default_factory=dict)
     launched: int = 0
 
-    def add(self, name: str, host: str | None = None) -> Machine:
+    def add(self, name: str, host: str | None = None, queues: Sequence[str] = ("default",)) -> Machine:
         """Switch on another machine, which is not waited for."""
-        machine = Machine(self.folder / "machines", name, self.plugged, host)
+        machine = Machine(self.folder / "machines", name, self.plugged, host, queues)
         self.machines[name] = machine
         machine.start()
         return machine
 
-    def launch(self, chunks: int, per_task: int, seconds: float, held: Machine | None = None) -> Job:
+    def launch(
+        self,
+        chunks: int,
+        per_task: int,
+        seconds: float,
+        held: Machine | None = None,
+        app: str = APP,
+        destination: Mapping[str, str] | None = None,
+    ) -> Job:
         """A job of naps of this length; on the machine that is `held`, chunks stay open once a first has ended."""
         if held is not None:
             held.hold()
         self.launched += 1
-        job = Job(
-            f"job-{self.launched}", [f"line {number} of job {self.launched}" for number in range(chunks)], per_task
-        )
+        lines = [f"line {number} of job {self.launched}" for number in range(chunks)]
+        job = Job(f"job-{self.launched}", lines, per_task, app)
         self.s3.put_object(Bucket=BUCKET, Key=f"in/{job.run_id}.txt", Body=source_of(job.lines))
         conf = {
             "dataSource": {"uri": f"s3://{BUCKET}/in/{job.run_id}.txt", "conn_id": "store"},
-            "dataDestination": {"uri": f"s3://{BUCKET}/out/{job.run_id}/", "conn_id": "store"},
+            "dataDestination": destination or {"uri": f"s3://{BUCKET}/out/{job.run_id}/", "conn_id": "store"},
             "params": {"app": {"seconds": seconds}},
             "config": {"chunksPerTask": per_task},
         }
-        self.airflow.client.pause(APP, paused=False)
+        self.airflow.client.pause(app, paused=False)
         body = {"dag_run_id": job.run_id, "logical_date": None, "conf": conf}
-        self.airflow.client.call("POST", f"dags/{APP}/dagRuns", body)
+        self.airflow.client.call("POST", f"dags/{app}/dagRuns", body)
         return job
 
     def finish(self, job: Job, timeout_s: float = 600) -> None:
         """Wait until the run has ended well; AssertionError with what its tasks say."""
-        state = self.airflow.client.wait_for_run(APP, job.run_id, timeout_s)
+        state = self.airflow.client.wait_for_run(job.app, job.run_id, timeout_s)
         assert state == "success", self.tried(job)
 
     def tried(self, job: Job) -> str:
         """Its task instances, and the logs of those that failed."""
         client, said = self.airflow.client, []
-        for each in client.tasks(APP, job.run_id):
+        for each in client.tasks(job.app, job.run_id):
             said.append(f"{each['task_id']}[{each['map_index']}] {each['state']} try {each['try_number']}")
             if each["state"] == "failed":
-                said.append(client.log(APP, job.run_id, each["task_id"], each["map_index"], each["try_number"])[-2000:])
+                said.append(
+                    client.log(job.app, job.run_id, each["task_id"], each["map_index"], each["try_number"])[-2000:]
+                )
         return "\n".join(said)
 
     def took_s(self, job: Job) -> float:
         """From its start to its end, as Airflow has them."""
-        run = self.airflow.client.run(APP, job.run_id)
+        run = self.airflow.client.run(job.app, job.run_id)
         began, ended = (datetime.fromisoformat(run[key]) for key in ("start_date", "end_date"))
         return (ended - began).total_seconds()
 
     def events(self, job: Job, name: str) -> list[dict[str, Any]]:
         """What Airflow's log of events has of it by this name."""
-        told = self.airflow.client.get("eventLogs", dag_id=APP, run_id=job.run_id, event=name)
+        told = self.airflow.client.get("eventLogs", dag_id=job.app, run_id=job.run_id, event=name)
         events: list[dict[str, Any]] = told["event_logs"]
         return events
 
@@ -189,7 +203,7 @@ class Cluster:
             left += [f"{machine.name}: container {each['Names']}" for each in machine.containers()]
             left += [f"{machine.name}: scratch {name}" for name in machine.scratch() if machine.is_on]
         left += [f"upload {each['Key']}" for each in self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())]
-        expected = {f"out/{job.run_id}/_triptych/{APP}/{job.run_id}.json"}
+        expected = {f"out/{job.run_id}/_triptych/{job.app}/{job.run_id}.json"}
         strange = [key for key in self.keys(f"out/{job.run_id}/") if "_triptych" in key and key not in expected]
         return left + strange
 
@@ -238,7 +252,8 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None) -> Itera
         put_bundle(folder / "bundle", cluster.s3, BUCKET, "bundle")
         try:
             with airflow:
-                airflow.client.wait_for_dag(APP)
+                for app in (APP, LARGE_APP):
+                    airflow.client.wait_for_dag(app)
                 yield cluster
         finally:
             for machine in cluster.machines.values():

@@ -27,7 +27,7 @@ _START_S = 400.0
 _CABLE = Path(__file__).with_name("cable.py")
 _GROUPS = Path("/sys/fs/cgroup")
 _BOOT = r"""
-host=$1 disk=$2 hidden=$3 include=$4 group=$5 python=$6 slots=$7
+host=$1 disk=$2 hidden=$3 include=$4 group=$5 python=$6 slots=$7 queues=$8
 hostname "$host"
 mount --make-rprivate /
 mount --bind "$disk" /mnt
@@ -43,7 +43,7 @@ dockerd --data-root=/mnt/docker --exec-root=/run/docker --pidfile=/run/docker.pi
 until docker --host unix:///mnt/docker.sock version >/dev/null 2>&1; do kill -0 $!; sleep 0.2; done
 docker --host unix:///mnt/docker.sock load --quiet --input /mnt/image.tar
 cd /mnt/home
-"$python" -m airflow celery worker --concurrency "$slots" --skip-serve-logs >/mnt/worker.log 2>&1 &
+"$python" -m airflow celery worker --concurrency "$slots" --queues "$queues" --skip-serve-logs >/mnt/worker.log 2>&1 &
 echo $! >/mnt/worker.pid
 wait $!
 """
@@ -62,14 +62,17 @@ class Plugged:
 
 
 class Machine:
-    """One worker; `host` is its host name, which another may have too."""
+    """One worker; `host` is its host name, which another may have too; `queues` are those that it takes tasks of."""
 
-    def __init__(self, folder: Path, name: str, plugged: Plugged, host: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, plugged: Plugged, host: str | None = None, queues: Sequence[str] = ("default",)
+    ) -> None:
         self.name = name
         self.host = host or name
         self.disk = folder / name
         self._hidden = folder
         self._plugged = plugged
+        self._queues = queues
         self._group = f"triptych-workers-{os.getpid()}-{name}"
         self._cable: subprocess.Popen[str] | None = None
         self._boot: subprocess.Popen[bytes] | None = None
@@ -90,7 +93,7 @@ class Machine:
         command = ["nsenter", f"--net={network}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"]
         command += ["--mount-proc", "--kill-child=KILL", "bash", "-euc", _BOOT, "boot", self.host, str(self.disk)]
         command += [str(self._hidden), str(PROJECT / "include"), f"/{self._group}", sys.executable]
-        command += [str(self._plugged.slots)]
+        command += [str(self._plugged.slots), ",".join(self._queues)]
         with (self.disk / "boot.log").open("wb") as log:
             self._boot = subprocess.Popen(
                 command, env=self._env(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
