@@ -64,17 +64,22 @@ function Fields({ template, from }: { template: string; from: string }) {
 }
 
 export type Values = { [name: string]: Json };
+/** Chosen in place of a location, by the name of its field. */
+type Files = { [name: string]: File };
 
 function Filled({ form, given }: { form: Form; given: Dict }) {
   const start = useMemo(() => Object.fromEntries(form.fields.map((each) => [each.name, startOf(each, given)])), [form]);
   const [values, setValues] = useState<Values>(start);
   const [broken, setBroken] = useState<{ [name: string]: string }>({});
-  const [file, setFile] = useState<File | null>(null);
+  const [files, setFiles] = useState<Files>({});
   const [errors, setErrors] = useState<string[]>([]);
   const [busy, setBusy] = useState("");
   const set = (name: string, value: Json, error = "") => {
     setValues((before) => ({ ...before, [name]: value }));
     setBroken((before) => ({ ...before, [name]: error }));
+  };
+  const choose = (name: string, file: File | null) => {
+    setFiles(({ [name]: _, ...others }) => (file ? { ...others, [name]: file } : others));
   };
   const sections = [...new Set(form.fields.map((each) => each.section))];
   const errorsOf = (field: FormField) => errors.filter((line) => line.startsWith(`${field.path.join(".")}:`) || line.startsWith(`${field.path.join(".")}.`));
@@ -84,14 +89,14 @@ function Filled({ form, given }: { form: Form; given: Dict }) {
     event.preventDefault();
     const wrong = form.fields.filter((each) => broken[each.name]).map((each) => `${each.path.join(".")}: ${broken[each.name]}`);
     const missing = form.fields
-      .filter((each) => each.isRequired && isLeftOut(values[each.name]!) && !(each.name === "dataSource" && file))
+      .filter((each) => each.isRequired && isLeftOut(values[each.name]!) && !files[each.name])
       .map((each) => `${each.path.join(".")}: is missing.`);
     setErrors([...wrong, ...missing]);
     if (wrong.length || missing.length) return;
     let draft = "";
     try {
       setBusy("Checking");
-      draft = await drafted(form, values, file, setBusy);
+      draft = await drafted(form, values, files, setBusy);
       setBusy("Launching");
       await ask(jobPath(draft, "run"), "POST", {});
       location.hash = to("jobs", `${form.templateId}~${draft}`);
@@ -115,7 +120,7 @@ function Filled({ form, given }: { form: Form; given: Dict }) {
               value={values[each.name] ?? null}
               errors={[...errorsOf(each), ...(broken[each.name] ? [broken[each.name]!] : [])]}
               set={(value, error) => set(each.name, value, error)}
-              file={each.name === "dataSource" ? { chosen: file, choose: setFile } : undefined}
+              file={isRead(each) ? { chosen: files[each.name] ?? null, choose: (file) => choose(each.name, file) } : undefined}
             />
           ));
           return group ? (
@@ -177,8 +182,15 @@ function shortTitle(title: string, group: string): string {
   return short.slice(0, 1).toUpperCase() + short.slice(1);
 }
 
-/** A draft of what differs from the template, its source uploaded where a file was chosen; the draft's id. */
-async function drafted(form: Form, values: Values, file: File | null, told: (text: string) => void): Promise<string> {
+/** Whether the job reads what lies at this field's location. */
+function isRead(field: FormField): boolean {
+  return field.path[0] === "dataSource" || field.path[0] === "inputs";
+}
+
+/** A draft of what differs from the template, with the files that were chosen sent for it; the draft's id. */
+async function drafted(form: Form, values: Values, files: Files, told: (text: string) => void): Promise<string> {
+  const send = (address: string, file: File) =>
+    upload(own(address), file, (share) => told(`Sending ${file.name}: ${Math.round(100 * share)}%`));
   const body: Dict = { templateId: form.templateId };
   for (const field of form.fields) {
     const value = values[field.name] ?? null;
@@ -186,12 +198,17 @@ async function drafted(form: Form, values: Values, file: File | null, told: (tex
     if (isLeftOut(value) || (!isPlace && same(value, field.default) && !field.isRequired)) continue;
     put(body, field.path, value);
   }
-  if (file) body["dataSource"] = { dataSourceDescriptor: "file", params: { name: file.name } };
-  const { job } = await ask<{ job: Job }>("customer/jobs", "POST", body);
-  if (file) {
-    const params = (job.dataSource as { params: { tempUrl: string } }).params;
-    await upload(own(params.tempUrl), file, (share) => told(`Sending ${file.name}: ${Math.round(100 * share)}%`));
+  const { dataSource: source, ...inputs } = files;
+  for (const field of form.fields.filter((each) => inputs[each.name])) {
+    const file = inputs[field.name]!;
+    const wanted = { templateId: form.templateId, name: file.name };
+    const { tempUrl, path } = await ask<{ tempUrl: string; path: string }>("customer/uploads", "POST", wanted);
+    await send(tempUrl, file);
+    put(body, field.path, path);
   }
+  if (source) body["dataSource"] = { dataSourceDescriptor: "file", params: { name: source.name } };
+  const { job } = await ask<{ job: Job }>("customer/jobs", "POST", body);
+  if (source) await send((job.dataSource as { params: { tempUrl: string } }).params.tempUrl, source);
   return job.id;
 }
 

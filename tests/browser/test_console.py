@@ -221,8 +221,9 @@ def test_the_form_is_as_the_schema_and_takes_a_file(
     world: ConsoleWorld, opened: Open, shoot: Shoot, tmp_path: Path
 ) -> None:
     world.airflow.client.wait_for_dag("framed")
-    own = tmp_path / "my words.txt"
+    own, terms = tmp_path / "my words.txt", tmp_path / "Wörter 1.txt"
     own.write_text("sent by hand")
+    terms.write_text("and its glossary")
     page = opened("ann", "#/launch/framed")
     page.get_by_label("Width (px)").wait_for()
     assert page.locator("fieldset legend").all_inner_texts() == ["Frame", "Frame"]
@@ -230,9 +231,13 @@ def test_the_form_is_as_the_schema_and_takes_a_file(
     page.get_by_role("button", name="Launch").click()
     assert page.get_by_role("alert").all_inner_texts() == [
         "dataSource: is missing.",
+        "inputs.glossary: is missing.",
         "params.app.frame.width_px: is missing.",
     ]
-    page.locator("input[type=file]").set_input_files(own)
+    files = page.locator("input[type=file]")
+    files.nth(0).set_input_files(own)
+    files.nth(1).set_input_files(own)
+    files.nth(1).set_input_files(terms)
     page.get_by_label("Width (px)").fill("0")
     page.get_by_label("Style").select_option(label="dotted")
     page.get_by_label("Marks").fill("one\ntwo")
@@ -248,10 +253,11 @@ def test_the_form_is_as_the_schema_and_takes_a_file(
     for summary in page.locator("details.file > summary").all():
         summary.click()
     texts = page.locator("details.file pre")
-    texts.nth(1).wait_for()
+    texts.nth(2).wait_for()
     given = {"frame": {"width_px": 7, "style": "dotted"}, "marks": ["one", "two"], "shade": False}
     assert texts.nth(0).inner_text() == "sent by hand"
     assert json.loads(texts.nth(1).inner_text()) == given
+    assert texts.nth(2).inner_text() == "and its glossary"
     page.get_by_role("link", name="chunks", exact=True).click()
     page.locator("td a:text-is('0')").click()
     page.locator("details.file", has=page.get_by_text("data.bin")).locator("summary").click()

@@ -354,6 +354,20 @@ def test_an_upload_takes_a_form_too_and_another_job_reads_none_of_it(world: Worl
     assert done["dataSource"]["params"] == {"name": "w.txt", "tempUrl": ""}
 
 
+def test_a_side_input_is_uploaded_for_a_template_that_one_may_run(world: World) -> None:
+    wanted = {"templateId": "count", "name": "../a/Wörter 1.txt"}
+    given = world.ann.good("POST", "/customer/uploads", json=wanted)
+    assert (given["name"], given["path"][:9]) == ("Wörter 1.txt", "upload://")
+    sent = httpx.put(given["tempUrl"], content=b"terms", timeout=60)
+    assert sent.status_code == 200, sent.text
+    (kept,) = (world.airflow.home / "workspace" / "_temporary").rglob("Wörter 1.txt")
+    assert kept.read_bytes() == b"terms"
+    world.create("ann", templateId="count", inputs={"glossary": given["path"]})  # Its parameters are judged.
+    assert world.apis["bob"].ask("POST", "/customer/uploads", json=wanted).status_code in (403, 404)
+    assert world.ann.ask("POST", "/customer/uploads", json={"name": "a"}).status_code in (400, 404)
+    assert httpx.post(f"{world.base}/customer/uploads", json=wanted, timeout=60).status_code == 401
+
+
 def test_a_source_is_tested_by_the_rules_of_jobs(world: World) -> None:
     good = world.ann.good("POST", "/customer/datasource/test", json={"dataSource": world.page, "listFiles": True})
     assert (good["filename"], good["size"], len(good["files"]["files"])) == ("words.txt", str(len(TEXT)), 1)

@@ -96,7 +96,11 @@ FRAME: Mapping[str, Any] = {
         "shade": {"type": "boolean", "default": False},
     },
 }
-SHOWN = 'cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/given.txt"; printf %s "$APP_PARAMS" > "$TASK_RESULTS_DIR/p.json"'
+SHOWN = """
+cat "$TASK_DIR/data.bin" > "$TASK_RESULTS_DIR/given.txt"
+printf %s "$APP_PARAMS" > "$TASK_RESULTS_DIR/p.json"
+cat "$INPUTS_DIR/glossary" > "$TASK_RESULTS_DIR/terms.txt"
+"""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ def _write_blocks(home: Path) -> None:
     write_app(include, OLD_CODE, name="frames", **shell, **once, template=many)
     one = {**cut, "params": {"partitioner": {"replicas": 1}}, "assembler": "passthrough"}
     write_app(include, KINDS, name="kinds", **once, template=one)
-    framed = {"partitioner": "passthrough", "assembler": "passthrough"}
+    framed = {"partitioner": "passthrough", "assembler": "passthrough", "inputs": {"glossary": None}}
     write_app(include, SHOWN, name="framed", **shell, **once, schema=FRAME, template=framed)
     write_app(home / "include-team_b", NEW_CODE, name="other", **shell, **once, template=one)
 

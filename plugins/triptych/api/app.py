@@ -60,6 +60,7 @@ def make_app() -> FastAPI:
         catalog.router,
         forms.router,
         sources.router,
+        uploads.router,
         changes.router,
         results.router,
         report.router,

@@ -51,10 +51,15 @@ def with_source(draft: Draft, conf: Mapping[str, Any]) -> Draft:
         return replace(draft, conf=merged, upload=None, is_uploaded=False)
     params = conf["dataSource"].get("params") or {}
     given = params.get("name") if isinstance(params, Mapping) else ""
-    name = PurePosixPath(str(given or _UNNAMED)).name or _UNNAMED
-    area = temporary_area(get_settings(), LIFETIME_S + get_settings().temporary_s)
     del merged["dataSource"]
-    return replace(draft, conf=merged, upload=(area.name, name[:200]), is_uploaded=False)
+    return replace(draft, conf=merged, upload=_place_for(str(given or "")), is_uploaded=False)
+
+
+def new_upload(name: str, request: Request) -> dict[str, Any]:
+    """Where a file of this name is to be sent, and how any job names it then: as its source, or as a side input."""
+    area, kept = _place_for(name)
+    path = f"{SCHEME}{area}/{quote(kept)}"
+    return {"name": kept, "tempUrl": _upload_address((area, kept), request), "path": path}
 
 
 def upload_params(draft: Draft, request: Request) -> dict[str, Any] | None:
@@ -80,6 +85,12 @@ def uploaded_source(draft: Draft) -> dict[str, Any]:
 def upload_uri(area: str, name: str) -> str:
     """Where in the workspace the file of an upload lies."""
     return f"{area_named(get_settings(), area).uri}{quote(name)}"
+
+
+def _place_for(name: str) -> tuple[str, str]:
+    """A new area, and what a file of this name is called there; both outlive a draft that waits for it."""
+    area = temporary_area(get_settings(), LIFETIME_S + get_settings().temporary_s)
+    return area.name, (PurePosixPath(name or _UNNAMED).name or _UNNAMED)[:200]
 
 
 def _upload_address(upload: tuple[str, str], request: Request) -> str:

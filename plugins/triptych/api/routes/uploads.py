@@ -1,4 +1,4 @@
-"""`PUT /uploads`: the address of a source that is to be uploaded, where the workspace's store signs none."""
+"""`/uploads`: where a caller's files are to be sent, and the address that takes them where the store signs none."""
 
 from __future__ import annotations
 
@@ -11,14 +11,28 @@ from starlette.datastructures import UploadFile
 
 from triptych.api import tokens
 from triptych.api.answers import ApiError, done
+from triptych.api.bodies import read_body, text_of
+from triptych.api.callers import CallerDep
+from triptych.api.judging import find_dag
 from triptych.api.kept import stores
+from triptych.api.shapes import TEXT, body
 from triptych.api.threads import in_thread
 from triptych.api.tokens import Audience
-from triptych.api.uploads import upload_uri
+from triptych.api.uploads import new_upload, upload_uri
 from triptych.settings import get_settings
 from triptych.storage import BLOCK_BYTES
 
+router = APIRouter(tags=["jobs"])
 links = APIRouter(tags=["links"])
+
+
+@router.post("/uploads", openapi_extra=body({"templateId": TEXT, "name": TEXT}, ("templateId",)))
+async def new(request: Request, caller: CallerDep) -> dict[str, Any]:
+    """Where to send a file for a job of this template: PUT it to `tempUrl`; `path` is the job's source, or an input."""
+    given = await read_body(request, ("templateId", "name"))
+    dag_id = (await find_dag(caller, text_of(given, "templateId")))["dag_id"]
+    await caller.require("POST", "RUN", dag_id)
+    return await in_thread(new_upload, text_of(given, "name"), request)
 
 
 @links.put("/uploads", openapi_extra={"requestBody": {"content": {"application/octet-stream": {}}}})
