@@ -17,6 +17,7 @@ from tests.support.workers.blocks import APP, CLASSES, LARGE, LARGE_APP, output_
 from tests.support.workers.cluster import SLOTS, Cluster, Job
 from tests.support.workers.losses import CUTS, KILLS, Losses
 from tests.support.workers.machine import DISK, Machine
+from triptych import __version__
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(5400)]
 
@@ -173,6 +174,29 @@ def test_a_worker_that_dies_before_it_tells_of_a_task_costs_no_try(cluster: Clus
     cluster.check(job)
     assert cluster.events(job, "stuck in queued reschedule")
     assert {each["try_number"] for each in cluster.airflow.client.tasks(APP, job.run_id)} == {1}
+
+
+def test_of_two_versions_at_once_each_job_is_done_by_its_own(cluster: Cluster) -> None:
+    """As while workers are upgraded one after the other: a patch version helps, another minor one leaves it to them."""
+    major, minor, patch = (int(each) for each in __version__.split(".")[:3])
+    w3 = cluster.machines["w3"]
+    job = cluster.launch(chunks=24, per_task=2, seconds=1, held=w3)
+    cluster.wait_until_held(job, w3)
+    newer = cluster.add("newer", version=f"{major}.{minor + 1}.0")
+    cluster.wait(lambda: newer.taken > SLOTS, "one of another version is done with a task")
+    patched = cluster.add("patched", version=f"{major}.{minor}.{patch + 1}")
+    cluster.wait(lambda: bool(patched.ended_chunks(job.run_id)), "one of the same minor version does a chunk")
+    w3.let_go()
+    cluster.finish(job)
+    cluster.check(job)
+    assert set(cluster.workers(job)) == {w3.told_as, patched.told_as}
+    assert not newer.ended_chunks(job.run_id)
+    client = cluster.airflow.client
+    tasks = client.tasks(APP, job.run_id)
+    assert {each["try_number"] for each in tasks} == {1}
+    logs = [client.log(APP, job.run_id, "app", each["map_index"], 1) for each in tasks if each["task_id"] == "app"]
+    refusal = f"This is Triptych {major}.{minor + 1}, and the job was planned by {major}.{minor}."
+    assert any(refusal in log for log in logs)
 
 
 def _check_nothing_ran_twice(job: Job, machines: list[Machine]) -> None:

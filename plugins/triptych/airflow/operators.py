@@ -9,20 +9,26 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
 from triptych.airflow.chaining import tell_output, upstreams
 from triptych.airflow.links import ConsoleLink, ReportLink
 from triptych.airflow.watching import NOTHING_NEW, is_of_new_files, new_sources
 from triptych.blocks import Template
 from triptych.blocks.run_names import DATES
-from triptych.errors import IntegrityError, MissingImageError, TriptychError, VerdictError
+from triptych.errors import IntegrityError, MissingImageError, TriptychError, VerdictError, VersionError
 from triptych.harmless import harmless_logger
 from triptych.jobs.packs import Pack
 from triptych.settings import Settings, get_settings
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
     from triptych.jobs.job import PlannedJob
 
 T = TypeVar("T")
+LEFT_TO_OTHERS_S = 3600.0
+"""So long a task goes back into the queue where workers of another version than its plan's take it: no try of it."""
 _log = harmless_logger(__name__)
 
 
@@ -58,7 +66,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> list[Pack]:
         """The packs, by XCom: the mapped list of the next task. What cannot succeed is not tried again."""
-        return guarded(lambda: self._partition(context), _worker(context))
+        return guarded(lambda: self._partition(context), context)
 
     def _partition(self, context: Context) -> list[Pack]:
         from triptych.jobs.job import new_job
@@ -99,7 +107,7 @@ class AppOperator(_EndsAtOnce, DockerOperator):
 
     def execute(self, context: Context) -> None:
         """Run what of the pack has no result yet; the error of a chunk that failed comes when all have been tried."""
-        guarded(lambda: self._run(context), _worker(context))
+        guarded(lambda: self._run(context), context)
 
     def _run(self, context: Context) -> None:
         from triptych.airflow.metrics import count_chunk
@@ -119,7 +127,7 @@ class AssembleOperator(_EndsAtOnce, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Where the output is, how much it holds and of how many chunks it was made, by XCom."""
-        return guarded(lambda: self._assemble(context), _worker(context))
+        return guarded(lambda: self._assemble(context), context)
 
     def _assemble(self, context: Context) -> dict[str, Any]:
         from triptych.reports import leaving_report
@@ -201,21 +209,33 @@ def _worker(context: Context) -> str:
     return str(context["ti"].hostname or socket.gethostname())
 
 
-def guarded(work: Callable[[], T], worker: str = "") -> T:
+def guarded(work: Callable[[], T], context: Context | None = None) -> T:
     """What the work gives; permanent errors of ours end the task without a retry.
 
-    Where there are many machines, the log and such an error name the one that it is, when `worker` does. An image that
-    is missing here may be on another: that ends this try alone.
+    Where there are many machines, the log and such an error name the one that it is, by the task's `context`. An image
+    that is missing here may be on another: that ends this try alone. A job of another version is left to the others.
     """
-    is_told = worker and not get_settings().one_machine
-    if is_told:
+    settings = get_settings()
+    worker = _worker(context) if context and not settings.one_machine else ""
+    if worker:
         _log.info("Worker: %s", worker)
     try:
         return work()
     except TriptychError as error:
+        if context and worker and isinstance(error, VersionError):
+            _leave_to_others(error, context, settings.retry_delay_s)
         if error.retryable:
             raise
-        msg = f"{error}\nWorker: {worker}" if is_told else str(error)
-        if is_told and isinstance(error, MissingImageError):
+        msg = f"{error}\nWorker: {worker}" if worker else str(error)
+        if worker and isinstance(error, MissingImageError):
             raise AirflowException(msg) from error
         raise AirflowFailException(msg) from error
+
+
+def _leave_to_others(error: VersionError, context: Context, delay_s: float) -> None:
+    """Have a worker of the right version take the task, as long as one may come; a worker that refuses is soon free
+    again, and would use up all tries of a job in flight while workers are upgraded one after the other."""
+    if context["task_reschedule_count"] * max(delay_s, 1) >= LEFT_TO_OTHERS_S:
+        return
+    _log.warning("%s\nThe task is left to another worker: in %g s it is queued again, which is no try.", error, delay_s)
+    raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(delay_s, 1))) from error

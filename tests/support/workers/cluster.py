@@ -85,9 +85,15 @@ class Cluster:
     machines: dict[str, Machine] = field(default_factory=dict)
     launched: int = 0
 
-    def add(self, name: str, host: str | None = None, queues: Sequence[str] = ("default",)) -> Machine:
+    def add(
+        self,
+        name: str,
+        host: str | None = None,
+        queues: Sequence[str] = ("default",),
+        version: str | None = None,
+    ) -> Machine:
         """Switch on another machine, which is not waited for."""
-        machine = Machine(self.folder / "machines", name, self.plugged, host, queues)
+        machine = Machine(self.folder / "machines", name, self.plugged, host, queues, version)
         self.machines[name] = machine
         machine.start()
         return machine

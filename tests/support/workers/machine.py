@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,13 +64,23 @@ class Plugged:
 
 
 class Machine:
-    """One worker; `host` is its host name, which another may have too; `queues` are those that it takes tasks of."""
+    """One worker; `host` is its host name, which another may have too; `queues` are those that it takes tasks of.
+
+    `version` is what its Triptych says of itself, the checkout's own by default.
+    """
 
     def __init__(
-        self, folder: Path, name: str, plugged: Plugged, host: str | None = None, queues: Sequence[str] = ("default",)
+        self,
+        folder: Path,
+        name: str,
+        plugged: Plugged,
+        host: str | None = None,
+        queues: Sequence[str] = ("default",),
+        version: str | None = None,
     ) -> None:
         self.name = name
         self.host = host or name
+        self._version = version
         self.disk = folder / name
         self._hidden = folder
         self._plugged = plugged
@@ -84,6 +96,8 @@ class Machine:
         (self.disk / "scratch-cache").mkdir(mode=0o700)
         self._cache.mkdir(parents=True)  # As the worker would: a hold may be there before it.
         (self.disk / "image.tar").write_bytes(self._plugged.image)
+        if self._version:
+            self._install(self._version)
         self._cable = subprocess.Popen(
             [sys.executable, str(_CABLE), *map(str, self._plugged.ports)], stdout=subprocess.PIPE, text=True
         )
@@ -110,7 +124,16 @@ class Machine:
             "AIRFLOW__TRIPTYCH__DOCKER_URL": f"unix://{DISK}/docker.sock",
             "HOME": f"{DISK}/home",
         }
+        if self._version:
+            own["PYTHONPATH"] = f"{DISK}/package:{self._plugged.env['PYTHONPATH']}"
         return {**self._plugged.env, **own}
+
+    def _install(self, version: str) -> None:
+        """The checkout's package, which says that it is of this version."""
+        package = self.disk / "package" / "triptych"
+        shutil.copytree(PROJECT / "plugins" / "triptych", package, ignore=shutil.ignore_patterns("__pycache__"))
+        said = (package / "__init__.py").read_text()
+        (package / "__init__.py").write_text(re.sub("(?m)^__version__ = .*$", f'__version__ = "{version}"', said))
 
     # What is done to it.
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException
 from airflow.sdk.execution_time.context import OutletEventAccessors, TriggeringAssetEventsAccessor
 
 from tests.support.include_folders import write_app
 from triptych.airflow.factory import find_template
 from triptych.airflow.operators import AppOperator, AssembleOperator, BrokenOperator, PartitionOperator, guarded
-from triptych.errors import CapacityError, MissingImageError, StorageError
+from triptych.errors import CapacityError, MissingImageError, StorageError, VersionError
 from triptych.jobs.packs import Pack
 from triptych.settings import Settings
 
@@ -111,7 +111,7 @@ def test_a_mistake_of_the_callers_ends_the_task_for_good(source: Path) -> None:
         _partition({"dataSource": source.with_name("nowhere.txt").as_uri()})
 
 
-@pytest.mark.parametrize(("one_machine", "told"), [(False, "too small\nWorker: w1"), (True, "too small")])
+@pytest.mark.parametrize(("one_machine", "told"), [(False, "too small\nWorker: w1.example.org"), (True, "too small")])
 def test_where_there_are_many_machines_an_error_names_its_own(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, one_machine: bool, told: str
 ) -> None:
@@ -122,7 +122,7 @@ def test_where_there_are_many_machines_an_error_names_its_own(
         raise CapacityError("too small")
 
     with pytest.raises(AirflowFailException) as failed:
-        guarded(fails, "w1")
+        guarded(fails, _context({}))
     assert str(failed.value) == told
 
 
@@ -137,8 +137,39 @@ def test_an_image_that_is_missing_here_may_be_on_another_machine(
         raise MissingImageError("no such image")
 
     with pytest.raises(AirflowException, match="no such image") as failed:
-        guarded(lacks, "w1")
+        guarded(lacks, _context({}))
     assert type(failed.value) is ends
+
+
+def _of_another_version(settings: Settings, monkeypatch: pytest.MonkeyPatch, times: int, **own: Any) -> timedelta:
+    """For how long the task is left to others that was so often before; raises what ends it."""
+    where = dataclasses.replace(settings, **own)
+    monkeypatch.setattr("triptych.airflow.operators.get_settings", lambda: where)
+
+    def refuses() -> None:
+        raise VersionError("of another version")
+
+    began = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as left:
+        guarded(refuses, {**_context({}), "task_reschedule_count": times})
+    queued: datetime = left.value.reschedule_date
+    return queued - began
+
+
+@pytest.mark.parametrize(("delay_s", "most"), [(30, 120), (1, 3600), (0, 3600)])
+def test_a_job_of_another_version_is_left_to_other_machines_for_an_hour(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, delay_s: int, most: int
+) -> None:
+    for times in (0, most - 1):
+        queued = _of_another_version(settings, monkeypatch, times, one_machine=False, retry_delay_s=delay_s)
+        assert timedelta(seconds=max(1, delay_s)) <= queued < timedelta(seconds=delay_s + 60)
+    with pytest.raises(VersionError):
+        _of_another_version(settings, monkeypatch, most, one_machine=False, retry_delay_s=delay_s)
+
+
+def test_on_one_machine_there_are_no_others(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(VersionError):
+        _of_another_version(settings, monkeypatch, 0, one_machine=True)
 
 
 def test_a_chunk_without_a_try_left_ends_the_task_for_good(source: Path) -> None:
