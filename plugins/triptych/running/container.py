@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _log = harmless_logger(__name__)
 GIB = 2**30
+ENDING_S = 30
+"""For a container that is ending to end."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,9 @@ class Container:
             compat.break_off(self._stream)
 
     def ending(self) -> Ending | None:
-        """Wait for its end, half a minute at most, and ask the engine why; None where no engine tells."""
+        """Wait for its end, ENDING_S at most, and ask the engine why; None where no engine tells."""
         try:
-            self._client.wait(self.id, timeout=30)
+            self._client.wait(self.id, timeout=ENDING_S)
             state = self._client.inspect_container(self.id)["State"]
         except (DockerException, OSError):
             return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import json
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,13 +13,18 @@ from typing import Any, BinaryIO
 import docker
 import pytest
 
+from tests.support.elsewhere import Elsewhere, running_elsewhere
 from tests.support.include_folders import write_app
 from triptych.blocks import Role
 from triptych.running import Cache, RunSpec, Session, Unit, open_session, unit_folder
-from triptych.settings import Runner, Settings
+from triptych.settings import Runner, Settings, read_settings
 
 APP = "tried-alone"
 """A name of its own: where an engine gets copies, the app's cache is a volume of this name."""
+WAYS = ["tls", "ssh"]
+"""To an engine elsewhere."""
+CONNECTION = "elsewhere"
+Connect = Callable[..., Settings]
 RUNNERS = [
     "process",
     pytest.param("docker:bind", marks=pytest.mark.docker),
@@ -80,3 +87,31 @@ def workbench(runner: Settings, tmp_path: Path) -> Iterator[Workbench]:
     """A workbench of each runner."""
     with ExitStack() as stack:
         yield Workbench(tmp_path, runner, stack)
+
+
+@pytest.fixture(scope="package")
+def elsewhere() -> Iterator[Elsewhere]:
+    with running_elsewhere() as started:
+        yield started
+
+
+@pytest.fixture
+def worker(elsewhere: Elsewhere) -> Iterator[Path]:
+    """A folder of the worker's, on which the engine has another."""
+    with tempfile.TemporaryDirectory(dir=elsewhere.home / "worker") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def connect(elsewhere: Elsewhere, worker: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Settings for a way to the engine, or to another URL, with a connection whose extra is changed so."""
+
+    def connect(way: str, url: str | None = None, **changes: str | None) -> Settings:
+        extra = {key: value for key, value in {**elsewhere.extra(way), **changes}.items() if value is not None}
+        said = json.dumps({"conn_type": "docker" if way == "tls" else "ssh", "extra": extra})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", said)
+        chosen = {"docker_url": url or elsewhere.url(way), "docker_url_conn_id": CONNECTION}
+        chosen |= {"scratch": str(worker / "s"), "cache": str(worker / "c"), "runner": Runner.DOCKER}
+        return read_settings(chosen)
+
+    return connect

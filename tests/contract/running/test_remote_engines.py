@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import signal
@@ -13,25 +12,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.contract.running.conftest import Workbench
+from tests.contract.running.conftest import CONNECTION, WAYS, Connect, Workbench
 from tests.support.certificates import Authority
-from tests.support.elsewhere import IMAGE, ONLY_THERE, Elsewhere, running_elsewhere, tls_server
+from tests.support.elsewhere import IMAGE, ONLY_THERE, Elsewhere, tls_server
 from tests.support.include_folders import write_app
 from tests.support.own_sshd import make_key, own_sshd
 from triptych.errors import ConfigError, ContainerError, TriptychError
 from triptych.running import UnitError
 from triptych.running.result_files import result_files
 from triptych.running.transport import connected
-from triptych.settings import PROJECT, Runner, Settings, read_settings
+from triptych.settings import PROJECT, Settings
 
-WAYS = ["tls", "ssh"]
-CONNECTION = "elsewhere"
 COPIES = """
 import os, sys
 data = open(os.environ["TASK_DIR"] + "/data.bin", "rb").read()
@@ -60,37 +57,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("dockerd") is None, reason="no dockerd here: apt-get install docker.io"),
     pytest.mark.skipif(not Path("/usr/sbin/sshd").exists(), reason="no sshd here: apt-get install openssh-server"),
 ]
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Elsewhere]:
-    with running_elsewhere() as started:
-        yield started
-
-
-@pytest.fixture
-def worker(elsewhere: Elsewhere) -> Iterator[Path]:
-    """A folder of the worker's, on which the engine has another."""
-    with tempfile.TemporaryDirectory(dir=elsewhere.home / "worker") as folder:
-        yield Path(folder)
-
-
-Connect = Callable[..., Settings]
-
-
-@pytest.fixture
-def connect(elsewhere: Elsewhere, worker: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Settings for a way to the engine, or to another URL, with a connection whose extra is changed so."""
-
-    def connect(way: str, url: str | None = None, **changes: str | None) -> Settings:
-        extra = {key: value for key, value in {**elsewhere.extra(way), **changes}.items() if value is not None}
-        said = json.dumps({"conn_type": "docker" if way == "tls" else "ssh", "extra": extra})
-        monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", said)
-        chosen = {"docker_url": url or elsewhere.url(way), "docker_url_conn_id": CONNECTION}
-        chosen |= {"scratch": str(worker / "s"), "cache": str(worker / "c"), "runner": Runner.DOCKER}
-        return read_settings(chosen)
-
-    return connect
 
 
 @pytest.mark.parametrize("way", WAYS)

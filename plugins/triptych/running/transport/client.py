@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from triptych.connections import EngineCredentials, engine_credentials
 from triptych.errors import ConfigError, ContainerError
 from triptych.running.scratch import scratch_folder
+from triptych.running.transport import patience
 from triptych.running.transport.ssh import Tunnel, open_tunnel
 from triptych.running.transport.tls import Certificates, refusal, written_certificates
 from triptych.settings import Settings
@@ -26,17 +27,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
     from docker.transport.unixconn import UnixHTTPConnectionPool
 
-_TIMEOUT_S = 120
 _TLS_IS_SPOKEN = "HTTP request to an HTTPS server"
-_KEEP_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000),
-]
-"""A network that is cut is noticed within a minute: who follows a container that says nothing would wait for ever."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +99,37 @@ def _way(settings: Settings) -> Iterator[_Way]:
         raise ConfigError(msg)
 
 
-class _TrustingClient(APIClient):
-    """One whose authority is the connection's: `requests` would put REQUESTS_CA_BUNDLE in its place."""
+class _Client(APIClient):
+    """One that believes the connection's authority, and has less patience with an engine that did not answer once."""
+
+    def request(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().request(*args, **options)
+        except requests.RequestException:
+            self.timeout = patience.AGAIN_S
+            raise
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        # `requests` would put REQUESTS_CA_BUNDLE in place of ours.
         verify = self.verify if verify is None else verify
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
 
 
 class _KeptAlive(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, socket_options=_KEEP_ALIVE)
+        super().init_poolmanager(*args, **options, socket_options=_kept_alive(patience.SILENT_S))
+
+
+def _kept_alive(silent_s: int) -> list[tuple[int, int, int]]:
+    """Options of a socket on which an engine that has said nothing for so long, not even that it lives, is gone."""
+    return [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, silent_s // 2),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, silent_s // 6),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silent_s * 1000),
+    ]
 
 
 class _OnePool(UnixHTTPAdapter):
@@ -130,10 +141,10 @@ class _OnePool(UnixHTTPAdapter):
 
 def _client(way: _Way) -> APIClient:
     tls: TLSConfig | bool = way.certificates.config() if way.certificates else False
-    client = _TrustingClient(base_url=way.url, version="auto", timeout=_TIMEOUT_S, tls=tls)
+    client = _Client(base_url=way.url, version="auto", timeout=patience.ANSWER_S, tls=tls)
     if way.tunnel:
         client.get_adapter(client.base_url).close()
-        client.mount("http+docker://", _OnePool(str(way.tunnel.socket), _TIMEOUT_S))
+        client.mount("http+docker://", _OnePool(str(way.tunnel.socket), patience.ANSWER_S))
     elif client.base_url.startswith(("https://", "http://")):
         client.mount(client.base_url, _KeptAlive())
     return client

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from triptych.connections import EngineCredentials
 from triptych.errors import ConfigError, ContainerError
+from triptych.running.transport import patience
 from triptych.running.transport.private_files import write_private
 
 LINGERS_S = 60
@@ -105,7 +106,8 @@ def _options(credentials: EngineCredentials, folder: Path, environment: dict[str
     """Of OpenSSH's command; what is said here goes before all configuration. Secrets are files in `folder`."""
     options = ["StrictHostKeyChecking=yes", "ClearAllForwardings=yes", "ForwardAgent=no", "RequestTTY=no"]
     options += ["PasswordAuthentication=no", "KbdInteractiveAuthentication=no", "UpdateHostKeys=no"]
-    options += ["ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=3", "LogLevel=ERROR"]
+    options += ["ConnectTimeout=20", f"ServerAliveInterval={patience.SILENT_S // 4}", "ServerAliveCountMax=3"]
+    options.append("LogLevel=ERROR")
     if credentials.host_key:
         lines = "".join(f"{_ALIAS} {key}\n" for key in credentials.host_key.splitlines() if key.strip())
         known = write_private(folder / "known_hosts", lines)
