@@ -89,6 +89,9 @@ WORDS = {
     "known_hosts": "a file of OpenSSH's",
     "seaweedfs": "a profile of our docker-compose.yaml, its service and its connection",
     "objects": "a volume of our docker-compose.yaml",
+    "admin": "the user that our docker-compose.yaml makes",
+    "cache_ttl": "a setting of Flask-AppBuilder's auth manager",
+    "webserver_config.py": "a file of that one",
     "config_kwargs": "what a connection to S3 may say",
     "aws_session_token": "what a connection to S3 may say",
     "Authorization": "a header",
@@ -115,6 +118,11 @@ OPTIONS_OF_OTHERS = {
     "--tlsverify": "dockerd's",
 }
 """Named in a sentence, without their command line."""
+OF_FAB = {
+    "users": frozenset({"--role", "--username", "--firstname", "--lastname", "--email", "--password"}),
+    "roles": frozenset({"-a", "-r"}),
+}
+"""Commands of Airflow with the auth manager of Flask-AppBuilder, which is not installed here, and their options."""
 CODES_OF_OTHERS = {1: "TriptychError itself, and Python", 130: "Ctrl-C, by convention", 137: "SIGKILL", 3: "a script's"}
 _ROOMS = ("tests", "docs", "scripts", "plugins", "benchmarks", "include", "dags", ".ci")
 _SHELL_WORD = re.compile(r"[a-z][a-z-]*")
@@ -204,7 +212,7 @@ def _airflow(text: Told) -> Iterator[str]:
         for call in re.findall(r"(?:^|&& )(?:[\w/.]*/)?airflow ([^&|;#]*)", part):
             words = shlex.split(call.replace("\\", ""))
             names = list(itertools.takewhile(_SHELL_WORD.fullmatch, words))
-            known = _airflow_options(*names)
+            known = _airflow_options(*names) if names[0] not in OF_FAB else OF_FAB[names[0]]
             if not known or any(_is_option(word) and word.split("=")[0] not in known for word in words):
                 yield f"airflow {call}"
 
