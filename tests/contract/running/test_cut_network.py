@@ -110,14 +110,16 @@ def test_an_engine_that_did_not_answer_once_is_asked_with_less_patience(
     connect: Connect, elsewhere: Elsewhere, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is to be removed there would be waited for once more for each container and volume."""
-    monkeypatch.setattr(patience, "AGAIN_S", 7)
+    monkeypatch.setattr(patience, "AGAIN_S", 3)
     with cut_cable(elsewhere.port if way == "tls" else elsewhere.sshd.port) as cable:
         url = _url(way, cable)
         with connected(connect(way, url)) as client:
             assert client.ping()
-            assert client.timeout == patience.ANSWER_S
-            client.timeout = 2
             cable.cut()
             with pytest.raises(requests.RequestException):
+                client.wait("some", timeout=1)
+            assert client.timeout == patience.ANSWER_S, "A look that was to be short says nothing of the engine."
+            client.timeout = 4
+            with pytest.raises(requests.RequestException):
                 client.ping()
-            assert client.timeout == 7
+            assert client.timeout == 3

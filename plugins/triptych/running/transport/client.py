@@ -106,7 +106,8 @@ class _Client(APIClient):
         try:
             return super().request(*args, **options)
         except requests.RequestException:
-            self.timeout = patience.AGAIN_S
+            if (options.get("timeout") or patience.ANSWER_S) >= patience.AGAIN_S:  # Less tells nothing of it.
+                self.timeout = patience.AGAIN_S
             raise
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
