@@ -169,12 +169,20 @@ export async function bytes(address: string, most: number, fromEnd = false): Pro
   return { data, size: total ? Number(total[1]) : data.length };
 }
 
-/** The first rows of Parquet, a workbook or a zip's list, which the server reads; `about` says what they are the first of. */
-export async function firstRows(address: string): Promise<{ rows: string[][]; about: string }> {
+export interface FirstRows {
+  rows: string[][];
+  /** Of what they are. */
+  about: string;
+  /** Whether that has more rows or columns than these. */
+  isPart: boolean;
+}
+
+/** The first rows of Parquet, a workbook or a zip's list, which the server reads. */
+export async function firstRows(address: string): Promise<FirstRows> {
   const asked = `${address}${address.includes("?") ? "&" : "?"}preview=table`;
   const answer = await fetch(asked, { headers: HEADERS, credentials: "same-origin" });
   if (!answer.ok) throw await refusal(answer);
-  return (await answer.json()) as { rows: string[][]; about: string };
+  return (await answer.json()) as FirstRows;
 }
 
 /** Whether there is something at a path, without reading it to its end. */

@@ -3,7 +3,7 @@
 // image, in which no script runs and which asks nobody for anything. Nothing of it is ever a document of this site.
 // What takes a library to read, Parquet and workbooks, the server reads, and gives texts.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { bytes, firstRows, Refused } from "./api";
+import { bytes, type FirstRows, firstRows, Refused } from "./api";
 import { text } from "./chunk";
 import { count, size as sized } from "./format";
 import { Fault } from "./parts";
@@ -17,7 +17,7 @@ const COLUMNS = 50;
 type Shown =
   | { kind: "text"; text: string; cut: string }
   | { kind: "table"; rows: string[][]; text: string; cut: string }
-  | { kind: "rows"; rows: string[][]; about: string }
+  | ({ kind: "rows" } & FirstRows)
   | { kind: "image" | "audio" | "video"; url: string }
   | { kind: "svg"; url: string }
   | { kind: "none"; why: string };
@@ -113,7 +113,10 @@ function Body({ name, size, address }: { name: string; size: number; address: st
       return (
         <>
           <Table rows={shown.rows} />
-          <p class="quiet">{shown.about}; the first rows are shown.</p>
+          <p class="quiet">
+            {shown.about}
+            {shown.isPart ? "; only the beginning is shown." : "."}
+          </p>
         </>
       );
     case "table":

@@ -129,7 +129,7 @@ def test_what_a_container_wrote_is_shown_and_never_run(opened: Open, kinds: str,
     file["table.csv"].locator("table").wait_for()
     assert file["table.csv"].locator("tr").nth(1).locator("td").all_inner_texts() == ["alpha", "3", "a, quoted"]
     assert file["lines.jsonl"].locator("th").all_inner_texts() == ["a", "b"]
-    file["cities.parquet"].get_by_text("2 rows, 2 columns").wait_for()
+    file["cities.parquet"].get_by_text("2 rows, 2 columns.", exact=True).wait_for()
     assert file["cities.parquet"].locator("th").all_inner_texts() == ["city", "people"]
     assert file["cities.parquet"].locator("td").all_inner_texts() == ["Oulu", "215000", "<b>Pau</b>", "78000"]
     file["rain.xlsx"].get_by_text("Sheet Rain").wait_for()

@@ -13,18 +13,30 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 
 AT_ONCE = 16
+PREVIEWS_AT_ONCE = 2
+"""Of one API server: each may take a GiB, and a core. They wait for each other, and hold up nothing else."""
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
 @cache
-def _limiter() -> CapacityLimiter:
+def _stores() -> CapacityLimiter:
     return CapacityLimiter(AT_ONCE)
+
+
+@cache
+def _previews() -> CapacityLimiter:
+    return CapacityLimiter(PREVIEWS_AT_ONCE)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What the work gives, without holding up other requests; it must ask Airflow's API nothing."""
-    return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=_limiter())
+    return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=_stores())
+
+
+async def in_thread_of_preview(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same for what looks at a table, in threads that are few."""
+    return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=_previews())
 
 
 async def blocks_in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 
 from triptych.api.answers import PRIVATE, Answer
-from triptych.api.threads import blocks_in_threads, in_thread
+from triptych.api.threads import blocks_in_threads, in_thread, in_thread_of_preview
 from triptych.engines.previews.asking import first_rows
 
 if TYPE_CHECKING:
@@ -30,8 +28,6 @@ AS_DATA = {
 }
 """What a script wrote is no page of Airflow's, whose cookies it would see; and Airflow does not
 pack it, for its length says how much comes."""
-PREVIEWS_AT_ONCE = 2
-"""Of one API server: each may take a GiB, and a core."""
 Preview = Annotated[
     Literal["", "table"],
     Query(description="`table`: the first rows of Parquet or a workbook, or a zip's list, in JSON; 400 for others."),
@@ -54,8 +50,8 @@ async def served(request: Request, what: Served, preview: Preview = "") -> Respo
     Or its first rows: SourceError where it is no table that can be looked at.
     """
     if preview:
-        found = await to_thread.run_sync(first_rows, what.name, what.size, what.stream, limiter=_previews())
-        return Answer({"rows": found.rows, "about": found.about}, headers=PRIVATE)
+        found = await in_thread_of_preview(first_rows, what.name, what.size, what.stream)
+        return Answer({"rows": found.rows, "about": found.about, "isPart": found.is_part}, headers=PRIVATE)
     span = _span(request.headers.get("Range", ""), what.size)
     about = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(what.name.rpartition('/')[2])}"}
     if span is None:
@@ -71,11 +67,6 @@ async def served(request: Request, what: Served, preview: Preview = "") -> Respo
         206 if is_part else 200,
         headers={**AS_DATA, **about, "Content-Length": str(length)},
     )
-
-
-@cache
-def _previews() -> CapacityLimiter:
-    return CapacityLimiter(PREVIEWS_AT_ONCE)
 
 
 def cut(blocks: Iterator[bytes], offset: int, length: int) -> Iterator[bytes]:

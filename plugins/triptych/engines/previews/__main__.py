@@ -46,14 +46,14 @@ def _seen(size: int, told: IO[bytes], given: IO[bytes]) -> dict[str, Any]:
 
         with naming_missing_library("tables"):
             from triptych.engines.previews.tables import rows_of
-        rows, about = rows_of(io.BufferedReader(AskedFile(size, told, given), READ_BYTES))
+        seen = rows_of(io.BufferedReader(AskedFile(size, told, given), READ_BYTES))
     except EngineError as error:
         return {"why": str(error)}
     except MemoryError:
         return {"why": "it takes too much memory to look at"}
     except Exception:
         return {"why": "it cannot be read: it is damaged, or no table"}
-    return {"rows": rows, "about": about}
+    return {"rows": seen.rows, "about": seen.about, "is_part": seen.is_part}
 
 
 main()

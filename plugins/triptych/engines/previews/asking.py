@@ -34,10 +34,11 @@ Stream = Callable[[int, int], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class FirstRows:
-    """Rows as texts, the header first; `about` says in a few words what they are the first of."""
+    """Rows as texts, the header first; `about` says in a few words of what; `is_part` where that has more."""
 
     rows: Sequence[Sequence[str]]
     about: str
+    is_part: bool
 
 
 def first_rows(name: str, size: int, stream: Stream, wait_s: float = WAIT_S) -> FirstRows:
@@ -128,4 +129,4 @@ def _checked(name: str, said: Any) -> FirstRows:
     if not isinstance(rows, list) or not isinstance(about, str) or not all(isinstance(row, list) for row in rows):
         raise _unseen(name, "its reader gives no rows")
     cells = [[harmless(str(cell)[: MOST_LETTERS + 1]) for cell in row[:MOST_COLUMNS]] for row in rows[: MOST_ROWS + 1]]
-    return FirstRows(cells, harmless(about[:MOST_LETTERS]))
+    return FirstRows(cells, harmless(about[:MOST_LETTERS]), said.get("is_part") is not False)

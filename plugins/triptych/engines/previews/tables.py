@@ -6,7 +6,7 @@ import json
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import openpyxl
@@ -25,8 +25,15 @@ BATCH_BYTES = 32 << 20
 MOST_ITEMS = 20
 """Of a list in a cell."""
 MOST_OF_BYTES = 32
-Rows = tuple[list[list[str]], str]
-"""Texts, the header first; and what they are the first of."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts, the header first; of what they are; and whether rows or columns of that are left out."""
+
+    rows: list[list[str]]
+    about: str
+    is_part: bool
 
 
 def rows_of(data: BinaryIO) -> Rows:
@@ -56,7 +63,8 @@ def _parquet(data: BinaryIO) -> Rows:
         columns = [[_of_scalar(value) for value in column] for column in batch.columns[:MOST_COLUMNS]]
         rows += map(list, zip(*columns, strict=True))
     head = [_cut(name) for name in names[:MOST_COLUMNS]]
-    return [head, *rows], f"{about.num_rows:,} rows, {len(names):,} columns"
+    is_part = len(rows) < about.num_rows or len(head) < len(names)
+    return Rows([head, *rows], f"{about.num_rows:,} rows, {len(names):,} columns", is_part)
 
 
 def _batches(file: pq.ParquetFile, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -108,19 +116,22 @@ def _workbook(data: BinaryIO) -> Rows:
             msg = "it has no sheet with cells"
             raise ValueError(msg)
         seen[0].reset_dimensions()  # What it states of its size is often wrong.
-        found = seen[0].iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS, values_only=True)
+        # One row and one column more than are shown: whether there are more.
+        found = seen[0].iter_rows(max_row=MOST_ROWS + 2, max_col=MOST_COLUMNS + 1, values_only=True)
         rows = [["" if cell is None else _cut(cell_text(cell)) for cell in row] for row in found]
     width = max((index + 1 for row in rows for index, cell in enumerate(row) if cell), default=0)
     filled = [[*row, *[""] * width][:width] for row in rows]
     while filled and not any(filled[-1]):
         filled.pop()
-    return filled, f"Sheet {_cut(seen[0].title)}, the first of {len(seen):,}"
+    is_part = len(filled) > MOST_ROWS + 1 or width > MOST_COLUMNS
+    shown = [row[:MOST_COLUMNS] for row in filled[: MOST_ROWS + 1]]
+    return Rows(shown, f"Sheet {_cut(seen[0].title)}, the first of {len(seen):,}", is_part)
 
 
 def _members(archive: zipfile.ZipFile) -> Rows:
     entries = archive.infolist()
-    rows = [[_cut(entry.filename), f"{entry.file_size:,}"] for entry in islice(entries, MOST_ROWS)]
-    return [["file", "bytes"], *rows], f"{len(entries):,} entries of a zip"
+    rows = [[_cut(entry.filename), f"{entry.file_size:,}"] for entry in entries[:MOST_ROWS]]
+    return Rows([["file", "bytes"], *rows], f"{len(entries):,} entries of a zip", len(rows) < len(entries))
 
 
 def _cut(text: str) -> str:

@@ -84,8 +84,33 @@ def test_wide_and_empty_tables(tmp_path: Path) -> None:
     pq.write_table(pa.table({f"c{each}": [each] for each in range(200)}), path)
     found = Read(path).rows()
     assert (found.about, [len(row) for row in found.rows]) == ("1 rows, 200 columns", [50, 50])
+    assert found.is_part
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), path)
-    assert Read(path).rows().rows == [["a"]]
+    found = Read(path).rows()
+    assert (found.rows, found.is_part) == ([["a"]], False)
+
+
+@pytest.mark.parametrize(("count", "columns", "is_part"), [(100, 50, False), (101, 50, True), (100, 51, True)])
+def test_that_rows_or_columns_are_left_out_is_told_where_they_are(
+    tmp_path: Path, count: int, columns: int, is_part: bool
+) -> None:
+    parquet = tmp_path / "a.parquet"
+    pq.write_table(pa.table({f"c{each}": list(range(count)) for each in range(columns)}), parquet)
+    heads = [text(f"c{each}") for each in range(columns)]
+    body = [[number(str(each))] * columns for each in range(count)]
+    book = write_workbook(tmp_path / "a.xlsx", {"Only": [heads, *body, [], []]})
+    for path in (parquet, book):
+        found = Read(path).rows()
+        assert (len(found.rows), len(found.rows[0]), found.is_part) == (101, 50, is_part)
+
+
+@pytest.mark.parametrize("count", [100, 101])
+def test_a_zip_of_many_files_says_that_some_are_left_out(tmp_path: Path, count: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        for each in range(count):
+            made.writestr(str(each), b"")
+    found = Read(tmp_path / "a.zip").rows()
+    assert (len(found.rows), found.is_part) == (101, count > 100)
 
 
 def test_a_workbook_shows_its_first_sheet(tmp_path: Path) -> None:
