@@ -169,6 +169,12 @@ OPTIONS = (
         "Days after which an upload into the workspace that nobody completed is ended; longer than any job runs.",
     ),
     Option(
+        "keep_published_days",
+        "90",
+        "Days for which the registry keeps a content that no tag means and that is not active; for so long "
+        "`activate --digest` goes back to it.",
+    ),
+    Option(
         "api_origins",
         "",
         "Web sites, separated by commas, whose pages may call the Jobs API from a browser: `https://app.example.com`.",

@@ -82,6 +82,7 @@ class Settings:
     keep_failure_days: int
     keep_outputs_days: int | None
     keep_uploads_days: int
+    keep_published_days: int
     api_origins: tuple[str, ...]
     api_upload_bytes: int
     registry: str
@@ -166,6 +167,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         keep_failure_days=_positive(text, "keep_failure_days"),
         keep_outputs_days=_positive(text, "keep_outputs_days") if text["keep_outputs_days"] else None,
         keep_uploads_days=_positive(text, "keep_uploads_days"),
+        keep_published_days=_positive(text, "keep_published_days"),
         api_origins=_names(text["api_origins"]),
         api_upload_bytes=_positive(text, "api_upload_gib") << 30,
         registry=text["registry"].rstrip("/"),

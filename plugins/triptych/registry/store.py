@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -24,6 +25,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from triptych.blocks import Block, Role
+from triptych.blocks.json_file import read_object
 from triptych.blocks.model import name_of
 from triptych.blocks.versions import highest_match
 from triptych.errors import (
@@ -34,10 +36,20 @@ from triptych.errors import (
     ObjectNotFoundError,
     StorageError,
 )
-from triptych.jobs.code import MOST_TAR_BYTES, freeze_code
-from triptych.registry.records import MOST_BYTES, Content, Key, Publication, from_bytes, key_of_path, short, to_bytes
+from triptych.jobs.code import MOST_TAR_BYTES, freeze_code, thaw_code
+from triptych.registry.records import (
+    MOST_BYTES,
+    Content,
+    Key,
+    Publication,
+    from_bytes,
+    is_digest,
+    key_of_path,
+    short,
+    to_bytes,
+)
 from triptych.settings import Settings
-from triptych.storage import OBJECTS_AT_ONCE, Store, Stores
+from triptych.storage import OBJECTS_AT_ONCE, ObjectInfo, Store, Stores
 from triptych.storage.base import bounded
 from triptych.storage.copying import checked, copy_stream, file_blocks, save
 from triptych.storage.places import place_of, relation
@@ -133,8 +145,14 @@ class Registry:
         """All, by role and tag. Records that are none are left out: one hides no other."""
         return sorted(self._below(""), key=lambda each: (each.key.word, each.key.name, each.key.version))
 
-    def activate(self, key: Key) -> Publication:
-        """Let jobs run what the tag means now; ObjectNotFoundError where nothing of this key is published."""
+    def activate(self, key: Key, digest: str = "") -> Publication:
+        """Let jobs run what the tag means now, or a content that was pushed as it before, by its first digits.
+
+        ObjectNotFoundError where nothing of this key is published; ManifestError where no content of it is so called.
+        """
+        if digest:
+            earlier = self._earlier(key, digest)
+            return self._change(key, lambda known: dataclasses.replace(known, active=earlier))
         return self._change(key, lambda known: dataclasses.replace(known, active=known.content))
 
     def deactivate(self, key: Key) -> Publication:
@@ -149,6 +167,46 @@ class Registry:
     def fetch(self, content: Content, path: Path) -> None:
         """Write a content to a file; else as `blocks_of`."""
         save(self.blocks_of(content.sha256, content.size), path)
+
+    def unnamed(self) -> Iterator[ObjectInfo]:
+        """Contents that no record names: pushed once, and replaced or deactivated since, or never published.
+
+        IntegrityError where a record is none of ours: what it named nobody can tell.
+        """
+        start = f"{self._root}/contents/"
+        found = [(name, info) for info in self._store.list(start) if is_digest(name := info.uri.removeprefix(start))]
+        named = set[str]()
+        for key, uri, etag in self._records(""):
+            with suppress(ObjectNotFoundError):
+                known = self._parsed(key, uri, etag)
+                named |= {each.sha256 for each in (known.content, known.active) if each}
+        yield from (info for name, info in found if name not in named)
+
+    def drop(self, info: ObjectInfo) -> bool:
+        """Remove a content that nobody names, unless it was written again since; whether it is gone by our doing."""
+        if [each.modified for each in self._store.list(info.uri)] != [info.modified]:
+            return False
+        self._store.delete(info.uri)
+        return True
+
+    def _earlier(self, key: Key, digest: str) -> Content:
+        """A content of this key, by its first digits; it is written anew, so that nobody takes it for old."""
+        start = f"{self._root}/contents/"
+        wanted = digest.removeprefix("sha256:")
+        listed = self._store.list(start + wanted) if re.fullmatch("[0-9a-f]{8,64}", wanted) else ()
+        found = list(islice(listed, 2))
+        if len(found) != 1:
+            reason = "so several contents begin" if found else "is no content here, by its first digits, 8 or more"
+            msg = f"{key}: {digest}: {reason}. What no tag means any more is kept for `keep_published_days`."
+            raise ManifestError(msg)
+        (info,) = found
+        sha256 = info.uri.removeprefix(start)
+        with tempfile.TemporaryDirectory(prefix="triptych-registry-") as work:
+            path = Path(work, "content")
+            save(self.blocks_of(sha256, info.size), path)
+            content = _content_of(key, path, Content(sha256, info.size, _day(info), "", secrets.token_hex(8)))
+            copy_stream(file_blocks(path), self._store, info.uri)
+        return content
 
     def _push(self, key: Key, content: Content, path: Path, activates: bool) -> Pushed:
         self._make_folder()
@@ -205,16 +263,19 @@ class Registry:
             return None
 
     def _below(self, prefix: str) -> list[Publication]:
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
+            read = list(pool.map(lambda each: self._if_sound(*each), self._records(prefix)))
+        return [each for each in read if each is not None]
+
+    def _records(self, prefix: str) -> list[tuple[Key, str, str]]:
+        """Of each record below it the key, its URI and its etag."""
         start = f"{self._root}/tags/"
         found = list(islice(self._store.list(start + prefix), MOST_RECORDS + 1))
         if len(found) > MOST_RECORDS:
             msg = f"{start}: holds more than {MOST_RECORDS:,} objects, which no registry of Triptych's has."
             raise IntegrityError(msg)
         named = [(key_of_path(unquote(info.uri).removeprefix(unquote(start))), info) for info in found]
-        wanted = [(key, self._record_uri(key), info.etag) for key, info in named if key is not None]
-        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
-            read = list(pool.map(lambda each: self._if_sound(*each), wanted))
-        return [each for each in read if each is not None]
+        return [(key, self._record_uri(key), info.etag) for key, info in named if key is not None]
 
     def _if_sound(self, key: Key, uri: str, etag: str) -> Publication | None:
         try:
@@ -257,6 +318,33 @@ def _alone(root: str) -> Iterator[None]:
     with (folders[0] / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _content_of(key: Key, path: Path, content: Content) -> Content:
+    """The content with what its bytes say of it; ManifestError where they are another key's."""
+    if key.role is None:
+        data, _ = read_object(path)
+        if data.get("id") == key.name:
+            return dataclasses.replace(content, description=short(str(data.get("description", ""))))
+        msg = f"{key}: {content.digest} is another's: it is no template of this id."
+        raise ManifestError(msg)
+    with tempfile.TemporaryDirectory(prefix="triptych-registry-") as work:
+        try:
+            block = thaw_code(path, Path(work, "block"))
+        except IntegrityError:
+            block = None
+        if block is None or (block.role, block.name, block.version) != (key.role, key.name, key.version):
+            msg = f"{key}: {content.digest} is {f'{block.role} {block.tag}' if block else 'no block'}."
+            raise ManifestError(msg)
+        image, description = short(block.image or ""), short(block.description)
+        return dataclasses.replace(content, platform=block.platform, image=image, description=description)
+
+
+def _day(info: ObjectInfo) -> str:
+    """When a content was last written, as `Content.pushed_at`; now where the store does not tell."""
+    if info.modified is None:
+        return _now()
+    return datetime.fromtimestamp(info.modified, UTC).isoformat(timespec="seconds")
 
 
 def _now() -> str:

@@ -9,18 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from triptych.errors import ConfigError, TriptychError
+from triptych.errors import ConfigError, IntegrityError, TriptychError
 from triptych.jobs.cache_eviction import evict
 from triptych.jobs.plan import newest_plan, read_job, read_plan
 from triptych.jobs.temporary import expiry_of
 from triptych.jobs.workspace import CACHE, Workspace, folder_name
+from triptych.registry import open_registry
 from triptych.retention.inventory import RunFolder, take_inventory
 from triptych.retention.running_runs import AirflowRuns, held_back
 from triptych.running.scratch import dead_attempts
 from triptych.settings import DAY_S, Settings
 from triptych.stages.publishing.records import Records
 from triptych.stages.side_inputs.cache import INPUTS, InputCache
-from triptych.storage import StagedObject, Stores
+from triptych.storage import ObjectInfo, StagedObject, Stores
 from triptych.storage.paths import file_uri
 
 RECORD_DAYS = 365
@@ -37,6 +38,7 @@ class What(StrEnum):
     OUTPUT = "output"
     TEMPORARY = "temporary area"
     UPLOAD = "upload"
+    PUBLISHED = "published content"
     SCRATCH = "scratch"
     RESULT_CACHE = "result cache"
     INPUT_CACHE = "input cache"
@@ -57,6 +59,8 @@ class Finding:
     dag: str = ""
     run: str = ""
     upload: StagedObject | None = None
+    content: ObjectInfo | None = None
+    """Of the registry."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,17 @@ def planned(
 ) -> RetentionPlan:
     """All that is beyond its age at `now`; of `dags` alone where they are named.
 
-    In the workspace, in the scratch folder and in the cache of this machine. Nothing changes.
+    In the workspace, in the registry, in the scratch folder and in the cache of this machine. Nothing changes.
     """
     at = time.time() if now is None else now
     only = {folder_name(dag) for dag in dags}
     found = _InWorkspace(settings, stores, airflow, at, only) if settings.workspace else None
     removes = [*found.removes()] if found else []
+    stays = found.stays if found else []
     if not only:
+        removes += _in_registry(settings, stores, at, stays)
         removes += _on_this_machine(settings, at)
-    return RetentionPlan(at, removes, found.stays if found else [])
+    return RetentionPlan(at, removes, stays)
 
 
 class _InWorkspace:
@@ -220,6 +226,23 @@ class _InWorkspace:
 
     def _is_asked_for(self, dag: str) -> bool:
         return not self._only or dag in self._only
+
+
+def _in_registry(settings: Settings, stores: Stores, at: float, stays: list[Finding]) -> Iterator[Finding]:
+    """What nobody publishes any more; nothing, and the reason among what stays, where a record cannot be read."""
+    if not settings.registry:
+        return
+    days = settings.keep_published_days
+    why = f"no tag has meant it for {days} days, and it is not active"
+    try:
+        for info in open_registry(settings, stores).unnamed():
+            age_s = at - info.modified if info.modified is not None else 0.0
+            if age_s > days * DAY_S:
+                yield Finding(What.PUBLISHED, info.uri, why, info.size, age_s, content=info)
+    except IntegrityError as error:
+        reason = str(error)
+        why = f"contents that no tag means, but {reason[:1].lower()}{reason[1:]}"
+        stays.append(Finding(What.PUBLISHED, settings.registry, why, 0))
 
 
 def _on_this_machine(settings: Settings, at: float) -> Iterator[Finding]:

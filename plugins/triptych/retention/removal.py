@@ -20,6 +20,7 @@ from triptych.jobs.locations import Location
 from triptych.jobs.plan import newest_plan, read_job, read_plan
 from triptych.jobs.removed import REMOVED, Removed, put_removed, read_removed, unmark
 from triptych.jobs.workspace import Workspace
+from triptych.registry import open_registry
 from triptych.retention.planning import Finding, RetentionPlan, What
 from triptych.retention.run_lock import forget, held_run, is_held
 from triptych.retention.running_runs import AirflowRuns, is_unfinished
@@ -77,6 +78,8 @@ class _Remover:
             return True
         if finding.what is What.INPUT_CACHE:
             return InputCache(self._settings).evict().removed > 0
+        if finding.content:
+            return open_registry(self._settings, self._stores).drop(finding.content)
         store = self._stores.workspace()
         if finding.what is What.RESULT_CACHE:
             return bool(evict(store, self._settings).objects)

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
@@ -103,6 +104,55 @@ def test_a_tag_that_is_pushed_again_moves_and_what_is_active_stays(registry: Reg
     assert registry.deactivate(COUNT).status == "inactive"
     assert [each.status for each in registry.publications()] == ["inactive"]
     registry.fetch(found.active, tmp_path / "still there")
+
+
+def test_what_a_tag_meant_before_can_be_active_again(registry: Registry, place: Place, tmp_path: Path) -> None:
+    first = push(registry, tmp_path / "count", "first", activates=True)
+    second = push(registry, tmp_path / "count", "second", activates=True)
+    other = push(registry, tmp_path / "count", "other", version="1.1")
+    push_daily(registry, tmp_path / "work")
+    rolled = registry.activate(COUNT, first[:12])
+    assert rolled.active is not None
+    assert (rolled.active.sha256, rolled.content.sha256, rolled.status) == (first, second, "outdated")
+    assert rolled.active.size == sum(map(len, registry.blocks_of(first)))
+    assert registry.activate(COUNT, f"sha256:{second}").status == "active"
+    for digest, told in (
+        (other[:12], "is app count@1.1"),
+        ("0" * 64, "is no content here"),
+        (first[:7], "is no content"),
+    ):
+        with pytest.raises(ManifestError, match=f"app count@1.0: {digest[:12]}.*{told}"):
+            registry.activate(COUNT, digest)
+    daily = registry.find(None, "daily")
+    assert registry.activate(Key(None, "daily"), daily.content.sha256[:8]).status == "active"
+    with pytest.raises(ManifestError, match="it is no template of this id"):
+        registry.activate(Key(None, "daily"), first)
+
+
+def test_contents_that_nothing_names_are_known_and_go(registry: Registry, place: Place, tmp_path: Path) -> None:
+    first = push(registry, tmp_path / "count", "first", activates=True)
+    push(registry, tmp_path / "count", "second")
+    assert list(registry.unnamed()) == []  # One is active, the tag means the other.
+    registry.activate(COUNT)
+    push_daily(registry, tmp_path / "work")
+    place.store.put(f"{place.root}registry/contents/notes.txt", b"of somebody's own")
+    (old,) = registry.unnamed()
+    assert old.uri.endswith(first)
+    assert old.modified is not None
+    registry.activate(COUNT, first)
+    assert list(registry.unnamed()) == []
+    registry.activate(COUNT)
+    (old,) = registry.unnamed()
+    # It was written again since it was looked at.
+    assert not registry.drop(replace(old, modified=(old.modified or 0.0) - 5))
+    assert registry.drop(old)
+    assert not registry.drop(old)
+    assert list(registry.unnamed()) == []
+    with pytest.raises(ObjectNotFoundError):
+        list(registry.blocks_of(first))
+    place.store.put(f"{place.root}registry/tags/app/count/1.0.json", b"no record")
+    with pytest.raises(IntegrityError, match=r"record of app count@1\.0"):
+        list(registry.unnamed())
 
 
 def test_a_tag_means_the_highest_version(registry: Registry, tmp_path: Path) -> None:

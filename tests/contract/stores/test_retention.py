@@ -13,9 +13,11 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from tests.support.include_folders import write_app
 from tests.support.places import BUCKETS, MIB, PART_MIB
 from triptych.errors import StorageError
 from triptych.jobs.temporary import temporary_area
+from triptych.registry import open_registry
 from triptych.retention.planning import RetentionPlan, What, planned
 from triptych.retention.removal import remove_all
 from triptych.retention.running_runs import NoAirflow
@@ -128,6 +130,29 @@ def test_each_thing_has_its_age(site: Site) -> None:
         "outputs/tried/x/r.txt",
         f"tried/{FAILURE}/removed.json",
     ]
+
+
+def test_what_nobody_publishes_any_more_goes_from_the_registry(site: Site, tmp_path: Path) -> None:
+    uri, conn_id = f"{site.settings.workspace}-registry", site.settings.workspace_conn_id
+    settings = dataclasses.replace(site.settings, registry=uri, registry_conn_id=conn_id)
+    site = Site(settings, Stores(settings))
+    registry = open_registry(site.settings, site.stores)
+    (tmp_path / "include").mkdir()
+    block = write_app(tmp_path / "include", "first").app
+    pushed = [registry.push_block(block, "ann").publication.content.sha256]
+    (block.code / "main.py").write_text("second")
+    pushed.append(registry.push_block(block, "ann").publication.content.sha256)
+    assert site.after(89).removes == []
+    [old] = site.after(91).removes
+    assert (old.what, old.where.rpartition("/")[2]) == (What.PUBLISHED, pushed[0])
+    assert site.clean(91) == []
+    assert site.after(91).removes == []
+    assert b"".join(registry.blocks_of(pushed[1]))
+    (record,) = (each.uri for each in site.stores.registry().list(f"{site.settings.registry}/tags/"))
+    site.stores.registry().put(record, b"none")
+    assert site.after(91).removes == []
+    [stays] = site.after(91).stays
+    assert stays.why.startswith("contents that no tag means, but the registry's record of app tried@1.0 is none")
 
 
 def test_what_changed_since_the_plan_stays(site: Site) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from triptych.api.answers import ApiError, done
-from triptych.api.bodies import read_body, read_object
+from triptych.api.bodies import read_body, read_object, text_of
 from triptych.api.callers import Caller, CallerDep
 from triptych.api.publishing.publishers import require_free_id, require_publisher
 from triptych.api.publishing.pushes import (
@@ -36,6 +36,7 @@ _ARCHIVE = body(
     },
     ("data",),
 )
+_DIGEST = {**TEXT, "description": "Of a content that the tag meant before, by its first digits, 8 or more."}
 _TEMPLATE = body({"id": TEXT, "app": TEXT, "partitioner": TEXT, "assembler": TEXT}, ("id", "app"))
 
 
@@ -75,11 +76,12 @@ async def download(family: str, tag: str, caller: CallerDep, type: str = "") -> 
     return {**about(found), "data": await in_thread(fetched, found)}
 
 
-@router.post("/{family}/{tag}/activate")
-async def activate(family: str, tag: str, caller: CallerDep, type: str = "") -> dict[str, Any]:
-    """Let the next jobs run what the tag means now; those that run end with what they began with."""
+@router.post("/{family}/{tag}/activate", openapi_extra=body({"digest": _DIGEST}))
+async def activate(family: str, tag: str, request: Request, caller: CallerDep, type: str = "") -> dict[str, Any]:
+    """Let the next jobs run what the tag means now, or meant before; those that run end with what they began with."""
     found = await _find(caller, family, tag, type)
-    return {**about(await in_thread(registry().activate, found.key)), **done()}
+    digest = text_of(await read_body(request, ("digest",)), "digest")
+    return {**about(await in_thread(registry().activate, found.key, digest)), **done()}
 
 
 @router.post("/{family}/{tag}/deactivate")

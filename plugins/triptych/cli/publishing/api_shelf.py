@@ -73,10 +73,10 @@ class ApiShelf:
             raise ManifestError(msg)
         return found[0]
 
-    def set_active(self, publication: Publication, *, is_active: bool) -> Publication:
+    def set_active(self, publication: Publication, *, is_active: bool, digest: str = "") -> Publication:
         """By its whole tag."""
         verb = "activate" if is_active else "deactivate"
-        return _publication(self._client.ask("POST", _path(publication, verb), {}))
+        return _publication(self._client.ask("POST", _path(publication, verb), {"digest": digest} if digest else {}))
 
     def fetch(self, publication: Publication, content: Content, path: Path) -> None:
         """Checked by its SHA-256."""

@@ -29,12 +29,15 @@ File = Annotated[Path, typer.Argument(help="The template's JSON file.")]
 Type = Annotated[Literal["partitioner", "assembler"] | None, typer.Option("--type", help="Where a name is both.")]
 To = Annotated[Path | None, typer.Option("--to", help="The folder to make. Default: its place in the include folder.")]
 Activate = Annotated[bool, typer.Option("--activate", help="Let jobs run it at once.")]
+Digest = Annotated[
+    str, typer.Option("--digest", help="A content that it meant before, by its first digits, 8 or more.")
+]
 _HOMES = {Role.APP: "apps", Role.PARTITIONER: "engines/partitioners", Role.ASSEMBLER: "engines/assemblers"}
 _EXAMPLES = {
     "app": (
         "triptych app push include/apps/captions --activate",
         "triptych app pull captions@1.2 --to captions",
-        "triptych app activate captions@1.2 --airflow https://airflow.example.com --user ann",
+        "triptych app activate captions@1.2 --digest 90d1a7e994cd",
         "triptych app deactivate captions@1.2",
         "triptych app status captions",
     ),
@@ -66,8 +69,8 @@ def add_block_commands(commands: typer.Typer, word: str, roles: tuple[Role, ...]
     def pull(place: Place, tag: Tag, to: To = None, type_: Type = None, json_: AsJson = False) -> None:
         _pull(place, shelf_of(place), _meant(roles, type_), tag, to, json_)
 
-    def activate(place: Place, tag: Tag, type_: Type = None, json_: AsJson = False) -> None:
-        _switch(shelf_of(place), _meant(roles, type_), tag, json_, is_active=True)
+    def activate(place: Place, tag: Tag, type_: Type = None, digest: Digest = "", json_: AsJson = False) -> None:
+        _switch(shelf_of(place), _meant(roles, type_), tag, json_, is_active=True, digest=digest)
 
     def deactivate(place: Place, tag: Tag, type_: Type = None, json_: AsJson = False) -> None:
         _switch(shelf_of(place), _meant(roles, type_), tag, json_, is_active=False)
@@ -101,9 +104,9 @@ def add_template_commands(commands: typer.Typer) -> None:
         """Fetch a published template into a folder, as template.json."""
         _pull(place, shelf_of(place), (None,), template_id, to, json_)
 
-    def activate(place: Place, template_id: Id, json_: AsJson = False) -> None:
-        """Let its DAG run jobs again."""
-        _switch(shelf_of(place), (None,), template_id, json_, is_active=True)
+    def activate(place: Place, template_id: Id, digest: Digest = "", json_: AsJson = False) -> None:
+        """Let its DAG run jobs again, or those of an earlier form of it."""
+        _switch(shelf_of(place), (None,), template_id, json_, is_active=True, digest=digest)
 
     def deactivate(place: Place, template_id: Id, json_: AsJson = False) -> None:
         """Let no further job of it run: its DAG stays and says so. Jobs that run go on."""
@@ -195,8 +198,8 @@ def _home(place: Place, found: Publication) -> Path:
     return include / ("templates" if found.key.role is None else _HOMES[found.key.role]) / found.key.name
 
 
-def _switch(shelf: Shelf, roles: Roles, tag: str, as_json: bool, *, is_active: bool) -> None:
-    found = shelf.set_active(shelf.find(roles, tag), is_active=is_active)
+def _switch(shelf: Shelf, roles: Roles, tag: str, as_json: bool, *, is_active: bool, digest: str = "") -> None:
+    found = shelf.set_active(shelf.find(roles, tag), is_active=is_active, digest=digest)
     if as_json:
         print_json(_data(found))
     elif found.active is not None:

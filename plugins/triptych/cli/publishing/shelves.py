@@ -38,8 +38,8 @@ class Shelf(Protocol):
     def find(self, roles: Roles, tag: str) -> Publication:
         """The one that a tag means; ManifestError when there is none, or one of each role."""
 
-    def set_active(self, publication: Publication, *, is_active: bool) -> Publication:
-        """Let jobs run what the tag means now, or nothing of it."""
+    def set_active(self, publication: Publication, *, is_active: bool, digest: str = "") -> Publication:
+        """Let jobs run what the tag means now, or the content of this digest, or nothing of it."""
 
     def fetch(self, publication: Publication, content: Content, path: Path) -> None:
         """Write a content of it to a file."""
@@ -73,10 +73,10 @@ class StoreShelf:
         """By its records."""
         return found_among(self._registry, roles, tag)
 
-    def set_active(self, publication: Publication, *, is_active: bool) -> Publication:
+    def set_active(self, publication: Publication, *, is_active: bool, digest: str = "") -> Publication:
         """By its record."""
         key = publication.key
-        return self._registry.activate(key) if is_active else self._registry.deactivate(key)
+        return self._registry.activate(key, digest) if is_active else self._registry.deactivate(key)
 
     def fetch(self, publication: Publication, content: Content, path: Path) -> None:
         """Checked by its SHA-256."""
