@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -215,10 +216,17 @@ def test_the_api_publishes_for_who_may_change_connections(published: Publishing)
         assert (refused.status_code, refused.json()["code"], refused.json()["ok"]) == (403, 7, False), path
     said = published.do("app", "push", folder, user="op")
     assert "No job runs it yet" in said
+    (first,) = re.findall(r"\b[0-9a-f]{12}\b", said.splitlines()[0])
     assert published.ask("op", "GET", "/apps/remote/status").json() == {"status": "inactive"}
     assert published.ask("ann", "GET", "/apps/remote/status").status_code == 404
     (folder / "app" / "main.sh").write_text(QUICK.replace("second", "third"))
     assert "The tag has moved: until now it meant" in published.do("app", "push", folder, user="op")
+    refused = published.ask("ann", "POST", "/apps/remote/activate", {"digest": first})
+    assert (refused.status_code, refused.json()["code"]) == (403, 7)
+    assert f"is active: {first}" in published.do("app", "activate", "remote@3.0", "--digest", first, user="op")
+    assert published.ask("op", "GET", "/apps/remote/status").json() == {"status": "outdated"}
+    for digest in ("0" * 12, "../tags/app/", "\0", 7):
+        assert published.ask("op", "POST", "/apps/remote/activate", {"digest": digest}).status_code == 400, digest
     assert "is active" in published.do("app", "activate", "remote@3.0", user="op")
     file = published.work / "far.json"
     file.write_text(json.dumps({"id": "far", "app": "remote@3", **PARTS}))

@@ -78,6 +78,11 @@ class Publication:
     active: Content | None = None
 
     @property
+    def digests(self) -> set[str]:
+        """The SHA-256 of each content that it names."""
+        return {each.sha256 for each in (self.content, self.active) if each is not None}
+
+    @property
     def status(self) -> str:
         """`active`, `inactive`, or `outdated` when what is active is not what the tag means."""
         if self.active is None:

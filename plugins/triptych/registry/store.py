@@ -179,7 +179,7 @@ class Registry:
         for key, uri, etag in self._records(""):
             with suppress(ObjectNotFoundError):
                 known = self._parsed(key, uri, etag)
-                named |= {each.sha256 for each in (known.content, known.active) if each}
+                named |= known.digests
         yield from (info for name, info in found if name not in named)
 
     def drop(self, info: ObjectInfo) -> bool:
@@ -247,6 +247,10 @@ class Registry:
         """None where somebody else came between."""
         known, etag = self._read(key) or (None, None)
         made = change(known)
+        for sha256 in (known.digests if known else set()) - made.digests:
+            # From now on it has an age, and can be gone back to for so long, whenever it was pushed.
+            with suppress(IntegrityError, ObjectNotFoundError):
+                copy_stream(self.blocks_of(sha256), self._store, self._content_uri(sha256))
         try:
             self._store.put_replacing(self._record_uri(key), to_bytes(made), etag)
         except ObjectConflictError:

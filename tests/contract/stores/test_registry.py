@@ -50,6 +50,25 @@ class DyingStore:
         return getattr(self._store, name)
 
 
+class WritesOf:
+    """A store that remembers where it wrote."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.uris: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._store, name)
+        if name not in ("writer", "put_replacing", "put"):
+            return found
+
+        def noted(uri: str, *rest: object) -> object:
+            self.uris.append(uri)
+            return found(uri, *rest)
+
+        return noted
+
+
 @pytest.fixture
 def registry(place: Place) -> Registry:
     return Registry(place.store, f"{place.root}registry")
@@ -127,6 +146,18 @@ def test_what_a_tag_meant_before_can_be_active_again(registry: Registry, place: 
     assert registry.activate(Key(None, "daily"), daily.content.sha256[:8]).status == "active"
     with pytest.raises(ManifestError, match="it is no template of this id"):
         registry.activate(Key(None, "daily"), first)
+
+
+def test_what_is_named_no_more_is_new_at_that_time(registry: Registry, place: Place, tmp_path: Path) -> None:
+    """It may have been pushed long ago, and there must be time to go back to it."""
+    first = push(registry, tmp_path / "count", "print(1)", activates=True)
+    writes = WritesOf(place.store)
+    watched = Registry(cast("Store", writes), f"{place.root}registry")
+    push(watched, tmp_path / "count", "print(2)")
+    content, record = f"{place.root}registry/contents/{first}", f"{place.root}registry/tags/{COUNT.path}"
+    assert content not in writes.uris, "it is active"
+    watched.activate(COUNT)
+    assert writes.uris[-2:] == [content, record]
 
 
 def test_contents_that_nothing_names_are_known_and_go(registry: Registry, place: Place, tmp_path: Path) -> None:
