@@ -20,7 +20,7 @@ from triptych.airflow.notices import callback
 from triptych.airflow.verdicts import Verdicts
 from triptych.blocks import Block, Diagnostic, Role, Template, read_catalog
 from triptych.blocks.networks import network_of
-from triptych.blocks.placement import class_of, pool_of, queues, slots_per_task
+from triptych.blocks.placement import pool_of, queues, slots_per_task
 from triptych.errors import ManifestError
 from triptych.schemas.properties import properties, type_text
 from triptych.settings import get_settings
@@ -144,7 +144,7 @@ def build_dag(template: Template, find: Find = find_template) -> DAG:
         "cpus": app.min_cpu or 1.0,
         "mem_limit": f"{app.min_memory_gib}g" if app.min_memory_gib else None,
         "pool": pool_of(template, settings.classes, settings.pool),
-        "pool_slots": slots_per_task(app, class_of(app, settings.classes)),
+        "pool_slots": slots_per_task(app, settings.classes),
     }
     if template.max_cores:
         if template.max_cores < app.task_cores:

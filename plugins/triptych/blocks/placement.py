@@ -30,11 +30,12 @@ def unplaced(template: Template, classes: Sequence[MachineClass]) -> Iterator[Di
             )
 
 
-def slots_per_task(app: Block, machines: MachineClass | None = None) -> int:
-    """Of its pool: one per core, and one at least. A GPU counts for its share of the machine's cores.
+def slots_per_task(app: Block, classes: Sequence[MachineClass]) -> int:
+    """Of its pool: one per core, and one at least. A GPU counts for its share of the cores of its class.
 
     So a pool that has a slot for each core of its machines lets no more tasks in than they have GPUs.
     """
+    machines = class_of(app, classes)
     gpus = gpu_count(app) * app.parallel
     share = int(machines.cores * gpus / machines.gpus) if machines and machines.gpus and gpus else 0
     return max(1, round(app.task_cores), share)

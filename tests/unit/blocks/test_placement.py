@@ -105,8 +105,10 @@ def test_of_several_containers_it_is_told_that_each_asks_for_it(tmp_path: Path) 
         ({"min_cpu": 2, "gpu": 1, "parallel": 2}, TABLE[0], 16),
     ],
 )
-def test_a_gpu_counts_for_its_share_of_the_cores(needs: dict[str, Any], machines: MachineClass, slots: int) -> None:
-    assert slots_per_task(_block(**needs), machines) == slots
+def test_a_gpu_counts_for_its_share_of_the_cores(
+    needs: dict[str, Any], machines: MachineClass | None, slots: int
+) -> None:
+    assert slots_per_task(_block(**needs), (machines,) if machines else ()) == slots
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from triptych.airflow.pools import UNLIMITED, slots_of, too_few
 from triptych.blocks import Catalog
-from triptych.blocks.placement import class_of, pool_of, slots_per_task
+from triptych.blocks.placement import pool_of, slots_per_task
 from triptych.checkup import Finding, Standing
 from triptych.settings import Settings
 from triptych.stages import Stage
@@ -48,7 +48,7 @@ def _wanted(catalog: Catalog, settings: Settings) -> dict[tuple[str, str], int]:
     """Slots by pool and task, of each template's app."""
     return {
         (pool_of(template, settings.classes, settings.pool), f"{template.id}.{Stage.APP}"): slots_per_task(
-            template.app, class_of(template.app, settings.classes)
+            template.app, settings.classes
         )
         for template in catalog.templates
     }
