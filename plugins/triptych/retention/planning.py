@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from triptych.errors import ConfigError, IntegrityError, TriptychError
+from triptych.errors import ConfigError, TriptychError
 from triptych.jobs.cache_eviction import evict
 from triptych.jobs.plan import newest_plan, read_job, read_plan
 from triptych.jobs.temporary import expiry_of
@@ -229,7 +229,7 @@ class _InWorkspace:
 
 
 def _in_registry(settings: Settings, stores: Stores, at: float, stays: list[Finding]) -> Iterator[Finding]:
-    """What nobody publishes any more; nothing, and the reason among what stays, where a record cannot be read."""
+    """What nobody publishes any more; nothing, and the reason among what stays, where that cannot be told."""
     if not settings.registry:
         return
     days = settings.keep_published_days
@@ -239,7 +239,7 @@ def _in_registry(settings: Settings, stores: Stores, at: float, stays: list[Find
             age_s = at - info.modified if info.modified is not None else 0.0
             if age_s > days * DAY_S:
                 yield Finding(What.PUBLISHED, info.uri, why, info.size, age_s, content=info)
-    except IntegrityError as error:
+    except TriptychError as error:  # As where this machine does not reach it.
         reason = str(error)
         why = f"contents that no tag means, but {reason[:1].lower()}{reason[1:]}"
         stays.append(Finding(What.PUBLISHED, settings.registry, why, 0))
