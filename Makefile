@@ -2,6 +2,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 AZURITE := 3.37.0
+EDGE := apache-airflow-providers-edge3==5.1.0 retryhttp==1.5.0
 STRICT := plugins/triptych include/engines tests benchmarks scripts
 OLDEST_TO_NEWEST := python3.11 python3.12 python3.13 python3
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -10,7 +11,7 @@ PYTHON := $(shell for each in $(OLDEST_TO_NEWEST); do $$each -c '$(FITS)' 2>/dev
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test apps faults workers fuzz media azurite console lint bench lock
+.PHONY: help venv demo up test apps faults workers fuzz media azurite edge console lint bench lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ media: $(STAMP) ## The long form of the media engines' tests
 
 azurite: $(STAMP) ## Microsoft's emulator of Blob Storage, for the tests of abfs:// (needs npm)
 	npm install --prefix $(VENV)/azurite --no-save --no-audit --no-fund --loglevel=error azurite@$(AZURITE)
+
+edge: $(STAMP) ## Airflow's edge workers, for their test alone: each Airflow has tables and pages of theirs otherwise
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --upgrade --target $(VENV)/edge $(EDGE)
 
 console: ## Bundle the source of the console in Airflow (needs npm); commit what changes in the package with it
 	npm ci --prefix console --loglevel=error

@@ -15,6 +15,14 @@ from typing import Any
 
 from typer.main import get_command
 
+from tests.support.names_of_others import (
+    AIRFLOW_OF_OTHERS,
+    CODES_OF_OTHERS,
+    MADE_ON_THE_WAY,
+    OPTIONS_OF_OTHERS,
+    SETTINGS_OF_OTHERS,
+    WORDS,
+)
 from tests.support.source_tree import modules, python_files
 from tests.support.told_texts import Told, literals_alone
 from triptych import client, errors
@@ -31,99 +39,6 @@ from triptych.settings import PROJECT, Runner
 from triptych.stages import Stage
 from triptych.stages.repair import NewCode
 
-MADE_ON_THE_WAY = {"shout", "means", "captions", "mbox", "letters.mbox", "templates", "readings"}
-"""Blocks that a reader of the pages makes, and a folder that a command of ours does."""
-WORDS = {
-    "END": "where a text ends that a shell is given",
-    "csplit": "the command, which a benchmark is measured against",
-    "unzip": "the command, which a benchmark is measured against",
-    "cat": "the command, which a benchmark is measured against",
-    "dzsave": "of libvips, which a benchmark is measured against",
-    "silencedetect": "a filter of FFmpeg's",
-    "sha256sum": "the command",
-    "PartitionBy": "of Polars, which a benchmark is measured against",
-    "arrayjoin": "of libvips, which a benchmark is measured against",
-    "bridge": "a network of Docker's",
-    "basepath": "an argument of a script of function style",
-    "diagnostics": "an attribute of ManifestError",
-    "openai": "a connection's id, as an example",
-    "openai_ACCESS_KEY": "a variable of that one",
-    "openai_SECRET_KEY": "a variable of that one",
-    "KEY_ID": "a variable of the reader's shell",
-    "broken": "the tag of a DAG that stands for what cannot be used",
-    "snake_case": "a way to write keys",
-    "camelCase": "a way to write keys",
-    "null": "JSON",
-    "false": "JSON",
-    "true": "JSON",
-    "hostname": "the command",
-    "idle_in_transaction_session_timeout": "a setting of PostgreSQL's",
-    "wasb": "a type of Airflow's connections",
-    "wasb_default": "the id of Airflow's own",
-    "smtp": "a type of Airflow's connections",
-    "smtp_default": "the id of Airflow's own",
-    "slackwebhook": "a type of Airflow's connections",
-    "success": "a state of Airflow's runs",
-    "failed": "a state of Airflow's runs",
-    "dag_id": "a tag of Airflow's metrics",
-    "google_cloud_platform": "a type of Airflow's connections",
-    "SSECustomerAlgorithm": "an argument of S3's, which a connection may give",
-    "SSECustomerKey": "an argument of S3's, which a connection may give",
-    "quota_project_id": "what a connection of that type may say",
-    "STORAGE_EMULATOR_HOST": "a variable of Google's client",
-    "http": "a type of Airflow's connections",
-    "verify": "what a connection of that type may say",
-    "cert": "what a connection of that type may say",
-    "proxies": "what a connection of that type may say",
-    "timeout": "what a connection of that type may say",
-    "max_redirects": "what a connection of that type may say",
-    "allow_redirects": "what a connection of that type may say",
-    "trust_env": "what a connection of that type may say",
-    "HTTPS_PROXY": "a variable of every HTTP client",
-    "NO_PROXY": "a variable of every HTTP client",
-    "REQUESTS_CA_BUNDLE": "a variable of requests",
-    "no_host_key_check": "what Airflow's connections by SSH may say",
-    "ssh": "OpenSSH's command",
-    "ssh-keyscan": "a command of OpenSSH's",
-    "authorized_keys": "a file of OpenSSH's",
-    "known_hosts": "a file of OpenSSH's",
-    "seaweedfs": "a profile of our docker-compose.yaml, its service and its connection",
-    "objects": "a volume of our docker-compose.yaml",
-    "admin": "the user that our docker-compose.yaml makes",
-    "cache_ttl": "a setting of Flask-AppBuilder's auth manager",
-    "webserver_config.py": "a file of that one",
-    "config_kwargs": "what a connection to S3 may say",
-    "aws_session_token": "what a connection to S3 may say",
-    "Authorization": "a header",
-    "Bearer": "a word in that one",
-    "lab": "a connection's id, as an example",
-    "AWS_SECRET_ACCESS_KEY": "a variable of every client of S3",
-    "API_KEY": "a variable of the reader's shell",
-    "BASE": "a variable of the reader's shell",
-    "TEMPLATE": "a variable of the reader's shell",
-    "abort": "a right of Google's",
-    "listParts": "a right of Google's",
-    "AbortIncompleteMultipartUpload": "a rule of S3's",
-    "PodDisruptionBudget": "a kind of Kubernetes'",
-    "terminationGracePeriodSeconds": "a field of Kubernetes'",
-}
-"""Words in backticks that no rule finds, each with what it is."""
-OPTIONS_OF_OTHERS = {
-    "--concurrency": "of Airflow's Celery worker",
-    "--constraint": "pip's",
-    "--scale": "of Compose",
-    "--decrypt": "qpdf's",
-    "--force-reinstall": "pip's",
-    "--queues": "of Airflow's Celery worker",
-    "--tlsverify": "dockerd's",
-}
-"""Named in a sentence, without their command line."""
-OF_FAB = {
-    "users": frozenset({"--role", "--username", "--firstname", "--lastname", "--email", "--password"}),
-    "roles": frozenset({"-a", "-r"}),
-}
-"""Commands of Airflow with the auth manager of Flask-AppBuilder, which is not installed here, and their options."""
-CODES_OF_OTHERS = {1: "TriptychError itself, and Python", 130: "Ctrl-C, by convention", 137: "SIGKILL", 3: "a script's"}
 _ROOMS = ("tests", "docs", "scripts", "plugins", "benchmarks", "include", "dags", ".ci")
 _SHELL_WORD = re.compile(r"[a-z][a-z-]*")
 
@@ -212,7 +127,7 @@ def _airflow(text: Told) -> Iterator[str]:
         for call in re.findall(r"(?:^|&& )(?:[\w/.]*/)?airflow ([^&|;#]*)", part):
             words = shlex.split(call.replace("\\", ""))
             names = list(itertools.takewhile(_SHELL_WORD.fullmatch, words))
-            known = _airflow_options(*names) if names[0] not in OF_FAB else OF_FAB[names[0]]
+            known = AIRFLOW_OF_OTHERS.get(names[0]) or _airflow_options(*names)
             if not known or any(_is_option(word) and word.split("=")[0] not in known for word in words):
                 yield f"airflow {call}"
 
@@ -381,7 +296,7 @@ def _airflow_options(*names: str) -> frozenset[str]:
 
 
 def _airflow_has(section: str, key: str) -> bool:
-    return key in _airflow_sections().get(section, {}).get("options", {})
+    return key in SETTINGS_OF_OTHERS.get(section, ()) or key in _airflow_sections().get(section, {}).get("options", {})
 
 
 def _airflow_sections() -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ def losses() -> Losses:
     return _losses
 
 
-def _missing() -> str | None:
+def missing() -> str | None:
     """What of all that machines in namespaces need is not here."""
     if os.getuid() != 0:
         return "machines in namespaces need root"
@@ -50,9 +50,9 @@ def _missing() -> str | None:
 
 @pytest.fixture(scope="package")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    missing = _missing()
-    if missing:
-        pytest.skip(missing)
+    lacking = missing()
+    if lacking:
+        pytest.skip(lacking)
     # Not pytest's own: a socket's name has 107 bytes at most, and PostgreSQL's user has to come by.
     folder = Path(tempfile.mkdtemp(prefix="workers-"))
     folder.chmod(0o711)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +21,7 @@ from tests.support.images import saved_image
 from tests.support.postgres import running_postgres
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection, seaweed
 from tests.support.workers.blocks import APP, CLASSES, IMAGE, LARGE_APP, output_of, put_bundle, source_of, write_bundle
-from tests.support.workers.machine import DISK, Machine, Plugged
+from tests.support.workers.machine import CELERY, DISK, Kind, Machine, Plugged
 from tests.support.workers.queue_server import running_redis
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
@@ -56,6 +58,16 @@ SETTINGS = {
     # As an operator says who is wrong: each machine has a disk of its own there.
     "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS": f"{DISK}/data",
     "AIRFLOW__TRIPTYCH__SHARED_FOLDERS": "yes",
+}
+
+EDGE_PACKAGE = Path(sys.prefix, "edge")
+"""What `make edge` installs: on no other Airflow's path."""
+EDGE_SETTINGS = {
+    "PYTHONPATH": os.pathsep.join([str(EDGE_PACKAGE), str(PROJECT / "plugins")]),
+    "AIRFLOW__CORE__EXECUTOR": "airflow.providers.edge3.executors.EdgeExecutor",
+    "AIRFLOW__EDGE__API_ENABLED": "true",
+    "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",
+    "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",
 }
 
 
@@ -229,20 +241,22 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """Without a worker yet; `folder` is one that other users may enter, with a short name."""
+def running_cluster(folder: Path, env: Mapping[str, str] | None = None, kind: Kind = CELERY) -> Iterator[Cluster]:
+    """Without a worker yet; `folder` is one that other users may enter, with a short name.
+
+    Workers of Celery reach Redis, too; those of the other kind Airflow's API server and the store alone.
+    """
     (folder / "machines").mkdir()
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
-        redis_port = stack.enter_context(running_redis(folder))
+        redis_port = stack.enter_context(running_redis(folder)) if kind is CELERY else None
         store = stack.enter_context(seaweed(folder))
         write_bundle(folder / "bundle")
         home = folder / "airflow"
         settings = {
             **SETTINGS,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url,
-            "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"redis://127.0.0.1:{redis_port}/1",
+            **(_redis_settings(redis_port) if redis_port else EDGE_SETTINGS),
             "AIRFLOW_CONN_STORE": s3_connection(store.endpoint, attempts=5),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([_bundle()]),
             "AIRFLOW__TRIPTYCH__INCLUDE": str(folder / "none"),
@@ -250,9 +264,10 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None) -> Itera
         }
         (folder / "none").mkdir()
         airflow = EmbeddedAirflow(home, PROJECT, settings)
+        airflow.env["AIRFLOW__EDGE__API_URL"] = f"{airflow.url}/edge_worker/v1/rpcapi"
         urls = (airflow.url, store.endpoint)
-        ports = [urlsplit(url).port or 0 for url in urls] + [redis_port]
-        plugged = Plugged(airflow.env, ports, saved_image(IMAGE), SLOTS)
+        ports = [urlsplit(url).port or 0 for url in urls] + ([redis_port] if redis_port else [])
+        plugged = Plugged(airflow.env, ports, saved_image(IMAGE), SLOTS, kind)
         cluster = Cluster(airflow, store, plugged, folder)
         cluster.s3.create_bucket(Bucket=BUCKET)
         put_bundle(folder / "bundle", cluster.s3, BUCKET, "bundle")
@@ -264,6 +279,11 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None) -> Itera
         finally:
             for machine in cluster.machines.values():
                 machine.stop()
+
+
+def _redis_settings(port: int) -> dict[str, str]:
+    urls = {"BROKER_URL": f"redis://127.0.0.1:{port}/0", "RESULT_BACKEND": f"redis://127.0.0.1:{port}/1"}
+    return {f"AIRFLOW__CELERY__{key}": url for key, url in urls.items()}
 
 
 def _bundle() -> dict[str, Any]:

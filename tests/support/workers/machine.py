@@ -29,7 +29,8 @@ _START_S = 400.0
 _CABLE = Path(__file__).with_name("cable.py")
 _GROUPS = Path("/sys/fs/cgroup")
 _BOOT = r"""
-host=$1 disk=$2 hidden=$3 include=$4 group=$5 python=$6 slots=$7 queues=$8
+host=$1 disk=$2 hidden=$3 include=$4 group=$5 python=$6
+shift 6
 hostname "$host"
 mount --make-rprivate /
 mount --bind "$disk" /mnt
@@ -45,10 +46,44 @@ dockerd --data-root=/mnt/docker --exec-root=/run/docker --pidfile=/run/docker.pi
 until docker --host unix:///mnt/docker.sock version >/dev/null 2>&1; do kill -0 $!; sleep 0.2; done
 docker --host unix:///mnt/docker.sock load --quiet --input /mnt/image.tar
 cd /mnt/home
-"$python" -m airflow celery worker --concurrency "$slots" --queues "$queues" --skip-serve-logs >/mnt/worker.log 2>&1 &
+"$python" -m airflow "$@" >/mnt/worker.log 2>&1 &
 echo $! >/mnt/worker.pid
 wait $!
 """
+
+_CONNECTS = """
+import contextlib, socket, sys
+for port in sys.argv[1:]:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port)), 20):
+        print(port)
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a worker is started, and how it says that it takes tasks, and that it got one."""
+
+    command: Sequence[str]
+    """Arguments of `airflow`, in which `{slots}`, `{queues}` and `{name}` stand for the machine's own."""
+    ready: tuple[str, str]
+    """A file of its disk, and what stands in it from then on."""
+    received: str
+    """In its log."""
+
+
+CELERY = Kind(
+    ("celery", "worker", "--concurrency", "{slots}", "--queues", "{queues}", "--skip-serve-logs"),
+    ("worker.log", " ready."),
+    "] received",
+)
+EDGE = Kind(
+    (
+        *("edge", "worker", "--concurrency", "{slots}", "--queues", "{queues}"),
+        *("--edge-hostname", "{name}", "--pid", f"{DISK}/edge.pid"),
+    ),
+    ("edge.pid", ""),  # Written once it is registered.
+    "Received job: ",
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +96,7 @@ class Plugged:
     """As an engine saves it."""
     slots: int = 2
     """Tasks at once."""
+    kind: Kind = CELERY
 
 
 class Machine:
@@ -107,7 +143,8 @@ class Machine:
         command = ["nsenter", f"--net={network}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"]
         command += ["--mount-proc", "--kill-child=KILL", "bash", "-euc", _BOOT, "boot", self.host, str(self.disk)]
         command += [str(self._hidden), str(PROJECT / "include"), f"/{self._group}", sys.executable]
-        command += [str(self._plugged.slots), ",".join(self._queues)]
+        own = {"slots": self._plugged.slots, "queues": ",".join(self._queues), "name": self.told_as}
+        command += [word.format(**own) for word in self._plugged.kind.command]
         with (self.disk / "boot.log").open("wb") as log:
             self._boot = subprocess.Popen(
                 command, env=self._env(), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -123,6 +160,7 @@ class Machine:
             "AIRFLOW__TRIPTYCH__SCRATCH": f"{DISK}/scratch",
             "AIRFLOW__TRIPTYCH__DOCKER_URL": f"unix://{DISK}/docker.sock",
             "HOME": f"{DISK}/home",
+            "HOSTNAME": self.told_as,  # By which an edge worker calls itself.
         }
         if self._version:
             own["PYTHONPATH"] = f"{DISK}/package:{self._plugged.env['PYTHONPATH']}"
@@ -197,18 +235,25 @@ class Machine:
         return self._boot is not None and self._boot.poll() is None
 
     def wait_until_ready(self) -> None:
-        """Until Celery says that it takes tasks."""
+        """Until it says that it takes tasks."""
 
         def is_ready() -> bool:
             assert self.is_on, f"the machine {self.name} has ended:\n{self.said()}"
-            return " ready." in self.log()
+            name, text = self._plugged.kind.ready
+            return (self.disk / name).exists() and text in (self.disk / name).read_text(errors="replace")
 
         assert poll(is_ready, _START_S, 0.2), f"the machine {self.name} takes no tasks:\n{self.said()}"
 
     @property
     def taken(self) -> int:
-        """How many tasks Celery has handed to it."""
-        return self.log().count("] received")
+        """How many tasks were handed to it."""
+        return self.log().count(self._plugged.kind.received)
+
+    def reached(self, ports: Sequence[int]) -> list[int]:
+        """Which of these ports of its own loopback take a connection: those to which its cable leads."""
+        inside = ["nsenter", f"--target={self._init()}", "--net", sys.executable, "-c", _CONNECTS, *map(str, ports)]
+        told = subprocess.run(inside, capture_output=True, text=True, check=True).stdout
+        return sorted(map(int, told.split()))
 
     def log(self) -> str:
         """What its worker has written so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,23 @@ def test_each_thing_that_is_missing_is_told(
 
 def test_another_executor_is_asked_nothing_of_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     redis = {"CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "1"}
-    assert _found(monkeypatch, CORE__EXECUTOR="EdgeExecutor", **redis) == {}
+    assert _found(monkeypatch, CORE__EXECUTOR="KubernetesExecutor", **redis) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, {}),
+        ({"LOGGING__REMOTE_LOGGING": "False"}, {}),  # They push their logs.
+        ({"EDGE__API_ENABLED": "False"}, {"edge": Standing.WRONG}),
+        ({"API_AUTH__JWT_SECRET": "", "API_AUTH__JWT_PRIVATE_KEY_PATH": "/key"}, {"edge": Standing.WRONG}),
+    ],
+)
+def test_edge_workers_need_their_api_and_a_secret(
+    monkeypatch: pytest.MonkeyPatch, changes: Mapping[str, str], found: Mapping[str, Standing]
+) -> None:
+    edge = {"CORE__EXECUTOR": "EdgeExecutor", "EDGE__API_ENABLED": "True"}
+    assert _found(monkeypatch, **{**edge, **changes}) == found
 
 
 def test_a_workspace_of_one_machine_is_told(tmp_path: Path) -> None:

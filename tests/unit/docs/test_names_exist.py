@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.include_folders import write_app
-from tests.support.known_names import MADE_ON_THE_WAY, OPTIONS_OF_OTHERS, WORDS, unknown_names
+from tests.support.known_names import unknown_names
+from tests.support.names_of_others import MADE_ON_THE_WAY, OPTIONS_OF_OTHERS, WORDS
 from tests.support.told_texts import Told, messages, pages, told
 from triptych.blocks import read_catalog
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.support.known_names import MADE_ON_THE_WAY
+from tests.support.names_of_others import MADE_ON_THE_WAY
 from tests.unit.architecture.test_layers import FAMILIES, PACKAGES
 from triptych.blocks import BUILT_IN, Role, read_catalog
 from triptych.jobs.spec import config_schema

@@ -30,7 +30,10 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
     yield Finding("executor", Standing.OK, f"{executor}: tasks run on other machines than the scheduler's.")
     yield from _api_address()
     yield from _secrets()
-    yield from _logs()
+    if "Edge" in executor:
+        yield from _edge()
+    else:
+        yield from _logs()
     yield from _waiting()
     if "Celery" in executor:
         yield from _celery()
@@ -88,6 +91,16 @@ def _logs() -> Iterator[Finding]:
     said = "[logging] remote_logging is off: logs lie on each worker, and go with it."
     remedy = "Turn it on, with remote_base_log_folder in the workspace's store."
     yield Finding("task logs", Standing.WARNING, said, remedy)
+
+
+def _edge() -> Iterator[Finding]:
+    """What edge workers ask the API server for; their logs they push to it."""
+    if not conf.getboolean("edge", "api_enabled", fallback=False):
+        said = "[edge] api_enabled is off: the API server has nothing that edge workers could ask."
+        yield Finding("edge", Standing.WRONG, said, "Turn it on for the API server, and restart that.")
+    if not conf.get("api_auth", "jwt_secret", fallback=""):
+        said = "[api_auth] jwt_secret: not set. Edge workers sign by it, whatever key the other tokens are signed with."
+        yield Finding("edge", Standing.WRONG, said, "Give the API server and the edge workers one value.")
 
 
 def _waiting() -> Iterator[Finding]:
