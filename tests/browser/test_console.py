@@ -174,6 +174,7 @@ def test_another_team_sees_and_does_nothing(world: ConsoleWorld, opened: Open, k
     world.airflow.client.wait_for_dag("other")
     page = opened("bob")
     page.get_by_text("No job is as you ask.").wait_for()
+    page.get_by_label("Template").locator("option").nth(1).wait_for(state="attached")  # They are asked for beside it.
     assert page.get_by_label("Template").locator("option").all_inner_texts() == ["any", *TEAMS["team_b"]]
     page.goto(f"{world.airflow.url}{CONSOLE}#/jobs/{quote(kinds)}")
     page.get_by_role("alert").get_by_text("There is no job").wait_for()
@@ -306,7 +307,8 @@ def test_it_lies_behind_a_proxy_below_a_path(
         page.goto(f"{base}{CONSOLE}#/jobs/{quote(kinds)}/report")
         page.frame_locator("iframe").get_by_text("kinds").first.wait_for()
         page.goto(f"{base}{CONSOLE}#/launch/framed")
-        page.locator("input[type=file]").set_input_files(own)
+        for field in (0, 1):  # The source, and a side input.
+            page.locator("input[type=file]").nth(field).set_input_files(own)
         page.get_by_label("Width (px)").fill("3")
         page.get_by_role("button", name="Launch").click()
         _states(page, "done", timeout=LONG_MS)
@@ -347,7 +349,7 @@ def test_it_works_in_firefox(world: ConsoleWorld, kinds: str, tmp_path: Path) ->
         page.open(f"{world.airflow.url}{CONSOLE}#/launch/framed")
         page.wait_for("document.querySelectorAll('fieldset legend').length === 2")
         page.value("document.querySelector('button.primary').click()")
-        page.wait_for("document.querySelectorAll('[role=alert]').length === 2")
+        page.wait_for("document.querySelectorAll('[role=alert]').length === 3")
         if folder := os.environ.get("TRIPTYCH_SCREENSHOTS"):
             page.shoot(Path(folder, "console-firefox.png"))
         assert page.errors == ()
