@@ -8,12 +8,10 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from triptych.stages.pipeline.beside import Beside
+from triptych.stages.pipeline.beside import LAST_S, Beside
 
 MOST_WAITING, MOST_BYTES = 16, 64 << 20
 """So many chunks wait to be kept, with so many bytes of results together, or one that has more."""
-LAST_S = 2.0
-"""What is being kept when an attempt is ended has so long to come to its end: Airflow kills a task after five."""
 
 
 class Behind:

@@ -9,6 +9,8 @@ from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+LAST_S = 2.0
+"""What runs when its attempt is ended has so long to come to its end: Airflow kills a task after five."""
 
 
 class Beside(Generic[T]):

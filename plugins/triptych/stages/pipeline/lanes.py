@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,11 +13,9 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from triptych.running import Session, Stop
-from triptych.stages.pipeline.beside import Beside
+from triptych.stages.pipeline.beside import LAST_S, Beside
 
 T = TypeVar("T")
-LAST_S = 2.0
-"""Chunks that are ended with their attempt have so long to be gone: Airflow kills a task after five."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,12 @@ class Lanes(Generic[T]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """After an error wait for what runs no longer than it takes to be ended."""
+        """After an error wait for what runs no longer than it takes to be ended: LAST_S for all of them together."""
         if error is not None and self._busy:
             self._stop.ask()
+        end = time.monotonic() + LAST_S
         for beside in self._beside.values():
-            beside.end(LAST_S)
+            beside.end(max(0.0, end - time.monotonic()))
 
     @property
     def is_free(self) -> bool:
