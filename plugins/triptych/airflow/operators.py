@@ -223,7 +223,7 @@ def guarded(work: Callable[[], T], context: Context | None = None) -> T:
         return work()
     except TriptychError as error:
         if context and worker and isinstance(error, VersionError):
-            _leave_to_others(error, context, settings.retry_delay_s)
+            _leave_to_others(error, context, max(settings.retry_delay_s, 1))
         if error.retryable:
             raise
         msg = f"{error}\nWorker: {worker}" if worker else str(error)
@@ -232,10 +232,10 @@ def guarded(work: Callable[[], T], context: Context | None = None) -> T:
         raise AirflowFailException(msg) from error
 
 
-def _leave_to_others(error: VersionError, context: Context, delay_s: float) -> None:
+def _leave_to_others(error: VersionError, context: Context, delay_s: int) -> None:
     """Have a worker of the right version take the task, as long as one may come; a worker that refuses is soon free
     again, and would use up all tries of a job in flight while workers are upgraded one after the other."""
-    if context["task_reschedule_count"] * max(delay_s, 1) >= LEFT_TO_OTHERS_S:
+    if context["task_reschedule_count"] * delay_s >= LEFT_TO_OTHERS_S:
         return
-    _log.warning("%s\nThe task is left to another worker: in %g s it is queued again, which is no try.", error, delay_s)
-    raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(delay_s, 1))) from error
+    _log.warning("%s\nThe task is left to another worker: in %d s it is queued again, which is no try.", error, delay_s)
+    raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=delay_s)) from error

@@ -173,7 +173,7 @@ class Registry:
 
         IntegrityError where a record is none of ours: what it named nobody can tell.
         """
-        start = f"{self._root}/contents/"
+        start = self._content_uri("")
         found = [(name, info) for info in self._store.list(start) if is_digest(name := info.uri.removeprefix(start))]
         named = set[str]()
         for key, uri, etag in self._records(""):
@@ -191,7 +191,7 @@ class Registry:
 
     def _earlier(self, key: Key, digest: str) -> Content:
         """A content of this key, by its first digits; it is written anew, so that nobody takes it for old."""
-        start = f"{self._root}/contents/"
+        start = self._content_uri("")
         wanted = digest.removeprefix("sha256:")
         listed = self._store.list(start + wanted) if re.fullmatch("[0-9a-f]{8,64}", wanted) else ()
         found = list(islice(listed, 2))

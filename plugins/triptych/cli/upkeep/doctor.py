@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import typer
@@ -58,10 +59,11 @@ def _of_airflow(settings: Settings, include: list[Path] | None) -> Iterator[Find
     from triptych.airflow.checkup.slots import check_slots
     from triptych.airflow.checkup.triggering import check_triggerer
 
+    found = cache(lambda: catalog(include))  # Once, and not before a check that tells why it cannot be read.
     yield from guarded("airflow", lambda: check_configuration(settings))
-    yield from guarded("pools", lambda: check_slots(settings, catalog(include)))
-    yield from guarded("workers", lambda: check_workers(settings, catalog(include)))
-    yield from guarded("triggerer", lambda: check_triggerer(catalog(include)))
+    yield from guarded("pools", lambda: check_slots(settings, found()))
+    yield from guarded("workers", lambda: check_workers(settings, found()))
+    yield from guarded("triggerer", lambda: check_triggerer(found()))
 
 
 _NO_AIRFLOW = (
