@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import os
 import subprocess
@@ -303,7 +301,7 @@ def test_a_link_is_for_one_file_for_a_while(world: World, jobs: Mapping[str, Fut
     assert httpx.get(f"{at}other?token={token}", timeout=60).status_code == 404
 
     def signed(**changes: Any) -> httpx.Response:
-        other = jwt.encode({**claims, **changes}, _signing_key(world), "HS256", {"typ": "triptych+jwt"})
+        other = jwt.encode({**claims, **changes}, world.signing_key, "HS256", {"typ": "triptych+jwt"})
         name = quote(str({**claims, **changes}["name"]), safe="")
         return httpx.get(f"{at}{name}?token={other}", timeout=60)
 
@@ -332,12 +330,6 @@ def test_a_list_of_another_place_gets_no_link(world: World, jobs: Mapping[str, F
     assert httpx.get(only["link"], timeout=60).status_code == 404
     path.write_text(text)
     assert httpx.get(only["link"], timeout=60).text == "5\n"
-
-
-def _signing_key(world: World) -> bytes:
-    """As docs/reference/jobs-api.md says that it follows from Airflow's."""
-    secret = world.airflow.env["AIRFLOW__API_AUTH__JWT_SECRET"].encode()
-    return hmac.new(secret, b"triptych/jobs-api", hashlib.sha256).digest()
 
 
 def test_an_upload_takes_a_form_too_and_another_job_reads_none_of_it(world: World) -> None:

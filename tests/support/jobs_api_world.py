@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import subprocess
@@ -59,6 +61,12 @@ class World:
     @property
     def base(self) -> str:
         return f"{self.airflow.url}{PREFIX}"
+
+    @property
+    def signing_key(self) -> bytes:
+        """As docs/reference/jobs-api.md says that it follows from Airflow's."""
+        secret = self.airflow.env["AIRFLOW__API_AUTH__JWT_SECRET"].encode()
+        return hmac.new(secret, b"triptych/jobs-api", hashlib.sha256).digest()
 
     def create(self, who: str, **wanted: Any) -> str:
         """A draft's id."""

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.workers.blocks import output_of
-from tests.support.workers.cluster import EDGE_PACKAGE, Cluster, running_cluster
-from tests.support.workers.machine import EDGE
-from tests.workers.conftest import missing
+from tests.support.workers.cluster import Cluster
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(1800)]
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[Cluster]:
-    lacking = missing() or ("" if EDGE_PACKAGE.exists() else "no edge workers: make edge")
-    if lacking:
-        pytest.skip(lacking)
-    folder = Path(tempfile.mkdtemp(prefix="edge-"))
-    folder.chmod(0o711)
-    with running_cluster(folder, kind=EDGE) as running:
-        for name in ("e1", "e2"):
-            running.add(name)
-        for machine in running.machines.values():
-            machine.wait_until_ready()
-        yield running
-    shutil.rmtree(folder)
 
 
 def test_a_job_runs_where_only_the_api_server_and_the_store_answer(edge: Cluster) -> None:
