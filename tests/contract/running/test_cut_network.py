@@ -123,3 +123,16 @@ def test_an_engine_that_did_not_answer_once_is_asked_with_less_patience(
             with pytest.raises(requests.RequestException):
                 client.ping()
             assert client.timeout == 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_engine_that_was_cut_off_before_is_not_waited_for(
+    connect: Connect, elsewhere: Elsewhere, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "REACHED_S", 1)
+    monkeypatch.setattr(patience, "ANSWER_S", 100_000)  # Whoever waits for an answer here does not come back.
+    with cut_cable(elsewhere.port if way == "tls" else elsewhere.sshd.port) as cable:
+        settings = connect(way, _url(way, cable))
+        cable.cut()
+        with pytest.raises(ContainerError, match=r"No Docker engine answers|cannot be reached"), connected(settings):
+            pytest.fail("An engine answered by a cable that is cut.")

@@ -106,7 +106,8 @@ class _Client(APIClient):
         try:
             return super().request(*args, **options)
         except requests.RequestException:
-            if (options.get("timeout") or patience.ANSWER_S) >= patience.AGAIN_S:  # Less tells nothing of it.
+            asked_s = options.get("timeout") or patience.ANSWER_S
+            if not isinstance(asked_s, tuple) and asked_s >= patience.AGAIN_S:  # Less tells nothing of it.
                 self.timeout = patience.AGAIN_S
             raise
 
@@ -142,7 +143,10 @@ class _OnePool(UnixHTTPAdapter):
 
 def _client(way: _Way) -> APIClient:
     tls: TLSConfig | bool = way.certificates.config() if way.certificates else False
-    client = _Client(base_url=way.url, version="auto", timeout=patience.ANSWER_S, tls=tls)
+    # A body, which other requests have, would be sent under the time for a connection, too.
+    first: Any = patience.ANSWER_S if way.url.startswith("unix://") else (patience.REACHED_S, patience.ANSWER_S)
+    client = _Client(base_url=way.url, version="auto", timeout=first, tls=tls)
+    client.timeout = patience.ANSWER_S
     if way.tunnel:
         client.get_adapter(client.base_url).close()
         client.mount("http+docker://", _OnePool(str(way.tunnel.socket), patience.ANSWER_S))

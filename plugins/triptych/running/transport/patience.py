@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SILENT_S = 60
 """After so long a network that was cut counts as cut: who follows a container that says nothing would wait for ever."""
+REACHED_S = 15
+"""For the first connection: a network that was cut before it gives no other sign."""
 ANSWER_S = 120
 """For an answer of an engine that may be busy."""
 AGAIN_S = 10

@@ -106,8 +106,8 @@ def _options(credentials: EngineCredentials, folder: Path, environment: dict[str
     """Of OpenSSH's command; what is said here goes before all configuration. Secrets are files in `folder`."""
     options = ["StrictHostKeyChecking=yes", "ClearAllForwardings=yes", "ForwardAgent=no", "RequestTTY=no"]
     options += ["PasswordAuthentication=no", "KbdInteractiveAuthentication=no", "UpdateHostKeys=no"]
-    options += ["ConnectTimeout=20", f"ServerAliveInterval={patience.SILENT_S // 4}", "ServerAliveCountMax=3"]
-    options.append("LogLevel=ERROR")
+    options += [f"ConnectTimeout={patience.REACHED_S}", "LogLevel=ERROR"]
+    options += [f"ServerAliveInterval={patience.SILENT_S // 4}", "ServerAliveCountMax=3"]
     if credentials.host_key:
         lines = "".join(f"{_ALIAS} {key}\n" for key in credentials.host_key.splitlines() if key.strip())
         known = write_private(folder / "known_hosts", lines)
