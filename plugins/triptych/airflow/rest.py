@@ -5,9 +5,12 @@ What answers is taken for what it says it is, an Airflow, only as far as its ans
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -59,9 +62,14 @@ class AirflowClient:
         path: str,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, Any] | None = None,
+        *,
+        repeated: bool = False,
     ) -> Any:
-        """One request under `/api/v2/`; a GET is repeated on 5xx. AirflowError has the answer's text."""
-        for left in reversed(range(ATTEMPTS if method == "GET" else 1)):
+        """One request under `/api/v2/`; a GET, and what may be `repeated`, is sent again on 5xx.
+
+        AirflowError has the answer's text.
+        """
+        for left in reversed(range(ATTEMPTS if repeated or method == "GET" else 1)):
             try:
                 return self._exchange.ask(method, f"{API}{path}", body, query)
             except AirflowError as error:
@@ -95,16 +103,24 @@ class AirflowClient:
         return bool(_fields(self.get(_dag(dag_id)), {"is_paused": bool}, _dag(dag_id))["is_paused"])
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], *, unpause: bool = True) -> str:
-        """Unpause the DAG, unless it is to stay as it is, and start a run; returns the run's id."""
+        """Unpause the DAG, unless it is to stay as it is, and start a run, one, also on 5xx; returns the run's id."""
         if unpause:
             self.pause(dag_id, paused=False)
         path = f"{_dag(dag_id)}/dagRuns"
-        run = self.call("POST", path, {"logical_date": None, "conf": dict(conf)})
+        # Named here, so that a request whose answer got lost can be sent again and starts no second run.
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        try:
+            run = self.call("POST", path, body, repeated=True)
+        except AirflowError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            return run_id
         return str(_fields(run, {"dag_run_id": str}, path)["dag_run_id"])
 
     def pause(self, dag_id: str, *, paused: bool = True) -> None:
         """Pause a DAG, so that its schedule starts nothing; or let it go on."""
-        self.call("PATCH", _dag(dag_id), {"is_paused": paused})
+        self.call("PATCH", _dag(dag_id), {"is_paused": paused}, repeated=True)
 
     def runs(self, dag_id: str, states: Sequence[str] = ()) -> list[dict[str, Any]]:
         """Every run of the DAG, or those in one of these states, oldest first, as Airflow lists them."""

@@ -199,3 +199,47 @@ def test_half_a_character_in_a_conf_is_sent_as_it_came(server: HostileServer) ->
     server.answer = lambda _: Reply(b'{"dag_run_id": "r"}')
     assert _with_token(server).trigger("d", {"name": "\ud800"}) == "r"
     assert json.loads(server.requests[-1].body)["conf"] == {"name": "\ud800"}
+
+
+def _run_of(request: Request) -> dict[str, object]:
+    return {"dag_run_id": json.loads(request.body)["dag_run_id"]}
+
+
+def test_a_launch_that_fails_on_the_server_is_sent_again_as_the_same_run(server: HostileServer) -> None:
+    posted: list[Request] = []
+
+    def answer(request: Request) -> Reply:
+        if not request.target.endswith("/dagRuns"):
+            return Reply(b"{}")
+        posted.append(request)
+        busy = Reply(b'{"detail": {"reason": "Database error"}}', 500)
+        return busy if len(posted) < 3 else Reply(json.dumps(_run_of(request)).encode())
+
+    server.answer = answer
+    run_id = _with_token(server).trigger("d", {"a": 1})
+    assert len(posted) == 3
+    assert [_run_of(request) for request in posted] == [{"dag_run_id": run_id}] * 3
+
+
+def test_a_launch_whose_answer_got_lost_is_one_run(server: HostileServer) -> None:
+    begun: list[object] = []
+
+    def answer(request: Request) -> Reply:
+        if not request.target.endswith("/dagRuns"):
+            return Reply(b"{}")
+        run_id = _run_of(request)["dag_run_id"]
+        if run_id in begun:
+            return Reply(b'{"detail": "The run exists."}', 409)
+        begun.append(run_id)
+        return Reply(b"a gateway's page", 502)
+
+    server.answer = answer
+    assert [_with_token(server).trigger("d", {})] == begun
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_refused_launch_is_not_sent_again(server: HostileServer, status: int) -> None:
+    server.answer = lambda request: Reply(b"{}", status if request.target.endswith("/dagRuns") else 200)
+    with pytest.raises(AirflowError, match=f"HTTP {status}"):
+        _with_token(server).trigger("d", {})
+    assert len(server.requests) == 2
