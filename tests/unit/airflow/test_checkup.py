@@ -76,13 +76,16 @@ def test_another_executor_is_asked_nothing_of_redis(monkeypatch: pytest.MonkeyPa
         ({}, {}),
         ({"LOGGING__REMOTE_LOGGING": "False"}, {}),  # They push their logs.
         ({"EDGE__API_ENABLED": "False"}, {"edge": Standing.WRONG}),
-        ({"API_AUTH__JWT_SECRET": "", "API_AUTH__JWT_PRIVATE_KEY_PATH": "/key"}, {"edge": Standing.WRONG}),
+        ({"EDGE__API_ENABLED": "False", "EDGE__API_URL": "https://airflow.example.com/edge_worker/v1/rpcapi"}, {}),
+        ({"API_AUTH__JWT_SECRET": ""}, {"edge": Standing.WRONG}),
+        ({"API_AUTH__JWT_SECRET": "", "EDGE__TRUSTED_JWKS_URL": "https://id.example.com/keys"}, {}),
+        ({"API_AUTH__JWT_PRIVATE_KEY_PATH": ""}, {"edge": Standing.WARNING}),
     ],
 )
 def test_edge_workers_need_their_api_and_a_secret(
     monkeypatch: pytest.MonkeyPatch, changes: Mapping[str, str], found: Mapping[str, Standing]
 ) -> None:
-    edge = {"CORE__EXECUTOR": "EdgeExecutor", "EDGE__API_ENABLED": "True"}
+    edge = {"CORE__EXECUTOR": "EdgeExecutor", "EDGE__API_ENABLED": "True", "API_AUTH__JWT_PRIVATE_KEY_PATH": "/key"}
     assert _found(monkeypatch, **{**edge, **changes}) == found
 
 

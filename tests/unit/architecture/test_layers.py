@@ -14,7 +14,7 @@ PACKAGES: Sequence[frozenset[str]] = (
     frozenset({"harmless", "options"}),
     frozenset({"errors"}),
     frozenset({"machine_classes"}),
-    frozenset({"free_space", "pages", "schemas", "settings"}),
+    frozenset({"addresses", "free_space", "pages", "schemas", "settings"}),
     frozenset({"blocks"}),
     frozenset({"connections", "profiles", "scaffold"}),
     frozenset({"storage"}),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from airflow.sdk.configuration import conf
 
+from triptych.addresses import is_this_machine
 from triptych.checkup import Finding, Standing
 from triptych.settings import Settings
 
@@ -56,19 +56,10 @@ def _api_address() -> Iterator[Finding]:
     if not chosen:
         said = "Neither [core] execution_api_server_url nor [api] base_url is set: tasks would ask localhost:8080."
         yield Finding(about, Standing.WRONG, said, remedy)
-    elif _is_local(urlsplit(chosen).hostname or ""):
+    elif is_this_machine(urlsplit(chosen).hostname or ""):
         yield Finding(about, Standing.WRONG, f"Tasks are told {chosen}, which is each worker's own machine.", remedy)
     else:
         yield Finding(about, Standing.OK, f"Tasks are told {chosen}.")
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _secrets() -> Iterator[Finding]:
@@ -95,9 +86,16 @@ def _logs() -> Iterator[Finding]:
 
 def _edge() -> Iterator[Finding]:
     """What edge workers ask the API server for; their logs they push to it."""
-    if not conf.getboolean("edge", "api_enabled", fallback=False):
+    is_server = conf.getboolean("edge", "api_enabled", fallback=False)
+    if not is_server and not conf.get("edge", "api_url", fallback=""):
         said = "[edge] api_enabled is off: the API server has nothing that edge workers could ask."
         yield Finding("edge", Standing.WRONG, said, "Turn it on for the API server, and restart that.")
+    if conf.get("edge", "trusted_jwks_url", fallback=""):
+        return  # Their tokens are of somebody else's making.
+    if is_server and not conf.get("api_auth", "jwt_private_key_path", fallback=""):
+        said = "[api_auth] jwt_private_key_path: not set. Whoever has an edge worker's jwt_secret can sign as anybody."
+        remedy = "Give the API server and the scheduler a key: openssl genpkey -algorithm ed25519 -out KEY"
+        yield Finding("edge", Standing.WARNING, said, remedy)
     if not conf.get("api_auth", "jwt_secret", fallback=""):
         said = "[api_auth] jwt_secret: not set. Edge workers sign by it, whatever key the other tokens are signed with."
         yield Finding("edge", Standing.WRONG, said, "Give the API server and the edge workers one value.")

@@ -54,10 +54,10 @@ def doctor(include: Include = None, json_: AsJson = False) -> None:
 
 
 def _of_airflow(settings: Settings, include: list[Path] | None) -> Iterator[Finding]:
-    from triptych.airflow.checkup.celery_workers import check_workers
     from triptych.airflow.checkup.configuration import check_configuration
     from triptych.airflow.checkup.slots import check_slots
     from triptych.airflow.checkup.triggering import check_triggerer
+    from triptych.airflow.checkup.workers import check_workers
 
     found = cache(lambda: catalog(include))  # Once, and not before a check that tells why it cannot be read.
     yield from guarded("airflow", lambda: check_configuration(settings))

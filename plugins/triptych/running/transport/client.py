@@ -15,6 +15,7 @@ from docker.errors import APIError, DockerException
 from docker.transport import UnixHTTPAdapter
 from requests.adapters import HTTPAdapter
 
+from triptych.addresses import is_this_machine
 from triptych.connections import EngineCredentials, engine_credentials
 from triptych.errors import ConfigError, ContainerError
 from triptych.running.scratch import scratch_folder
@@ -176,5 +177,5 @@ def _hindrance(settings: Settings, way: _Way, error: DockerException) -> ConfigE
 def is_in_the_clear(settings: Settings) -> bool:
     """Whether what is said to the engine, secrets too, goes through a network as it is, and anybody may use it."""
     url = urlsplit(settings.docker_url)
-    is_here = url.hostname in ("localhost", "::1") or str(url.hostname).startswith("127.")
-    return url.scheme in ("tcp", "http") and settings.docker_url_conn_id is None and not is_here
+    is_plain = url.scheme in ("tcp", "http") and settings.docker_url_conn_id is None
+    return is_plain and not is_this_machine(url.hostname or "")

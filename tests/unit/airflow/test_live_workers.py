@@ -1,4 +1,4 @@
-"""What is told of Celery's workers that answer, and where none can be asked."""
+"""What is told of workers that answer, Celery's and edge ones, and where none can be asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from celery import Celery  # type: ignore[import-untyped]  # It has no types.
 
 from tests.support.include_folders import write_app
 from triptych.airflow.checkup import celery_workers
-from triptych.airflow.checkup.celery_workers import LiveWorker, check_workers, judged
+from triptych.airflow.checkup.celery_workers import CELERY
+from triptych.airflow.checkup.edge_workers import EDGE
+from triptych.airflow.checkup.live_workers import Kind, LiveWorker, judged
+from triptych.airflow.checkup.workers import check_workers
 from triptych.blocks import Catalog, read_catalog
 from triptych.checkup import Finding, Standing
 from triptych.settings import Settings, get_settings
@@ -48,7 +51,7 @@ def _told(found: Sequence[Finding]) -> list[tuple[str, str]]:
 
 
 def test_workers_of_all_queues_are_well(settings: Settings, catalog: Catalog) -> None:
-    (told,) = judged([NEAR, FAR], settings, catalog, {"gpus": 4, "larges": 8})
+    (told,) = judged([NEAR, FAR], CELERY, settings, catalog, {"gpus": 4, "larges": 8})
     assert told == Finding(
         "workers",
         Standing.OK,
@@ -74,11 +77,11 @@ def test_workers_of_all_queues_are_well(settings: Settings, catalog: Catalog) ->
 def test_a_queue_that_nobody_takes_from_is_told(
     settings: Settings, catalog: Catalog, live: list[LiveWorker], said: str, remedy: str
 ) -> None:
-    assert _told(list(judged(live, settings, catalog, {}))) == [(said, remedy)]
+    assert _told(list(judged(live, CELERY, settings, catalog, {}))) == [(said, remedy)]
 
 
 def test_where_no_worker_answers_that_is_told_and_each_queue(settings: Settings, catalog: Catalog) -> None:
-    told = [said for said, _ in _told(list(judged([], settings, catalog, {"gpus": 1, "larges": 1})))]
+    told = [said for said, _ in _told(list(judged([], CELERY, settings, catalog, {"gpus": 1, "larges": 1})))]
     assert told[0] == "No Celery worker answers."
     assert [said.rpartition(" ")[2] for said in told[1:]] == ["'default'.", "'far'."]
 
@@ -87,7 +90,7 @@ def test_where_no_worker_answers_that_is_told_and_each_queue(settings: Settings,
 def test_a_pool_is_held_against_the_workers_of_its_own_queue(
     settings: Settings, catalog: Catalog, larges: int, is_narrow: bool
 ) -> None:
-    found = _told(list(judged([NEAR, FAR], settings, catalog, {"gpus": 4, "larges": larges})))
+    found = _told(list(judged([NEAR, FAR], CELERY, settings, catalog, {"gpus": 4, "larges": larges})))
     said = "The pool 'larges' has 7 slots, and workers of its queue run 8 tasks at once."
     assert [told for told, _ in found] == ([said] if is_narrow else [])
 
@@ -96,13 +99,31 @@ def test_more_slots_than_airflow_fills_are_told(
     settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "11")
-    ((said, remedy),) = _told(list(judged([NEAR, FAR], settings, catalog, {})))
+    ((said, remedy),) = _told(list(judged([NEAR, FAR], CELERY, settings, catalog, {})))
     assert "[core] parallelism = 11, and workers that answer run 12 task(s) at once." in said
     assert "Set it to 12" in remedy
 
 
-@pytest.mark.parametrize("executor", ["LocalExecutor", "LocalExecutor,CeleryExecutor", "EdgeExecutor"])
-def test_others_than_celery_ask_nobody(
+@pytest.mark.parametrize(("kind", "cores", "is_told"), [(EDGE, 7, True), (EDGE, 8, False), (CELERY, 7, False)], ids=str)
+def test_an_app_that_no_edge_worker_of_its_queue_has_the_slots_for_is_told(
+    settings: Settings, catalog: Catalog, kind: Kind, cores: int, is_told: bool
+) -> None:
+    """Celery's count a task as one, whatever it takes of its pool."""
+    live = [NEAR, LiveWorker("far-1", cores, frozenset({"far"}))]
+    found = _told(list(judged(live, kind, settings, catalog, {})))
+    said = "The task `asking.app` takes 8 slots of a worker, one per core, and no worker of the queue 'far' has more"
+    remedy = "Start one that has the cores: airflow edge worker --queues far --concurrency 8"
+    assert found == ([(f"{said} than 7.", remedy)] if is_told else [])
+
+
+def test_a_worker_of_all_queues_takes_each(settings: Settings, catalog: Catalog) -> None:
+    live = [LiveWorker("lab-1", 8, None)]
+    (told,) = judged(live, EDGE, settings, catalog, {})
+    assert told.said == "1 edge worker(s) answer, which run 8 task(s) at once: lab-1 (8; all queues)."
+
+
+@pytest.mark.parametrize("executor", ["LocalExecutor", "LocalExecutor,CeleryExecutor", "LocalExecutor,EdgeExecutor"])
+def test_executors_without_workers_of_their_own_ask_nobody(
     settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, executor: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
