@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.certificates import Pair
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,10 @@ class HostileServer:
 
 
 @contextmanager
-def hostile_server(answer: Callable[[Request], Reply] = lambda _: Reply(b"{}")) -> Iterator[HostileServer]:
-    """Runs while the context lasts."""
+def hostile_server(
+    answer: Callable[[Request], Reply] = lambda _: Reply(b"{}"), pair: Pair | None = None
+) -> Iterator[HostileServer]:
+    """Runs while the context lasts; with a certificate it speaks HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -70,7 +77,9 @@ def hostile_server(answer: Callable[[Request], Reply] = lambda _: Reply(b"{}")) 
             """Nothing: clients break off."""
 
     with Quiet(("127.0.0.1", 0), Handler) as listener:
-        server = HostileServer(f"http://127.0.0.1:{listener.server_address[1]}", answer)
+        if pair is not None:
+            listener.socket = _secured(listener.socket, pair)
+        server = HostileServer(f"http{'s' * (pair is not None)}://127.0.0.1:{listener.server_address[1]}", answer)
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
@@ -79,3 +88,13 @@ def hostile_server(answer: Callable[[Request], Reply] = lambda _: Reply(b"{}")) 
             with suppress(OSError):
                 listener.shutdown()
             thread.join()
+
+
+def _secured(listener: socket.socket, pair: Pair) -> ssl.SSLSocket:
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pair.key + pair.certificate)
+        file.flush()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file.name)
+    # A client that refuses the certificate hangs up in the handshake, which is to end its own thread alone.
+    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)

@@ -50,6 +50,8 @@ WORDS = {
     "max_redirects": "what a connection of that type may say",
     "allow_redirects": "what a connection of that type may say",
     "trust_env": "what a connection of that type may say",
+    "ALL_PROXY": "a variable of every HTTP client",
+    "HTTP_PROXY": "a variable of every HTTP client",
     "HTTPS_PROXY": "a variable of every HTTP client",
     "NO_PROXY": "a variable of every HTTP client",
     "REQUESTS_CA_BUNDLE": "a variable of requests",

@@ -1,20 +1,25 @@
 """One request and its answer, with a server that need not be Airflow's, nor mean well.
 
-A login goes to the host that was named, and nowhere else: no redirect is followed. An answer is bounded in size and
-time, and is a JSON object or an error; no error says what was secret in the request.
+A login goes to the host that was named, and nowhere else: no redirect is followed. The environment's proxies and
+authorities (HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE) count, as for all else that is asked by HTTPS. An answer is
+bounded in size and time, and is a JSON object or an error; no error says what was secret in the request.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 
+from triptych.addresses import is_this_machine
 from triptych.errors import ConfigError, TriptychError
 
 READ_S = 30
@@ -25,6 +30,7 @@ SHOWN_LETTERS = 2000
 """Of what an error's answer says."""
 _EXPIRED = (401, 403)
 """Airflow answers 403 to a token that has expired."""
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
 class AirflowError(TriptychError):
@@ -70,10 +76,7 @@ class Exchange:
         """`url` is that of an api-server, with or without a `/` at its end; ConfigError for what is no such URL."""
         self.url = _server(url)
         self._login, self._limits = login, limits
-        # As the bytes come: what is packed could be of any size.
-        headers = {"Accept-Encoding": "identity", "Accept": "application/json"}
-        few = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(timeout=READ_S, limits=few, headers=headers, trust_env=False, follow_redirects=False)
+        self._http = _client(self.url)
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, Any] | None) -> Any:
         """The JSON object that answers; None for an empty answer. AirflowError for any other, and for none in time."""
@@ -114,7 +117,11 @@ class Exchange:
             with self._http.stream(method, f"{self.url}{path}", content=sent, params=query, headers=headers) as answer:
                 data = self._read(answer, label, end)
         except httpx.HTTPError as error:
-            msg = self._login.hide(f"{label}: {error or type(error).__name__}. Is the api-server running?")
+            why = self._login.hide(f"{error or type(error).__name__}")
+            if _UNTRUSTED in why:
+                msg = f"{label}: {why}. REQUESTS_CA_BUNDLE names the file of other authorities than this machine's."
+                raise ConfigError(msg) from None
+            msg = f"{label}: {why}. Is the api-server running?"
             raise AirflowError(msg) from None
         if not answer.is_success:
             self._refuse(label, answer, data)
@@ -168,6 +175,44 @@ def _server(url: str) -> str:
         )
         raise ConfigError(msg)
     return url.rstrip("/")
+
+
+def _client(url: str) -> httpx.Client:
+    """ConfigError for an environment whose proxies or authorities cannot be used. No proxy leads to this machine."""
+    # As the bytes come: what is packed could be of any size.
+    headers = {"Accept-Encoding": "identity", "Accept": "application/json"}
+    few = httpx.Limits(max_keepalive_connections=0)
+    host = httpx.URL(url).host
+    trusted = _trusted() if url.startswith("https://") else True
+    elsewhere = not is_this_machine(host)
+    try:
+        return httpx.Client(
+            timeout=READ_S, limits=few, headers=headers, trust_env=elsewhere, verify=trusted, follow_redirects=False
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:  # SOCKS takes a library of its own.
+        why = str(error).rstrip(".")
+        msg = f"A proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) cannot be used: {why}. "
+        msg += f"NO_PROXY={host} goes without one."
+        raise ConfigError(msg) from None
+
+
+def _trusted() -> ssl.SSLContext:
+    """The authorities of REQUESTS_CA_BUNDLE, as for all else that is asked by HTTPS; else this machine's and Mozilla's.
+
+    ConfigError where none can be read there.
+    """
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+    if not bundle:
+        context = httpx.create_ssl_context()
+        context.load_default_certs()
+        return context
+    try:
+        if Path(bundle).is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:
+        msg = f"REQUESTS_CA_BUNDLE = {bundle}: no certificates can be read there: {error.strerror or error}."
+        raise ConfigError(msg) from None
 
 
 def _parsed(data: bytes, label: str, status: int) -> Any:

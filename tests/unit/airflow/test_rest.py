@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.hostile_server import HostileServer, Reply, Request, hostile_server
 from triptych.airflow.exchange import AnswerLimits
 from triptych.airflow.rest import AirflowClient, AirflowError
@@ -243,3 +246,62 @@ def test_a_refused_launch_is_not_sent_again(server: HostileServer, status: int) 
     with pytest.raises(AirflowError, match=f"HTTP {status}"):
         _with_token(server).trigger("d", {})
     assert len(server.requests) == 2
+
+
+def test_a_company_s_own_authority_is_believed_where_the_environment_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority("ours")
+    bundle = tmp_path / "ours.pem"
+    bundle.write_text(authority.certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with hostile_server(lambda _: Reply(b'{"dags": [], "total_entries": 0}'), authority.pair("airflow")) as server:
+        assert _with_token(server).dags() == []
+
+
+def test_a_certificate_of_nobody_known_is_refused_before_the_login_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with hostile_server(pair=Authority("nobody").pair("airflow")) as server:
+        with pytest.raises(ConfigError, match="REQUESTS_CA_BUNDLE names the file of other authorities"):
+            _with_password(server).dags()
+        bundle = tmp_path / "another.pem"
+        bundle.write_text(Authority("another").certificate)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        with pytest.raises(ConfigError, match="REQUESTS_CA_BUNDLE names the file of other authorities"):
+            _with_password(server).dags()
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if text is not None:
+        bundle.write_text(text)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(ConfigError, match=re.escape(f"REQUESTS_CA_BUNDLE = {bundle}: no certificates can be read")):
+        AirflowClient("https://airflow.example.com", token=TOKEN)
+
+
+@pytest.mark.parametrize("proxy", ["gopher://127.0.0.1:1", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigError, match=r"cannot be used: .* NO_PROXY=airflow\.example\.com goes without one"):
+        AirflowClient("http://airflow.example.com", token=TOKEN)
+
+
+def test_a_proxy_leads_elsewhere_and_never_to_this_machine(
+    server: HostileServer, elsewhere: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    page = Reply(b'{"dags": [], "total_entries": 0}')
+    server.answer, elsewhere.answer = (lambda _: page), (lambda _: page)
+    assert AirflowClient("http://airflow.example.com", token=TOKEN).dags() == []
+    assert server.requests[0].target.startswith("http://airflow.example.com/api/v2/dags")
+    assert _with_token(elsewhere).dags() == []
+    assert len(elsewhere.requests) == len(server.requests) == 1
