@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.support.workers.cluster import SLOTS, Cluster, running_cluster
+from tests.support.workers.cluster import SLOTS, Cluster, Job, running_cluster
 
 WORKERS = (1, 2, 4)
 
@@ -31,24 +31,28 @@ def main() -> None:
     try:
         with running_cluster(folder) as cluster:
             for count in WORKERS:
-                _grow(cluster, count)
+                grow(cluster, count)
                 chunks = per_slot * SLOTS * count
                 job = cluster.launch(chunks, per_slot, seconds)
                 cluster.finish(job, 20 * ideal_s + 600)
                 cluster.check(job)
-                done = cluster.done(job)
-                span_s = max(each["started"] + each["seconds"] for each in done) - min(each["started"] for each in done)
-                whole_s = cluster.took_s(job)
-                told = f"{span_s:.1f} | {ideal_s / span_s:.2f} | {whole_s:.1f} | {ideal_s / whole_s:.2f}"
+                chunks_s, whole_s = span_s(cluster, job), cluster.took_s(job)
+                told = f"{chunks_s:.1f} | {ideal_s / chunks_s:.2f} | {whole_s:.1f} | {ideal_s / whole_s:.2f}"
                 print(f"| {count} | {chunks} | {told} |", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _grow(cluster: Cluster, count: int) -> None:
+def grow(cluster: Cluster, count: int) -> None:
     """So many workers, all ready."""
     for number in range(len(cluster.machines), count):
         cluster.add(f"w{number + 1}").wait_until_ready()
+
+
+def span_s(cluster: Cluster, job: Job) -> float:
+    """From the start of the job's first chunk to the end of its last."""
+    done = cluster.done(job)
+    return float(max(each["started"] + each["seconds"] for each in done) - min(each["started"] for each in done))
 
 
 if __name__ == "__main__":
