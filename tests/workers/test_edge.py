@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+import jwt
 import pytest
 
+from tests.support.include_folders import write_app
 from tests.support.workers.blocks import output_of
-from tests.support.workers.cluster import Cluster
+from tests.support.workers.cluster import SIGNING_KEY, Cluster
+from triptych.airflow.rest import AirflowClient, AirflowError
+from triptych.demo.embedded import USER
 
+PARTS = {"partitioner": "passthrough", "assembler": "passthrough"}
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(1800)]
 
 
@@ -24,6 +33,38 @@ def test_a_job_runs_where_only_the_api_server_and_the_store_answer(edge: Cluster
     edge.finish(job)
     edge.check(job)
     assert set(edge.workers(job)) == {"e1.workers", "e2.workers"}
+
+
+def test_the_doctor_tells_which_workers_take_tasks_and_which_app_none_has_the_slots_for(edge: Cluster) -> None:
+    include = edge.folder / "asking"
+    write_app(include, "", name="asking", manifest={"device_requirements": {"min_cpu": 3}}, template=PARTS)
+    command = [sys.executable, "-m", "triptych", "doctor", "--json", "--include", str(include)]
+    classes = {"AIRFLOW__TRIPTYCH__CLASSES": ""}
+    done = subprocess.run(command, env={**edge.airflow.env, **classes}, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    (workers,) = (each["said"] for each in found if each["about"] == "workers")
+    assert workers == (
+        "2 edge worker(s) answer, which run 4 task(s) at once: e1.workers (2; default), e2.workers (2; default)."
+    )
+    said = [each["said"] for each in found if each["about"] == "queues"]
+    assert said == [
+        "The task `asking.app` takes 3 slots of a worker, one per core, and no worker of the queue 'default' has more "
+        "than 2."
+    ]
+
+
+def test_who_has_a_workers_secret_is_no_user(edge: Cluster) -> None:
+    """The server signs its users' tokens by a key that no worker has."""
+    login = {"username": USER, "password": edge.airflow.password}
+    token = httpx.post(f"{edge.airflow.url}/auth/token", json=login).json()["access_token"]
+    assert AirflowClient(edge.airflow.url, token=token).dags()
+    claims = jwt.decode(token, options={"verify_signature": False})
+    secret = edge.airflow.env["AIRFLOW__API_AUTH__JWT_SECRET"]
+    forged = jwt.encode(claims, secret, algorithm="HS512", headers={"kid": jwt.get_unverified_header(token)["kid"]})
+    with pytest.raises(AirflowError) as caught:
+        AirflowClient(edge.airflow.url, token=forged).dags()
+    assert caught.value.status == httpx.codes.FORBIDDEN
+    assert SIGNING_KEY not in edge.plugged.env
 
 
 def _listening() -> list[int]:

@@ -16,7 +16,7 @@ from tests.support.command_line import command_line
 from tests.support.workers.blocks import APP, CLASSES, LARGE, LARGE_APP, output_of, source_of
 from tests.support.workers.cluster import SLOTS, Cluster, Job
 from tests.support.workers.losses import CUTS, KILLS, Losses
-from tests.support.workers.machine import DISK, Machine
+from tests.support.workers.machine import DISK, SHARED, Machine
 from triptych import __version__
 
 pytestmark = [pytest.mark.airflow, pytest.mark.docker, pytest.mark.workers, pytest.mark.timeout(5400)]
@@ -89,6 +89,17 @@ def test_a_folder_that_no_other_worker_has_seen_is_refused_before_data_moves(clu
     assert f"no other machine than {worker.partition('.')[0]} has been seen there" in log
     assert f"Worker: {worker}" in log
     assert cluster.keys(job.root) == [f"{job.root}probe"]
+
+
+def test_a_folder_that_the_workers_share_takes_an_output_once_each_has_been_seen_there(cluster: Cluster) -> None:
+    for machine in cluster.machines.values():
+        machine.triptych("doctor")
+    job = cluster.launch(chunks=16, per_task=2, seconds=0.2, destination={"uri": f"file://{SHARED}/out/"})
+    cluster.finish(job)
+    assert set(cluster.workers(job)) == {"w1.workers", "w2.workers"}
+    found = [path for path in (cluster.machines["w1"].shared / "out").rglob("*") if path.is_file()]
+    [output] = [path for path in found if "_triptych" not in path.parts]
+    assert output.read_bytes() == output_of(job.lines)
 
 
 def test_the_doctor_tells_which_workers_take_tasks(cluster: Cluster) -> None:

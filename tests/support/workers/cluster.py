@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from tests.support.certificates import signing_key
 from tests.support.images import saved_image
 from tests.support.postgres import running_postgres
 from tests.support.servers import LOGIN, PASSWORD, Server, s3_connection, seaweed
 from tests.support.workers.blocks import APP, CLASSES, IMAGE, LARGE_APP, output_of, put_bundle, source_of, write_bundle
-from tests.support.workers.machine import CELERY, DISK, Kind, Machine, Plugged
+from tests.support.workers.machine import CELERY, DISK, SHARED, Kind, Machine, Plugged
 from tests.support.workers.queue_server import running_redis
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
@@ -55,8 +56,8 @@ SETTINGS = {
     "AIRFLOW__TRIPTYCH__WORKSPACE_CONN_ID": "store",
     "AIRFLOW__TRIPTYCH__RETRY_DELAY": "1",
     "AIRFLOW__TRIPTYCH__CLASSES": json.dumps(CLASSES),
-    # As an operator says who is wrong: each machine has a disk of its own there.
-    "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS": f"{DISK}/data",
+    # As an operator says who is wrong of the first: each machine has a disk of its own there.
+    "AIRFLOW__TRIPTYCH__ALLOWED_ROOTS": f"{DISK}/data:{SHARED}",
     "AIRFLOW__TRIPTYCH__SHARED_FOLDERS": "yes",
 }
 
@@ -69,6 +70,8 @@ EDGE_SETTINGS = {
     "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",
     "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",
 }
+SIGNING_KEY = "AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH"
+"""The server's alone, where its workers have the secret by which they sign what they ask it."""
 
 
 @dataclass
@@ -256,7 +259,7 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None, kind: Ki
         settings = {
             **SETTINGS,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url,
-            **(_redis_settings(redis_port) if redis_port else EDGE_SETTINGS),
+            **(_redis_settings(redis_port) if redis_port else {**EDGE_SETTINGS, SIGNING_KEY: _signing_key(folder)}),
             "AIRFLOW_CONN_STORE": s3_connection(store.endpoint, attempts=5),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([_bundle()]),
             "AIRFLOW__TRIPTYCH__INCLUDE": str(folder / "none"),
@@ -267,7 +270,8 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None, kind: Ki
         airflow.env["AIRFLOW__EDGE__API_URL"] = f"{airflow.url}/edge_worker/v1/rpcapi"
         urls = (airflow.url, store.endpoint)
         ports = [urlsplit(url).port or 0 for url in urls] + ([redis_port] if redis_port else [])
-        plugged = Plugged(airflow.env, ports, saved_image(IMAGE), SLOTS, kind)
+        told = {name: value for name, value in airflow.env.items() if name != SIGNING_KEY}
+        plugged = Plugged(told, ports, saved_image(IMAGE), SLOTS, kind)
         cluster = Cluster(airflow, store, plugged, folder)
         cluster.s3.create_bucket(Bucket=BUCKET)
         put_bundle(folder / "bundle", cluster.s3, BUCKET, "bundle")
@@ -279,6 +283,13 @@ def running_cluster(folder: Path, env: Mapping[str, str] | None = None, kind: Ki
         finally:
             for machine in cluster.machines.values():
                 machine.stop()
+
+
+def _signing_key(folder: Path) -> str:
+    path = folder / "signing_key.pem"
+    path.touch(mode=0o600)
+    path.write_text(signing_key())
+    return str(path)
 
 
 def _redis_settings(port: int) -> dict[str, str]:

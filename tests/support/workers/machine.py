@@ -1,7 +1,8 @@
 """A worker's machine: namespaces of its own for network, mounts, processes and host name, with its own Docker engine.
 
 What of this machine it sees: the checkout without `include/`, Python, and by its cable the ports of Airflow's API
-server, Redis and the store: no database. Its disk is one folder, which nobody else sees from inside.
+server, Redis and the store: no database. Its disk is one folder, which nobody else sees from inside, but for what is
+mounted there: a folder that all machines share.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ from triptych.settings import PROJECT
 
 DISK = Path("/mnt")
 """Where the machine has its folder; here it is `Machine.disk`."""
+SHARED = DISK / "shared"
+"""The same folder on every machine, as NFS would have it; here it is `Machine.shared`."""
 _START_S = 400.0
 _CABLE = Path(__file__).with_name("cable.py")
 _GROUPS = Path("/sys/fs/cgroup")
 _BOOT = r"""
-host=$1 disk=$2 hidden=$3 include=$4 group=$5 python=$6
-shift 6
+host=$1 disk=$2 shared=$3 hidden=$4 include=$5 group=$6 python=$7
+shift 7
 hostname "$host"
 mount --make-rprivate /
 mount --bind "$disk" /mnt
+mount --bind "$shared" /mnt/shared
 mount -t tmpfs tmpfs "$hidden"
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /run
@@ -118,6 +122,7 @@ class Machine:
         self.host = host or name
         self._version = version
         self.disk = folder / name
+        self.shared = folder.parent / "shared"
         self._hidden = folder
         self._plugged = plugged
         self._queues = queues
@@ -127,8 +132,9 @@ class Machine:
 
     def start(self) -> None:
         """Switch it on; `wait_until_ready` says when it takes tasks."""
-        for each in ("home/logs", "scratch", "none"):
+        for each in ("home/logs", "scratch", "none", SHARED.name):
             (self.disk / each).mkdir(parents=True)
+        self.shared.mkdir(exist_ok=True)
         (self.disk / "scratch-cache").mkdir(mode=0o700)
         self._cache.mkdir(parents=True)  # As the worker would: a hold may be there before it.
         (self.disk / "image.tar").write_bytes(self._plugged.image)
@@ -142,7 +148,7 @@ class Machine:
         assert network, "the cable of this machine did not come up"
         command = ["nsenter", f"--net={network}", "unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"]
         command += ["--mount-proc", "--kill-child=KILL", "bash", "-euc", _BOOT, "boot", self.host, str(self.disk)]
-        command += [str(self._hidden), str(PROJECT / "include"), f"/{self._group}", sys.executable]
+        command += [str(self.shared), str(self._hidden), str(PROJECT / "include"), f"/{self._group}", sys.executable]
         own = {"slots": self._plugged.slots, "queues": ",".join(self._queues), "name": self.told_as}
         command += [word.format(**own) for word in self._plugged.kind.command]
         with (self.disk / "boot.log").open("wb") as log:
@@ -221,6 +227,12 @@ class Machine:
         for folder in sorted(_GROUPS.glob(f"{self._group}/**/"), reverse=True):
             with suppress(OSError):
                 folder.rmdir()
+
+    def triptych(self, *arguments: str) -> str:
+        """What the command prints there, with the worker's settings, however it ends."""
+        inside = ["nsenter", f"--target={self._init()}", "--mount", "--uts", "--net", "--pid", f"--wdns={DISK}"]
+        command = [*inside, sys.executable, "-m", "triptych", *arguments]
+        return subprocess.run(command, env=self._env(), capture_output=True, text=True, check=False).stdout
 
     # What is seen of it from here.
 
