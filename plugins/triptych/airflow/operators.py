@@ -80,7 +80,7 @@ class PartitionOperator(_EndsAtOnce, BaseOperator):
         given = _given(context["params"], run.conf or {})
         spec = build_job_spec(template, given, dates, settings.allowed_connections, upstreams(context))
         if template.on_new_files is not None and is_of_new_files(context):
-            spec = replace(spec, sources=new_sources(settings, template, run.run_id))
+            spec = replace(spec, sources=new_sources(settings, template, run.run_id, run.run_after.timestamp()))
             if not spec.sources:
                 context["ti"].xcom_push(NOTHING_NEW, True)
                 msg = "Nothing is new: the files that started this run are another run's already, or gone."

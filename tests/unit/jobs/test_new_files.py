@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import random
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -14,10 +16,13 @@ import pytest
 
 from tests.support.include_folders import write_app
 from triptych.blocks import read_catalog
+from triptych.errors import IntegrityError
 from triptych.jobs.locations import Location
 from triptych.jobs.new_files import Batch, Watch
 from triptych.jobs.template_check import check_locations
 from triptych.settings import Settings, read_settings
+
+LONG_AGO = 0.0
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_a_batch_that_nobody_was_told_of_waits(settings: Settings, source: Locat
     after = Watch(settings, "t")
     assert after.waiting() == [0]
     assert _found(after, source) is None
-    assert len(after.take("run 1")) == 1
+    assert len(after.take("run 1", LONG_AGO)) == 1
     assert after.waiting() == []
 
 
@@ -86,13 +91,32 @@ def test_a_run_has_the_same_files_again_and_no_other_run_has_them(
     for name in ("a.txt", "b.txt"):
         _put(tmp_path, name)
         _found(watch, source)
-    first = watch.take("run 1")
+    first = watch.take("run 1", LONG_AGO)
     assert len(first) == 2
-    assert watch.take("run 2") == []
+    assert watch.take("run 2", LONG_AGO) == []
     _put(tmp_path, "c.txt")
     _found(watch, source)
-    assert [file.uri.rpartition("/")[2] for file in watch.take("run 2")] == ["c.txt"]
-    assert watch.take("run 1") == first
+    assert [file.uri.rpartition("/")[2] for file in watch.take("run 2", LONG_AGO)] == ["c.txt"]
+    assert watch.take("run 1", LONG_AGO) == first
+
+
+def test_what_was_taken_before_a_run_came_to_be_is_not_read_for_it(
+    settings: Settings, source: Location, tmp_path: Path
+) -> None:
+    """Else each run would read what all runs before it have taken, for years."""
+    watch, now = Watch(settings, "t"), time.time()
+    for name in ("a.txt", "b.txt"):
+        _put(tmp_path, name)
+        _found(watch, source)
+        watch.take(f"run of {name}", now)
+    (of_a, of_b) = sorted((tmp_path / "workspace" / "_watch" / "t" / "taken").iterdir())
+    of_a.write_text("no record")
+    os.utime(of_a, (now - 3 * 86_400, now - 3 * 86_400))
+    os.utime(of_b, (now - 80_000, now - 80_000))  # By a store whose clock is late.
+    assert [file.uri.rpartition("/")[2] for file in watch.take("run of b.txt", now)] == ["b.txt"]
+    assert watch.take("run 3", now) == []
+    with pytest.raises(IntegrityError):
+        watch.take("run 3", now - 4 * 86_400)
 
 
 def test_what_changed_or_went_before_its_job_is_left_to_its_next_batch(
@@ -104,7 +128,7 @@ def test_what_changed_or_went_before_its_job_is_left_to_its_next_batch(
     _found(watch, source)
     _put(tmp_path, "a.txt", "changed")
     (tmp_path / "in" / "b.txt").unlink()
-    kept = watch.still_there(watch.take("run 1"), source)
+    kept = watch.still_there(watch.take("run 1", LONG_AGO), source)
     assert [each.uri.rpartition("/")[2] for each in kept] == ["c.txt"]
     assert _names(_found(watch, source)) == ["a.txt"]
 
@@ -123,7 +147,7 @@ def test_whoever_looks_and_takes_at_once_nothing_is_lost_or_had_twice(
 
     def takes(number: int) -> list[str]:
         watch = Watch(settings, "t")
-        return [file.uri for _ in range(4) for file in watch.take(f"run {seed} {number} {chance.random()}")]
+        return [file.uri for _ in range(4) for file in watch.take(f"run {seed} {number} {chance.random()}", LONG_AGO)]
 
     with ThreadPoolExecutor(6) as pool:
         for start in range(3):
@@ -136,7 +160,7 @@ def test_whoever_looks_and_takes_at_once_nothing_is_lost_or_had_twice(
             taken += [uri for each in taking for uri in each.result()]
     watch = Watch(settings, "t")
     _found(watch, source)
-    taken += [file.uri for file in watch.take("the last")]
+    taken += [file.uri for file in watch.take("the last", LONG_AGO)]
     assert Counter(uri.rpartition("/")[2] for uri in taken) == Counter(sent)
 
 

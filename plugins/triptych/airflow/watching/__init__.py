@@ -51,8 +51,11 @@ def is_of_new_files(context: Context) -> bool:
     return any(event.asset.name == name for each in events.values() for event in each)
 
 
-def new_sources(settings: Settings, template: Template, run: str) -> tuple[Location, ...]:
-    """The files that are this run's, as they were found; none where other runs have them, or they are gone."""
+def new_sources(settings: Settings, template: Template, run: str, made: float) -> tuple[Location, ...]:
+    """The files that are this run's, as they were found; none where other runs have them, or they are gone.
+
+    `made` is when the run came to be, in seconds since the epoch.
+    """
     (source,) = read_sources(template.data_source)
     watch = Watch(settings, template.id)
-    return watch.still_there(watch.take(run), source)
+    return watch.still_there(watch.take(run, made), source)

@@ -17,6 +17,8 @@ from triptych.settings import Settings
 from triptych.storage import OBJECTS_AT_ONCE, Stores
 
 MOST_BATCH_BYTES = 256 << 20
+CLOCKS_APART_S = 86_400.0
+"""By so much at most the clocks of a store and of Airflow differ."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,20 @@ class Watch:
         taken = set(self._numbers("taken"))
         return [number for number in self._numbers("batches") if number not in taken]
 
-    def take(self, run: str) -> list[NewFile]:
+    def take(self, run: str, made: float) -> list[NewFile]:
         """The files of the batches that are this run's: those that were no run's until now, and those it has already.
 
-        So a run that is tried again has the same ones; of two that begin at once each batch is one's.
+        So a run that is tried again has the same ones; of two that begin at once each batch is one's. `made` is when
+        the run came to be (seconds since the epoch): what was taken before then is not looked into.
         """
         store = self._stores.workspace()
         for number in self.waiting():
             store.put_if_absent(self._uri("taken", number), to_json({"run": run}))
-        own = [number for number in self._numbers("taken") if self._taker(number) == run]
-        return [file for batch in map(self._batch, own) for file in batch.files]
+        recent = self._numbers("taken", made - CLOCKS_APART_S)
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
+            takers = list(pool.map(self._taker, recent))
+            own = [number for number, taker in zip(recent, takers, strict=True) if taker == run]
+            return [file for batch in pool.map(self._batch, own) for file in batch.files]
 
     def still_there(self, files: Sequence[NewFile], source: Location) -> tuple[Location, ...]:
         """Those that are as they were when they were found, each once, by the connection of the source."""
@@ -127,9 +133,10 @@ class Watch:
         uri = self._uri("taken", number)
         return read_record(self._stores.workspace().read(uri), uri, lambda data: str(data["run"]))
 
-    def _numbers(self, folder: str) -> list[int]:
-        start = f"{self._root}/{folder}/"
-        names = (unquote(info.uri).rpartition("/")[2] for info in self._stores.workspace().list(start))
+    def _numbers(self, folder: str, since: float = 0.0) -> list[int]:
+        """Of those that were written since then, or of which the store does not tell."""
+        infos = self._stores.workspace().list(f"{self._root}/{folder}/")
+        names = (unquote(info.uri).rpartition("/")[2] for info in infos if (info.modified or since) >= since)
         return sorted(int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit())
 
     def _uri(self, folder: str, number: int) -> str:
