@@ -61,7 +61,7 @@ def test_a_batch_has_what_no_batch_had_before(settings: Settings, source: Locati
     _put(tmp_path, "a.txt", "another version")
     assert _names(_found(Watch(settings, "t"), source)) == ["a.txt", "b%20%5B1%5D%2A.txt"]
     assert _found(watch, source) is None
-    assert [batch.number for batch in watch.batches()] == [0, 1]
+    assert watch.waiting() == [0, 1]
 
 
 def test_a_file_that_grows_is_not_there_yet(settings: Settings, source: Location, tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ class Watch:
         self._settings = settings
         self._stores = stores or Stores(settings)
         self._root = f"{workspace_uri(settings)}/{WATCH}/{quote(folder_name(template), safe='')}"
-        self._known: dict[int, Batch] = {}
+        self._read: set[int] = set()
+        self._known: set[tuple[str, str]] = set()
         self._last: frozenset[tuple[str, str]] = frozenset()
 
     def look(self, source: Location) -> Batch | None:
@@ -67,24 +68,28 @@ class Watch:
         there = _there(source, self._stores)
         seen = frozenset(file.version for file in there)
         before, self._last = self._last, seen
-        known = {file.version for batch in self.batches() for file in batch.files}
-        new = [file for file in there if file.version not in known and _is_whole(file, before)]
+        self._catch_up()
+        new = [file for file in there if file.version not in self._known and _is_whole(file, before)]
         if not new:
             return None
-        batch = Batch(max(self._known, default=-1) + 1, tuple(new))
+        batch = Batch(max(self._read, default=-1) + 1, tuple(new))
         make_workspace(self._settings)
         if not self._stores.workspace().put_if_absent(self._uri("batches", batch.number), to_json(asdict(batch))):
             # Another triggerer came first; or the answer to our own put was lost, and it was made twice.
             batch = self._batch(batch.number)
-        self._known[batch.number] = batch
+        self._learn(batch)
         return batch
 
-    def batches(self) -> Sequence[Batch]:
-        """All that there are, in order; those that were read before are not read again."""
-        missing = [number for number in self._numbers("batches") if number not in self._known]
+    def _catch_up(self) -> None:
+        """Learn of the batches that others have written, or an earlier watch."""
+        missing = [number for number in self._numbers("batches") if number not in self._read]
         with ThreadPoolExecutor(OBJECTS_AT_ONCE) as pool:
-            self._known |= {batch.number: batch for batch in pool.map(self._batch, missing)}
-        return [self._known[number] for number in sorted(self._known)]
+            for batch in pool.map(self._batch, missing):
+                self._learn(batch)
+
+    def _learn(self, batch: Batch) -> None:
+        self._read.add(batch.number)
+        self._known.update(file.version for file in batch.files)
 
     def waiting(self) -> list[int]:
         """The batches that are no run's yet."""
