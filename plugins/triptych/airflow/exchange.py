@@ -119,7 +119,7 @@ class Exchange:
         except httpx.HTTPError as error:
             why = self._login.hide(f"{error or type(error).__name__}")
             if _UNTRUSTED in why:
-                msg = f"{label}: {why}. REQUESTS_CA_BUNDLE names the file of other authorities than this machine's."
+                msg = f"{label}: {why}. Name the file of the authority that has signed it as REQUESTS_CA_BUNDLE."
                 raise ConfigError(msg) from None
             msg = f"{label}: {why}. Is the api-server running?"
             raise AirflowError(msg) from None

@@ -264,12 +264,12 @@ def test_a_certificate_of_nobody_known_is_refused_before_the_login_is_sent(
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with hostile_server(pair=Authority("nobody").pair("airflow")) as server:
-        with pytest.raises(ConfigError, match="REQUESTS_CA_BUNDLE names the file of other authorities"):
+        with pytest.raises(ConfigError, match="the authority that has signed it as REQUESTS_CA_BUNDLE"):
             _with_password(server).dags()
         bundle = tmp_path / "another.pem"
         bundle.write_text(Authority("another").certificate)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        with pytest.raises(ConfigError, match="REQUESTS_CA_BUNDLE names the file of other authorities"):
+        with pytest.raises(ConfigError, match="the authority that has signed it as REQUESTS_CA_BUNDLE"):
             _with_password(server).dags()
     assert server.requests == []
 
