@@ -54,6 +54,7 @@ WORDS = {
     "HTTP_PROXY": "a variable of every HTTP client",
     "HTTPS_PROXY": "a variable of every HTTP client",
     "NO_PROXY": "a variable of every HTTP client",
+    "SSL_CERT_FILE": "a variable of OpenSSL",
     "REQUESTS_CA_BUNDLE": "a variable of requests",
     "no_host_key_check": "what Airflow's connections by SSH may say",
     "ssh": "OpenSSH's command",
