@@ -23,6 +23,8 @@ _NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 DAY_S = 86400
 PROJECT = Path(__file__).resolve().parents[2]
+_POD = "AIRFLOW_IS_K8S_EXECUTOR_POD"
+"""Set by Airflow's KubernetesExecutor for each task that it begins."""
 
 
 class Runner(StrEnum):
@@ -194,6 +196,8 @@ def _executors() -> set[str]:
     """Names of Airflow's executors, with the teams and aliases that they may have left out; none without Airflow."""
     if "airflow" not in sys.modules:
         return set()
+    if os.environ.get(_POD):
+        return {"KubernetesExecutor"}  # The official chart tells each pod that the executor is the LocalExecutor.
     from airflow.sdk.configuration import conf
 
     names = str(conf.get("core", "executor", fallback="")).replace(";", ",").split(",")

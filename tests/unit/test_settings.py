@@ -35,6 +35,17 @@ def test_only_the_local_executor_keeps_every_task_here(
     get_settings.cache_clear()
 
 
+def test_a_pod_of_the_kubernetes_executor_is_one_machine_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The official chart tells it that the executor is the LocalExecutor: a file would stay on the pod's own disk."""
+    pytest.importorskip("airflow")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    monkeypatch.setenv("AIRFLOW_IS_K8S_EXECUTOR_POD", "True")
+    get_settings.cache_clear()
+    assert not get_settings().one_machine
+    assert not get_settings().shared_folders
+    get_settings.cache_clear()
+
+
 @pytest.mark.parametrize(
     "text", ["10.0.0.1/8", "http://host", "host:80", "host/path", "10.300.1.1", "*", "a b", "1.2.3"]
 )

@@ -35,7 +35,7 @@ def _manifests(name: str) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("version", ["1.29", "1.33", "1.37"])
 def test_every_manifest_is_what_kubernetes_reads(version: str) -> None:
     """Strictly: a field that is no field, such as a misspelt one, would be passed over by a cluster."""
-    for manifest in _manifests("workers.yaml").values():
+    for manifest in (*_manifests("workers.yaml").values(), *_manifests("pod.yaml").values()):
         assert kubernetes_validate.validate(manifest, version, strict=True) == version
 
 
@@ -60,6 +60,35 @@ def test_the_doctor_has_nothing_to_say_of_a_workers_settings(tmp_path: Path) -> 
     found = judged({**_manifests("workers.yaml")["ConfigMap"]["data"], **OF_THE_SECRET, **OF_THE_SCHEDULER}, tmp_path)
     assert {each["about"] for each in found} >= {"executor", "api address", "task logs"}
     assert [each for each in found if each["standing"] != "ok"] == []
+
+
+def test_the_doctor_has_nothing_to_say_of_a_pods_settings(tmp_path: Path) -> None:
+    """Its task brings its own token, and connections come by that."""
+    found = judged({**_settings_of_a_pod(), **OF_THE_SECRET, **OF_THE_SCHEDULER}, tmp_path)
+    assert {each["about"] for each in found} >= {"executor", "api address", "task logs"}
+    assert [each for each in found if each["standing"] != "ok"] == []
+
+
+def _settings_of_a_pod() -> dict[str, str]:
+    [base] = _manifests("pod.yaml")["Pod"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in base["env"]}
+
+
+def test_a_task_reaches_the_engine_of_its_pod() -> None:
+    """By the one socket, which is the group's that both users have, and not below /run, which is the engine's own."""
+    pod = _manifests("pod.yaml")["Pod"]["spec"]
+    [engine], [base] = pod["initContainers"], pod["containers"]
+    url = _settings_of_a_pod()["AIRFLOW__TRIPTYCH__DOCKER_URL"]
+    assert f"--host={url}" in engine["args"]
+    assert url in "".join(f"{word} " for word in engine["startupProbe"]["exec"]["command"])
+    place = Path(url.removeprefix("unix://"))
+    for container in (engine, base):
+        mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+        assert mounted[str(place.parent)] == "engine"
+    assert not place.is_relative_to("/run")
+    assert engine["securityContext"]["runAsGroup"] in pod["securityContext"]["supplementalGroups"]
+    assert engine["securityContext"]["runAsUser"] != 0
+    assert {each["name"] for each in pod["volumes"]} == {"engine", "images", "include", "scratch"}
 
 
 def test_worker_and_engine_see_the_same_files_at_the_same_paths() -> None:
