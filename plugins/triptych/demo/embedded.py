@@ -24,8 +24,6 @@ OPTIONS = {TRIGGERER: ("--skip-serve-logs",)}
 """Its server of logs has a fixed port; two at once would clash."""
 NEEDED = ("metadatabase", "scheduler", "dag_processor")
 STOP_S = 15.0
-LOCKED_S = 60
-"""SQLite has one writer; the next waits. Its own 5 s are too few where all share two cores: a launch got a 500."""
 
 
 class EmbeddedAirflow:
@@ -137,7 +135,7 @@ class EmbeddedAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
             "AIRFLOW__CORE__FERNET_KEY": "",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout={LOCKED_S}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             "AIRFLOW__API__EXPOSE_STACKTRACE": "True",  # Its only user is whoever started it.
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
