@@ -65,7 +65,8 @@ def follow(url: str, method: str = "GET", data: bytes | None = None) -> tuple[in
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        with error:
+            return error.code, error.read()
 
 
 def test_a_link_reads_its_object_and_no_other(place: Place, signer: Store) -> None:
