@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +20,15 @@ class Pair:
 
     certificate: str
     key: str
+
+    def server_context(self) -> ssl.SSLContext:
+        """Of a server that has it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(self.key + self.certificate)
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
 
 
 class Authority:

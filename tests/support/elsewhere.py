@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -68,14 +67,10 @@ def running_elsewhere() -> Iterator[Elsewhere]:
 
 
 @contextmanager
-def tls_server(pair: Pair, folder: Path) -> Iterator[str]:
+def tls_server(pair: Pair) -> Iterator[str]:
     """Something that does no more than a handshake, once; its URL."""
-    with tempfile.TemporaryDirectory(dir=folder) as name, socket.create_server(("127.0.0.1", 0)) as listener:
-        certificate, key = Path(name, "cert"), Path(name, "key")
-        certificate.write_text(pair.certificate)
-        key.write_text(pair.key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+    context = pair.server_context()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def greet() -> None:
             connection, _ = listener.accept()

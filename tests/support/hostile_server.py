@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -78,7 +75,9 @@ def hostile_server(
 
     with Quiet(("127.0.0.1", 0), Handler) as listener:
         if pair is not None:
-            listener.socket = _secured(listener.socket, pair)
+            # Who refuses the certificate hangs up in the handshake, which is to end its own thread alone.
+            context = pair.server_context()
+            listener.socket = context.wrap_socket(listener.socket, server_side=True, do_handshake_on_connect=False)
         server = HostileServer(f"http{'s' * (pair is not None)}://127.0.0.1:{listener.server_address[1]}", answer)
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -88,13 +87,3 @@ def hostile_server(
             with suppress(OSError):
                 listener.shutdown()
             thread.join()
-
-
-def _secured(listener: socket.socket, pair: Pair) -> ssl.SSLSocket:
-    with tempfile.NamedTemporaryFile("w") as file:
-        file.write(pair.key + pair.certificate)
-        file.flush()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file.name)
-    # A client that refuses the certificate hangs up in the handshake, which is to end its own thread alone.
-    return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)

@@ -257,7 +257,7 @@ def test_a_certificate_of_another_time_or_host_is_told_apart(connect: Connect, e
         (elsewhere.authority.pair("server", "127.0.0.9"), "is for another host"),
     ):
         with (
-            tls_server(pair, elsewhere.home) as url,
+            tls_server(pair) as url,
             pytest.raises(ConfigError, match=said),
             connected(connect("tls", url)),
         ):

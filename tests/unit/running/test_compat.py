@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from docker import APIClient
@@ -56,16 +55,10 @@ def test_output_comes_with_the_number_of_its_stream(pair: tuple[socket.socket, s
     assert list(compat.output(socket.SocketIO(ours, "rb"))) == [(1, b"out"), (2, b"error"), (1, b"more")]
 
 
-def test_output_that_tls_has_decrypted_already_is_not_waited_for(
-    pair: tuple[socket.socket, socket.socket], tmp_path: Path
-) -> None:
+def test_output_that_tls_has_decrypted_already_is_not_waited_for(pair: tuple[socket.socket, socket.socket]) -> None:
     """Several frames in one record: nothing more comes through the socket itself, and it is not at its end."""
     ours, theirs = pair
-    signed = Authority("a").pair("engine")
-    (tmp_path / "cert").write_text(signed.certificate)
-    (tmp_path / "key").write_text(signed.key)
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    serving = Authority("a").pair("engine").server_context()
     asking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     asking.check_hostname, asking.verify_mode = False, ssl.CERT_NONE
     frames = b"".join(bytes([1, 0, 0, 0]) + (3).to_bytes(4, "big") + data for data in (b"one", b"two"))
