@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+from tests.support.judged import findings
 from triptych.demo.embedded import EmbeddedAirflow
 from triptych.errors import ConfigError
 from triptych.settings import PROJECT
@@ -18,15 +17,8 @@ if TYPE_CHECKING:
 POOL = "default_pool"
 
 
-def findings(airflow: EmbeddedAirflow, *options: str) -> tuple[int, list[dict[str, str]]]:
-    """The command's exit code, and what it found."""
-    command = [sys.executable, "-m", "triptych", "doctor", "--json", *options]
-    done = subprocess.run(command, env=airflow.env, capture_output=True, text=True, check=False)
-    return done.returncode, json.loads(done.stdout)
-
-
 def test_the_doctor_reads_a_running_airflow(airflow: EmbeddedAirflow) -> None:
-    code, found = findings(airflow, "--include", str(PROJECT / "include"))
+    code, found = findings(airflow.env, "--include", str(PROJECT / "include"))
     told = {finding["about"]: finding for finding in found}
     assert code == 0, told
     assert told["executor"]["said"] == "LocalExecutor: all tasks run on the scheduler's machine."
@@ -41,14 +33,14 @@ def test_a_class_whose_pool_is_missing_is_told(airflow: EmbeddedAirflow, monkeyp
         "far": {"cores": 9, "memory_gib": 9, "pool": "far"},
     }
     monkeypatch.setitem(airflow.env, "AIRFLOW__TRIPTYCH__CLASSES", json.dumps(table))
-    code, found = findings(airflow, "--include", str(PROJECT / "include"))
+    code, found = findings(airflow.env, "--include", str(PROJECT / "include"))
     assert code == ConfigError.exit_code
     (wrong,) = (finding["said"] for finding in found if finding["standing"] == "wrong")
     assert wrong == "[triptych] classes.far: there is no pool 'far'."
 
 
 def test_an_app_that_no_pool_can_hold_is_told_before_it_is_launched(airflow: EmbeddedAirflow) -> None:
-    code, found = findings(airflow)
+    code, found = findings(airflow.env)
     assert code == ConfigError.exit_code
     (wrong,) = (finding["said"] for finding in found if finding["standing"] == "wrong")
     assert "`huge.app` takes 1000 slots" in wrong

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_doctor import findings
+from tests.support.judged import findings
 from tests.support.servers import Server, s3_client
 from triptych.airflow.rest import poll
 from triptych.demo.embedded import EmbeddedAirflow
@@ -81,7 +81,7 @@ def test_each_new_file_is_some_jobs_and_of_no_two(airflow: EmbeddedAirflow, buck
 
 
 def _told_by_doctor(airflow: EmbeddedAirflow) -> list[str]:
-    _, found = findings(airflow)
+    _, found = findings(airflow.env)
     return [finding["standing"] for finding in found if finding["about"] == "triggerer"]
 
 

@@ -1,4 +1,4 @@
-"""What `triptych doctor` says of settings that are an environment of Airflow's, without a look at any machine."""
+"""What `triptych doctor` says where an environment is Airflow's, or of those settings alone."""
 
 from __future__ import annotations
 
@@ -22,9 +22,16 @@ print(json.dumps([dataclasses.asdict(each) for each in found]))
 
 
 def judged(environment: Mapping[str, str], home: Path) -> list[dict[str, str]]:
-    """Its findings, by a process that has these settings and an empty Airflow home."""
+    """Without a look at any machine: by a process that has these settings and an empty Airflow home."""
     env = {**os.environ, **environment, "AIRFLOW_HOME": str(home), "PYTHONPATH": str(PROJECT / "plugins")}
     done = subprocess.run([sys.executable, "-c", _JUDGED], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: list[dict[str, str]] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def findings(environment: Mapping[str, str], *options: str) -> tuple[int, list[dict[str, str]]]:
+    """The command's exit code, and what it found."""
+    command = [sys.executable, "-m", "triptych", "doctor", "--json", *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +10,7 @@ import jwt
 import pytest
 
 from tests.support.include_folders import write_app
+from tests.support.judged import findings
 from tests.support.workers.blocks import output_of
 from tests.support.workers.cluster import SIGNING_KEY, Cluster
 from triptych.airflow.rest import AirflowClient, AirflowError
@@ -38,10 +36,7 @@ def test_a_job_runs_where_only_the_api_server_and_the_store_answer(edge: Cluster
 def test_the_doctor_tells_which_workers_take_tasks_and_which_app_none_has_the_slots_for(edge: Cluster) -> None:
     include = edge.folder / "asking"
     write_app(include, "", name="asking", manifest={"device_requirements": {"min_cpu": 3}}, template=PARTS)
-    command = [sys.executable, "-m", "triptych", "doctor", "--json", "--include", str(include)]
-    classes = {"AIRFLOW__TRIPTYCH__CLASSES": ""}
-    done = subprocess.run(command, env={**edge.airflow.env, **classes}, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout)
+    _, found = findings({**edge.airflow.env, "AIRFLOW__TRIPTYCH__CLASSES": ""}, "--include", str(include))
     (workers,) = (each["said"] for each in found if each["about"] == "workers")
     assert workers == (
         "2 edge worker(s) answer, which run 4 task(s) at once: e1.workers (2; default), e2.workers (2; default)."

@@ -6,13 +6,12 @@ Whatever is done to a worker is done when it has done a chunk, as the records sa
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import command_line
+from tests.support.judged import findings
 from tests.support.workers.blocks import APP, CLASSES, LARGE, LARGE_APP, output_of, source_of
 from tests.support.workers.cluster import SLOTS, Cluster, Job
 from tests.support.workers.losses import CUTS, KILLS, Losses
@@ -106,10 +105,7 @@ def test_the_doctor_tells_which_workers_take_tasks(cluster: Cluster) -> None:
     """Asked where the scheduler runs, of a class more than there is."""
     far = {**CLASSES, "far": {"cores": 64, "memory_gib": 512, "queue": "far"}}
     env = {**cluster.airflow.env, "AIRFLOW__TRIPTYCH__CLASSES": json.dumps(far)}
-    command = [sys.executable, "-m", "triptych", "doctor", "--json", "--include"]
-    command.append(str(cluster.folder / "bundle" / "include"))
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout)
+    _, found = findings(env, "--include", str(cluster.folder / "bundle" / "include"))
     told = {each["about"]: each for each in found}
     assert told["workers"]["standing"] == "ok", told["workers"]
     named = f"celery@w1 ({SLOTS}; default), celery@w2 ({SLOTS}; default, {LARGE})."
