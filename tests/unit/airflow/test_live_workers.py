@@ -127,7 +127,7 @@ def test_executors_without_workers_of_their_own_ask_nobody(
     settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, executor: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
-    assert list(check_workers(settings, catalog)) == []
+    assert list(check_workers(settings, catalog, None)) == []
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def test_a_broker_that_does_not_answer_is_told_in_a_bounded_time(
     with broker() as port:
         app = Celery("asked", broker=f"redis://:0-brokers-own@127.0.0.1:{port}/0")
         monkeypatch.setattr("airflow.providers.celery.executors.celery_executor_utils.app", app)
-        (told,) = check_workers(settings, catalog)
+        (told,) = check_workers(settings, catalog, None)
     assert (told.about, told.standing) == ("workers", Standing.WRONG)
     assert told.said.startswith(f"Celery's broker, redis at 127.0.0.1:{port}, does not answer here: ")
     assert reason in told.said

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airflow.sdk.configuration import conf
 
 from triptych.airflow.pools import UNLIMITED
-from triptych.blocks import Catalog, Role
+from triptych.blocks import Catalog, Role, Template
 from triptych.blocks.placement import pool_of, queues, slots_per_task
 from triptych.checkup import Finding, Standing
 from triptych.settings import Settings
@@ -89,8 +89,7 @@ def _narrow(
     """Pools that let fewer apps in than the workers of their queues run: a task takes one slot at least."""
     by_pool: dict[str, set[str]] = {}
     for template in catalog.templates:
-        queue = queues(template, settings.classes).get(Role.APP) or _default_queue()
-        by_pool.setdefault(pool_of(template, settings.classes, settings.pool), set()).add(queue)
+        by_pool.setdefault(pool_of(template, settings.classes, settings.pool), set()).add(_queue(template, settings))
     for pool, names in sorted(by_pool.items()):
         running = sum(worker.slots for worker in live if worker.takes(names))
         if UNLIMITED != pools.get(pool, UNLIMITED) < running:
@@ -102,7 +101,7 @@ def _narrow(
 def _too_large(live: Sequence[LiveWorker], kind: Kind, settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     """Apps that take more slots than any worker of their queue has: their tasks stay `queued` for ever."""
     for template in catalog.templates:
-        queue = queues(template, settings.classes).get(Role.APP) or _default_queue()
+        queue = _queue(template, settings)
         largest = max((worker.slots for worker in live if worker.takes({queue})), default=0)
         wanted = slots_per_task(template.app, settings.classes)
         if 0 < largest < wanted:
@@ -112,6 +111,11 @@ def _too_large(live: Sequence[LiveWorker], kind: Kind, settings: Settings, catal
             )
             remedy = f"Start one that has the cores: {kind.command} --queues {queue} --concurrency {wanted}"
             yield Finding("queues", Standing.WARNING, said, remedy)
+
+
+def _queue(template: Template, settings: Settings) -> str:
+    """That the tasks of its app go to."""
+    return queues(template, settings.classes).get(Role.APP) or _default_queue()
 
 
 def _default_queue() -> str:

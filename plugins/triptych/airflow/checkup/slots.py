@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from triptych.airflow.pools import UNLIMITED, slots_of, too_few
 from triptych.blocks import Catalog
@@ -13,10 +13,9 @@ from triptych.settings import Settings
 from triptych.stages import Stage
 
 
-def check_slots(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    """Of each pool that apps run in; skipped where the database does not answer, as on a worker."""
+def check_slots(settings: Settings, catalog: Catalog, slots: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Of each pool that apps run in, by `slots_of_pools`; skipped where that could not be told, as on a worker."""
     wanted = _wanted(catalog, settings)
-    slots = slots_of_pools(settings, catalog)
     if slots is None:
         remedy = "Run it where Airflow's scheduler runs."
         yield Finding("pools", Standing.SKIPPED, "Airflow's database does not answer here.", remedy)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from airflow.sdk.configuration import conf
 
 from triptych.airflow.checkup.celery_workers import CELERY, ask_celery
 from triptych.airflow.checkup.edge_workers import EDGE, ask_edge
 from triptych.airflow.checkup.live_workers import NotAskedError, judged
-from triptych.airflow.checkup.slots import slots_of_pools
 from triptych.blocks import Catalog
 from triptych.checkup import Finding
 from triptych.settings import Settings
 
 
-def check_workers(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    """Whether what is launched now would be taken by a worker; nothing of executors that have none of their own."""
+def check_workers(settings: Settings, catalog: Catalog, pools: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Whether what is launched now would be taken by a worker; nothing of executors that have none of their own.
+
+    `pools` are the slots of those that apps run in; None where they could not be told.
+    """
     executor = str(conf.get("core", "executor", fallback="")).split(",")[0]
     for word, kind, ask in (("Celery", CELERY, ask_celery), ("Edge", EDGE, ask_edge)):
         if word in executor:
@@ -25,5 +27,5 @@ def check_workers(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
             except NotAskedError as error:
                 yield error.finding
                 return
-            yield from judged(live, kind, settings, catalog, slots_of_pools(settings, catalog) or {})
+            yield from judged(live, kind, settings, catalog, pools or {})
             return

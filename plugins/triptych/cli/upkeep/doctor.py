@@ -55,14 +55,16 @@ def doctor(include: Include = None, json_: AsJson = False) -> None:
 
 def _of_airflow(settings: Settings, include: list[Path] | None) -> Iterator[Finding]:
     from triptych.airflow.checkup.configuration import check_configuration
-    from triptych.airflow.checkup.slots import check_slots
+    from triptych.airflow.checkup.slots import check_slots, slots_of_pools
     from triptych.airflow.checkup.triggering import check_triggerer
     from triptych.airflow.checkup.workers import check_workers
 
-    found = cache(lambda: catalog(include))  # Once, and not before a check that tells why it cannot be read.
+    # Once each, and not before a check that tells why it cannot be read.
+    found = cache(lambda: catalog(include))
+    slots = cache(lambda: slots_of_pools(settings, found()))
     yield from guarded("airflow", lambda: check_configuration(settings))
-    yield from guarded("pools", lambda: check_slots(settings, found()))
-    yield from guarded("workers", lambda: check_workers(settings, found()))
+    yield from guarded("pools", lambda: check_slots(settings, found(), slots()))
+    yield from guarded("workers", lambda: check_workers(settings, found(), slots()))
     yield from guarded("triggerer", lambda: check_triggerer(found()))
 
 
