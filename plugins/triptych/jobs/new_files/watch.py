@@ -15,11 +15,10 @@ from triptych.jobs.new_files.known import Known, Version
 from triptych.jobs.records import read_record
 from triptych.jobs.sources import resolve_sources
 from triptych.jobs.workspace import WATCH, folder_name, make_workspace, to_json, workspace_uri
-from triptych.settings import Settings
+from triptych.settings import DAY_S, Settings
 from triptych.storage import OBJECTS_AT_ONCE, Stores
 
 MOST_BYTES = 256 << 20
-DAY_S = 86_400.0
 CLOCKS_APART_S = DAY_S
 """By so much at most the clocks of a store and of Airflow differ."""
 COMPACTED_S = DAY_S
