@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,26 @@ def _no_other_address() -> Iterator[None]:
     asked = made.copy()
     made.clear()
     assert asked == []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected() -> Iterator[None]:
+    """All that the tests of a file have left is collected at its end."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_open(_collected: None) -> Iterator[None]:
+    """What a test has left to the garbage collector is collected here, and what it left open is this test's error.
+
+    Else it would be that of any later one in the same process. What was there before the test is not looked through:
+    that takes half a second.
+    """
+    gc.freeze()
+    yield
+    gc.collect()
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
