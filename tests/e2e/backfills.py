@@ -12,9 +12,12 @@ def backfill(client: AirflowClient, dag_id: str, days: Sequence[str]) -> None:
     """Run each day from the first to the last, those that have run before again, and wait until all succeeded."""
     asked = {"dag_id": dag_id, "from_date": f"{days[0]}T00:00:00Z", "to_date": f"{days[-1]}T00:00:00Z"}
     made: list[Mapping[str, Any]] = []
-    # SQLite, which a scheduler writes to meanwhile, may be locked: Airflow says so, and nothing has begun then.
+    # SQLite, which a scheduler writes to meanwhile, may be locked: Airflow says so, and takes back what it has made.
+    # Paused, as a scheduler that has begun one of those runs would end by that.
+    client.pause(dag_id, paused=True)
     assert poll(lambda: _is_begun(client, {**asked, "reprocess_behavior": "completed"}, made), 120, 1.0)
     (begun,) = made
+    client.pause(dag_id, paused=False)
 
     def finished() -> bool:
         found: Any = client.get(f"backfills/{begun['id']}")
