@@ -32,7 +32,7 @@ def _no_other_address() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _collected() -> Iterator[None]:
-    """All that the tests of a file have left is collected at its end."""
+    """What was made between tests is collected at a file's end: within them it is frozen, and would only grow."""
     yield
     gc.collect()
 
